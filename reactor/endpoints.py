@@ -1,0 +1,300 @@
+"""Reactor: the loop, and all that can be opened on it: listeners, connections, datagram sockets,
+pipes, threads."""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from .connector import CONNECT_TIMEOUT, Connector, FailureCallback
+from .datagram import DatagramTransport
+from .listener import BACKLOG, Listener, ProtocolFactory
+from .loop import Loop
+from .pipes import PipeEnd
+from .protocol import AnyDatagramProtocol
+from .sockets import KeepAlive, bind_inet, bind_unix, prepare, unlink_later
+from .threads import ThreadCall, ThreadPool
+from .tls import tls_transport
+from .transport import StreamTransport
+
+T = TypeVar("T")
+
+DatagramFactory = Callable[[], AnyDatagramProtocol]
+
+
+class Reactor(Loop):
+    """An event loop with all that can be opened on it. See ``Loop`` for its parameters and its
+    life.
+
+    ``max_threads``: threads of ``run_in_thread``. Names are resolved in four threads of their own,
+    so that slow calls cannot hold up connections (cpython gh-112169)."""
+
+    def __init__(self, *, max_threads: int = 8, **loop_options: Any) -> None:
+        super().__init__(**loop_options)
+        self.resolver = ThreadPool(self, 4, "resolver")
+        self._threads = ThreadPool(self, max_threads, "worker")
+
+    # -- listening ---------------------------------------------------------------------------------
+
+    def listen_tcp(
+        self,
+        protocol_factory: ProtocolFactory,
+        host: str | None,
+        port: int,
+        *,
+        tls: ssl.SSLContext | None = None,
+        max_connections: int | None = None,
+        keepalive: KeepAlive | None = None,
+        backlog: int = BACKLOG,
+        reuse_port: bool = False,
+    ) -> Listener:
+        """Accept TCP connections; ``protocol_factory()`` makes a protocol for each.
+
+        ``host`` None or "" listens on all addresses, IPv4 and IPv6. With port 0 the system chooses
+        one, the same for all of them; see ``Listener.addresses``. At ``max_connections`` accepting
+        pauses. Raises ``OSError``: the address is in use, or not ours."""
+        sockets = bind_inet(host, port, socket.SOCK_STREAM, reuse_port=reuse_port)
+        try:
+            for sock in sockets:
+                sock.listen(backlog)
+        except OSError:
+            for sock in sockets:
+                sock.close()
+            raise
+        return self._listener(
+            protocol_factory, sockets, tls, max_connections=max_connections, keepalive=keepalive
+        )
+
+    def listen_unix(
+        self,
+        protocol_factory: ProtocolFactory,
+        path: str,
+        *,
+        mode: int | None = None,
+        tls: ssl.SSLContext | None = None,
+        max_connections: int | None = None,
+        backlog: int = BACKLOG,
+    ) -> Listener:
+        """Accept connections on a Unix socket at ``path``, with the file permissions ``mode``.
+        Closing removes the file."""
+        sock = bind_unix(path, socket.SOCK_STREAM, mode)
+        sock.listen(backlog)
+        return self._listener(
+            protocol_factory, [sock], tls, max_connections=max_connections, unix_path=path
+        )
+
+    def listen_socket(
+        self,
+        protocol_factory: ProtocolFactory,
+        sock: socket.socket,
+        *,
+        tls: ssl.SSLContext | None = None,
+        max_connections: int | None = None,
+        keepalive: KeepAlive | None = None,
+    ) -> Listener:
+        """Accept connections on a stream socket that is bound and listening already. It is ours
+        from now on."""
+        sock.setblocking(False)
+        return self._listener(
+            protocol_factory, [sock], tls, max_connections=max_connections, keepalive=keepalive
+        )
+
+    def _listener(
+        self,
+        factory: ProtocolFactory,
+        sockets: list[socket.socket],
+        tls: ssl.SSLContext | None,
+        **options: Any,
+    ) -> Listener:
+        make_transport = StreamTransport if tls is None else tls_transport(tls)
+        try:
+            return Listener(self, factory, sockets, make_transport=make_transport, **options)
+        except ValueError:  # the poller cannot watch them
+            for sock in sockets:
+                sock.close()
+            raise
+
+    # -- connecting --------------------------------------------------------------------------------
+
+    def connect_tcp(
+        self,
+        protocol_factory: ProtocolFactory,
+        host: str,
+        port: int,
+        *,
+        on_failure: FailureCallback | None = None,
+        timeout: float = CONNECT_TIMEOUT,
+        tls: ssl.SSLContext | None = None,
+        server_hostname: str | None = None,
+        local_addr: tuple[str, int] | None = None,
+        keepalive: KeepAlive | None = None,
+    ) -> Connector:
+        """Connect; ``protocol_factory()`` makes the protocol once the connection stands.
+
+        Names are resolved in a thread, and each address is tried. If none answers within
+        ``timeout`` seconds in all, ``on_failure(exc)`` is called, once; without it the failure is
+        logged. ``server_hostname`` (default: ``host``) is what the TLS certificate must be for."""
+        connector = Connector(
+            self,
+            protocol_factory,
+            on_failure,
+            target=f"{host}:{port}",
+            timeout=timeout,
+            local_addr=local_addr,
+            keepalive=keepalive,
+            make_transport=StreamTransport
+            if tls is None
+            else tls_transport(tls, server_hostname or host),
+        )
+        connector.resolve(host, port)
+        return connector
+
+    def connect_unix(
+        self,
+        protocol_factory: ProtocolFactory,
+        path: str,
+        *,
+        on_failure: FailureCallback | None = None,
+        timeout: float = CONNECT_TIMEOUT,
+    ) -> Connector:
+        """Connect to the Unix socket at ``path``. Failure is reported as for ``connect_tcp``."""
+        connector = Connector(self, protocol_factory, on_failure, target=path, timeout=timeout)
+        connector.try_addresses([(socket.AF_UNIX, path)])
+        return connector
+
+    def connect_socket(
+        self,
+        protocol_factory: ProtocolFactory,
+        sock: socket.socket,
+        *,
+        tls: ssl.SSLContext | None = None,
+    ) -> StreamTransport:
+        """Serve a stream socket that is connected already, one end of a ``socketpair`` for example.
+        It is ours from now on."""
+        prepare(sock)
+        make_transport = StreamTransport if tls is None else tls_transport(tls)
+        transport = make_transport(self, sock, protocol_factory(), sock.getpeername() or None, None)
+        transport.start()
+        return transport
+
+    def connect_read_pipe(self, protocol_factory: ProtocolFactory, pipe: Any) -> StreamTransport:
+        """Read from a pipe, a terminal or a file: an open file object, or a descriptor. Closing the
+        transport closes it."""
+        return self._pipe(protocol_factory, PipeEnd(pipe, writing=False))
+
+    def connect_write_pipe(self, protocol_factory: ProtocolFactory, pipe: Any) -> StreamTransport:
+        """Write to a pipe, a terminal or a file. The descriptor becomes non-blocking."""
+        return self._pipe(protocol_factory, PipeEnd(pipe, writing=True))
+
+    def _pipe(self, protocol_factory: ProtocolFactory, end: PipeEnd) -> StreamTransport:
+        transport = StreamTransport(self, end, protocol_factory())
+        transport.start()
+        if end.writing:
+            transport.pause_reading()  # its HANGUP and ERROR still come
+        return transport
+
+    # -- datagrams ---------------------------------------------------------------------------------
+
+    def listen_udp(
+        self,
+        protocol_factory: DatagramFactory,
+        host: str | None,
+        port: int,
+        *,
+        reuse_port: bool = False,
+    ) -> list[DatagramTransport]:
+        """Receive UDP datagrams. Returns a transport, each with a protocol of its own, per address
+        that ``host`` names.
+
+        ``host`` and ``port`` as for ``listen_tcp``. Raises ``OSError``.
+        """
+        sockets = bind_inet(host, port, socket.SOCK_DGRAM, reuse_port=reuse_port)
+        return [self._datagram(protocol_factory, sock) for sock in sockets]
+
+    def connect_udp(
+        self,
+        protocol_factory: DatagramFactory,
+        host: str,
+        port: int,
+        *,
+        on_failure: FailureCallback | None = None,
+        timeout: float = CONNECT_TIMEOUT,
+        local_addr: tuple[str, int] | None = None,
+    ) -> Connector:
+        """A UDP socket that exchanges datagrams with one peer only. The name is resolved in a
+        thread."""
+        connector = Connector(
+            self,
+            protocol_factory,
+            on_failure,
+            target=f"{host}:{port}",
+            timeout=timeout,
+            kind=socket.SOCK_DGRAM,
+            local_addr=local_addr,
+            make_transport=DatagramTransport,
+        )
+        connector.resolve(host, port)
+        return connector
+
+    def listen_unix_datagram(
+        self, protocol_factory: DatagramFactory, path: str, *, mode: int | None = None
+    ) -> DatagramTransport:
+        """Receive datagrams on a Unix socket at ``path``. Closing removes the file. Raises
+        ``OSError``."""
+        return self._datagram(
+            protocol_factory, bind_unix(path, socket.SOCK_DGRAM, mode), unlink=path
+        )
+
+    def connect_unix_datagram(
+        self, protocol_factory: DatagramFactory, path: str, *, local_path: str | None = None
+    ) -> DatagramTransport:
+        """Exchange datagrams with the Unix socket at ``path``; ``local_path`` names our end, where
+        answers are wanted."""
+        if local_path is None:
+            sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        else:
+            sock = bind_unix(local_path, socket.SOCK_DGRAM)
+        try:
+            sock.setblocking(False)
+            sock.connect(path)
+        except OSError:
+            sock.close()
+            if local_path is not None:
+                os.unlink(local_path)
+            raise
+        return self._datagram(protocol_factory, sock, peername=path, unlink=local_path)
+
+    def _datagram(
+        self,
+        factory: DatagramFactory,
+        sock: socket.socket,
+        *,
+        peername: Any = None,
+        unlink: str | None = None,
+    ) -> DatagramTransport:
+        on_lost = None if unlink is None else unlink_later(unlink)
+        transport = DatagramTransport(self, sock, factory(), peername, on_lost)
+        try:
+            transport.start()
+        except ValueError:  # the poller cannot watch it
+            sock.close()
+            raise
+        return transport
+
+    # -- threads -----------------------------------------------------------------------------------
+
+    def run_in_thread(self, function: Callable[..., T], *args: Any) -> ThreadCall[T]:
+        """Run ``function(*args)`` in a worker thread. ``add_done_callback`` of what is returned
+        tells the loop of its end.
+
+        A stopping reactor waits for it within its grace. Raises ``queue.Full`` when too many calls
+        wait for a thread."""
+        return self._threads.submit(function, *args)
+
+    def close(self) -> None:
+        super().close()
+        self.resolver.close()
+        self._threads.close()

@@ -1,0 +1,255 @@
+"""Pollers: the operating system's ways of asking "which of these descriptors are ready?".
+
+Four systems calls answer that question: epoll (Linux), kqueue (BSD, macOS), poll and select
+(everywhere). Each class here puts the same four methods over one of them, so that the loop need not
+know which one it runs on:
+
+    register(fd, mask)    start watching a descriptor
+    modify(fd, mask)      watch it for something else
+    unregister(fd)        stop watching; always before the descriptor is closed
+    poll(timeout)         wait, and return a list of (fd, mask) pairs
+
+All are *level-triggered*: a descriptor is reported in every turn for as long as it is ready. A mask
+is made of READ and WRITE; what comes back may also hold ERROR and HANGUP, which no one has to ask
+for. A report is a hint, never a promise: between the report and the read another process may have
+taken the data, so the system call after it may still say "not now" (EAGAIN)."""
+
+import errno
+import math
+import select
+from typing import Any, Protocol
+
+# The numbers are those of epoll and poll on Linux, so that the two pollers used most have nothing
+# to translate.
+READ = 0x001
+WRITE = 0x004
+ERROR = 0x008
+HANGUP = 0x010
+
+_bsd: Any = select  # kqueue's names exist on BSD and macOS only, and type checkers know it
+
+# The longest single wait, in seconds. epoll and poll count milliseconds in a C int, which ends
+# after 24.8 days (cpython gh-145703 tells of clocks; the poller's own integer is the nearer limit).
+# Waking once a day costs nothing.
+MAX_WAIT = 86_400.0
+
+_SELECT_LIMIT = 1024  # FD_SETSIZE: the bits in C's fd_set. Python does not export it.
+
+
+class Poller(Protocol):
+    """What the loop needs of a poller. All descriptors are plain integers.
+
+    ``register`` raises ``ValueError`` for a descriptor that this poller cannot watch. ``poll``
+    takes seconds: ``None`` waits for ever, 0 does not wait, and everything between is rounded *up*
+    to what the system can count, so that a timer is never early and a wait of half a millisecond
+    does not become a busy loop."""
+
+    def register(self, fd: int, mask: int) -> None: ...
+    def modify(self, fd: int, mask: int) -> None: ...
+    def unregister(self, fd: int) -> None: ...
+    def poll(self, timeout: float | None) -> list[tuple[int, int]]: ...
+    def close(self) -> None: ...
+
+
+def _milliseconds(timeout: float | None) -> int:
+    """Seconds as whole milliseconds, rounded up; -1, "for ever", only for None
+    (python/asyncio#106)."""
+    if timeout is None:
+        return -1
+    if timeout <= 0:
+        return 0
+    return math.ceil(min(timeout, MAX_WAIT) * 1000)
+
+
+class EpollPoller:
+    """Linux. The kernel keeps the list of descriptors, so a wait costs what is ready, not what is
+    watched.
+
+    epoll watches the *open file*, not its number: a duplicate in a forked child keeps it registered
+    after our close, which is why the loop always unregisters before it closes (libuv#1099). It
+    refuses regular files (EPERM), standard input from a file among them; such a file never blocks,
+    so it is simply reported as ready in every turn."""
+
+    def __init__(self) -> None:
+        self._epoll = select.epoll()
+        self._always_ready: dict[int, int] = {}
+
+    def register(self, fd: int, mask: int) -> None:
+        try:
+            self._epoll.register(fd, mask)
+        except PermissionError:
+            self._always_ready[fd] = mask
+
+    def modify(self, fd: int, mask: int) -> None:
+        if fd in self._always_ready:
+            self._always_ready[fd] = mask
+        else:
+            self._epoll.modify(fd, mask)
+
+    def unregister(self, fd: int) -> None:
+        if self._always_ready.pop(fd, None) is None:
+            self._epoll.unregister(fd)
+
+    def poll(self, timeout: float | None) -> list[tuple[int, int]]:
+        if self._always_ready:
+            always = [(fd, mask) for fd, mask in self._always_ready.items() if mask]
+            if always:
+                return always + self._epoll.poll(0)
+        if timeout is None:
+            return self._epoll.poll()
+        return self._epoll.poll(_milliseconds(timeout) / 1000)
+
+    def close(self) -> None:
+        self._epoll.close()
+
+
+class PollPoller:
+    """poll(2). Any descriptor number, but every wait hands the whole list to the kernel."""
+
+    def __init__(self) -> None:
+        self._poll = select.poll()
+        self._masks: dict[int, int] = {}
+
+    def register(self, fd: int, mask: int) -> None:
+        if fd in self._masks:  # as epoll does; poll alone would overwrite in silence
+            raise FileExistsError(errno.EEXIST, f"descriptor {fd} is already registered")
+        self._poll.register(fd, mask)
+        self._masks[fd] = mask
+
+    def modify(self, fd: int, mask: int) -> None:
+        self._poll.modify(fd, mask)
+        self._masks[fd] = mask
+
+    def unregister(self, fd: int) -> None:
+        self._poll.unregister(fd)
+        del self._masks[fd]
+
+    def poll(self, timeout: float | None) -> list[tuple[int, int]]:
+        return self._poll.poll(_milliseconds(timeout))
+
+    def close(self) -> None:
+        self._masks.clear()
+
+
+class SelectPoller:
+    """select(2), the oldest. It exists everywhere and cannot watch descriptor 1024 or above."""
+
+    def __init__(self) -> None:
+        self._readers: set[int] = set()
+        self._writers: set[int] = set()
+        self._watched: set[int] = set()
+
+    def register(self, fd: int, mask: int) -> None:
+        if not 0 <= fd < _SELECT_LIMIT:
+            raise ValueError(
+                f"the select poller cannot watch descriptor {fd}: its limit is "
+                f"{_SELECT_LIMIT - 1}; use another poller"
+            )
+        if fd in self._watched:
+            raise FileExistsError(errno.EEXIST, f"descriptor {fd} is already registered")
+        self._watched.add(fd)
+        self._set(fd, mask)
+
+    def modify(self, fd: int, mask: int) -> None:
+        if fd not in self._watched:
+            raise FileNotFoundError(errno.ENOENT, f"descriptor {fd} is not registered")
+        self._set(fd, mask)
+
+    def unregister(self, fd: int) -> None:
+        self._watched.remove(fd)
+        self._set(fd, 0)
+
+    def poll(self, timeout: float | None) -> list[tuple[int, int]]:
+        if timeout is not None:
+            timeout = _milliseconds(timeout) / 1000
+        readable, writable, _ = select.select(self._readers, self._writers, (), timeout)
+        ready = dict.fromkeys(readable, READ)
+        for fd in writable:
+            ready[fd] = ready.get(fd, 0) | WRITE
+        return list(ready.items())
+
+    def close(self) -> None:
+        self._readers.clear()
+        self._writers.clear()
+        self._watched.clear()
+
+    def _set(self, fd: int, mask: int) -> None:
+        (self._readers.add if mask & READ else self._readers.discard)(fd)
+        (self._writers.add if mask & WRITE else self._writers.discard)(fd)
+
+
+class KqueuePoller:
+    """BSD and macOS. Reading and writing are two separate *filters*; they are merged to one pair
+    per descriptor."""
+
+    def __init__(self) -> None:
+        self._kqueue = _bsd.kqueue()
+        self._masks: dict[int, int] = {}
+
+    def register(self, fd: int, mask: int) -> None:
+        if fd in self._masks:
+            raise FileExistsError(errno.EEXIST, f"descriptor {fd} is already registered")
+        self._change(fd, 0, mask)
+        self._masks[fd] = mask
+
+    def modify(self, fd: int, mask: int) -> None:
+        self._change(fd, self._masks[fd], mask)
+        self._masks[fd] = mask
+
+    def unregister(self, fd: int) -> None:
+        self._change(fd, self._masks.pop(fd), 0)
+
+    def poll(self, timeout: float | None) -> list[tuple[int, int]]:
+        if timeout is not None:
+            timeout = _milliseconds(timeout) / 1000
+        # Two filters per descriptor: room for both, and never 0, which would return at once.
+        events = self._kqueue.control(None, max(2 * len(self._masks), 1), timeout)
+        ready: dict[int, int] = {}
+        for event in events:
+            mask = READ if event.filter == _bsd.KQ_FILTER_READ else WRITE
+            if event.flags & _bsd.KQ_EV_EOF and event.fflags:
+                mask |= ERROR  # fflags is the socket's error; without one, EOF is an ordinary end
+            ready[event.ident] = ready.get(event.ident, 0) | mask
+        return list(ready.items())
+
+    def close(self) -> None:
+        self._kqueue.close()
+        self._masks.clear()
+
+    def _change(self, fd: int, old: int, new: int) -> None:
+        changes = [
+            _bsd.kevent(fd, filter_, _bsd.KQ_EV_ADD if new & bit else _bsd.KQ_EV_DELETE)
+            for bit, filter_ in ((READ, _bsd.KQ_FILTER_READ), (WRITE, _bsd.KQ_FILTER_WRITE))
+            if (old ^ new) & bit
+        ]
+        if changes:
+            self._kqueue.control(changes, 0, 0)
+
+
+# Best first. What the system lacks is left out.
+POLLERS: dict[str, type[Poller]] = {
+    name: poller
+    for name, poller in (
+        ("epoll", EpollPoller),
+        ("kqueue", KqueuePoller),
+        ("poll", PollPoller),
+        ("select", SelectPoller),
+    )
+    if hasattr(select, name)
+}
+
+
+def make_poller(name: str | None = None) -> Poller:
+    """A new poller: the one called ``name`` (a key of ``POLLERS``), or the best that this system
+    has.
+
+    Raises ``ValueError`` for a name that is unknown or not available here.
+    """
+    if name is None:
+        name = next(iter(POLLERS))
+    try:
+        return POLLERS[name]()
+    except KeyError:
+        raise ValueError(
+            f"no poller {name!r} on this system; there is {', '.join(POLLERS)}"
+        ) from None

@@ -1,0 +1,208 @@
+"""Protocols: what a connection means. Subclass one of these, and give the class to the reactor as a
+factory.
+
+The names and their meaning are asyncio's (``asyncio.Protocol``, ``asyncio.DatagramProtocol``), so a
+callback-style protocol written for asyncio runs here unchanged, and need not even inherit from the
+classes below.
+
+A stream protocol is called in this order and in no other:
+
+    start -> connection_made
+             [-> data_received]*
+             [-> eof_received]?
+          -> connection_lost -> end
+
+That is: once that it is connected, any number of times that data came, at most once that the peer
+has finished sending, exactly once that the connection is lost, and nothing after that. Between the
+first and the last call there may be pairs of ``pause_writing`` and ``resume_writing``. If
+``connection_made`` never came, neither does ``connection_lost``.
+
+A protocol that raises loses its own connection: the traceback goes to the log
+(``Reactor.call_exception_handler``), and ``connection_lost`` is called with the exception."""
+
+from __future__ import annotations
+
+import typing
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .datagram import Address, DatagramTransport
+    from .transport import StreamTransport
+
+
+class WriteBufferOverflow(ConnectionAbortedError):
+    """The peer reads too slowly: what waits to be sent went over the transport's hard cap, and the
+    connection was aborted."""
+
+
+class AnyProtocol(typing.Protocol):
+    """What a transport calls: ``Protocol``, ``asyncio.Protocol``, or any other class with these
+    methods."""
+
+    def connection_made(self, transport: Any) -> object: ...
+    def data_received(self, data: bytes) -> object: ...
+    def eof_received(self) -> object: ...
+    def connection_lost(self, exc: Exception | None) -> object: ...
+    def pause_writing(self) -> object: ...
+    def resume_writing(self) -> object: ...
+
+
+class AnyDatagramProtocol(typing.Protocol):
+    """The same for datagrams."""
+
+    def connection_made(self, transport: Any) -> object: ...
+    def datagram_received(self, data: bytes, addr: Any) -> object: ...
+    def error_received(self, exc: Exception) -> object: ...
+    def connection_lost(self, exc: Exception | None) -> object: ...
+    def pause_writing(self) -> object: ...
+    def resume_writing(self) -> object: ...
+
+
+class Protocol:
+    """Base class for protocols over a stream (TCP, Unix socket, pipe, TLS)."""
+
+    __slots__ = ("transport",)
+    transport: StreamTransport
+
+    def connection_made(self, transport: StreamTransport) -> None:
+        """The connection stands. ``transport`` is its other half; this implementation keeps it as
+        ``self.transport``."""
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Some bytes came, at least one. TCP is a stream: how they are cut into pieces means
+        nothing."""
+
+    def eof_received(self) -> bool | None:
+        """The peer will send no more.
+
+        Return a true value to keep the connection open for writing; then it is this protocol's to
+        close. Otherwise (as here) the transport sends what is still queued and closes. TLS has no
+        half-closed connections: there the value is ignored."""
+        return None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is closed: ``exc`` is None if in good order (or by our ``abort()``), else
+        what went wrong."""
+
+    def pause_writing(self) -> None:
+        """More bytes wait to be sent than the high-water mark: stop producing until
+        ``resume_writing``."""
+
+    def resume_writing(self) -> None:
+        """The bytes that wait to be sent have fallen to the low-water mark: go on producing."""
+
+    def shutdown_requested(self) -> None:
+        """The reactor is stopping: finish what is being done and close the transport.
+
+        What is still open when the grace period ends is aborted. This implementation closes at
+        once, after sending what is queued; so is a protocol treated that has no such method."""
+        self.transport.close()
+
+
+class DatagramProtocol:
+    """Base class for protocols over datagrams (UDP, Unix datagrams). One instance serves all peers
+    of a socket.
+
+    start -> connection_made [-> datagram_received | error_received]* -> connection_lost -> end
+    """
+
+    __slots__ = ("transport",)
+    transport: DatagramTransport
+
+    def connection_made(self, transport: DatagramTransport) -> None:
+        """The socket is bound or connected. This implementation keeps ``transport`` as
+        ``self.transport``."""
+        self.transport = transport
+
+    def datagram_received(self, data: bytes, addr: Address) -> None:
+        """One datagram came from ``addr``. It may be empty."""
+
+    def error_received(self, exc: OSError) -> None:
+        """A datagram that was sent, or one that came, met ``exc`` (ICMP's "port unreachable", for
+        one). The socket is fine."""
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The socket is closed."""
+
+    def pause_writing(self) -> None:
+        """Datagrams queue up because the system takes no more at the moment; past the bound, more
+        are dropped."""
+
+    def resume_writing(self) -> None:
+        """The queue is down to its low-water mark."""
+
+    def shutdown_requested(self) -> None:
+        """The reactor is stopping: say goodbye, and close the transport. This implementation just
+        closes it."""
+        self.transport.close()
+
+
+class LineProtocol(Protocol):
+    """Text in lines. Override ``line_received``, and answer with ``send_line``.
+
+    A line ends with LF or CR LF; a last one without, before the end of the stream, counts as well.
+    What a peer can do with that is bounded: a line of more than ``max_line_length`` bytes is
+    reported once, through ``line_too_long``, and thrown away as it comes in, however long it goes
+    on. No line is delivered once the transport is closing."""
+
+    __slots__ = ("_discarding", "_partial")
+
+    max_line_length = 4096  # bytes, without the ending
+    encoding = "utf-8"
+
+    def __init__(self) -> None:
+        self._partial = b""
+        self._discarding = False
+
+    def line_received(self, line: str) -> None:
+        """One line came; ``line`` is without its ending."""
+
+    def line_too_long(self) -> None:
+        """A line passed ``max_line_length`` and is being thrown away."""
+
+    def decode_line(self, line: bytes) -> str:
+        """Bytes to text, for each line, at the edge: what is not valid in ``encoding`` is replaced
+        by U+FFFD."""
+        return line.decode(self.encoding, "replace")
+
+    def send_line(self, line: str) -> None:
+        """Queue ``line`` and CR LF, the ending that a telnet terminal needs (RFC 854) and ``nc``
+        shows well."""
+        self.transport.write(line.encode(self.encoding, "replace") + b"\r\n")
+
+    def data_received(self, data: bytes) -> None:
+        if self._discarding:
+            _, end, data = data.partition(b"\n")
+            if not end:
+                return
+            self._discarding = False
+        lines = (self._partial + data).split(b"\n")
+        self._partial = lines.pop()  # kept before any line is delivered, as that may lead back here
+        too_long = (
+            len(self._partial) > self.max_line_length + 1
+        )  # one more: a CR whose LF is still to come
+        if too_long:
+            self._partial = b""
+            self._discarding = True
+        transport = self.transport
+        for line in lines:
+            if transport.is_closing():
+                return
+            self._deliver(line)
+        if too_long and not transport.is_closing():
+            self.line_too_long()
+
+    def eof_received(self) -> bool | None:
+        last, self._partial = self._partial, b""
+        if last and not self.transport.is_closing():
+            self._deliver(last)
+        return None
+
+    def _deliver(self, line: bytes) -> None:
+        if line.endswith(b"\r"):
+            line = line[:-1]
+        if len(line) > self.max_line_length:
+            self.line_too_long()
+        else:
+            self.line_received(self.decode_line(line))

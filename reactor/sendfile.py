@@ -1,0 +1,58 @@
+"""Sending a file without copying it through Python: the piece of a write queue that stands for (a
+part of) a file."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from typing import Any, Final
+
+# Bytes per call: enough to fill any socket's buffer, and a bound to what one connection may take of
+# a turn.
+_CHUNK: Final = 1 << 20
+_COPIED_CHUNK: Final = 65536
+
+
+class FileSegment:
+    """``count`` bytes of ``file`` from ``offset``, and whom to tell when they are sent."""
+
+    __slots__ = ("_callback", "_fd", "_offset", "left")
+
+    def __init__(
+        self,
+        file: Any,
+        offset: int,
+        count: int | None,
+        callback: Callable[[Exception | None], object] | None,
+    ) -> None:
+        self._fd: int = file.fileno()
+        self._offset = offset
+        self._callback = callback
+        self.left = max(os.fstat(self._fd).st_size - offset, 0) if count is None else count
+
+    def send(self, sock: Any) -> int:
+        """Send what one system call takes, and return how much that was.
+
+        Raises ``BlockingIOError`` if the socket takes nothing now, ``EOFError`` if the file has
+        become shorter."""
+        if not self.left:
+            return 0
+        if type(sock) is socket.socket:
+            sent = os.sendfile(sock.fileno(), self._fd, self._offset, min(self.left, _CHUNK))
+            ended = sent == 0
+        else:  # TLS has to encrypt it, and a connection in memory has no descriptor
+            chunk = os.pread(self._fd, min(self.left, _COPIED_CHUNK), self._offset)
+            ended = not chunk
+            sent = sock.send(chunk) if chunk else 0
+        if ended:
+            raise EOFError(f"the file ended {self.left} bytes before its announced length")
+        self._offset += sent
+        self.left -= sent
+        return sent
+
+    def finish(self, exc: Exception | None) -> None:
+        """It is sent (None), or never will be. Tells the callback, the first time."""
+        callback, self._callback = self._callback, None
+        if callback is not None:
+            callback(exc)

@@ -1,0 +1,176 @@
+"""Making sockets: bound to addresses, non-blocking, and with the options that each kind should
+have."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import stat
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final
+
+_PORT_ATTEMPTS: Final = 10
+
+
+@dataclass(frozen=True)
+class KeepAlive:
+    """TCP keepalive: probe after ``idle`` seconds of silence, every ``interval`` seconds, and give
+    up after ``count`` probes.
+
+    The defaults notice a peer that has vanished within 30 + 3 * 10 = 60 seconds.
+    """
+
+    idle: int = 30
+    interval: int = 10
+    count: int = 3
+
+    def apply(self, sock: socket.socket) -> None:
+        """Set it on ``sock``. What the system lacks is left at the system's setting."""
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        idle = (
+            "TCP_KEEPIDLE" if hasattr(socket, "TCP_KEEPIDLE") else "TCP_KEEPALIVE"
+        )  # macOS's name
+        for name, value in (
+            (idle, self.idle),
+            ("TCP_KEEPINTVL", self.interval),
+            ("TCP_KEEPCNT", self.count),
+        ):
+            if hasattr(socket, name):
+                sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
+def prepare(sock: socket.socket, keepalive: KeepAlive | None = None) -> None:
+    """What every socket gets: non-blocking, and on TCP no delay, as the transport gathers what is
+    small already."""
+    sock.setblocking(False)
+    if sock.type == socket.SOCK_STREAM and sock.family in (socket.AF_INET, socket.AF_INET6):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if keepalive is not None:
+            keepalive.apply(sock)
+
+
+def bind_inet(
+    host: str | None, port: int, kind: socket.SocketKind, *, reuse_port: bool = False
+) -> list[socket.socket]:
+    """Sockets bound to every address that ``host`` names; None or "" means all, over IPv4 and IPv6.
+
+    With port 0 the system chooses for the first family, and the others take the same one. Raises
+    ``OSError``."""
+    found = socket.getaddrinfo(host or None, port, type=kind, flags=socket.AI_PASSIVE)
+    unique = list(dict.fromkeys((family, address) for family, _, _, _, address in found))
+    for _ in range(_PORT_ATTEMPTS - 1):
+        try:
+            return _bind_all(unique, port, kind, reuse_port)
+        except OSError as exc:
+            # The port that the system chose may be taken in the other family: ask for another.
+            if port != 0 or exc.errno != errno.EADDRINUSE:
+                raise
+    return _bind_all(unique, port, kind, reuse_port)
+
+
+def _bind_all(
+    addresses: list[tuple[socket.AddressFamily, Any]],
+    port: int,
+    kind: socket.SocketKind,
+    reuse_port: bool,
+) -> list[socket.socket]:
+    sockets: list[socket.socket] = []
+    try:
+        for family, address in addresses:
+            chosen = sockets[0].getsockname()[1] if port == 0 and sockets else port
+            where = (address[0], chosen, *address[2:])
+            sock = _bind(family, kind, where, reuse_port, optional=len(addresses) > 1)
+            if sock is not None:
+                sockets.append(sock)
+        if not sockets:
+            raise OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
+    except OSError:
+        for sock in sockets:
+            sock.close()
+        raise
+    return sockets
+
+
+def _bind(
+    family: socket.AddressFamily,
+    kind: socket.SocketKind,
+    address: Any,
+    reuse_port: bool,
+    optional: bool,
+) -> socket.socket | None:
+    try:
+        sock = socket.socket(family, kind)
+    except OSError as exc:
+        # getaddrinfo names IPv6 addresses on machines that have none.
+        if optional and exc.errno == errno.EAFNOSUPPORT:
+            return None
+        raise
+    try:
+        if kind == socket.SOCK_STREAM:
+            # Only for streams: on UDP it would let two processes share a port unawares (cpython
+            # gh-81409).
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if reuse_port:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if family == socket.AF_INET6:
+            # One socket per family: with a dual-stack socket the IPv4 one could not be bound beside
+            # it.
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.setblocking(False)
+        sock.bind(address)
+    except OSError as exc:
+        sock.close()
+        if optional and exc.errno == errno.EADDRNOTAVAIL:
+            return None
+        raise
+    return sock
+
+
+def bind_unix(path: str, kind: socket.SocketKind, mode: int | None = None) -> socket.socket:
+    """A Unix socket bound to ``path``, with the permissions ``mode`` where given.
+
+    A socket file that nobody listens on any more is replaced; anything else that stands there
+    raises ``OSError``."""
+    sock = socket.socket(socket.AF_UNIX, kind)
+    try:
+        sock.setblocking(False)
+        _remove_stale(path, kind)
+        sock.bind(path)
+        if mode is not None:
+            os.chmod(path, mode)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _remove_stale(path: str, kind: socket.SocketKind) -> None:
+    try:
+        if not stat.S_ISSOCK(os.stat(path).st_mode):
+            return  # bind will say that the name is taken
+    except OSError:
+        return
+    with socket.socket(socket.AF_UNIX, kind) as probe:
+        probe.setblocking(False)
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            os.unlink(path)
+        except OSError:
+            pass
+
+
+def unlink_later(path: str) -> Callable[[], None]:
+    """A function that removes the socket file at ``path``, unless another one has taken its place
+    by then."""
+    inode = os.stat(path).st_ino
+
+    def unlink() -> None:
+        with suppress(OSError):
+            if os.stat(path).st_ino == inode:
+                os.unlink(path)
+
+    return unlink

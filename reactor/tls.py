@@ -1,0 +1,259 @@
+"""TLS over the same transport: a socket that encrypts, and the few things that StreamTransport must
+do differently for it."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import ssl
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
+
+from .pollers import READ, WRITE
+from .protocol import AnyProtocol
+from .transport import StreamTransport
+
+if TYPE_CHECKING:
+    from .listener import TransportFactory
+    from .loop import Loop
+    from .timers import Timer
+
+logger = logging.getLogger(__name__)
+
+HANDSHAKE_TIMEOUT: Final = 10.0  # seconds
+_READS_PER_EVENT: Final = 4
+_SEND_SIZE: Final = 65536
+
+
+class TLSSocket:
+    """An ``ssl.SSLSocket`` whose "not now" is ``BlockingIOError``, as any socket's is.
+
+    TLS may want to write in order to read, and the other way round. That happens in the handshake,
+    which the transport minds; afterwards only by renegotiation, which OpenSSL refuses by default
+    and TLS 1.3 does not have."""
+
+    def __init__(self, sock: ssl.SSLSocket) -> None:
+        self._sock = sock
+        self.fileno = sock.fileno
+        self.getsockname = sock.getsockname
+        self.getsockopt = sock.getsockopt
+        self.setsockopt = sock.setsockopt
+        self.do_handshake = sock.do_handshake
+        self.pending = sock.pending
+        self.close = sock.close
+
+    def recv(self, size: int) -> bytes:
+        try:
+            return self._sock.recv(size)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise BlockingIOError from None
+        except ssl.SSLZeroReturnError:  # the peer's close_notify
+            return b""
+        except ssl.SSLEOFError:
+            # Without close_notify nobody knows whether it is all of the data (RFC 8446 section
+            # 6.1): not an ordinary end.
+            raise ConnectionResetError("the peer closed without close_notify") from None
+
+    def send(self, data: bytes, flags: int = 0) -> int:
+        try:
+            return self._sock.send(data)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise BlockingIOError from None
+
+    def sendmsg(
+        self, pieces: Sequence[bytes], ancillary: Sequence[Any] = (), flags: int = 0
+    ) -> int:
+        joined = bytearray()
+        for piece in pieces:
+            joined += piece
+            if len(joined) >= _SEND_SIZE:
+                break
+        # After "not now" OpenSSL wants to see the same bytes again; so it does, as the queue only
+        # grows at its end.
+        return self.send(bytes(joined))
+
+    def shutdown(self, how: int) -> None:
+        """Send close_notify and half-close. The peer's answer is not waited for: with TLS 1.3 it
+        may never come (aiohttp#11091). What is received from here on is raw, and only good for
+        being discarded."""
+        with suppress(OSError, ValueError):  # "want read", for one: the answer not waited for
+            self._sock.unwrap()
+        self._sock.shutdown(how)
+
+    @property
+    def ssl_socket(self) -> ssl.SSLSocket:
+        return self._sock
+
+
+class TLSTransport(StreamTransport):
+    """A TLS connection. ``connection_made`` comes when the handshake is done; if it fails, nothing
+    comes.
+
+    There are no half-closed connections here: ``write_eof`` is refused, and the peer's end closes
+    both directions."""
+
+    __slots__ = (
+        "_context",
+        "_handshake_timeout",
+        "_handshake_timer",
+        "_next_protocol",
+        "_on_result",
+        "_server_hostname",
+    )
+
+    def __init__(
+        self,
+        reactor: Loop,
+        sock: socket.socket,
+        protocol: AnyProtocol,
+        peername: Any = None,
+        on_lost: Callable[[], object] | None = None,
+        *,
+        context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        handshake_timeout: float = HANDSHAKE_TIMEOUT,
+    ) -> None:
+        super().__init__(reactor, sock, protocol, peername, on_lost)
+        self._protocol = None  # until the handshake is done, there is nobody to be told anything
+        self._next_protocol = protocol
+        self._context = context
+        self._server_hostname = server_hostname
+        self._handshake_timeout = handshake_timeout
+        self._handshake_timer: Timer | None = None
+        self._on_result: Callable[[Exception | None], object] | None = None
+
+    def start(self, on_result: Callable[[Exception | None], object] | None = None) -> None:
+        self._sock = TLSSocket(
+            self._context.wrap_socket(
+                self._sock,
+                server_side=self._context.protocol == ssl.PROTOCOL_TLS_SERVER,
+                do_handshake_on_connect=False,
+                suppress_ragged_eofs=False,
+                server_hostname=self._server_hostname,
+            )
+        )
+        self._on_result = on_result
+        self._register()
+        self._handshake_timer = self._reactor.call_later(
+            self._handshake_timeout, self._handshake_timed_out
+        )
+        self._shake_hands()
+
+    def _shake_hands(self) -> None:
+        try:
+            self._sock.do_handshake()
+        except ssl.SSLWantReadError:
+            self._watch(READ)
+        except ssl.SSLWantWriteError:
+            self._watch(WRITE)
+        except OSError as exc:
+            self._handshake_failed(exc)
+        else:
+            self._end_handshake()
+            self._watch(READ)
+            self._protocol = self._next_protocol
+            self._tell("connection_made", self)
+            self._report_result(None)
+            self._read_buffered()
+
+    def _handshake_failed(self, exc: OSError) -> None:
+        logger.info("TLS handshake with %s failed: %s", self._peername, exc)
+        self._reactor.stats.refused += 1
+        self._end_handshake()
+        self._lose(exc)
+        self._report_result(exc)
+
+    def _handshake_timed_out(self) -> None:
+        self._handshake_failed(
+            TimeoutError(f"no TLS handshake within {self._handshake_timeout:g} s")
+        )
+
+    def _end_handshake(self) -> None:
+        if self._handshake_timer is not None:
+            self._handshake_timer.cancel()
+            self._handshake_timer = None
+
+    def _report_result(self, exc: Exception | None) -> None:
+        on_result, self._on_result = self._on_result, None
+        if on_result is not None:
+            on_result(exc)
+
+    def _lose(self, exc: Exception | None, lingering: bool = False) -> None:
+        self._end_handshake()
+        super()._lose(exc, lingering)
+
+    def _on_ready(self, mask: int) -> None:
+        if self._handshake_timer is not None:
+            self._shake_hands()
+            return
+        super()._on_ready(mask)
+        self._read_buffered()
+
+    def _read_buffered(self) -> None:
+        """Deliver what the SSL object has decrypted already: the poller cannot see it."""
+        for _ in range(_READS_PER_EVENT):
+            if not self._interest & READ or not self._sock.pending():
+                return
+            super()._on_ready(READ)
+        self._reactor.call_soon(self._read_buffered)
+
+    def resume_reading(self) -> None:
+        super().resume_reading()
+        self._reactor.call_soon(self._read_buffered)
+
+    def _on_eof(self) -> None:
+        super()._on_eof()
+        self.close()
+
+    def write_eof(self) -> None:
+        """Not possible over TLS. Raises ``NotImplementedError``, as asyncio does."""
+        raise NotImplementedError("TLS has no half-closed connections")
+
+    def can_write_eof(self) -> bool:
+        return False
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """As for a plain connection, and ``"ssl_object"``, ``"sslcontext"``, ``"peercert"``,
+        ``"cipher"``, ``"alpn"``."""
+        if name == "sslcontext":
+            return self._context
+        if isinstance(self._sock, TLSSocket):
+            ssl_socket = self._sock.ssl_socket
+            if name in ("socket", "ssl_object"):
+                return ssl_socket
+            if name == "peercert":
+                return ssl_socket.getpeercert()
+            if name == "cipher":
+                return ssl_socket.cipher()
+            if name == "alpn":
+                return ssl_socket.selected_alpn_protocol()
+        return super().get_extra_info(name, default)
+
+
+def tls_transport(
+    context: ssl.SSLContext,
+    server_hostname: str | None = None,
+    handshake_timeout: float = HANDSHAKE_TIMEOUT,
+) -> TransportFactory:
+    """What makes TLS transports of connections, for listeners and connectors."""
+
+    def make(
+        reactor: Loop,
+        sock: socket.socket,
+        protocol: AnyProtocol,
+        peername: Any = None,
+        on_lost: Callable[[], object] | None = None,
+    ) -> TLSTransport:
+        return TLSTransport(
+            reactor,
+            sock,
+            protocol,
+            peername,
+            on_lost,
+            context=context,
+            server_hostname=server_hostname,
+            handshake_timeout=handshake_timeout,
+        )
+
+    return make

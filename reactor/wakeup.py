@@ -1,0 +1,105 @@
+"""Waking a loop that waits in its poller: from another thread, and by signals.
+
+A poller can only wait for descriptors. So the loop watches one end of a socket pair, and whoever
+wants to wake it writes a byte to the other (the "self-pipe trick", D. J. Bernstein). The byte says
+nothing but "look": what to do stands in the loop's queue of callbacks."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from .pollers import READ
+
+if TYPE_CHECKING:
+    from .loop import Loop
+
+_Handler = Any  # what signal.getsignal returns: a function, a number, or None
+
+
+class Wakeup:
+    """The socket pair. Both ends are non-blocking, as a full pair is normal: a byte that is already
+    there wakes as well."""
+
+    def __init__(self, reactor: Loop) -> None:
+        self._receiver, self._sender = socket.socketpair()
+        self._receiver.setblocking(False)
+        self._sender.setblocking(False)
+        self._woken = False
+        reactor.register(self._receiver.fileno(), READ, self._drain)
+
+    def fileno(self) -> int:
+        """The end to write to."""
+        return self._sender.fileno()
+
+    def wake(self) -> None:
+        """Make the poller return, now or at its next wait. May be called from any thread."""
+        if (
+            self._woken
+        ):  # saves nearly all of the writes when many threads call at once (dask distributed#3223)
+            return
+        self._woken = True
+        with suppress(BlockingIOError):
+            self._sender.send(b"\0")
+
+    def close(self, reactor: Loop) -> None:
+        reactor.unregister(self._receiver.fileno())
+        self._receiver.close()
+        self._sender.close()
+
+    def _drain(self, mask: int) -> None:
+        # Cleared first: who calls from here on writes a new byte. Who called before has its
+        # callback in the queue, and the loop runs the queue later in this same turn.
+        self._woken = False
+        with suppress(BlockingIOError):
+            while len(self._receiver.recv(4096)) == 4096:
+                pass
+
+
+class Signals:
+    """Runs callbacks in the loop when signals arrive.
+
+    Python runs a signal's handler in the main thread between two of its instructions; ours queues
+    the callback, which is one atomic append. That alone would not end a wait in the poller, as
+    Python goes on waiting after a handler (PEP 475): the byte that ``signal.set_wakeup_fd`` writes
+    does. The byte's value, the signal's number, is not used, since bytes are lost when the pair is
+    full (cpython gh-74224)."""
+
+    def __init__(self, reactor: Loop, wakeup: Wakeup) -> None:
+        self._reactor = reactor
+        self._wakeup = wakeup
+        self._previous: dict[int, _Handler] = {}
+        self._previous_fd = -1
+
+    def add(self, signum: int, callback: Callable[..., object], args: tuple[Any, ...]) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            raise RuntimeError("signal handlers can only be set in the main thread")
+        if not self._previous:
+            self._previous_fd = signal.set_wakeup_fd(
+                self._wakeup.fileno(), warn_on_full_buffer=False
+            )
+
+        def handler(_signum: int, _frame: object) -> None:
+            self._reactor.call_soon(callback, *args)
+
+        self._previous.setdefault(signum, signal.signal(signum, handler))
+
+    def remove(self, signum: int) -> bool:
+        if signum not in self._previous:
+            return False
+        previous = self._previous.pop(signum)
+        signal.signal(signum, signal.SIG_DFL if previous is None else previous)
+        if not self._previous:
+            signal.set_wakeup_fd(self._previous_fd)
+        return True
+
+    def handles(self, signum: int) -> bool:
+        return signum in self._previous
+
+    def clear(self) -> None:
+        for signum in list(self._previous):
+            self.remove(signum)
