@@ -6,12 +6,14 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import queue
 import socket
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from .pollers import WRITE
 from .sockets import KeepAlive, prepare
+from .threads import ThreadCall
 from .transport import StreamTransport
 
 if TYPE_CHECKING:
@@ -62,6 +64,7 @@ class Connector:
         self._keepalive = keepalive
         self._make_transport = make_transport
         self._candidates: Iterator[_Candidate] = iter(())
+        self._resolving: ThreadCall[Any] | None = None
         self._sock: socket.socket | None = None
         self._transport: Any = None  # made, but still in its TLS handshake
         self._last_error: Exception = OSError(errno.EADDRNOTAVAIL, f"{target} has no address")
@@ -72,19 +75,26 @@ class Connector:
 
     def resolve(self, host: str, port: int) -> None:
         """Find the addresses of ``host``, in the resolver's threads, and try each."""
-        resolving = self._reactor.resolver.submit(
-            socket.getaddrinfo, host, port, socket.AF_UNSPEC, self._kind
-        )
+        if not 0 <= port <= 65535:  # getaddrinfo would take it modulo 65536
+            self._finish(ValueError(f"port must be 0-65535, not {port}"))
+            return
+        try:
+            self._resolving = resolving = self._reactor.resolver.submit(
+                socket.getaddrinfo, host, port, socket.AF_UNSPEC, self._kind
+            )
+        except (queue.Full, RuntimeError) as exc:  # too many names, or no thread to be had
+            self._finish(exc)
+            return
 
-        def resolved(call: Any) -> None:
+        def resolved(call: ThreadCall[Any]) -> None:
             if self._done:
                 return
-            if call.exception() is not None:
-                self._finish(call.exception())
+            try:
+                found = call.result()
+            except Exception as exc:
+                self._finish(exc)
             else:
-                self.try_addresses(
-                    [(family, address) for family, _, _, _, address in call.result()]
-                )
+                self.try_addresses([(family, address) for family, _, _, _, address in found])
 
         resolving.add_done_callback(resolved)
 
@@ -95,7 +105,7 @@ class Connector:
 
     def cancel(self) -> None:
         """Give up; nobody is told."""
-        self._on_failure = None
+        self._on_failure = lambda exc: None
         self._finish(None)
 
     request_shutdown = abort = cancel
@@ -110,14 +120,15 @@ class Connector:
                 if self._local_addr is not None:
                     sock.bind(self._local_addr)
                 code = sock.connect_ex(address)
-                if code not in (0, errno.EINPROGRESS, errno.EAGAIN, errno.EWOULDBLOCK):
-                    raise OSError(code, os.strerror(code))  # some systems refuse at once
                 if code in (errno.EAGAIN, errno.EWOULDBLOCK):
-                    raise OSError(
-                        code, "the listener's backlog is full"
-                    )  # Unix sockets: no writability would follow
+                    # Unix sockets: no writability would follow.
+                    raise OSError(code, "the listener's backlog is full")
+                if code not in (0, errno.EINPROGRESS, errno.EINTR):
+                    raise OSError(code, os.strerror(code))  # some systems refuse at once
                 self._reactor.register(sock.fileno(), WRITE, self._on_ready)
-            except (OSError, ValueError) as exc:
+            except Exception as exc:
+                # The system's reason; or no address, for TypeError, or a descriptor too high for
+                # select.
                 self._attempt_failed(exc, registered=False)
             else:
                 self._attempt_deadline.reschedule(self._attempt_timeout)
@@ -159,6 +170,9 @@ class Connector:
         self._attempt_deadline.cancel()
         try:
             protocol = self._factory()
+            if self._done:  # the factory has cancelled
+                self._reactor.release(sock)
+                return
             self._transport = self._make_transport(
                 self._reactor, sock, protocol, sock.getpeername(), None
             )
@@ -186,6 +200,8 @@ class Connector:
         self._done = True
         self._deadline.cancel()
         self._attempt_deadline.cancel()
+        if self._resolving is not None:
+            self._resolving.cancel()  # or a stopping reactor would wait for it
         if self._sock is not None:
             self._attempt_failed(self._last_error)
         if self._transport is not None:

@@ -73,8 +73,8 @@ class DatagramTransport:
         """Send one datagram, to ``addr``, or to the peer of a connected socket.
 
         Errors come through ``error_received``; after ``close()`` it is dropped and counted. Raises
-        ``TypeError`` for what is not bytes-like, ``ValueError`` for an ``addr`` on a connected
-        socket that is not its peer."""
+        ``TypeError`` for what is not bytes-like or no address, ``ValueError`` for an ``addr`` on a
+        connected socket that is not its peer."""
         if type(data) is not bytes:
             data = memoryview(data).tobytes()
         if addr is not None and self._peername is not None:
@@ -88,8 +88,8 @@ class DatagramTransport:
         elif self._queue:
             self._enqueue(data, addr)
         elif not self._send(data, addr):
-            self._enqueue(data, addr)
             self._watch(self._interest | WRITE)
+            self._enqueue(data, addr)  # last, as pause_writing() may close
 
     def get_write_buffer_size(self) -> int:
         """Bytes that wait to be sent."""
@@ -99,8 +99,8 @@ class DatagramTransport:
         """Receive no more, send what is queued as far as the system takes it at once, and close."""
         if not self._closing:
             self._closing = True
-            while self._queue and self._send(*self._queue[0]):
-                self._queue.popleft()
+            while self._queue and self._send_queued():
+                pass
             self._lose(None)
 
     def abort(self) -> None:
@@ -162,10 +162,9 @@ class DatagramTransport:
 
     def _flush(self) -> None:
         for _ in range(SENDS_PER_EVENT):
-            if not self._queue or not self._send(*self._queue[0]):
+            if not self._queue or not self._send_queued():
                 break
-            self._size -= len(self._queue.popleft()[0])
-        if not self._queue and not self._lost:
+        if not self._queue:
             self._watch(self._interest & ~WRITE)
         if self._paused and self._size <= HIGH_WATER // 4:
             self._paused = False
@@ -183,12 +182,23 @@ class DatagramTransport:
         except (BlockingIOError, InterruptedError):
             return False
         except OSError as exc:
-            if exc.errno in _NO_BUFFERS:
-                stats.datagrams_dropped += 1
-            else:
+            stats.datagrams_dropped += 1
+            if exc.errno not in _NO_BUFFERS:
                 self._reactor.call_soon(self._error_received, exc)
         else:
             stats.datagrams_sent += 1
+        return True
+
+    def _send_queued(self) -> bool:
+        """Try the first of the queue. Returns whether that is gone."""
+        try:
+            if not self._send(*self._queue[0]):
+                return False
+        except (TypeError, ValueError, OverflowError) as exc:
+            # Its address is none. sendto() tells its caller, who is gone by now.
+            self._reactor.stats.datagrams_dropped += 1
+            self._reactor.call_soon(self._report, exc, "sendto")
+        self._size -= len(self._queue.popleft()[0])
         return True
 
     def _enqueue(self, data: bytes, addr: Address) -> None:

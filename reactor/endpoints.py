@@ -13,7 +13,7 @@ from .connector import CONNECT_TIMEOUT, Connector, FailureCallback
 from .datagram import DatagramTransport
 from .listener import BACKLOG, Listener, ProtocolFactory
 from .loop import Loop
-from .pipes import PipeEnd
+from .pipes import PipeEnd, PipeTransport
 from .protocol import AnyDatagramProtocol
 from .sockets import KeepAlive, bind_inet, bind_unix, prepare, unlink_later
 from .threads import ThreadCall, ThreadPool
@@ -112,7 +112,7 @@ class Reactor(Loop):
         make_transport = StreamTransport if tls is None else tls_transport(tls)
         try:
             return Listener(self, factory, sockets, make_transport=make_transport, **options)
-        except ValueError:  # the poller cannot watch them
+        except (OSError, ValueError):  # the poller cannot watch them
             for sock in sockets:
                 sock.close()
             raise
@@ -171,11 +171,15 @@ class Reactor(Loop):
         sock: socket.socket,
         *,
         tls: ssl.SSLContext | None = None,
+        server_hostname: str | None = None,
     ) -> StreamTransport:
         """Serve a stream socket that is connected already, one end of a ``socketpair`` for example.
-        It is ours from now on."""
+        It is ours from now on, unless this raises: ``OSError`` if it is not connected,
+        ``ValueError`` if the poller cannot watch it.
+
+        ``tls`` may be a server's context, or a client's with ``server_hostname``."""
         prepare(sock)
-        make_transport = StreamTransport if tls is None else tls_transport(tls)
+        make_transport = StreamTransport if tls is None else tls_transport(tls, server_hostname)
         transport = make_transport(self, sock, protocol_factory(), sock.getpeername() or None, None)
         transport.start()
         return transport
@@ -190,7 +194,7 @@ class Reactor(Loop):
         return self._pipe(protocol_factory, PipeEnd(pipe, writing=True))
 
     def _pipe(self, protocol_factory: ProtocolFactory, end: PipeEnd) -> StreamTransport:
-        transport = StreamTransport(self, end, protocol_factory())
+        transport = PipeTransport(self, end, protocol_factory())
         transport.start()
         if end.writing:
             transport.pause_reading()  # its HANGUP and ERROR still come

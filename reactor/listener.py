@@ -79,7 +79,7 @@ class Listener:
         self._accepting = False
         self._closed = False
         self._resume_timer: Timer | None = None
-        self._resume()
+        self._register()
         reactor.attach(self)
 
     @property
@@ -96,11 +96,12 @@ class Listener:
         """Accept no more. Connections already accepted go on."""
         if self._closed:
             return
-        self._pause()
+        self._accepting = False
         self._closed = True
         if self._resume_timer is not None:
             self._resume_timer.cancel()
         for sock in self.sockets:
+            self._reactor.unregister(sock.fileno())
             self._reactor.release(sock)
         if self._unlink is not None:
             self._unlink()
@@ -155,10 +156,10 @@ class Listener:
         )
         try:
             transport.start()
-        except (
-            OSError,
-            ValueError,
-        ) as exc:  # a descriptor that the poller cannot watch: select, above 1023
+        except OSError as exc:  # gone before its TLS handshake; or there is no memory to watch it
+            self._refuse(sock, exc)
+            return
+        except ValueError as exc:  # a descriptor that the poller cannot watch: select, above 1023
             logger.warning("a connection was refused: %s", exc)
             self._refuse(sock, exc)
             return
@@ -176,19 +177,34 @@ class Listener:
         if not self._accepting and self._resume_timer is None:
             self._resume()
 
-    def _pause(self) -> None:
-        if self._accepting:
-            self._accepting = False
+    def _register(self) -> None:
+        registered: list[int] = []
+        try:
             for sock in self.sockets:
-                self._reactor.unregister(sock.fileno())
+                self._reactor.register(sock.fileno(), READ, partial(self._on_ready, sock))
+                registered.append(sock.fileno())
+        except (OSError, ValueError):  # all or none
+            for fd in registered:
+                self._reactor.unregister(fd)
+            raise
+        self._accepting = True
+
+    def _pause(self) -> None:
+        # They stay registered, for nothing: to register anew can fail, above all when the system
+        # has no memory left, and that may be the reason of the pause.
+        self._watch(False)
 
     def _resume(self) -> None:
         self._resume_timer = None
         full = self._max_connections is not None and self.connections >= self._max_connections
-        if not self._accepting and not self._closed and not full:
+        if not self._closed and not full:
+            self._watch(True)
+
+    def _watch(self, accepting: bool) -> None:
+        if accepting != self._accepting:
+            self._accepting = accepting
             for sock in self.sockets:
-                self._reactor.register(sock.fileno(), READ, partial(self._on_ready, sock))
-            self._accepting = True
+                self._reactor.modify(sock.fileno(), READ if accepting else 0)
 
     def __repr__(self) -> str:
         where = "closed" if self._closed else self.addresses

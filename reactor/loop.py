@@ -15,6 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Protocol, Self
 
 from .pollers import Poller, make_poller
@@ -39,6 +40,7 @@ class Flushable(Protocol):
     """Something written to in this turn, to be sent at its end."""
 
     def flush(self) -> None: ...
+    def abort(self) -> None: ...
 
 
 class Closable(Protocol):
@@ -103,7 +105,7 @@ class Loop:
         """
         with self._run_allowed(), self._stop_signals():
             while True:
-                self.run_once()
+                self.run_once(0 if self._stopped else None)  # stopped before it was run: one turn
                 if self._stopped:
                     break
 
@@ -156,10 +158,7 @@ class Loop:
 
         # 7. Flush: whoever was written to in this turn sends all of it in one system call.
         if self._written:
-            written = self._written.copy()
-            self._written.clear()
-            for transport in written:
-                transport.flush()
+            self._flush_written()
 
         # 8. Give back descriptors. Not earlier: a number that is used anew would get events meant
         # for the old owner.
@@ -179,7 +178,7 @@ class Loop:
             self._shutting_down = True
             self._deadline = self.call_later(grace, self._grace_over)
             for endpoint in list(self._endpoints):
-                self._guard(endpoint.request_shutdown, endpoint)
+                self._request_shutdown(endpoint)
             self._check_shut_down()
         # It may be called from a signal handler of the user's, while the poller waits.
         self._wakeup.wake()
@@ -187,6 +186,10 @@ class Loop:
     def is_running(self) -> bool:
         """Whether ``run()`` is active."""
         return self._running
+
+    def is_stopping(self) -> bool:
+        """Whether the reactor is shutting down, after ``stop(grace)`` or a signal."""
+        return self._shutting_down
 
     def is_closed(self) -> bool:
         """Whether ``close()`` was called."""
@@ -196,12 +199,14 @@ class Loop:
         """Abort whatever is open, tell the protocols, and give back every descriptor. The reactor
         cannot be used again.
 
-        Raises ``RuntimeError`` while it is running.
+        Raises ``RuntimeError`` while it is running, and after a fork in the child: there it would
+        take the parent's descriptors out of the epoll set that both share.
         """
         if self._running:
             raise RuntimeError("cannot close a running reactor; stop it first")
         if self._closed:
             return
+        self._check_owner()
         # Each turn runs what the last one queued. A protocol that opens ever more is given up.
         for _ in range(100):
             if not self._endpoints and not self._released:
@@ -212,6 +217,7 @@ class Loop:
         self._closed = True
         self.timers.clear()
         self._ready.clear()
+        self._signals.clear()
         self._wakeup.close(self)
         self._poller.close()
 
@@ -275,9 +281,9 @@ class Loop:
 
     def unregister(self, fd: int) -> None:
         """Stop watching; the handler is not called again, not even for an event that is already in
-        this turn's batch."""
-        del self._handlers[fd]
-        self._poller.unregister(fd)
+        this turn's batch. A descriptor whose handler has failed is watched no more already."""
+        if self._handlers.pop(fd, None) is not None:
+            self._poller.unregister(fd)
 
     def release(self, closable: Closable) -> None:
         """Close ``closable`` at the end of this turn (step 8). It must not be registered any
@@ -291,7 +297,7 @@ class Loop:
         told at once."""
         self._endpoints[endpoint] = None
         if self._shutting_down:
-            self.call_soon(endpoint.request_shutdown)
+            self.call_soon(self._request_shutdown, endpoint)
 
     def detach(self, endpoint: Endpoint) -> None:
         """``endpoint`` is done."""
@@ -350,29 +356,58 @@ class Loop:
             {"message": "handler failed:", "exception": exc, "handle": handler}
         )
         if self._handlers.get(fd) is handler:
-            self.unregister(fd)
+            try:
+                self.unregister(fd)
+            except OSError as error:  # the handler has closed the descriptor
+                logger.debug("unregister: %s", error)
 
     # -- stopping ----------------------------------------------------------------------------------
 
+    def _request_shutdown(self, endpoint: Endpoint) -> None:
+        if endpoint in self._endpoints:  # else it is done in the meantime
+            self._guard(endpoint.request_shutdown, endpoint)
+
     def _check_shut_down(self) -> None:
         if not self._endpoints:
+            self.call_soon(self._shut_down)  # behind what the last one to go has queued
+
+    def _shut_down(self, *, in_any_case: bool = False) -> None:
+        if self._shutting_down and (in_any_case or not self._endpoints):
             self._stopped = True
 
     def _grace_over(self) -> None:
         for endpoint in list(self._endpoints):
             self._guard(endpoint.abort, endpoint)
-        self.call_soon(self.stop)  # behind the calls of connection_lost that abort() has queued
+        # Behind the calls of connection_lost that abort() has queued.
+        self.call_soon(partial(self._shut_down, in_any_case=True))
+
+    def _flush_written(self) -> None:
+        written = iter(self._written.copy())
+        self._written.clear()
+        try:
+            for transport in written:
+                try:
+                    transport.flush()
+                except Exception as exc:
+                    self.call_exception_handler(
+                        {"message": "flush failed:", "exception": exc, "transport": transport}
+                    )
+                    transport.abort()
+        finally:
+            self._written.extend(written)  # the rest, when an interrupt passes through
 
     def _close_released(self) -> None:
-        released = self._released.copy()
-        self._released.clear()
-        for closable in released:
+        while self._released:
+            closable = self._released.pop()
             try:
                 closable.close()
-            except (
-                OSError
-            ) as exc:  # ECONNRESET, on some systems; the descriptor is gone all the same
+            except OSError as exc:
+                # ECONNRESET, on some systems; the descriptor is gone all the same.
                 logger.debug("close: %s", exc)
+            except Exception as exc:  # a pipe may be any object of the user's
+                self.call_exception_handler(
+                    {"message": "close failed:", "exception": exc, "handle": closable}
+                )
 
     @contextmanager
     def _run_allowed(self) -> Iterator[None]:
@@ -380,8 +415,7 @@ class Loop:
             raise RuntimeError("the reactor is running already")
         if self._closed:
             raise RuntimeError("the reactor is closed")
-        if os.getpid() != self._owner:
-            raise RuntimeError("this reactor was made before a fork: make a new one in the child")
+        self._check_owner()
         self._running = True
         self.stats.last_wake = self.time()
         try:
@@ -392,6 +426,10 @@ class Loop:
             if self._shutting_down:
                 self._deadline.cancel()
                 self._shutting_down = False
+
+    def _check_owner(self) -> None:
+        if os.getpid() != self._owner:
+            raise RuntimeError("this reactor was made before a fork: make a new one in the child")
 
     @contextmanager
     def _stop_signals(self) -> Iterator[None]:

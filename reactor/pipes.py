@@ -1,4 +1,5 @@
-"""Pipes, terminals and files in a socket's clothes, so that ``StreamTransport`` can serve them."""
+"""Pipes, terminals and files: sockets in all but name, so that ``StreamTransport`` can serve
+them."""
 
 from __future__ import annotations
 
@@ -7,6 +8,8 @@ import os
 import stat
 from collections.abc import Sequence
 from typing import Any
+
+from .transport import StreamTransport
 
 
 class PipeEnd:
@@ -52,8 +55,22 @@ class PipeEnd:
     def shutdown(self, how: int) -> None:
         raise OSError(errno.ENOTSOCK, "a pipe has one direction: it is closed, not shut down")
 
+    def getsockopt(self, level: int, option: int) -> int:
+        """What the poller's report of an error means: the reader has gone."""
+        return errno.EPIPE
+
     def close(self) -> None:
         if isinstance(self._pipe, int):
             os.close(self._pipe)
         else:
             self._pipe.close()
+
+
+class PipeTransport(StreamTransport):
+    """A transport over a ``PipeEnd``."""
+
+    __slots__ = ()
+
+    def write_eof(self) -> None:
+        """Send what is queued, and close: that is how a pipe says that it has ended."""
+        self.close()

@@ -78,6 +78,10 @@ class EpollPoller:
         try:
             self._epoll.register(fd, mask)
         except PermissionError:
+            if fd in self._always_ready:
+                raise FileExistsError(
+                    errno.EEXIST, f"descriptor {fd} is already registered"
+                ) from None
             self._always_ready[fd] = mask
 
     def modify(self, fd: int, mask: int) -> None:

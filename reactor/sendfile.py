@@ -26,6 +26,8 @@ class FileSegment:
         count: int | None,
         callback: Callable[[Exception | None], object] | None,
     ) -> None:
+        if offset < 0 or (count is not None and count < 0):
+            raise ValueError(f"offset and count must not be negative, not {offset} and {count}")
         self._fd: int = file.fileno()
         self._offset = offset
         self._callback = callback

@@ -7,7 +7,7 @@ import errno
 import os
 import socket
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
@@ -17,7 +17,7 @@ _PORT_ATTEMPTS: Final = 10
 
 @dataclass(frozen=True)
 class KeepAlive:
-    """TCP keepalive: probe after ``idle`` seconds of silence, every ``interval`` seconds, and give
+    """Noticing a TCP peer that has vanished: probe after ``idle`` seconds of silence, every ``interval`` seconds, and give
     up after ``count`` probes.
 
     The defaults notice a peer that has vanished within 30 + 3 * 10 = 60 seconds.
@@ -40,6 +40,11 @@ class KeepAlive:
         ):
             if hasattr(socket, name):
                 sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            # There are no probes while data is unacknowledged; retransmission alone would go on for
+            # some 15 minutes (tcp(7), tcp_retries2).
+            patience = 1000 * (self.idle + self.interval * self.count)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, patience)
 
 
 def prepare(sock: socket.socket, keepalive: KeepAlive | None = None) -> None:
@@ -72,7 +77,7 @@ def bind_inet(
 
 
 def _bind_all(
-    addresses: list[tuple[socket.AddressFamily, Any]],
+    addresses: Sequence[tuple[int, Any]],
     port: int,
     kind: socket.SocketKind,
     reuse_port: bool,
@@ -95,7 +100,7 @@ def _bind_all(
 
 
 def _bind(
-    family: socket.AddressFamily,
+    family: int,
     kind: socket.SocketKind,
     address: Any,
     reuse_port: bool,

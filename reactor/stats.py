@@ -37,7 +37,7 @@ class Stats:
         self.writes_dropped = 0  # calls of write() after the connection was lost or closing
         self.datagrams_received = 0
         self.datagrams_sent = 0
-        self.datagrams_dropped = 0  # by a full queue or the system's lack of buffers
+        self.datagrams_dropped = 0  # by a full queue, an error, or the system's lack of buffers
 
     def as_dict(self) -> dict[str, float]:
         """All counters by name."""

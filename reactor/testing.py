@@ -16,6 +16,7 @@ under it is a queue whose other end the test holds.
 from __future__ import annotations
 
 import errno
+import sys
 from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
@@ -58,11 +59,18 @@ class VirtualReactor(Reactor):
         return StreamPeer(sock, transport)
 
     def connect_pair(
-        self, one_factory: ProtocolFactory, other_factory: ProtocolFactory
+        self,
+        one_factory: ProtocolFactory,
+        other_factory: ProtocolFactory,
+        capacity: int = 65536,
     ) -> tuple[StreamTransport, StreamTransport]:
-        """Two protocols, a client's and a server's for example, connected to each other."""
+        """Two protocols, a client's and a server's for example, connected to each other.
+
+        The system holds ``capacity`` bytes on the way to each of them; what goes beyond waits in
+        the sender's transport."""
         one, other = _StreamSocket(self), _StreamSocket(self)
         one.other, other.other = other, one
+        one.capacity = other.capacity = capacity
         first = StreamTransport(self, one, one_factory(), ("192.0.2.2", 8000))
         second = StreamTransport(self, other, other_factory(), ("192.0.2.1", 50000))
         second.start()
@@ -124,9 +132,15 @@ class VirtualReactor(Reactor):
             raise RuntimeError(
                 "nothing is left to wait for: no timer is set and no peer has sent anything"
             )
-        # Exactly to the deadline: adding the timeout to the clock could round to just before it.
-        ends = [when for when in (self.timers.next_deadline(), self._limit) if when is not None]
-        self._virtual_now = max(self._virtual_now, min(ends, default=self._virtual_now + timeout))
+        # Exactly to the deadline that the timeout was made from: adding the timeout to the clock
+        # could round to just before it.
+        now = self._virtual_now
+        ends = [
+            when
+            for when in (self.timers.next_deadline(), self._limit)
+            if when is not None and when - now <= timeout
+        ]
+        self._virtual_now = max(now, min(ends, default=now + timeout))
         return []
 
     def _descriptor(self, sock: _MemorySocket) -> int:
@@ -164,6 +178,12 @@ class StreamPeer:
         """Whether the protocol's side has closed its socket."""
         return self._sock.closed
 
+    @property
+    def reset_received(self) -> bool:
+        """Whether that broke the connection, as there was input left unread: over TCP, part of
+        what was sent before may not have arrived."""
+        return self._sock.reset_sent
+
     def read(self) -> bytes:
         """Take what has come. A stalled peer then has room again for as many bytes as before."""
         data = self.received
@@ -181,10 +201,10 @@ class StreamPeer:
         self._sock.inbox.append(b"")
 
     def close(self) -> None:
-        """Finish sending and reading. The protocol's side may go on sending for a while, as with
-        TCP, until it is reset."""
+        """Finish sending and reading. As with TCP, the next call that sends still succeeds, and
+        only the one after that fails."""
         self._sock.inbox.append(b"")
-        self._sock.peer_gone = True
+        self._sock.sends_left = 1
 
     def reset(self, error: int = errno.ECONNRESET) -> None:
         """Break the connection: the protocol's side gets the error number ``error``, ahead of what
@@ -240,25 +260,38 @@ class DatagramPeers:
 
 
 class _VirtualPoller:
-    """A poller of memory sockets. The loop's own wake-up pair is registered too, and never
-    fires."""
+    """A poller of memory sockets, as strict as the real ones. The loop's own wake-up pair is
+    registered too, before anything else, and never fires."""
 
     def __init__(self, reactor: VirtualReactor) -> None:
         self._reactor = reactor
+        self._wakeup: int | None = None
         self.poll = reactor._wait
 
     def register(self, fd: int, mask: int) -> None:
         sock = self._reactor._sockets.get(fd)
         if sock is not None:
+            if sock.watched:
+                raise FileExistsError(errno.EEXIST, f"descriptor {fd} is already registered")
             sock.mask = mask
             sock.watched = True
+        elif self._wakeup is None:
+            self._wakeup = fd
+        else:
+            raise ValueError(f"a virtual reactor cannot watch the real descriptor {fd}")
 
-    modify = register
+    def modify(self, fd: int, mask: int) -> None:
+        self._watched(fd).mask = mask
 
     def unregister(self, fd: int) -> None:
+        if fd != self._wakeup:
+            self._watched(fd).watched = False
+
+    def _watched(self, fd: int) -> _MemorySocket:
         sock = self._reactor._sockets.get(fd)
-        if sock is not None:
-            sock.watched = False
+        if sock is None or not sock.watched:
+            raise FileNotFoundError(errno.ENOENT, f"descriptor {fd} is not registered")
+        return sock
 
     def close(self) -> None:
         pass
@@ -298,17 +331,19 @@ class _StreamSocket(_MemorySocket):
         )
         self.inbox: deque[bytes] = deque()  # one piece per recv; b"" is the end
         self.sent = bytearray()  # to the test
-        self.capacity: int | None = None  # bytes in sent at which the system takes no more
+        self.unread = 0  # bytes sent to the other protocol that it has not yet received
+        self.capacity: int | None = None  # bytes in sent, or unread, beyond which no more is taken
         self.sends = 0
+        self.sends_left: int | None = None  # before sending fails, as the peer has closed
         self.error = 0
         self.eof_sent = False
-        self.peer_gone = False
+        self.reset_sent = False
 
     def state(self) -> int:
         mask = 0
         if self.inbox:
             mask |= READ
-        if self.capacity is None or len(self.sent) < self.capacity:
+        if self._room():
             mask |= WRITE
         if self.error:
             mask |= READ | WRITE | ERROR | HANGUP
@@ -325,23 +360,32 @@ class _StreamSocket(_MemorySocket):
             self.inbox.popleft()
             if len(data) > size:
                 self.inbox.appendleft(data[size:])
-        return data[:size]
+                data = data[:size]
+            if self.other is not None:
+                self.other.unread -= len(data)
+        return data
 
     def send(self, data: bytes | memoryview, flags: int = 0) -> int:
         self._raise_error()
-        if self.eof_sent or (self.peer_gone and self.sends):
+        if self.eof_sent or self.sends_left == 0 or (self.other is not None and self.other.closed):
             raise BrokenPipeError(errno.EPIPE, "the peer has closed")
-        size = len(data)
-        if self.capacity is not None:
-            size = min(size, self.capacity - len(self.sent))
-            if size <= 0:
-                raise BlockingIOError
+        size = min(len(data), self._room())
+        if not size:
+            raise BlockingIOError
         self.sends += 1
+        if self.sends_left:
+            self.sends_left -= 1
         if self.other is not None:
             self.other.inbox.append(bytes(data[:size]))
+            self.unread += size
         else:
             self.sent += data[:size]
         return size
+
+    def _room(self) -> int:
+        if self.capacity is None:
+            return sys.maxsize
+        return max(self.capacity - (self.unread if self.other is not None else len(self.sent)), 0)
 
     def sendmsg(
         self, pieces: Sequence[bytes], ancillary: Iterable[Any] = (), flags: int = 0
@@ -354,6 +398,11 @@ class _StreamSocket(_MemorySocket):
 
     def close(self) -> None:
         super().close()
+        if any(self.inbox):  # closing with unread input breaks the connection
+            self.reset_sent = True
+            if self.other is not None:
+                self.other.inbox.clear()
+                self.other.error = errno.ECONNRESET
         self._end()
 
     def getsockopt(self, level: int, option: int) -> int:

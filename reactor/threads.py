@@ -24,23 +24,24 @@ class ThreadCall(Generic[T]):
     """A function that runs, or will run, in another thread. It has the methods of
     ``asyncio.Future``."""
 
-    def __init__(self, reactor: Loop, function: Callable[..., T], args: tuple[Any, ...]) -> None:
-        self._reactor = reactor
+    def __init__(self, pool: ThreadPool, function: Callable[..., T], args: tuple[Any, ...]) -> None:
+        self._pool = pool
+        self._reactor = pool.reactor
         self._function = function
         self._args = args
         self._callbacks: list[Callable[[ThreadCall[T]], object]] = []
         self._result: T | None = None
-        self._exception: Exception | None = None
+        self._exception: BaseException | None = None
         self._done = False
         self._cancelled = False
 
     def add_done_callback(self, callback: Callable[[ThreadCall[T]], object]) -> None:
         """Run ``callback(call)`` in the loop once there is a result or an exception. It is not run
         after ``cancel()``."""
-        if self._done:
-            self._reactor.call_soon(callback, self)
-        else:
+        if not self._done:
             self._callbacks.append(callback)
+        elif not self._cancelled:
+            self._reactor.call_soon(callback, self)
 
     def done(self) -> bool:
         """Whether it has ended, or was cancelled."""
@@ -52,7 +53,7 @@ class ThreadCall(Generic[T]):
 
     def cancel(self) -> bool:
         """Forget it: if a thread runs the function already it runs to its end, but nobody hears of
-        it.
+        it, and a stopping reactor does not wait for it.
 
         Returns False if it is done.
         """
@@ -60,6 +61,7 @@ class ThreadCall(Generic[T]):
             return False
         self._done = self._cancelled = True
         self._callbacks.clear()
+        self._pool.forget(self)
         return True
 
     def result(self) -> T:
@@ -73,7 +75,7 @@ class ThreadCall(Generic[T]):
             raise self._exception
         return self._result  # type: ignore[return-value]
 
-    def exception(self) -> Exception | None:
+    def exception(self) -> BaseException | None:
         """What the function raised; None if it returned. Raises ``RuntimeError`` while there is
         nothing yet."""
         if not self._done or self._cancelled:
@@ -88,7 +90,7 @@ class ThreadCall(Generic[T]):
             return
         try:
             self._result = self._function(*self._args)
-        except Exception as exc:
+        except BaseException as exc:  # SystemExit as well: it would end the thread, not the program
             self._exception = exc
 
     def finish(self) -> None:
@@ -118,29 +120,34 @@ class ThreadPool:
     def __init__(
         self, reactor: Loop, max_threads: int, name: str, max_queued: int = MAX_QUEUED
     ) -> None:
-        self._reactor = reactor
+        self.reactor = reactor
         self._max_threads = max_threads
         self._max_queued = max_queued
         self._name = name
         self._queue: queue.SimpleQueue[ThreadCall[Any] | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
-        self._active = 0  # calls submitted and not yet finished
+        self._active = 0  # calls that no thread has done with yet
+        self._awaited: set[ThreadCall[Any]] = set()  # those of them that nobody has cancelled
 
     def submit(self, function: Callable[..., T], *args: Any) -> ThreadCall[T]:
         """Run ``function(*args)`` in a thread. Raises ``queue.Full`` when too many calls wait
-        already."""
+        already, ``RuntimeError`` when the system has no more threads."""
         if self._active >= self._max_threads + self._max_queued:
             raise queue.Full(f"{self._active} calls wait for a thread of the pool {self._name!r}")
-        call = ThreadCall(self._reactor, function, args)
-        if self._active == 0:
-            self._reactor.attach(self)
-        self._active += 1
-        if self._active > len(self._threads) < self._max_threads:
+        call = ThreadCall(self, function, args)
+        if self._active >= len(self._threads) < self._max_threads:
             thread = threading.Thread(
-                target=self._work, name=f"{self._name}-{len(self._threads)}", daemon=True
+                target=self._work,
+                args=(self._queue,),
+                name=f"{self._name}-{len(self._threads)}",
+                daemon=True,
             )
-            self._threads.append(thread)
             thread.start()
+            self._threads.append(thread)
+        self._active += 1
+        if not self._awaited:
+            self.reactor.attach(self)
+        self._awaited.add(call)
         self._queue.put(call)
         return call
 
@@ -148,26 +155,33 @@ class ThreadPool:
         """Nothing to do: what is under way ends, or the grace does."""
 
     def abort(self) -> None:
-        """Forget the calls that are under way, and let the threads end when they have done."""
-        self._active = 0
-        self._reactor.detach(self)
+        """Forget the calls that are under way, and let the threads end when they have done. Calls
+        that come later get new threads."""
+        for call in list(self._awaited):
+            call.cancel()
         for _ in self._threads:
             self._queue.put(None)
         self._threads.clear()
+        self._queue = queue.SimpleQueue()  # the old threads empty theirs
 
     close = abort
 
-    def _work(self) -> None:
-        while (call := self._queue.get()) is not None:
+    def forget(self, call: ThreadCall[Any]) -> None:
+        """Nobody waits for ``call`` any more."""
+        self._awaited.discard(call)
+        if not self._awaited:
+            self.reactor.detach(self)
+
+    def _work(self, calls: queue.SimpleQueue[ThreadCall[Any] | None]) -> None:
+        while (call := calls.get()) is not None:
             call.run()
             try:
-                self._reactor.call_soon_threadsafe(self._finished, call)
+                self.reactor.call_soon_threadsafe(self._finished, call)
             except RuntimeError:  # the reactor was closed in the meantime
                 return
+            del call  # or the thread would keep the result for as long as it has nothing to do
 
     def _finished(self, call: ThreadCall[Any]) -> None:
+        self._active -= 1
         call.finish()
-        if self._active:
-            self._active -= 1
-            if self._active == 0:
-                self._reactor.detach(self)
+        self.forget(call)

@@ -92,6 +92,11 @@ class Timer(Handle):
             raise ValueError("a cancelled timer cannot be rescheduled")
         self._queue.move(self, self._queue.time() + delay)
 
+    def run(self) -> None:
+        # With an entry in the heap again, it was rescheduled by another timer of the same batch.
+        if self._callback is not None and not self._sequence:
+            self._callback(*self._args)
+
 
 class IdleTimer(Timer):
     """Calls ``callback(*args)`` once nothing has been heard for ``timeout`` seconds.
@@ -117,6 +122,8 @@ class IdleTimer(Timer):
         self._heard = self._reactor.now
 
     def run(self) -> None:
+        if self._cancelled or self._sequence:  # by another timer of the same batch
+            return
         due = self._heard + self.timeout
         if due <= self._reactor.now:
             super().run()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .pollers import READ, WRITE
 from .protocol import AnyProtocol
-from .transport import StreamTransport
+from .transport import _LOST, StreamTransport
 
 if TYPE_CHECKING:
     from .listener import TransportFactory
@@ -35,6 +35,7 @@ class TLSSocket:
 
     def __init__(self, sock: ssl.SSLSocket) -> None:
         self._sock = sock
+        self._unsent: Any = None
         self.fileno = sock.fileno
         self.getsockname = sock.getsockname
         self.getsockopt = sock.getsockopt
@@ -56,10 +57,17 @@ class TLSSocket:
             raise ConnectionResetError("the peer closed without close_notify") from None
 
     def send(self, data: bytes, flags: int = 0) -> int:
+        if self._unsent is not None:
+            # After "not now" OpenSSL wants to be given the same bytes again, and no fewer
+            # (SSL_write(3)). They are the front of the queue still.
+            data = self._unsent
         try:
-            return self._sock.send(data)
+            sent = self._sock.send(data)
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            self._unsent = data
             raise BlockingIOError from None
+        self._unsent = None
+        return sent
 
     def sendmsg(
         self, pieces: Sequence[bytes], ancillary: Sequence[Any] = (), flags: int = 0
@@ -69,8 +77,6 @@ class TLSSocket:
             joined += piece
             if len(joined) >= _SEND_SIZE:
                 break
-        # After "not now" OpenSSL wants to see the same bytes again; so it does, as the queue only
-        # grows at its end.
         return self.send(bytes(joined))
 
     def shutdown(self, how: int) -> None:
@@ -116,7 +122,7 @@ class TLSTransport(StreamTransport):
     ) -> None:
         super().__init__(reactor, sock, protocol, peername, on_lost)
         self._protocol = None  # until the handshake is done, there is nobody to be told anything
-        self._next_protocol = protocol
+        self._next_protocol: AnyProtocol | None = protocol
         self._context = context
         self._server_hostname = server_hostname
         self._handshake_timeout = handshake_timeout
@@ -124,6 +130,9 @@ class TLSTransport(StreamTransport):
         self._on_result: Callable[[Exception | None], object] | None = None
 
     def start(self, on_result: Callable[[Exception | None], object] | None = None) -> None:
+        # Raises if the peer is gone already. wrap_socket finds that out too, but only when it has
+        # taken the descriptor out of the socket, which then nobody closes.
+        self._sock.getpeername()
         self._sock = TLSSocket(
             self._context.wrap_socket(
                 self._sock,
@@ -133,8 +142,12 @@ class TLSTransport(StreamTransport):
                 server_hostname=self._server_hostname,
             )
         )
+        try:
+            self._register()
+        except (OSError, ValueError):
+            self._sock.close()  # our caller's socket has nothing left to close
+            raise
         self._on_result = on_result
-        self._register()
         self._handshake_timer = self._reactor.call_later(
             self._handshake_timeout, self._handshake_timed_out
         )
@@ -152,7 +165,7 @@ class TLSTransport(StreamTransport):
         else:
             self._end_handshake()
             self._watch(READ)
-            self._protocol = self._next_protocol
+            self._protocol, self._next_protocol = self._next_protocol, None
             self._tell("connection_made", self)
             self._report_result(None)
             self._read_buffered()
@@ -181,6 +194,11 @@ class TLSTransport(StreamTransport):
 
     def _lose(self, exc: Exception | None, lingering: bool = False) -> None:
         self._end_handshake()
+        if lingering and self._eof_received and not self._state & _LOST:
+            # The peer sent its close_notify first and waits for ours: without it, it could not tell
+            # that it got all of what we sent. Nothing more comes, so there is no need to linger.
+            with suppress(OSError):
+                self._sock.shutdown(socket.SHUT_WR)
         super()._lose(exc, lingering)
 
     def _on_ready(self, mask: int) -> None:

@@ -144,7 +144,8 @@ class StreamTransport:
     # -- reading -----------------------------------------------------------------------------------
 
     def _on_ready(self, mask: int) -> None:
-        if mask != READ and not self._on_other(mask):
+        # Somebody earlier in this batch of events may have paused or closed this connection.
+        if (mask != READ or self._interest != READ) and not self._on_other(mask):
             return
         try:
             data = self._sock.recv(READ_SIZE)
@@ -164,10 +165,10 @@ class StreamTransport:
 
     def _on_other(self, mask: int) -> bool:
         """An event that is not plain readability. Returns whether to read."""
-        if self._interest & WRITE:
+        if mask != READ and self._interest & WRITE:
             self.flush()
         if self._interest & READ:
-            return True  # ERROR and HANGUP as well: recv tells what they are
+            return mask != WRITE  # ERROR and HANGUP as well: recv tells what they are
         if mask & (ERROR | HANGUP) and not self._state & _LOST:
             self._on_hangup(mask)
         return False
@@ -245,12 +246,13 @@ class StreamTransport:
 
         ``file`` is an open binary file with a descriptor; it must stay open until
         ``callback(exc)``, which is called once: with None when all is sent, else with what went
-        wrong. A file that ends early closes the connection, as the peer was promised more. File
-        bytes do not count for flow control. The same rules as for ``write()`` hold."""
+        wrong; always from the loop, never from inside this call. A file that ends early closes the
+        connection, as the peer was promised more. File bytes do not count for flow control. The
+        same rules as for ``write()`` hold; ``ValueError`` is raised for a negative number."""
         segment = FileSegment(file, offset, count, callback)
         if self._state:
             self._refuse_write()
-            segment.finish(ConnectionAbortedError("the connection is closing"))
+            self._end_file(segment, ConnectionAbortedError("the connection is closing"))
             return
         if not self._queue:
             self._written.append(self)
@@ -320,16 +322,17 @@ class StreamTransport:
 
     def _send_many(self) -> int:
         """Send several pieces, or what stands before the first file."""
-        pieces = self._queue[:IOV_MAX]
+        pieces = self._queue
         flags = 0
         if self._pending & _FILE:
             pieces = list(
                 itertools.takewhile(lambda piece: not isinstance(piece, FileSegment), pieces)
             )
-            flags = _MSG_MORE  # do not send the head of a response in a packet of its own
+            if len(pieces) < len(self._queue) and self._queue[len(pieces)].left:
+                flags = _MSG_MORE  # do not send the head of a response in a packet of its own
         if self._size <= _JOIN_LIMIT:
             return self._sock.send(b"".join(pieces), flags)  # type: ignore[no-any-return]
-        return self._sock.sendmsg(pieces, (), flags)  # type: ignore[no-any-return]
+        return self._sock.sendmsg(pieces[:IOV_MAX], (), flags)  # type: ignore[no-any-return]
 
     def _flush_pending(self) -> None:
         """``flush()`` when ``_pending`` says that something is to be minded."""
@@ -344,6 +347,8 @@ class StreamTransport:
                     sent = self._send_many()
                     self._stats.bytes_sent += sent
                     self._take(sent)
+                    if queue and not isinstance(queue[0], FileSegment):
+                        break  # the system takes no more
         except (BlockingIOError, InterruptedError):
             pass
         except (OSError, EOFError) as exc:
@@ -363,7 +368,11 @@ class StreamTransport:
         self._stats.bytes_sent += segment.send(self._sock)
         if segment.left == 0:
             del self._queue[0]
-            segment.finish(None)
+            self._end_file(segment, None)
+
+    def _end_file(self, segment: FileSegment, exc: Exception | None) -> None:
+        # From the loop, never from inside a call of the protocol's: it may do anything, and raise.
+        self._reactor.call_soon(segment.finish, exc)
 
     def _keep_rest(self, sent: int) -> None:
         self._take(sent)
@@ -489,11 +498,9 @@ class StreamTransport:
         self._queue.clear()
         self._size = 0
         self._pending = 0
-        self._reactor.call_soon(self._connection_lost, exc, lingering and not self._eof_received)
         for segment in files:
-            self._reactor.call_soon(
-                segment.finish, exc or ConnectionAbortedError("the connection was closed")
-            )
+            self._end_file(segment, exc or ConnectionAbortedError("the connection was closed"))
+        self._reactor.call_soon(self._connection_lost, exc, lingering and not self._eof_received)
 
     def _connection_lost(self, exc: Exception | None, lingering: bool) -> None:
         try:

@@ -30,7 +30,12 @@ class Wakeup:
         self._receiver.setblocking(False)
         self._sender.setblocking(False)
         self._woken = False
-        reactor.register(self._receiver.fileno(), READ, self._drain)
+        try:
+            reactor.register(self._receiver.fileno(), READ, self._drain)
+        except ValueError:  # too high a descriptor for select
+            self._receiver.close()
+            self._sender.close()
+            raise
 
     def fileno(self) -> int:
         """The end to write to."""
@@ -43,7 +48,7 @@ class Wakeup:
         ):  # saves nearly all of the writes when many threads call at once (dask distributed#3223)
             return
         self._woken = True
-        with suppress(BlockingIOError):
+        with suppress(OSError):  # full: a byte is there already; closed: there is nobody to wake
             self._sender.send(b"\0")
 
     def close(self, reactor: Loop) -> None:
@@ -52,12 +57,13 @@ class Wakeup:
         self._sender.close()
 
     def _drain(self, mask: int) -> None:
-        # Cleared first: who calls from here on writes a new byte. Who called before has its
-        # callback in the queue, and the loop runs the queue later in this same turn.
-        self._woken = False
         with suppress(BlockingIOError):
             while len(self._receiver.recv(4096)) == 4096:
                 pass
+        # Cleared last: cleared before, a byte written meanwhile would be taken with the others, and
+        # the flag would say for ever that it is still there. Who calls before this line has its
+        # callback in the queue, which the loop runs later in this same turn.
+        self._woken = False
 
 
 class Signals:
@@ -78,15 +84,16 @@ class Signals:
     def add(self, signum: int, callback: Callable[..., object], args: tuple[Any, ...]) -> None:
         if threading.current_thread() is not threading.main_thread():
             raise RuntimeError("signal handlers can only be set in the main thread")
-        if not self._previous:
-            self._previous_fd = signal.set_wakeup_fd(
-                self._wakeup.fileno(), warn_on_full_buffer=False
-            )
 
         def handler(_signum: int, _frame: object) -> None:
             self._reactor.call_soon(callback, *args)
 
-        self._previous.setdefault(signum, signal.signal(signum, handler))
+        previous = signal.signal(signum, handler)  # first, as it refuses SIGKILL and the like
+        if not self._previous:
+            self._previous_fd = signal.set_wakeup_fd(
+                self._wakeup.fileno(), warn_on_full_buffer=False
+            )
+        self._previous.setdefault(signum, previous)
 
     def remove(self, signum: int) -> bool:
         if signum not in self._previous:

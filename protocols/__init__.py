@@ -1,0 +1,1 @@
+"""What is spoken over the reactor: echo, time, chat. They use the reactor's public names only."""

@@ -1,0 +1,157 @@
+"""The classic grammar: what a line typed by a member means.
+
+A line that begins with a slash is a command, ``QUIT`` alone (in any case) is one too, and
+everything else is said to the room. A line that is to begin with a slash is typed with two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+from .messages import ChatError, Kind
+
+if TYPE_CHECKING:
+    from .member import Member
+
+# What the peers of those ways in that cannot see a connection break send from time to time. It is
+# no command and reaches no room: the way in keeps it, and calls ``Member.heartbeat``.
+HEARTBEAT = "HEARTBEAT"
+
+
+class Command(NamedTuple):
+    """How to use it, what it does, and what does it with all that was typed after it."""
+
+    usage: str
+    summary: str
+    run: Callable[[Member, str], object]
+
+
+def execute(member: Member, line: str) -> None:
+    """Do what ``line`` asks for (nothing, if blank). Raises ChatError if it cannot be done."""
+    line = line.rstrip()
+    if not line.startswith("/"):
+        if len(line) == 4 and line.upper() == "QUIT":
+            _quit(member, "")
+        elif line:
+            member.say(line)
+        return
+    if line.startswith("//"):
+        member.say(line[1:])
+        return
+    word, _, rest = line[1:].partition(" ")
+    command = COMMANDS.get(word.lower())
+    if command is None:
+        raise ChatError(
+            f"There is no command /{word[:20]}: /help lists them, // says a line that begins with /"
+        )
+    command.run(member, rest.strip())
+
+
+def is_ping(line: str) -> bool:
+    """Whether ``line`` is a ``/ping``, which has a limit of its own."""
+    return line[:6].rstrip().lower() == "/ping"
+
+
+def _nick(member: Member, rest: str) -> None:
+    member.rename(_only_word("nick", rest))
+
+
+def _join(member: Member, rest: str) -> None:
+    member.join(_only_word("join", rest).removeprefix("#"))  # as it is written on IRC
+
+
+def _part(member: Member, _: str) -> None:
+    member.part()
+
+
+def _rooms(member: Member, _: str) -> None:
+    member.tell(Kind.REPLY, member.hub.describe_rooms())
+
+
+def _who(member: Member, _: str) -> None:
+    member.tell(Kind.REPLY, member.room.roster())
+
+
+def _msg(member: Member, rest: str) -> None:
+    name, _, text = rest.partition(" ")
+    member.whisper(name, _required("msg", text.strip()))
+
+
+def _me(member: Member, rest: str) -> None:
+    member.act(_required("me", rest))
+
+
+def _topic(member: Member, rest: str) -> None:
+    room = member.room
+    if rest:
+        member.set_topic(rest)
+    elif room.topic:
+        member.tell(Kind.REPLY, f"Topic of {room.name}: {room.topic}")
+    else:
+        member.tell(Kind.REPLY, f"{room.name} has no topic: /topic TEXT sets one")
+
+
+def _echo(member: Member, rest: str) -> None:
+    choice = {"on": True, "off": False}.get(rest.lower())
+    if choice is None:
+        raise _usage("echo")
+    member.set_echo(choice)
+    member.tell(
+        Kind.REPLY, "You see your own lines" if choice else "You do not see your own lines any more"
+    )
+
+
+def _ping(member: Member, _: str) -> None:
+    member.tell(Kind.REPLY, "pong")
+
+
+def _help(member: Member, rest: str) -> None:
+    if rest:
+        command = COMMANDS.get(rest.removeprefix("/").lower())
+        if command is None:
+            raise ChatError(f"There is no command {rest[:20]}: /help lists them all")
+        member.tell(Kind.REPLY, f"{command.usage}: {command.summary}")
+    else:
+        width = max(len(command.usage) for command in COMMANDS.values())
+        member.tell(
+            Kind.REPLY,
+            *[f"{command.usage:<{width}}  {command.summary}" for command in COMMANDS.values()],
+            f"{'//TEXT':<{width}}  say a line that begins with a slash",
+        )
+
+
+def _quit(member: Member, rest: str) -> None:
+    member.dismiss(rest, "Goodbye")
+
+
+def _only_word(name: str, rest: str) -> str:
+    if not rest or " " in rest:
+        raise _usage(name)
+    return rest
+
+
+def _required(name: str, text: str) -> str:
+    if not text:
+        raise _usage(name)
+    return text
+
+
+def _usage(name: str) -> ChatError:
+    return ChatError(f"Usage: {COMMANDS[name].usage}")
+
+
+COMMANDS = {
+    "nick": Command("/nick NAME", "be called NAME", _nick),
+    "join": Command("/join ROOM", "go to ROOM, which is made if there is none", _join),
+    "part": Command("/part", "go back to the lobby", _part),
+    "rooms": Command("/rooms", "list the rooms", _rooms),
+    "who": Command("/who", "list who is in the room", _who),
+    "msg": Command("/msg NAME TEXT", "say TEXT to NAME alone", _msg),
+    "me": Command("/me TEXT", 'say what you do: "* alice waves"', _me),
+    "topic": Command("/topic [TEXT]", "show the room's topic, or set it", _topic),
+    "echo": Command("/echo on|off", "see your own lines, or not", _echo),
+    "ping": Command("/ping", "have an answer", _ping),
+    "help": Command("/help [COMMAND]", "show this, or how to use COMMAND", _help),
+    "quit": Command("/quit [TEXT]", "leave, with TEXT as your last words", _quit),
+}

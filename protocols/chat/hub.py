@@ -1,0 +1,225 @@
+"""The hub: who is here, under which names, and in which rooms.
+
+It knows no socket and no reactor, only the interfaces of ``interfaces.py``. Every way in (lines
+over TCP, datagrams, and whatever comes later) has members join with a sink each, hands over what
+they say, and shows in its own way the messages that it is given. Someone on another machine is a
+member like any other, whose sink is the link to that machine.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from heapq import nlargest
+
+from .flood import FloodPolicy
+from .interfaces import Scheduler, Sink
+from .member import Member
+from .messages import Batch, ChatError, Kind, Message
+from .room import Room
+
+# ASCII alone: a name says who speaks, and letters that only look alike, of which Unicode has
+# thousands (UTS #39), would let anybody speak as somebody else. Also, everybody can type it after
+# /msg.
+_NAME = re.compile(r"[A-Za-z0-9_.-]+")
+
+LOBBY = "lobby"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the hub holds at most. Sizes and lengths are in characters."""
+
+    members: int = 20_000
+    rooms: int = 1_000
+    name_length: int = 32  # of members and rooms
+    topic_length: int = 200  # of parting words, too
+    text_length: int = 4096  # of a line
+    history: int = 50  # lines that a room remembers
+    history_size: int = 16_384  # in them
+    listed: int = 20  # names in one answer
+    # What may be said in a room during one turn of the loop (each line counts 64 more). Everybody
+    # is given all of it in one go, so it must fit into the queue of a connection.
+    turn_size: int = 131_072
+
+
+class Hub:
+    """Rooms and their members.
+
+    ``scheduler``: the reactor, or anything else that is a ``Scheduler``. ``limits``, ``flood``: see
+    there. ``clock``: gives the time of day for messages, in seconds since the epoch.
+
+    To be read only: ``members``, ``rooms`` (by name in lower case), ``lobby``; the counters
+    ``lines_dropped`` and ``members_expelled`` of flood control.
+    """
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        *,
+        limits: Limits | None = None,
+        flood: FloodPolicy | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.scheduler = scheduler
+        self.limits = limits or Limits()
+        self.flood = flood or FloodPolicy()
+        self.clock = clock
+        self.lobby = Room(LOBBY, scheduler, self.limits)
+        self.members: dict[str, Member] = {}
+        self.rooms: dict[str, Room] = {LOBBY: self.lobby}
+        self.lines_dropped = 0
+        self.members_expelled = 0
+        self._guests = 0
+        self._closed = ""
+
+    # For ways in
+
+    def join(
+        self, sink: Sink, *, name: str | None = None, flood: FloodPolicy | None = None
+    ) -> Member:
+        """Let someone in, to the lobby. ``sink`` hears of it before this returns.
+
+        ``name``: None for the next guest's. ``flood``: None for the hub's policy; those who can be
+        trusted may have another. Raises ChatError if the chat is full or closed, or the name not to
+        be had.
+        """
+        if self._closed:
+            raise ChatError(self._closed)
+        if len(self.members) >= self.limits.members:
+            raise ChatError("The chat is full: try again later")
+        name = self._guest_name() if name is None else self._free_name(name)
+        member = Member(self, sink, name, self.lobby, flood or self.flood)
+        self.members[_key(name)] = member
+        self._enter(member, self.lobby)
+        return member
+
+    def welcome(self, member: Member) -> None:
+        """Tell ``member`` where it is, who else is there, and what was said last.
+
+        It was told when it came; this is for a way in that could not show it then.
+        """
+        room = member.room
+        room.skip(member)  # what is pending is among the last lines
+        now = self.clock()
+        welcome = [
+            Message(Kind.ENTERED, now, room.name, member.name),
+            Message(Kind.REPLY, now, room.name, text=room.roster()),
+        ]
+        if room.topic:
+            welcome.append(Message(Kind.TOPIC, now, room.name, text=room.topic))
+        member.deliver(Batch(tuple(welcome)))
+        history = room.history()
+        if history is not None:
+            member.deliver(history)
+
+    def close(self, reason: str) -> None:
+        """Dismiss everybody, and let nobody in any more. ``reason`` is for the members."""
+        self._closed = reason
+        for room in self.rooms.values():
+            room.flush()
+            room.clear()
+        members = tuple(self.members.values())
+        self.members.clear()
+        self.rooms = {LOBBY: self.lobby}
+        for member in members:
+            member.end(reason)
+
+    # For members
+
+    def find(self, name: str) -> Member:
+        """Return the member called ``name``. Raises ChatError if there is none."""
+        member = self.members.get(name.lower())
+        if member is None:
+            raise ChatError(f"Nobody is called {_short(name)}: /who lists who is in the room")
+        return member
+
+    def rename(self, member: Member, name: str) -> None:
+        """Have ``member`` called ``name``, and its room told."""
+        if name == member.name:
+            raise ChatError(f"You are {name} already")
+        name = self._free_name(name, but=member)
+        member.room.catch_up(member)  # it knows its own words by the name
+        del self.members[_key(member.name)]
+        self.members[_key(name)] = member
+        old, member.name = member.name, name
+        member.room.post(Message(Kind.RENAMED, self.clock(), member.room.name, old, name))
+
+    def move(self, member: Member, name: str) -> None:
+        """Have ``member`` go to the room called ``name``, made if there is none, and both told."""
+        room = self.rooms.get(name.lower())
+        if room is member.room:
+            raise ChatError(f"You are in {room.name} already")
+        if room is None:
+            self._check_name(name)
+            if len(self.rooms) >= self.limits.rooms:
+                raise ChatError("There are too many rooms: /rooms lists some")
+            room = self.rooms[name.lower()] = Room(name, self.scheduler, self.limits)
+        member.room.catch_up(member)
+        self._exit(member, Message(Kind.LEFT, self.clock(), member.room.name, member.name))
+        self._enter(member, room)
+
+    def remove(self, member: Member, reason: str) -> None:
+        """Forget ``member``, who is gone, and tell its room why."""
+        del self.members[_key(member.name)]
+        reason = reason[: self.limits.topic_length]
+        self._exit(member, Message(Kind.QUIT, self.clock(), member.room.name, member.name, reason))
+
+    def describe_rooms(self) -> str:
+        """Return the rooms in words, those with most members first, however many they are."""
+        rooms = nlargest(
+            self.limits.listed, self.rooms.values(), key=lambda room: len(room.members)
+        )
+        shown = ", ".join([f"{room.name} ({len(room.members)})" for room in rooms])
+        more = len(self.rooms) - len(rooms)
+        noun = "room" if len(self.rooms) == 1 else "rooms"
+        return f"{len(self.rooms)} {noun}: {shown}" + (f", and {more} more" if more else "")
+
+    # Within
+
+    def _enter(self, member: Member, room: Room) -> None:
+        if room.members:
+            room.post(Message(Kind.JOINED, self.clock(), room.name, member.name))
+        member.room = room
+        room.add(member)
+        self.welcome(member)
+
+    def _exit(self, member: Member, message: Message) -> None:
+        room = member.room
+        room.remove(member)
+        if room.members:
+            room.post(message)
+        elif room is not self.lobby:
+            del self.rooms[room.name.lower()]
+
+    def _guest_name(self) -> str:
+        # Counting up, so that what is meant for a guest who has left does not reach the next one.
+        while True:
+            self._guests += 1
+            name = f"guest{self._guests}"
+            if name not in self.members:
+                return name
+
+    def _free_name(self, name: str, *, but: Member | None = None) -> str:
+        self._check_name(name)
+        if self.members.get(name.lower(), but) is not but:
+            raise ChatError(f"Somebody else is called {name}")
+        return name
+
+    def _check_name(self, name: str) -> None:
+        limit = self.limits.name_length
+        if not _NAME.fullmatch(name) or len(name) > limit:
+            raise ChatError(
+                f"A name has 1 to {limit} characters: letters from A to Z, digits, and _ - ."
+            )
+
+
+def _key(name: str) -> str:
+    key = name.lower()
+    return name if key == name else key  # of two equal strings, one need not be kept
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 40 else text[:39] + "\u2026"

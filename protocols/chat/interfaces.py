@@ -1,0 +1,46 @@
+"""What the hub needs from outside, and all it knows of it: a scheduler, and a sink for each member.
+
+A reactor is a scheduler; so is asyncio's loop, or a fake one in a test. A sink is one member's end
+of a way in: a TCP connection, the address of a datagram peer, a browser's WebSocket, a nick on IRC,
+or someone on another machine.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from .messages import Batch
+
+
+class Cancellable(Protocol):
+    """What ``Scheduler.call_later`` returns."""
+
+    def cancel(self) -> object: ...
+
+
+class Scheduler(Protocol):
+    """The part of a reactor that the hub uses.
+
+    ``call_soon`` runs a callback after the events that are being dispatched now; ``call_later``
+    after ``delay`` seconds; ``time`` is a monotonic clock in seconds.
+    """
+
+    def call_soon(self, callback: Any, /, *args: Any) -> object: ...
+    def call_later(self, delay: float, callback: Any, /, *args: Any) -> Cancellable: ...
+    def time(self) -> float: ...
+
+
+class Sink(Protocol):
+    """One member's end of a way in.
+
+    ``deliver`` is called for every batch. It must return at once, so it queues what it makes of the
+    batch, within a bound, and it must not call back into the hub or the member. If it raises, its
+    member is dismissed.
+
+    ``close`` is called at most once, after the last ``deliver``: the hub has dismissed the member
+    (who has already left), and ``reason`` says why. A way in that loses its peer by itself calls
+    ``Member.leave`` instead.
+    """
+
+    def deliver(self, batch: Batch, /) -> object: ...
+    def close(self, reason: str, /) -> object: ...

@@ -1,0 +1,146 @@
+"""The way in over TCP: lines of text, as ``nc`` and ``telnet`` send them.
+
+A peer that has vanished without a word is noticed in one of two ways. One that has once sent the
+line ``HEARTBEAT`` is expected to go on sending something, and expires after ``heartbeat_timeout``
+seconds of silence. All others are left to TCP's keepalive, which whoever listens switches on
+(``reactor.KeepAlive``).
+
+A peer that does not read is disconnected when its transport's queue passes its cap; until then the
+lines wait there, and nobody else waits for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reactor import IdleTimer, LineProtocol, Reactor, StreamTransport, WriteBufferOverflow
+
+from .commands import HEARTBEAT
+from .hub import Hub
+from .member import Member
+from .messages import Batch, ChatError, Kind
+from .render import LINE_END, render_lines
+from .telnet import IAC, TelnetFilter
+from .text import clean
+
+_HINT = f"*** /help lists what you can do, /quit leaves{LINE_END}".encode()
+
+
+@dataclass(frozen=True, slots=True)
+class LineServer:
+    """What all connections share. ``listen_tcp(server.connection, ...)`` lets people in."""
+
+    hub: Hub
+    reactor: Reactor
+    heartbeat_timeout: float = 15.0  # seconds
+
+    def connection(self) -> LineConnection:
+        """Return a protocol for a new connection."""
+        return LineConnection(self)
+
+
+class LineConnection(LineProtocol):
+    """One connection, which is its member's sink as well."""
+
+    __slots__ = ("_idle", "_member", "_server", "_telnet")
+
+    def __init__(self, server: LineServer) -> None:
+        super().__init__()
+        self._server = server
+        self._member: Member | None = None
+        self._idle: IdleTimer | None = None
+        self._telnet: TelnetFilter | None = None
+
+    # What the transport tells
+
+    def connection_made(self, transport: StreamTransport) -> None:
+        super().connection_made(transport)
+        try:
+            self._member = self._server.hub.join(self)
+        except ChatError as exc:
+            self.close(str(exc))
+        else:
+            transport.write(_HINT)
+
+    def data_received(self, data: bytes) -> None:
+        if self._idle is not None:
+            self._idle.touch()
+        if self._telnet is not None or IAC in data:
+            data = self._without_commands(data)
+        super().data_received(data)
+
+    def line_received(self, line: str) -> None:
+        if self._member is None:
+            return
+        if line == HEARTBEAT:
+            if self._idle is None:
+                server = self._server
+                self._idle = IdleTimer(
+                    server.reactor, server.heartbeat_timeout, self._expired, self._member
+                )
+            self._member.heartbeat()
+        else:
+            self._member.receive(line)
+
+    def line_too_long(self) -> None:
+        if self._member is not None:
+            hint = f"A line has at most {self.max_line_length} bytes: this one was not sent"
+            self._member.submit(self._member.tell, Kind.ERROR, hint, size=self.max_line_length)
+
+    def decode_line(self, line: bytes) -> str:
+        return clean(line)
+
+    def eof_received(self) -> bool | None:
+        super().eof_received()
+        if self._member is not None:
+            # Whoever pipes a file into the chat has finished long before flood control has.
+            self._member.finish("", "Goodbye")
+        return True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._idle is not None:
+            self._idle.cancel()
+        if self._member is not None:
+            self._member.leave(_reason(exc))
+
+    def shutdown_requested(self) -> None:
+        self._server.hub.close("The server is stopping")
+
+    # What the hub tells
+
+    def deliver(self, batch: Batch, /) -> None:
+        """Show ``batch`` to the peer."""
+        self.transport.write(batch.rendered(render_lines))
+
+    def close(self, reason: str, /) -> None:
+        """Tell the peer why, and close."""
+        self.transport.write(f"*** {reason}{LINE_END}".encode())
+        self.transport.close()
+
+    # Within
+
+    def _expired(self, member: Member) -> None:
+        timeout = self._server.heartbeat_timeout
+        member.dismiss("timed out", f"Nothing was heard of you for {timeout:g} s")
+
+    def _without_commands(self, data: bytes) -> bytes:
+        if self._telnet is None:
+            self._telnet = TelnetFilter()
+        text, answer = self._telnet.feed(data)
+        self.transport.write(answer)
+        return text
+
+
+def _reason(exc: Exception | None) -> str:
+    """Return what the others are told when the connection was lost with ``exc``."""
+    match exc:
+        case None:
+            return ""
+        case WriteBufferOverflow():
+            return "too slow to read"
+        case TimeoutError():  # also what keepalive ends with: ETIMEDOUT
+            return "timed out"
+        case OSError():
+            return "connection lost"
+        case _:
+            return "internal error"

@@ -1,0 +1,127 @@
+"""Text as a terminal takes it: what may be printed at all, and how many cells it covers."""
+
+import re
+import unicodedata
+from functools import lru_cache
+
+TAB_STOP = 8
+ZERO_WIDTH_JOINER = "\u200d"
+
+# ECMA-48, 5.4 (control sequences) and 5.6 (control strings), with their one-character forms from
+# the C1 set; then every other sequence that ESC begins (ECMA-35, 13.2.1). Each ends where the text
+# does if its own end is missing: removing too much beats passing on half a sequence.
+_ESCAPE_SEQUENCE = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?"
+    r"|(?:\x1b[PX\]^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?"
+    r"|\x1b[ -/]*[0-~]?"
+)
+
+_REPLACED: dict[int, str | None] = {
+    **dict.fromkeys(range(0x20)),
+    **dict.fromkeys(range(0x7F, 0xA0)),
+    # Embeddings, overrides and isolates turn round what follows them, a name or a time included.
+    # The marks (U+200E, U+200F, U+061C) act as one invisible letter, and are needed to write.
+    **dict.fromkeys(range(0x202A, 0x202F)),
+    **dict.fromkeys(range(0x2066, 0x206A)),
+    **dict.fromkeys((0x2028, 0x2029), " "),
+    # A lone surrogate cannot be encoded.
+    **dict.fromkeys(range(0xD800, 0xE000), "\ufffd"),
+    ord("\t"): " ",
+}
+
+
+def clean(line: str) -> str:
+    """One line without anything that a terminal would obey, with tabs turned into spaces."""
+    return _ESCAPE_SEQUENCE.sub("", line).expandtabs(TAB_STOP).translate(_REPLACED)
+
+
+def clean_character(character: str) -> str:
+    """What is left of one typed or pasted character: itself, a substitute, or nothing."""
+    return character.translate(_REPLACED)
+
+
+@lru_cache(maxsize=4096)
+def cell_width(character: str) -> int:
+    """How many cells one character covers: 0, 1 or 2. Terminals differ on the rarer ones."""
+    if " " <= character <= "~":
+        return 1
+    if unicodedata.category(character) in ("Mn", "Me"):
+        return 0
+    if unicodedata.category(character) == "Cf":
+        return int(character == "\u00ad")  # The soft hyphen alone is drawn.
+    if "\u1160" <= character <= "\u11ff" or "\ud7b0" <= character <= "\ud7fb":
+        return 0  # Hangul vowels and finals are drawn into the initial before them.
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def text_width(text: str) -> int:
+    """How many cells the text covers."""
+    return sum(map(cell_width, text))
+
+
+def previous_boundary(text: str, index: int) -> int:
+    """Where the character that the reader sees before `index` begins; 0 at the beginning."""
+    index -= 1
+    while index > 0 and _belongs_to_previous(text, index):
+        index -= 1
+    return max(index, 0)
+
+
+def next_boundary(text: str, index: int) -> int:
+    """Where the character that the reader sees at `index` ends; the text's length at its end."""
+    index += 1
+    while index < len(text) and _belongs_to_previous(text, index):
+        index += 1
+    return min(index, len(text))
+
+
+def _belongs_to_previous(text: str, index: int) -> bool:
+    character = text[index]
+    return (
+        cell_width(character) == 0
+        or unicodedata.category(character) == "Mc"
+        or text[index - 1] == ZERO_WIDTH_JOINER
+    )
+
+
+def window(before: str, after: str, room: int) -> tuple[str, str]:
+    """The part of a line that `room` cells (8 or more) can show, as text before and after the
+    cursor. `<` and `>` stand where it is cut.
+
+    The part depends on the line and the cursor alone, not on what was shown earlier. It moves by
+    half the room at a time, so that typing at the end does not shift the row at each key.
+    """
+    at = text_width(before)
+    if at + text_width(after) < room:
+        return before, after
+    half = room // 2
+    # The fewest halves that leave the cursor room for a wide character and for the mark.
+    left = half * max(0, -((room - 3 - at) // half))
+    if left:
+        before = "<" + _without_first_cells(before, left + 1)
+    rest = left + room - 1 - at
+    shown = _first_cells(after, rest)
+    if shown != after:
+        shown += " " * (rest - text_width(shown)) + ">"
+    return before, shown
+
+
+def _without_first_cells(text: str, cells: int) -> str:
+    """The text from that cell on; half of a wide character becomes a space."""
+    position = 0
+    for index, character in enumerate(text):
+        width = cell_width(character)
+        if position >= cells and width:  # Marks on a hidden character are hidden with it.
+            return " " * (position - cells) + text[index:]
+        position += width
+    return " " * (position - cells)
+
+
+def _first_cells(text: str, cells: int) -> str:
+    """As much of the text as that many cells hold, with the marks on its last character."""
+    position = 0
+    for index, character in enumerate(text):
+        position += cell_width(character)
+        if position > cells:
+            return text[:index]
+    return text

@@ -1,0 +1,208 @@
+"""Applications: what the command line runs. ``--protocol NAME`` finds one, and hands it the
+options.
+
+A protocol of one's own needs none of this: ``--protocol module:Class`` serves any protocol class
+over TCP, or over UDP if it has ``datagram_received``. An ``Application`` adds options, several
+sockets, or a client."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import socket
+import ssl
+from collections.abc import Callable
+from typing import Any
+
+from .datagram import DatagramTransport
+from .endpoints import Reactor
+from .listener import Listener
+
+CANNOT_START = 1
+WRONG_USAGE = 2
+
+
+class CommandError(Exception):
+    """An error that the user can cause and mend: printed as one line, without a traceback.
+
+    ``status`` is the process's exit status: ``CANNOT_START`` (1) or ``WRONG_USAGE`` (2).
+    """
+
+    def __init__(self, message: str, status: int = CANNOT_START) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Application:
+    """Base class. The command line calls ``add_arguments``, then either ``serve`` or ``connect``.
+
+    ``options`` is what the arguments became: the application's own, and ``host``, ``port``, ``tls``
+    (an ``ssl.SSLContext`` or None), ``connect`` (``(host, port)`` or None).
+    """
+
+    name = ""
+    description = ""
+    default_port = 8007
+
+    def add_arguments(self, parser: argparse._ActionsContainer) -> None:
+        """Add the application's own options. A type that raises ``argparse.ArgumentTypeError``
+        makes good messages."""
+
+    def serve(self, reactor: Reactor, options: argparse.Namespace) -> list[str]:
+        """Open what is to be served, and return its addresses as URLs. The command line then runs
+        the reactor.
+
+        Raises ``CommandError``.
+        """
+        raise CommandError(f"{self.name} has no server", WRONG_USAGE)
+
+    def connect(self, reactor: Reactor, options: argparse.Namespace) -> int:
+        """Be a client of ``options.connect``: run the reactor until it is over, and return the exit
+        status.
+
+        Raises ``CommandError``.
+        """
+        raise CommandError(f"{self.name} has no client: --connect does not go with it", WRONG_USAGE)
+
+
+class ProtocolApplication(Application):
+    """Serves a protocol class as it is: what ``--protocol module:Class`` runs.
+
+    A class attribute ``default_port`` of the protocol is respected.
+    """
+
+    def __init__(self, name: str, protocol: Callable[[], Any]) -> None:
+        self.name = name
+        self.description = (protocol.__doc__ or "").strip().partition("\n")[0]
+        self.default_port = getattr(protocol, "default_port", Application.default_port)
+        self._protocol = protocol
+
+    def serve(self, reactor: Reactor, options: argparse.Namespace) -> list[str]:
+        if hasattr(self._protocol, "datagram_received"):
+            return udp_urls(listen_udp(reactor, self._protocol, options.host, options.port))
+        return tcp_urls(listen_tcp(reactor, self._protocol, options), options.tls)
+
+
+def listen_tcp(
+    reactor: Reactor, factory: Callable[[], Any], options: argparse.Namespace, **listen_options: Any
+) -> Listener:
+    """``Reactor.listen_tcp`` at ``options.host`` and ``options.port``, with its errors as
+    ``CommandError``."""
+    try:
+        return reactor.listen_tcp(
+            factory, options.host, options.port, tls=options.tls, **listen_options
+        )
+    except OSError as exc:
+        raise _cannot_listen("tcp", options.host, options.port, exc) from exc
+
+
+def listen_udp(
+    reactor: Reactor, factory: Callable[[], Any], host: str, port: int
+) -> list[DatagramTransport]:
+    """``Reactor.listen_udp``, with its errors as ``CommandError``."""
+    try:
+        return reactor.listen_udp(factory, host, port)
+    except OSError as exc:
+        raise _cannot_listen("udp", host, port, exc) from exc
+
+
+def add_udp_arguments(parser: argparse._ActionsContainer, default_port: int | None = None) -> None:
+    """The options ``--udp-port`` and ``--no-udp``, for servers over TCP and UDP."""
+    default = "the same as --port" if default_port is None else default_port
+    parser.add_argument(
+        "--udp-port",
+        metavar="N",
+        type=port_number,
+        default=default_port,
+        help=f"port for UDP, 0 for any ({default})",
+    )
+    parser.add_argument("--no-udp", action="store_true", help="serve TCP alone")
+
+
+def serve_both(
+    reactor: Reactor,
+    options: argparse.Namespace,
+    factory: Callable[[], Any],
+    datagram_factory: Callable[[], Any],
+    **listen_options: Any,
+) -> list[str]:
+    """Serve over TCP, and over UDP unless ``--no-udp``; returns the URLs of both.
+
+    Without ``--udp-port`` UDP gets the port number that TCP has. Raises ``CommandError``.
+    """
+    listener = listen_tcp(reactor, factory, options, **listen_options)
+    urls = tcp_urls(listener, options.tls)
+    if not options.no_udp:
+        port = options.udp_port
+        if port is None:
+            port = listener.addresses[0][1]
+        urls += udp_urls(listen_udp(reactor, datagram_factory, options.host, port))
+    return urls
+
+
+def tcp_urls(listener: Listener, tls: ssl.SSLContext | None = None) -> list[str]:
+    """Where ``listener`` can be reached, with the real port."""
+    return [_url("tcp" if tls is None else "tls", address) for address in listener.addresses]
+
+
+def udp_urls(transports: list[DatagramTransport]) -> list[str]:
+    """Where the datagram sockets can be reached, with the real ports."""
+    return [_url("udp", transport.get_extra_info("sockname")) for transport in transports]
+
+
+def _url(scheme: str, address: Any) -> str:
+    return f"{scheme}://{format_address(address[0], address[1])}"
+
+
+def format_address(host: str, port: int) -> str:
+    """``host:port``, with brackets around an IPv6 address (RFC 3986 section 3.2.2)."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _cannot_listen(scheme: str, host: str, port: int, exc: OSError) -> CommandError:
+    where = f"{scheme}://{format_address(host or '*', port)}"
+    return CommandError(f"cannot listen on {where}: {reason(exc)}")
+
+
+def reason(exc: BaseException) -> str:
+    """What went wrong, in a few words: the system's own, without numbers."""
+    if isinstance(exc, socket.gaierror | OSError) and exc.strerror:
+        return str(exc.strerror)
+    return str(exc) or type(exc).__name__
+
+
+# -- types of options ------------------------------------------------------------------------------
+
+
+def port_number(text: str) -> int:
+    """A TCP or UDP port as an option's type."""
+    if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"a port is a number from 0 to 65535, not {text!r}")
+    return int(text)
+
+
+def seconds(text: str) -> float:
+    """A time in seconds, not negative, as an option's type."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < 1e9:
+        raise argparse.ArgumentTypeError(f"a number of seconds is wanted, not {text!r}")
+    return value
+
+
+def count(text: str) -> int:
+    """A whole number, not negative, as an option's type."""
+    if not re.fullmatch(r"[0-9]{1,9}", text):
+        raise argparse.ArgumentTypeError(f"a whole number is wanted, not {text!r}")
+    return int(text)
+
+
+def host_and_port(text: str) -> tuple[str, int]:
+    """``host:port`` or ``[address]:port`` as an option's type."""
+    match = re.fullmatch(r"\[([^]]+)\]:([0-9]+)|([^:]+):([0-9]+)", text)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"HOST:PORT is wanted, not {text!r}")
+    host = match[1] or match[3]
+    return host, port_number(match[2] or match[4])

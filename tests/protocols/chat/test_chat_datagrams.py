@@ -1,0 +1,279 @@
+"""The way in over UDP, on a network in memory: what members do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from protocols.chat.datagrams import CHALLENGE, MUTED_FOR
+from protocols.chat.flood import FloodPolicy
+from protocols.chat.lines import LineServer
+from protocols.chat.render import PACKET_SIZE
+
+if TYPE_CHECKING:
+    from conftest import Network
+
+STAY = "*** After 15 s of silence you have left: send HEARTBEAT in between"
+
+
+# Joining
+
+
+def test_a_first_datagram_joins_and_is_said(network: Network) -> None:
+    (alice,) = network.members(1)
+    network.peer().sends("hello\n")
+    assert alice.sees() == ["*** guest2 joined lobby", "[time] guest2: hello"]
+
+
+def test_with_the_proof_comes_all_that_was_missed(network: Network) -> None:
+    alice, _ = network.members(2)
+    bob = network.peer()
+    bob.sends("hello\n")
+    alice.sends("welcome\n")
+    token = bob.token()
+    bob.sends(f"/hello {token}\n")
+    assert bob.sees() == [
+        "*** You are guest3 in lobby",
+        "*** 3 in lobby: guest1, guest2, guest3",
+        "[time] guest3: hello",
+        "[time] guest1: welcome",
+        STAY,
+    ]
+    alice.sends("can you hear me?\n")
+    assert bob.sees() == ["[time] guest1: can you hear me?"]
+
+
+def test_what_is_said_in_the_turn_of_the_proof_is_heard_once(network: Network) -> None:
+    (alice,) = network.members(1)
+    bob = network.peer()
+    bob.sends("HEARTBEAT")
+    token = bob.token()
+    for data, addr in ((b"one", alice.addr), (f"/hello {token}".encode(), bob.addr)):
+        network.peers.send(data, addr)
+    network.peers.send(b"two", alice.addr)
+    said = [line for line in bob.sees() if line.startswith("[")]
+    assert said == ["[time] guest1: one", "[time] guest1: two"]
+
+
+def test_a_proof_that_comes_twice_is_one(network: Network) -> None:
+    bob = network.peer()
+    bob.sends("HEARTBEAT\n")
+    token = bob.token()
+    bob.sends(f"/hello {token}\n")
+    bob.sees()
+    bob.sends(f"/hello {token}\n")
+    assert bob.sees() == []
+    assert network.chat.unproven == 0
+
+
+@pytest.mark.parametrize("form", ["/hello {}", "/hello  {} \r\n", "hi\n/hello {}\n"])
+def test_forms_of_the_proof(network: Network, form: str) -> None:
+    bob = network.peer()
+    bob.sends("HEARTBEAT\n")
+    bob.sends(form.format(bob.token().upper()))
+    assert bob.sees()[0] == "*** You are guest1 in lobby"
+
+
+def test_tcp_and_udp_meet_in_one_room(network: Network) -> None:
+    server = LineServer(network.hub, network.reactor)
+    alice = network.reactor.connect(server.connection)
+    (bob,) = network.members(1)
+    alice.read()
+    bob.sends("over UDP\n")
+    alice.send(b"over TCP\n")
+    expected = ["[time] guest2: over UDP", "[time] guest1: over TCP"]
+    assert bob.sees() == network.lines([alice.received]) == expected
+
+
+# Heartbeats
+
+
+def test_a_member_expires_after_its_last_datagram_of_any_kind(network: Network) -> None:
+    alice, bob = network.members(2)
+    for data in (b"HEARTBEAT", b"hello", b"", b"/ping", b"/hello again", b"\n"):
+        network.reactor.advance(14)
+        alice.sends(data)
+        bob.sends(b"HEARTBEAT")
+    bob.sees()
+    network.reactor.advance(1)
+    bob.sends(b"HEARTBEAT")
+    network.reactor.advance(13.999)
+    assert bob.sees() == []
+    network.reactor.advance(0.001)
+    assert bob.sees() == ["*** guest1 left the chat: timed out"]
+
+
+def test_who_has_expired_is_told_and_can_come_back(network: Network) -> None:
+    (alice,) = network.members(1)
+    network.reactor.advance(15)
+    assert alice.sees() == ["*** Nothing was heard of you for 15 s: send something to come back"]
+    alice.sends("I am back")
+    assert set(network.hub.members) == {"guest2"}
+    assert alice.sees()[0].startswith(CHALLENGE)
+
+
+def test_an_address_without_proof_expires_in_silence(network: Network) -> None:
+    (alice,) = network.members(1)
+    victim = network.peer()
+    victim.sends("forged")
+    victim.packets()
+    alice.sends("HEARTBEAT")
+    network.reactor.advance(14.9)
+    alice.sends("HEARTBEAT")
+    network.reactor.advance(0.1)
+    assert victim.packets() == []
+    assert alice.sees()[-1] == "*** guest2 left the chat: timed out"
+
+
+def test_expiry_comes_when_it_is_due_however_many_there_are(make_network: Any) -> None:
+    network = make_network(max_unproven=300)
+    for number in range(300):
+        network.peers.send(b"HEARTBEAT", network.address(number))
+        network.reactor.advance(0.01)
+    network.reactor.advance(15 - 3.0 - 0.005)
+    for gone in range(0, 300, 50):
+        assert len(network.hub.members) == 300 - gone
+        network.reactor.advance(0.5)
+    assert not network.hub.members
+
+
+def test_nobody_left_no_timer_left(network: Network) -> None:
+    network.members(3)
+    network.reactor.advance(15)
+    assert len(network.reactor.timers) == 0
+
+
+# Lines and datagrams
+
+
+def test_a_datagram_may_hold_several_lines(network: Network) -> None:
+    alice, bob = network.members(2)
+    alice.sends(b"one\r\ntwo\n\nHEARTBEAT\nthree")
+    assert bob.sees() == ["[time] guest1: one", "[time] guest1: two", "[time] guest1: three"]
+
+
+def test_what_is_said_in_one_turn_is_packed(network: Network) -> None:
+    alice, bob = network.members(2)
+    for _ in range(20):
+        network.peers.send(b"0123456789", alice.addr)
+    packets = bob.packets()
+    assert len(packets) == 1
+    assert len(network.lines(packets)) == 20
+
+
+def test_packets_are_as_large_as_is_safe_and_keep_the_order(network: Network) -> None:
+    alice, bob = network.members(2)
+    said = [f"{number} " + "x" * 300 for number in range(10)]
+    for line in said:
+        network.peers.send(line.encode(), alice.addr)
+    packets = bob.packets()
+    assert [len(network.lines([packet])) for packet in packets] == [3, 3, 3, 1]
+    assert all(len(packet) <= PACKET_SIZE for packet in packets)
+    assert network.lines(packets) == [f"[time] guest1: {line}" for line in said]
+
+
+def test_a_line_longer_than_a_packet_has_one_of_its_own(network: Network) -> None:
+    alice, bob = network.members(2)
+    for line in (b"before", b"x" * 4000, b"after"):
+        network.peers.send(line, alice.addr)
+    assert [len(packet) > PACKET_SIZE for packet in bob.packets()] == [False, True, False]
+
+
+def test_a_line_that_is_too_long_is_not_sent_and_told(network: Network) -> None:
+    alice, bob = network.members(2)
+    alice.sends(b"x" * 4097 + b"\nshort")
+    assert bob.sees() == ["[time] guest1: short"]
+    assert alice.sees()[0] == "*** A line has at most 4096 bytes: this one was not sent"
+
+
+def test_text_is_cleaned(network: Network) -> None:
+    alice, bob = network.members(2)
+    alice.sends(b"\x1b[31mred\xff\x00\n")
+    assert bob.sees() == ["[time] guest1: red\ufffd"]
+
+
+# Leaving
+
+
+def test_quitting(network: Network) -> None:
+    alice, bob = network.members(2)
+    alice.sends("/quit see you\nnever said\n")
+    assert alice.sees() == ["*** Goodbye"]
+    assert bob.sees() == ["*** guest1 left the chat: see you"]
+
+
+def test_a_heartbeat_that_comes_late_does_not_bring_back_who_has_quit(network: Network) -> None:
+    alice, bob = network.members(2)
+    alice.sends("/quit")
+    alice.sees()
+    bob.sees()
+    alice.sends("HEARTBEAT")
+    assert alice.sees() == bob.sees() == []
+    assert network.chat.ignored == 1
+    network.reactor.advance(MUTED_FOR)
+    alice.sends("HEARTBEAT")
+    assert bob.sees() == ["*** guest3 joined lobby"]
+
+
+def test_a_flooder_is_dismissed_and_cannot_just_go_on(make_network: Any) -> None:
+    network = make_network(flood=FloodPolicy(rate=2, burst=5, queue=2, drops=10))
+    alice, bob = network.members(2)
+    for _ in range(200):
+        network.peers.send(b"spam\n" * 10, alice.addr)
+    assert bob.sees() == ["[time] guest1: spam"] * 4 + ["*** guest1 left the chat: flooding"]
+    assert alice.sees()[-1] == "*** You kept sending too fast"
+    assert len(network.hub.members) == 1
+    assert network.chat.ignored > 190
+
+
+def test_endless_proofs_are_a_flood_too(make_network: Any) -> None:
+    network = make_network(flood=FloodPolicy(rate=1, burst=1, drops=10))
+    (alice,) = network.members(1)
+    alice.sends(b"/hello aaaaaaaa\n" * 100)
+    assert not network.hub.members
+
+
+def test_stopping_tells_everyone_and_closes_the_socket(network: Network) -> None:
+    alice, _ = network.members(2)
+    victim = network.peer()
+    victim.sends("forged")
+    victim.packets()
+    alice.sees()
+    network.reactor.stop(5)
+    network.reactor.run()
+    assert alice.sees() == ["*** The server is stopping"]
+    assert victim.packets() == []
+    assert len(network.reactor.timers) == 0
+
+
+def test_when_the_socket_is_lost_all_have_left(network: Network) -> None:
+    network.members(2)
+    network.peers.transport.abort()
+    network.reactor.settle()
+    assert not network.hub.members
+    assert len(network.reactor.timers) == 0
+
+
+# Trouble
+
+
+def test_an_error_of_the_network_is_no_concern_of_the_others(network: Network) -> None:
+    alice, bob = network.members(2)
+    network.peers.fail()
+    alice.sends("still there?")
+    assert bob.sees() == ["[time] guest1: still there?"]
+
+
+def test_a_bug_costs_one_member(
+    network: Network, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    alice, bob = network.members(2)
+    with monkeypatch.context() as patch:
+        patch.setattr("protocols.chat.member.Member.say", lambda self, text: 1 // 0)
+        alice.sends("hello")
+    assert alice.sees() == ["*** Internal error"]
+    assert bob.sees() == ["*** guest1 left the chat: internal error"]
+    assert caplog.records[0].exc_info is not None
+    bob.sends("I am fine")
+    assert bob.sees() == ["[time] guest2: I am fine"]

@@ -1,0 +1,210 @@
+"""The way in over UDP does not serve those who forge addresses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from protocols.chat.datagrams import (
+    AMPLIFICATION,
+    CHALLENGE,
+    HEADERS,
+    TOKEN_PERIOD,
+    Tokens,
+)
+from protocols.chat.hub import Limits
+from reactor.testing import VirtualReactor
+
+if TYPE_CHECKING:
+    from conftest import Network
+
+
+# No amplifier
+
+
+def test_an_address_without_proof_is_sent_nothing_but_the_token(network: Network) -> None:
+    (alice,) = network.members(1)
+    victim = network.peer()
+    victim.sends("hello\n")
+    assert len(victim.packets()) == 1
+    for _ in range(100):
+        alice.sends("much is said here\n")
+    alice.sends("/msg guest2 even in private\n")
+    assert victim.packets() == []
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"\n", b"x", b"/help", b"/who\n/help\n/rooms\n", b"/quit", b"y" * 5000]
+)
+def test_the_answer_to_a_forged_datagram_is_short(network: Network, data: bytes) -> None:
+    victim = network.peer()
+    victim.sends(data)
+    answers = victim.packets()
+    assert len(answers) <= 1
+    assert sum(HEADERS + len(answer) for answer in answers) <= 3 * (HEADERS + len(data))
+
+
+forged = st.lists(
+    st.tuples(
+        st.integers(1, 3),
+        st.one_of(
+            st.sampled_from(
+                [b"", b"x", b"HEARTBEAT", b"/help", b"/who\n/who", b"/hello", b"/hello aaaaaaaa"]
+            ),
+            st.sampled_from([b"/quit", b"/join a", b"/echo off", b"/msg guest1 x", b"hi\n" * 50]),
+            st.binary(max_size=80),
+        ),
+        st.sampled_from([0.0, 1.0, 20.0]),
+    ),
+    max_size=25,
+)
+
+
+@given(datagrams=forged, max_unproven=st.integers(1, 3), full=st.booleans())
+def test_whatever_is_forged_three_times_as_much_is_the_most_that_goes_back(
+    network_type: type[Network],
+    datagrams: list[tuple[int, bytes, float]],
+    max_unproven: int,
+    full: bool,
+) -> None:
+    with VirtualReactor() as reactor:
+        network = network_type(
+            reactor, max_unproven=max_unproven, limits=Limits(members=2 if full else 20)
+        )
+        received: dict[Any, int] = {}
+        sent: dict[Any, int] = {}
+        for number, data, pause in datagrams:
+            addr = network.address(number)
+            network.peers.send(data, addr)
+            received[addr] = received.get(addr, 0) + HEADERS + len(data)
+            reactor.advance(pause)
+            for answer, to in network.peers.sent:
+                sent[to] = sent.get(to, 0) + HEADERS + len(answer)
+            network.peers.take()
+            assert all(sent[to] <= AMPLIFICATION * received[to] for to in sent)
+
+
+def test_a_wrong_token_proves_nothing(network: Network) -> None:
+    bob, carol = network.peer(), network.peer()
+    bob.sends("HEARTBEAT")
+    carol.sends("HEARTBEAT")
+    for wrong in ("aaaaaaaa", carol.token(), "", "a", "ä" * 8):
+        bob.sees()
+        bob.sends(f"/hello {wrong}")
+        assert [line.startswith(CHALLENGE) for line in bob.sees()] == [True]
+    assert network.chat.unproven == 2
+
+
+def test_a_token_is_for_one_address_one_server_and_some_minutes() -> None:
+    tokens = Tokens()
+    token = tokens.make(("192.0.2.1", 5000), 1000.0)
+    assert tokens.verify(("192.0.2.1", 5000), token, 1000.0)
+    assert tokens.verify(("192.0.2.1", 5000), token, 1000.0 + TOKEN_PERIOD)
+    assert not tokens.verify(("192.0.2.1", 5000), token, 1000.0 + 2 * TOKEN_PERIOD)
+    assert not tokens.verify(("192.0.2.1", 5001), token, 1000.0)
+    assert not tokens.verify(("192.0.2.2", 5000), token, 1000.0)
+    assert not Tokens().verify(("192.0.2.1", 5000), token, 1000.0)
+
+
+def test_two_servers_do_not_answer_each_other_for_ever(make_network: Any) -> None:
+    here, there = make_network(), make_network()
+    address_here, address_there = ("192.0.2.8", 9555), ("192.0.2.9", 9555)
+    here.peers.send(b"forged", address_there)
+    exchanged = 0
+    for _ in range(10):
+        here.reactor.settle()
+        for data in here.peers.take():
+            exchanged += 1
+            there.peers.send(data, address_here)
+        here.reactor.settle()
+        for data in there.peers.take():
+            exchanged += 1
+            here.peers.send(data, address_there)
+    assert exchanged == 1
+    assert there.chat.ignored == 1
+    assert not there.hub.members
+
+
+def test_an_echo_server_is_not_answered_for_ever(network: Network) -> None:
+    echo = network.peer()
+    echo.sends("forged")
+    for _ in range(10):
+        for data in echo.packets():
+            echo.sends(data)
+    assert network.chat.ignored == 1
+
+
+def test_a_member_with_proof_may_begin_a_line_with_stars(network: Network) -> None:
+    alice, bob = network.members(2)
+    alice.sends("*** look ***")
+    assert bob.sees() == ["[time] guest1: *** look ***"]
+
+
+def test_there_is_a_limit_for_tokens(make_network: Any) -> None:
+    network = make_network(max_challenges=5)
+    for _ in range(20):
+        network.peer().sends("x")
+    assert len(network.peers.take()) == 5
+    assert network.chat.unanswered == 15
+    network.reactor.advance(1)
+    network.peer().sends("x")
+    assert len(network.peers.take()) == 1
+
+
+# Bounds
+
+
+def test_while_many_are_without_proof_newcomers_need_the_token_first(make_network: Any) -> None:
+    network = make_network(max_unproven=2)
+    for _ in range(2):
+        network.peer().sends("forged")
+    alice = network.peer()
+    alice.sends("hello")
+    assert len(network.hub.members) == 2
+    token = alice.token()
+    alice.sends(f"/hello {token}")
+    assert alice.sees()[0] == "*** You are guest3 in lobby"
+    assert alice.network.chat.unproven == 2
+
+
+def test_those_without_proof_make_room_when_they_prove_or_time_out(make_network: Any) -> None:
+    network = make_network(max_unproven=1)
+    network.members(3)
+    assert network.chat.unproven == 0
+    network.peer().sends("forged")
+    assert network.chat.unproven == 1
+    network.reactor.advance(15)
+    assert network.chat.unproven == 0
+    network.peer().sends("another one")
+    assert network.chat.unproven == 1
+
+
+def test_the_number_of_members_is_limited(make_network: Any) -> None:
+    network = make_network(max_members=2)
+    network.members(2)
+    late = network.peer()
+    late.sends("hello")
+    assert late.sees() == ["*** The chat is full: try again later"]
+    assert len(network.hub.members) == 2
+
+
+def test_a_full_hub_says_so(make_network: Any) -> None:
+    network = make_network(limits=Limits(members=1))
+    network.members(1)
+    late = network.peer()
+    late.sends("hello")
+    assert late.sees() == ["*** The chat is full: try again later"]
+    assert network.chat.unproven == 0
+
+
+def test_an_answer_that_would_be_too_long_is_not_sent(network: Network) -> None:
+    network.hub.close("The reason for which the server is stopping is a long story " * 3)
+    late = network.peer()
+    late.sends("x")
+    assert late.packets() == []
+    assert network.chat.unanswered == 1
+    late.sends("x" * 100)
+    assert len(late.packets()) == 1

@@ -1,0 +1,191 @@
+"""The chat as people use it: real servers, and the clients that they have."""
+
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+
+import pytest
+
+TIMEOUT = 20  # seconds: only reached by what is broken
+
+
+class Talker:
+    """A program at the chat whose lines can be waited for."""
+
+    def __init__(self, *command):
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        self.lines = []
+
+    def say(self, line):
+        self.process.stdin.write(line.encode() + b"\n")
+        self.process.stdin.flush()
+
+    def hear(self, ending):
+        for raw in self.process.stdout:
+            line = raw.decode().rstrip()
+            self.lines.append(line)
+            if line.endswith(ending):
+                return line
+        raise AssertionError(f"{ending!r} was not heard, but {self.lines}")
+
+    def end_input(self):
+        self.process.stdin.close()
+        self.process.stdin = None
+
+    def close(self):
+        self.process.kill()
+        self.process.communicate(timeout=TIMEOUT)
+
+
+@pytest.fixture
+def talker():
+    talkers = []
+
+    def start(*command):
+        if shutil.which(command[0]) is None:
+            pytest.skip(f"there is no {command[0]} on this machine")
+        talkers.append(Talker(*command))
+        return talkers[-1]
+
+    yield start
+    for talker in talkers:
+        talker.close()
+
+
+@pytest.fixture
+def chat(serve):
+    return serve("--protocol", "chat", "--port", "0", "--udp-port", "0")
+
+
+def client_command(address, *options):
+    return [sys.executable, "-m", "reactor", "--protocol", "chat", "--connect", address, *options]
+
+
+def test_nc_telnet_udp_and_the_client_meet_in_one_room(chat, talker):
+    port, udp_port = str(chat.ports["tcp"]), str(chat.ports["udp"])
+    nc = talker("nc", "127.0.0.1", port)
+    nc.hear("You are guest1 in lobby")
+    telnet = talker("telnet", "127.0.0.1", port)
+    telnet.hear("You are guest2 in lobby")
+    client = talker(*client_command(f"127.0.0.1:{port}"))
+    client.hear("You are guest3 in lobby")
+    datagrams = talker(*client_command(f"127.0.0.1:{udp_port}", "--udp"))
+    datagrams.hear("You are guest4 in lobby")
+    everyone = [nc, telnet, client, datagrams]
+
+    for number, speaker in enumerate(everyone, 1):
+        speaker.say(f"words of {number}")
+        for listener in everyone:
+            listener.hear(f"guest{number}: words of {number}")
+
+    nc.say("/quit I am off")
+    for listener in (telnet, client, datagrams):
+        listener.hear("*** guest1 left the chat: I am off")
+    nc.hear("*** Goodbye")
+    nc.end_input()  # nc waits for that, although the server has closed
+    assert nc.process.wait(TIMEOUT) == 0
+
+
+def test_a_vanished_udp_member_times_out_and_all_are_told(serve, talker):
+    server = serve(
+        "--protocol", "chat", "--port", "0", "--udp-port", "0", "--heartbeat-timeout", "0.5"
+    )
+    witness = talker("nc", "127.0.0.1", str(server.ports["tcp"]))
+    witness.hear("in lobby")
+    quick = ("--udp", "--heartbeat-interval", "0.1")
+    lost = talker(*client_command(f"127.0.0.1:{server.ports['udp']}", *quick))
+    lost.hear("You are guest2 in lobby")
+    witness.hear("*** guest2 joined lobby")
+
+    lost.process.kill()  # not even a goodbye
+
+    witness.hear("*** guest2 left the chat: timed out")
+
+
+def test_a_killed_tcp_client_has_left(chat, talker):
+    port = str(chat.ports["tcp"])
+    witness = talker("nc", "127.0.0.1", port)
+    witness.hear("in lobby")
+    killed = talker(*client_command(f"127.0.0.1:{port}"))
+    killed.hear("You are guest2 in lobby")
+    killed.process.kill()
+
+    witness.hear("*** guest2 left the chat")
+
+
+def test_one_line_through_a_pipe(chat, run_reactor):
+    address = f"127.0.0.1:{chat.ports['tcp']}"
+    result = run_reactor("--protocol", "chat", "--connect", address, input="hi\n")
+
+    assert result.returncode == 0
+    assert result.stdout.splitlines()[-2].endswith("] guest1: hi")
+    assert result.stdout.splitlines()[-1] == "*** Goodbye"
+    assert result.stderr == ""
+
+
+def test_a_client_that_is_interrupted_leaves_cleanly(chat, talker):
+    client = talker(*client_command(f"127.0.0.1:{chat.ports['tcp']}"))
+    client.hear("in lobby")
+    client.process.send_signal(signal.SIGINT)
+
+    assert client.process.wait(TIMEOUT) == 0
+
+
+def test_members_are_told_that_the_server_stops(chat, talker):
+    client = talker(*client_command(f"127.0.0.1:{chat.ports['tcp']}"))
+    client.hear("in lobby")
+    nc = talker("nc", "127.0.0.1", str(chat.ports["tcp"]))
+    nc.hear("in lobby")
+
+    assert chat.stop() == (0, "")
+
+    nc.hear("*** The server is stopping")
+    client.hear("lost: the server closed the connection")
+    assert client.process.wait(TIMEOUT) == 1
+
+
+def test_a_member_that_does_not_read_is_put_out_and_delays_nobody(serve, talker):
+    server = serve(
+        "--protocol", "chat", "--port", "0", "--no-udp", "--flood-rate", "0", "--grace", "1"
+    )
+    address = ("127.0.0.1", server.ports["tcp"])
+    reader = talker("nc", *map(str, address))
+    reader.hear("You are guest1 in lobby")
+    stopped = threading.Event()
+
+    def talk_without_end(speaker):
+        while not stopped.is_set():
+            speaker.sendall(b"x" * 4000 + b"\n")
+
+    with socket.create_connection(address) as deaf, socket.create_connection(address) as speaker:
+        reader.hear("*** guest3 joined lobby")
+        speaker.sendall(b"/echo off\n")
+        thread = threading.Thread(target=talk_without_end, args=(speaker,))
+        thread.start()
+        try:
+            reader.hear("left the chat: too slow to read")
+        finally:
+            stopped.set()
+            thread.join()
+        assert deaf.fileno() >= 0
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "complaint"),
+    [
+        ("--heartbeat-timeout", "0", "--heartbeat-timeout must be more than 0"),
+        ("--max-members", "-1", "a whole number is wanted"),
+        ("--flood-rate", "fast", "a number of seconds is wanted"),
+    ],
+)
+def test_wrong_options_are_refused(run_reactor, option, value, complaint):
+    result = run_reactor("--protocol", "chat", "--port", "0", option, value)
+
+    assert result.returncode == 2
+    assert complaint in result.stderr
+    assert result.stderr.count("\n") == 1

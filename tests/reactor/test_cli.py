@@ -1,0 +1,237 @@
+"""The command line: what it prints, how it ends, and what it says of a user's mistakes."""
+
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from reactor.application import Application, CommandError
+from reactor.cli import load_application, main
+
+
+def one_line(text: str) -> str:
+    assert text.startswith("reactor: ")
+    assert text.endswith("\n")
+    assert text.count("\n") == 1
+    return text
+
+
+def test_it_prints_one_line_per_address_with_the_real_port(serve):
+    server = serve("--protocol", "echo", "--port", "0", "--udp-port", "0")
+
+    assert server.printed == [
+        f"echo: tcp://127.0.0.1:{server.ports['tcp']}",
+        f"echo: udp://127.0.0.1:{server.ports['udp']}",
+        "Press Ctrl+C to stop",
+    ]
+    assert 0 not in server.ports.values()
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_it_cleanly(serve, signum):
+    server = serve("--protocol", "echo", "--port", "0", "--udp-port", "0")
+
+    assert server.stop(signum) == (0, "")
+
+
+@pytest.mark.parametrize("poller", ["poll", "select"])
+def test_the_poller_can_be_chosen(serve, poller):
+    server = serve("--protocol", "echo", "--port", "0", "--no-udp", "--poller", poller)
+
+    with socket.create_connection(("127.0.0.1", server.port)) as client:
+        client.sendall(b"hello")
+        assert client.recv(100) == b"hello"
+
+
+def test_a_port_in_use_is_one_line_and_status_1(run_reactor):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = run_reactor("--protocol", "echo", "--port", str(port))
+
+    assert result.returncode == 1
+    assert one_line(result.stderr) == (
+        f"reactor: cannot listen on tcp://127.0.0.1:{port}: Address already in use\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ([], "choose with --protocol: chat, echo, time, or module:Class"),
+        (["--protocol", "nothing"], "no protocol 'nothing'"),
+        (["--protocol", "no_such_module:Class"], "there is no module 'no_such_module'"),
+        (["--protocol", ":Class"], "not of the form module:Class"),
+        (["--protocol", "reactor.cli:main"], "'main' is no protocol class"),
+        (["--protocol", "reactor.cli:missing"], "'missing' is no protocol class"),
+        (["--protocol", "echo", "--port", "65536"], "a port is a number from 0 to 65535"),
+        (["--protocol", "echo", "--port", "٣"], "a port is a number from 0 to 65535"),
+        (["--protocol", "echo", "--grace", "-1"], "a number of seconds is wanted"),
+        (["--protocol", "echo", "--grace", "soon"], "a number of seconds is wanted"),
+        (["--protocol", "echo", "--poller", "magic"], "invalid choice: 'magic'"),
+        (["--protocol", "echo", "--connect", "nowhere"], "HOST:PORT is wanted"),
+        (["--protocol", "echo", "--unknown"], "unrecognized arguments: --unknown"),
+        (["--protocol", "echo", "--tls-key", "key.pem"], "--tls-key goes with --tls-cert"),
+        (["--protocol", "echo", "--tls"], "--tls and --tls-ca go with --connect"),
+        (["--protocol", "time", "--connect", "127.0.0.1:13"], "time has no client"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_status_2(capsys, arguments, complaint):
+    assert main(arguments) == 2
+    assert complaint in one_line(capsys.readouterr().err)
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "no.such.host.invalid"])
+def test_an_address_that_is_not_ours_is_one_line_and_status_1(capsys, host):
+    assert main(["--protocol", "echo", "--host", host, "--port", "0"]) == 1
+    assert f"cannot listen on tcp://{host}:0: " in one_line(capsys.readouterr().err)
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"])
+def test_an_unusable_certificate_is_one_line_and_status_1(capsys, tmp_path, content):
+    path = tmp_path / "cert.pem"
+    if content is not None:
+        path.write_text(content)
+
+    assert main(["--protocol", "echo", "--tls-cert", str(path)]) == 1
+    assert f"cannot use the certificate in {path}: " in one_line(capsys.readouterr().err)
+
+
+def test_nobody_there_is_one_line_and_status_1(run_reactor):
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))  # bound, and not listening: refused, and nobody else's
+        port = unused.getsockname()[1]
+        result = run_reactor("--protocol", "echo", "--connect", f"127.0.0.1:{port}")
+
+    assert result.returncode == 1
+    assert one_line(result.stderr).endswith(f"127.0.0.1:{port}: Connection refused\n")
+
+
+def test_the_environment_stands_between_options_and_defaults(run_reactor):
+    too_high = {"REACTOR_PROTOCOL": "echo", "REACTOR_PORT": "70000"}
+
+    assert "REACTOR_PORT: a port is a number" in run_reactor(**too_high).stderr
+    assert "--connect: HOST:PORT" in run_reactor("--connect", "x", REACTOR_PROTOCOL="echo").stderr
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "complaint"),
+    [
+        ("REACTOR_NO_UDP", "perhaps", "REACTOR_NO_UDP must be yes or no, not 'perhaps'"),
+        ("REACTOR_POLLER", "magic", "REACTOR_POLLER must be one of"),
+        ("REACTOR_GRACE", "long", "REACTOR_GRACE: a number of seconds is wanted"),
+    ],
+)
+def test_a_wrong_variable_is_named(capsys, monkeypatch, variable, value, complaint):
+    monkeypatch.setenv(variable, value)
+
+    assert main(["--protocol", "echo"]) == 2
+    assert complaint in one_line(capsys.readouterr().err)
+
+
+def test_flags_can_be_set_in_the_environment(serve, monkeypatch):
+    monkeypatch.setenv("REACTOR_NO_UDP", "yes")
+    monkeypatch.setenv("REACTOR_RECONNECT", "no")
+    monkeypatch.setenv("REACTOR_PORT", "0")
+
+    assert list(serve("--protocol", "echo").ports) == ["tcp"]
+
+
+def test_the_version_is_that_of_the_distribution(run_reactor):
+    import reactor
+
+    assert run_reactor("--version").stdout == f"select-reactor {reactor.__version__}\n"
+
+
+def test_help_shows_a_protocols_own_options_when_it_is_named(run_reactor):
+    assert "--udp-port" not in run_reactor("--help").stdout
+    assert "--udp-port" in run_reactor("--protocol", "time", "--help").stdout
+
+
+def test_any_protocol_class_of_ones_own_can_be_served(serve, tmp_path):
+    (tmp_path / "shout.py").write_text(
+        "from reactor import Protocol\n"
+        "class Shout(Protocol):\n"
+        "    def data_received(self, data):\n"
+        "        self.transport.write(data.upper())\n"
+    )
+    server = serve("--protocol", "shout:Shout", "--port", "0", cwd=tmp_path)
+
+    assert server.printed[0] == f"shout:Shout: tcp://127.0.0.1:{server.port}"
+    with socket.create_connection(("127.0.0.1", server.port)) as client:
+        client.sendall(b"hello")
+        assert client.recv(100) == b"HELLO"
+
+
+def test_a_datagram_protocol_of_ones_own_is_served_over_udp(serve, tmp_path):
+    (tmp_path / "shout.py").write_text(
+        "from reactor import DatagramProtocol\n"
+        "class Shout(DatagramProtocol):\n"
+        "    def datagram_received(self, data, addr):\n"
+        "        self.transport.sendto(data.upper(), addr)\n"
+    )
+    server = serve("--protocol", "shout:Shout", "--port", "0", cwd=tmp_path)
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.settimeout(10)
+        client.sendto(b"hello", ("127.0.0.1", server.ports["udp"]))
+        assert client.recv(100) == b"HELLO"
+
+
+def test_a_module_that_fails_keeps_its_traceback(run_reactor, tmp_path):
+    (tmp_path / "broken.py").write_text("import no_such_module_anywhere\n")
+
+    result = run_reactor("--protocol", "broken:Class", cwd=tmp_path)
+
+    assert "Traceback" in result.stderr
+    assert "no_such_module_anywhere" in result.stderr
+
+
+def test_an_entry_point_adds_a_name(monkeypatch):
+    point = type("Point", (), {"name": "mine", "value": "protocols.echo:app"})()
+    monkeypatch.setattr("reactor.cli.metadata.entry_points", lambda group: [point])
+
+    assert isinstance(load_application("mine"), Application)
+
+
+def test_an_application_class_is_made_into_an_application(monkeypatch):
+    found = load_application("reactor.application:Application")
+
+    assert found.name == "reactor.application:Application"
+    with pytest.raises(CommandError, match="has no server"):
+        found.serve(None, None)
+
+
+def test_tls_is_served_and_verified(serve, run_reactor, certificate):
+    server = serve(
+        "--protocol", "echo", "--port", "0", "--no-udp",
+        "--tls-cert", certificate.chain, "--tls-key", certificate.key,
+    )  # fmt: skip
+    assert server.printed[0].startswith("echo: tls://127.0.0.1:")
+    address = f"localhost:{server.port}"
+
+    trusting = run_reactor(
+        "--protocol", "echo", "--connect", address, "--tls-ca", certificate.ca, input="hello\n"
+    )
+    doubting = run_reactor("--protocol", "echo", "--connect", address, "--tls", input="hello\n")
+
+    assert (trusting.returncode, trusting.stdout) == (0, "hello\n")
+    assert doubting.returncode == 1
+    assert "certificate" in one_line(doubting.stderr).lower()
+
+
+def test_interrupted_before_the_loop_runs_is_status_130(monkeypatch):
+    def interrupted(arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("reactor.cli._run", interrupted)
+
+    assert main([]) == 130
+
+
+def test_the_module_and_the_function_are_the_same_command():
+    result = subprocess.run(
+        [sys.executable, "-m", "reactor"], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 2
