@@ -229,8 +229,7 @@ class DatagramTransport:
 
     def _connection_lost(self, exc: Exception | None) -> None:
         try:
-            if self._protocol is not None:
-                self._protocol.connection_lost(exc)
+            self._protocol.connection_lost(exc)  # type: ignore[union-attr]  # this is called once
         except Exception as error:
             self._report(error, "connection_lost")
         finally:

@@ -60,7 +60,7 @@ class Reactor(Loop):
         try:
             for sock in sockets:
                 sock.listen(backlog)
-        except OSError:
+        except (OSError, OverflowError):
             for sock in sockets:
                 sock.close()
             raise

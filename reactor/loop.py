@@ -218,8 +218,16 @@ class Loop:
         self.timers.clear()
         self._ready.clear()
         self._signals.clear()
-        self._wakeup.close(self)
+        self._close_descriptors()
+
+    def __del__(self) -> None:
+        # Like a file, a loop that nobody closed gives its descriptors back when it is collected.
+        if not getattr(self, "_closed", True):
+            self._close_descriptors()
+
+    def _close_descriptors(self) -> None:
         self._poller.close()
+        self._wakeup.close()
 
     def __enter__(self) -> Self:
         return self

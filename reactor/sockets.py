@@ -63,7 +63,9 @@ def bind_inet(
     """Sockets bound to every address that ``host`` names; None or "" means all, over IPv4 and IPv6.
 
     With port 0 the system chooses for the first family, and the others take the same one. Raises
-    ``OSError``."""
+    ``OSError``, and ``ValueError`` for what is no port number."""
+    if not 0 <= port <= 65535:
+        raise ValueError(f"port must be 0-65535, not {port}")
     found = socket.getaddrinfo(host or None, port, type=kind, flags=socket.AI_PASSIVE)
     unique = list(dict.fromkeys((family, address) for family, _, _, _, address in found))
     for _ in range(_PORT_ATTEMPTS - 1):

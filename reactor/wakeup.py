@@ -51,8 +51,8 @@ class Wakeup:
         with suppress(OSError):  # full: a byte is there already; closed: there is nobody to wake
             self._sender.send(b"\0")
 
-    def close(self, reactor: Loop) -> None:
-        reactor.unregister(self._receiver.fileno())
+    def close(self) -> None:
+        """Close both ends."""
         self._receiver.close()
         self._sender.close()
 

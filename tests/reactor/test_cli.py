@@ -1,14 +1,18 @@
 """The command line: what it prints, how it ends, and what it says of a user's mistakes."""
 
+import re
 import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from reactor.application import Application, CommandError
-from reactor.cli import load_application, main
+from reactor.cli import BUILT_IN, _parser, load_application, main
+
+ROOT = Path(__file__).parents[2]
 
 
 def one_line(text: str) -> str:
@@ -235,3 +239,19 @@ def test_the_module_and_the_function_are_the_same_command():
         [sys.executable, "-m", "reactor"], capture_output=True, text=True, check=False
     )
     assert result.returncode == 2
+
+
+def test_the_readme_has_every_option_with_its_default():
+    readme = (ROOT / "README.rst").read_text(encoding="utf-8")
+    described = dict(re.findall(r"^``(--[\w-]+)[^`]*``  *.*?  +(.*)$", readme, re.MULTILINE))
+    bare = re.findall(r"^``(--[\w-]+)[^`]*``", readme, re.MULTILINE)
+    actions = {}
+    for name in BUILT_IN:
+        for action in _parser(load_application(name))._actions:
+            actions[action.option_strings[-1]] = action
+
+    assert set(bare) == set(actions) - {"--help"}
+    for option, default in described.items():
+        if re.fullmatch(r"[\d.]+|warning", default):
+            value = actions[option].default
+            assert (f"{value:g}" if isinstance(value, float) else str(value)) == default, option
