@@ -15,7 +15,8 @@ from contextlib import contextmanager
 
 from reactor import LineProtocol, Protocol, Reactor, StreamTransport
 
-from .terminal import Control, LineEditor, RawTerminal, clean, is_interactive
+from .terminal import Control, LineEditor, RawTerminal, is_interactive
+from .text import clean_text
 
 LineCallback = Callable[[str], object]
 Callback = Callable[[], object]
@@ -90,7 +91,9 @@ class PipeConsole(Console):
     """Plain lines in, plain lines out; notices go to standard error."""
 
     def show(self, lines: list[str]) -> None:
-        text = "".join(f"{clean(line)}\n" for line in lines)
+        if os.isatty(1):  # which would obey what a file or pipe only holds
+            lines = [clean_text(line) for line in lines]
+        text = "".join(f"{line}\n" for line in lines)
         self._write(text.encode("utf-8", "replace"))
 
     def notice(self, text: str) -> None:

@@ -27,6 +27,20 @@ DEFAULT_PORT = 8555
 DEFAULT_UDP_PORT = 9555
 
 
+_LIMITS, _FLOOD = Limits(), FloodPolicy()
+_OPTIONS = (
+    ("--heartbeat-timeout", "S", seconds, 15.0, "seconds of silence after which a member has gone"),
+    ("--heartbeat-interval", "S", seconds, 5.0, "with --connect: seconds between heartbeats"),
+    ("--max-members", "N", count, _LIMITS.members, "members at a time"),
+    ("--max-rooms", "N", count, _LIMITS.rooms, "rooms at a time"),
+    ("--history", "N", count, _LIMITS.history, "lines that a room remembers"),
+    ("--flood-rate", "R", seconds, _FLOOD.rate, "lines a second for long, 0 for no limit"),
+    ("--flood-burst", "N", count, int(_FLOOD.burst), "lines at once"),
+    ("--flood-queue", "N", count, _FLOOD.queue, "lines over that which wait; more are dropped"),
+    ("--flood-drops", "N", count, _FLOOD.drops, "lines dropped before the member is disconnected"),
+)
+
+
 class ChatApplication(Application):
     """A chat of rooms."""
 
@@ -35,68 +49,11 @@ class ChatApplication(Application):
     default_port = DEFAULT_PORT
 
     def add_arguments(self, parser: argparse._ActionsContainer) -> None:
-        limits, flood = Limits(), FloodPolicy()
         add_udp_arguments(parser, DEFAULT_UDP_PORT)
         add_client_arguments(parser)
-        parser.add_argument(
-            "--heartbeat-timeout",
-            metavar="S",
-            type=seconds,
-            default=15.0,
-            help="seconds of silence after which who sends heartbeats has gone (%(default)g)",
-        )
-        parser.add_argument(
-            "--heartbeat-interval",
-            metavar="S",
-            type=seconds,
-            default=5.0,
-            help="with --connect: seconds between heartbeats, 0 for none (%(default)g)",
-        )
-        parser.add_argument(
-            "--max-members",
-            metavar="N",
-            type=count,
-            default=limits.members,
-            help="members at a time (%(default)d)",
-        )
-        parser.add_argument(
-            "--max-rooms", metavar="N", type=count, default=limits.rooms, help="rooms (%(default)d)"
-        )
-        parser.add_argument(
-            "--history",
-            metavar="N",
-            type=count,
-            default=limits.history,
-            help="lines that a room remembers (%(default)d)",
-        )
-        parser.add_argument(
-            "--flood-rate",
-            metavar="R",
-            type=seconds,
-            default=flood.rate,
-            help="lines a second that a member may send for long, 0 for no limit (%(default)g)",
-        )
-        parser.add_argument(
-            "--flood-burst",
-            metavar="N",
-            type=count,
-            default=int(flood.burst),
-            help="lines that it may send at once (%(default)d)",
-        )
-        parser.add_argument(
-            "--flood-queue",
-            metavar="N",
-            type=count,
-            default=flood.queue,
-            help="lines over that which wait, before more are dropped (%(default)d)",
-        )
-        parser.add_argument(
-            "--flood-drops",
-            metavar="N",
-            type=count,
-            default=flood.drops,
-            help="lines dropped before the member is disconnected (%(default)d)",
-        )
+        for name, metavar, kind, default, meaning in _OPTIONS:
+            text = f"{meaning} ({default:g})"
+            parser.add_argument(name, metavar=metavar, type=kind, default=default, help=text)
 
     def serve(self, reactor: Reactor, options: argparse.Namespace) -> list[str]:
         if not options.heartbeat_timeout:
@@ -104,13 +61,13 @@ class ChatApplication(Application):
         hub = Hub(
             reactor,
             limits=replace(
-                Limits(),
+                _LIMITS,
                 members=options.max_members,
                 rooms=options.max_rooms,
                 history=options.history,
             ),
             flood=replace(
-                FloodPolicy(),
+                _FLOOD,
                 rate=options.flood_rate,
                 burst=max(options.flood_burst, 1),
                 queue=options.flood_queue,

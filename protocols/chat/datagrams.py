@@ -46,6 +46,7 @@ import os
 from hashlib import blake2s
 from typing import Any
 
+from protocols.text import clean
 from reactor import DatagramProtocol, IdleTimer, Reactor
 
 from .commands import HEARTBEAT
@@ -54,7 +55,6 @@ from .hub import Hub
 from .member import Member
 from .messages import Batch, ChatError, Kind
 from .render import LINE_END, render_packets
-from .text import clean
 
 logger = logging.getLogger(__name__)
 

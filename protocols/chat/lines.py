@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from protocols.text import clean
 from reactor import IdleTimer, LineProtocol, Reactor, StreamTransport, WriteBufferOverflow
 
 from .commands import HEARTBEAT
@@ -21,7 +22,6 @@ from .member import Member
 from .messages import Batch, ChatError, Kind
 from .render import LINE_END, render_lines
 from .telnet import IAC, TelnetFilter
-from .text import clean
 
 _HINT = f"*** /help lists what you can do, /quit leaves{LINE_END}".encode()
 

@@ -8,6 +8,5 @@ out.
 
 from protocols.terminal.editor import Control, Line, LineEditor
 from protocols.terminal.rawmode import RawTerminal, is_interactive
-from protocols.terminal.text import clean
 
-__all__ = ["Control", "Line", "LineEditor", "RawTerminal", "clean", "is_interactive"]
+__all__ = ["Control", "Line", "LineEditor", "RawTerminal", "is_interactive"]

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from protocols.terminal.keys import Key, KeyDecoder
-from protocols.terminal.text import clean, next_boundary, previous_boundary, text_width, window
+from protocols.terminal.text import next_boundary, previous_boundary, text_width, window
+from protocols.text import clean_text
 
 MIN_COLUMNS = 10
 MIN_ROOM = 8  # What the prompt must leave to the line, else it is not shown.
@@ -134,7 +135,7 @@ class LineEditor:
 
     def redraw(self) -> bytes:
         """The row drawn anew, the cursor in its place."""
-        prompt = clean(self.prompt)
+        prompt = clean_text(self.prompt)
         # The last column stays free: a cursor beyond it would be in no well-defined place.
         room = self.columns - 1 - text_width(prompt)
         if room < MIN_ROOM:
@@ -151,7 +152,7 @@ class LineEditor:
 
     def show(self, text: str) -> bytes:
         """One or more lines printed above the row, cleaned of all that a terminal would obey."""
-        lines = "".join(clean(line) + "\r\n" for line in text.removesuffix("\n").split("\n"))
+        lines = "".join(clean_text(line) + "\r\n" for line in text.removesuffix("\n").split("\n"))
         return (_ERASE_ROW_AND_BELOW + lines).encode() + self.redraw()
 
     def resize(self, columns: int) -> bytes:

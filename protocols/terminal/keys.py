@@ -11,7 +11,7 @@ import codecs
 from collections.abc import Iterator
 from enum import Enum, auto
 
-from protocols.terminal.text import clean_character
+from protocols.text import clean_text
 
 # The sequences that we know have fewer than ten characters; longer ones are read over.
 MAX_SEQUENCE = 16
@@ -142,4 +142,4 @@ class KeyDecoder:
             return None if second_half else Key.ENTER
         if not self._pasting and character in _CONTROL_KEYS:
             return _CONTROL_KEYS[character]
-        return clean_character(character)
+        return clean_text(character)

@@ -1,43 +1,9 @@
-"""Text as a terminal takes it: what may be printed at all, and how many cells it covers."""
+"""Text as a terminal draws it: how many cells it covers, and where it may be cut."""
 
-import re
 import unicodedata
 from functools import lru_cache
 
-TAB_STOP = 8
 ZERO_WIDTH_JOINER = "\u200d"
-
-# ECMA-48, 5.4 (control sequences) and 5.6 (control strings), with their one-character forms from
-# the C1 set; then every other sequence that ESC begins (ECMA-35, 13.2.1). Each ends where the text
-# does if its own end is missing: removing too much beats passing on half a sequence.
-_ESCAPE_SEQUENCE = re.compile(
-    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?"
-    r"|(?:\x1b[PX\]^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?"
-    r"|\x1b[ -/]*[0-~]?"
-)
-
-_REPLACED: dict[int, str | None] = {
-    **dict.fromkeys(range(0x20)),
-    **dict.fromkeys(range(0x7F, 0xA0)),
-    # Embeddings, overrides and isolates turn round what follows them, a name or a time included.
-    # The marks (U+200E, U+200F, U+061C) act as one invisible letter, and are needed to write.
-    **dict.fromkeys(range(0x202A, 0x202F)),
-    **dict.fromkeys(range(0x2066, 0x206A)),
-    **dict.fromkeys((0x2028, 0x2029), " "),
-    # A lone surrogate cannot be encoded.
-    **dict.fromkeys(range(0xD800, 0xE000), "\ufffd"),
-    ord("\t"): " ",
-}
-
-
-def clean(line: str) -> str:
-    """One line without anything that a terminal would obey, with tabs turned into spaces."""
-    return _ESCAPE_SEQUENCE.sub("", line).expandtabs(TAB_STOP).translate(_REPLACED)
-
-
-def clean_character(character: str) -> str:
-    """What is left of one typed or pasted character: itself, a substitute, or nothing."""
-    return character.translate(_REPLACED)
 
 
 @lru_cache(maxsize=4096)

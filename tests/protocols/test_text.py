@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocols.chat.text import MAX_MARKS, clean, clean_text
+from protocols.text import MAX_MARKS, clean, clean_text
 
 JOINERS = "\u200c\u200d"
 

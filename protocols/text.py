@@ -39,12 +39,7 @@ MAX_MARKS = 8
 
 def clean(raw: bytes | bytearray) -> str:
     """Return the clean text of ``raw``, one line; U+FFFD stands for what is not UTF-8."""
-    text = raw.decode("utf-8", "replace")
-    # Nearly every line is of this kind, and has nothing to be looked at one by one: all spaces but
-    # the usual one count as not printable, and the combining marks begin at U+0300.
-    if text.isprintable() and (text.isascii() or max(text) < "\u0300"):
-        return text
-    return clean_text(text)
+    return clean_text(raw.decode("utf-8", "replace"))
 
 
 def clean_text(text: str) -> str:
@@ -60,6 +55,10 @@ def clean_text(text: str) -> str:
       emoji they are newer than this Python, and stay.
     * At most ``MAX_MARKS`` combining marks and joiners follow one another.
     """
+    # Nearly every line is of this kind, and has nothing to be looked at one by one: all spaces but
+    # the usual one count as not printable, and the combining marks begin at U+0300.
+    if text.isprintable() and (text.isascii() or max(text) < "\u0300"):
+        return text
     kept: list[str] = []
     marks = 0
     for char in _ESCAPE_SEQUENCES.sub("", text):
