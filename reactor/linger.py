@@ -73,8 +73,6 @@ class _Lingering:
         self.abort()
 
     def abort(self) -> None:
-        if self._timer.cancelled():  # the peer's end and a shutdown can come in one turn
-            return
         self._timer.cancel()
         self._reactor.unregister(self._sock.fileno())
         self._reactor.release(self._sock)

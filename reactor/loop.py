@@ -59,7 +59,9 @@ class Loop:
     finish.
 
     Attributes: ``now``, the time of this turn in seconds of ``time()``; ``stats``, the counters;
-    ``timers``, the queue.
+    ``timers``, the queue. ``io_collect_interval``, 0 by default, is a number of seconds to let
+    events gather after a turn that had some and wrote nothing (libev's manual has it under that
+    name): heartbeats of thousands then share a turn, while whoever is answered never waits for it.
 
     Except ``call_soon_threadsafe``, nothing may be called from another thread. Never fork while a
     loop exists: parent and child would share one epoll set (python/asyncio#347); fork first, then
@@ -73,6 +75,7 @@ class Loop:
         grace: float = 5.0,
     ) -> None:
         self.grace = grace
+        self.io_collect_interval = 0.0
         self.time = clock
         self.now = clock()
         self.stats = Stats(self.now)
@@ -89,11 +92,12 @@ class Loop:
         self._exception_handler: ExceptionHandler | None = None
         self._owner = os.getpid()
         self._running = False
+        self._answered_nobody = False  # whether the last turn had events and wrote nothing
         self._stopped = False
         self._shutting_down = False
-        self._closed = False
         self._wakeup = Wakeup(self)
         self._signals = Signals(self, self._wakeup)
+        self._closed = False  # last: one that could not be made has nothing to close
 
     # -- the loop ----------------------------------------------------------------------------------
 
@@ -126,6 +130,8 @@ class Loop:
                 timeout = deadline - before
 
         # 2. Wait.
+        if self._answered_nobody and self.io_collect_interval and timeout != 0:
+            timeout = self._collect(timeout)
         events = self._poller.poll(timeout)
 
         # 3. Read the clock, once for all that follows.
@@ -157,6 +163,7 @@ class Loop:
             self._run_handle(ready.popleft())
 
         # 7. Flush: whoever was written to in this turn sends all of it in one system call.
+        self._answered_nobody = bool(events) and not self._written
         if self._written:
             self._flush_written()
 
@@ -388,6 +395,14 @@ class Loop:
             self._guard(endpoint.abort, endpoint)
         # Behind the calls of connection_lost that abort() has queued.
         self.call_soon(partial(self._shut_down, in_any_case=True))
+
+    def _collect(self, timeout: float | None) -> float | None:
+        """Let events gather, unless something wakes the loop; returns how long to wait still."""
+        interval = self.io_collect_interval
+        if timeout is not None:
+            interval = min(interval, timeout)
+        self._wakeup.wait(interval)
+        return None if timeout is None else timeout - interval
 
     def _flush_written(self) -> None:
         written = iter(self._written.copy())

@@ -38,9 +38,8 @@ class PipeEnd:
         try:
             return os.read(self._fd, size)
         except OSError as exc:
-            if (
-                exc.errno == errno.EIO
-            ):  # a terminal whose other side has gone; Linux says EIO where others say EOF
+            if exc.errno == errno.EIO:
+                # A terminal whose other side has gone: Linux says EIO where others say EOF.
                 return b""
             raise
 

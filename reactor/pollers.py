@@ -26,7 +26,8 @@ WRITE = 0x004
 ERROR = 0x008
 HANGUP = 0x010
 
-_bsd: Any = select  # kqueue's names exist on BSD and macOS only, and type checkers know it
+# epoll's names exist on Linux only, kqueue's on BSD and macOS only, and type checkers know it.
+_system: Any = select
 
 # The longest single wait, in seconds. epoll and poll count milliseconds in a C int, which ends
 # after 24.8 days (cpython gh-145703 tells of clocks; the poller's own integer is the nearer limit).
@@ -71,7 +72,7 @@ class EpollPoller:
     so it is simply reported as ready in every turn."""
 
     def __init__(self) -> None:
-        self._epoll = select.epoll()
+        self._epoll = _system.epoll()
         self._always_ready: dict[int, int] = {}
 
     def register(self, fd: int, mask: int) -> None:
@@ -98,10 +99,11 @@ class EpollPoller:
         if self._always_ready:
             always = [(fd, mask) for fd, mask in self._always_ready.items() if mask]
             if always:
-                return always + self._epoll.poll(0)
-        if timeout is None:
-            return self._epoll.poll()
-        return self._epoll.poll(_milliseconds(timeout) / 1000)
+                return [*always, *self._epoll.poll(0)]
+        if timeout is not None:
+            timeout = _milliseconds(timeout) / 1000
+        ready: list[tuple[int, int]] = self._epoll.poll(timeout)
+        return ready
 
     def close(self) -> None:
         self._epoll.close()
@@ -187,7 +189,7 @@ class KqueuePoller:
     per descriptor."""
 
     def __init__(self) -> None:
-        self._kqueue = _bsd.kqueue()
+        self._kqueue = _system.kqueue()
         self._masks: dict[int, int] = {}
 
     def register(self, fd: int, mask: int) -> None:
@@ -210,8 +212,8 @@ class KqueuePoller:
         events = self._kqueue.control(None, max(2 * len(self._masks), 1), timeout)
         ready: dict[int, int] = {}
         for event in events:
-            mask = READ if event.filter == _bsd.KQ_FILTER_READ else WRITE
-            if event.flags & _bsd.KQ_EV_EOF and event.fflags:
+            mask = READ if event.filter == _system.KQ_FILTER_READ else WRITE
+            if event.flags & _system.KQ_EV_EOF and event.fflags:
                 mask |= ERROR  # fflags is the socket's error; without one, EOF is an ordinary end
             ready[event.ident] = ready.get(event.ident, 0) | mask
         return list(ready.items())
@@ -222,8 +224,8 @@ class KqueuePoller:
 
     def _change(self, fd: int, old: int, new: int) -> None:
         changes = [
-            _bsd.kevent(fd, filter_, _bsd.KQ_EV_ADD if new & bit else _bsd.KQ_EV_DELETE)
-            for bit, filter_ in ((READ, _bsd.KQ_FILTER_READ), (WRITE, _bsd.KQ_FILTER_WRITE))
+            _system.kevent(fd, filter_, _system.KQ_EV_ADD if new & bit else _system.KQ_EV_DELETE)
+            for bit, filter_ in ((READ, _system.KQ_FILTER_READ), (WRITE, _system.KQ_FILTER_WRITE))
             if (old ^ new) & bit
         ]
         if changes:

@@ -17,10 +17,10 @@ _PORT_ATTEMPTS: Final = 10
 
 @dataclass(frozen=True)
 class KeepAlive:
-    """Noticing a TCP peer that has vanished: probe after ``idle`` seconds of silence, every ``interval`` seconds, and give
-    up after ``count`` probes.
+    """Notice a TCP peer that has vanished: probe it after ``idle`` seconds of silence, then every
+    ``interval`` seconds, and give up after ``count`` probes.
 
-    The defaults notice a peer that has vanished within 30 + 3 * 10 = 60 seconds.
+    The defaults notice it within 30 + 3 * 10 = 60 seconds.
     """
 
     idle: int = 30
@@ -30,11 +30,9 @@ class KeepAlive:
     def apply(self, sock: socket.socket) -> None:
         """Set it on ``sock``. What the system lacks is left at the system's setting."""
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        idle = (
-            "TCP_KEEPIDLE" if hasattr(socket, "TCP_KEEPIDLE") else "TCP_KEEPALIVE"
-        )  # macOS's name
+        # TCP_KEEPALIVE is macOS's name for TCP_KEEPIDLE.
         for name, value in (
-            (idle, self.idle),
+            ("TCP_KEEPIDLE" if hasattr(socket, "TCP_KEEPIDLE") else "TCP_KEEPALIVE", self.idle),
             ("TCP_KEEPINTVL", self.interval),
             ("TCP_KEEPCNT", self.count),
         ):

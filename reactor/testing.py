@@ -123,6 +123,9 @@ class VirtualReactor(Reactor):
     def _events(self) -> list[tuple[int, int]]:
         return [(fd, mask) for fd, sock in self._sockets.items() if (mask := sock.ready())]
 
+    def _collect(self, timeout: float | None) -> float | None:
+        return timeout  # nothing gathers while time stands still
+
     def _wait(self, timeout: float | None) -> list[tuple[int, int]]:
         """What the poller does: nothing is waited for, time jumps to where something is due."""
         events = self._events()

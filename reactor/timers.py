@@ -69,7 +69,10 @@ class Timer(Handle):
     def __init__(
         self, queue: TimerQueue, when: float, callback: Callable[..., object], args: tuple[Any, ...]
     ) -> None:
-        super().__init__(callback, args)
+        # Not super().__init__(): timers are made and cancelled by the million, and a call costs.
+        self._callback = callback
+        self._args = args
+        self._cancelled = False
         self._queue = queue
         self._when = when
         self._sequence = 0  # the number of this timer's entry in the heap; 0 while it has none
@@ -80,8 +83,11 @@ class Timer(Handle):
         return self._when
 
     def cancel(self) -> None:
-        super().cancel()
-        self._queue.discard(self)
+        self._cancelled = True
+        self._callback = None
+        self._args = ()
+        if self._sequence:
+            self._queue.discard(self)
 
     def reschedule(self, delay: float) -> None:
         """Be due ``delay`` seconds from now instead, whether or not the timer has already fired.

@@ -49,11 +49,9 @@ class TLSSocket:
             return self._sock.recv(size)
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
             raise BlockingIOError from None
-        except ssl.SSLZeroReturnError:  # the peer's close_notify
-            return b""
         except ssl.SSLEOFError:
-            # Without close_notify nobody knows whether it is all of the data (RFC 8446 section
-            # 6.1): not an ordinary end.
+            # After the peer's close_notify there is b"". Without it nobody knows whether that was
+            # all of the data (RFC 8446 section 6.1): not an ordinary end.
             raise ConnectionResetError("the peer closed without close_notify") from None
 
     def send(self, data: bytes, flags: int = 0) -> int:

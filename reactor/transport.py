@@ -383,13 +383,9 @@ class StreamTransport:
         self._size -= sent
         queue = self._queue
         whole = 0
-        for piece in queue:
-            if sent < len(piece):
-                break
-            sent -= len(piece)
+        while sent and sent >= len(queue[whole]):
+            sent -= len(queue[whole])
             whole += 1
-            if not sent:
-                break
         del queue[:whole]
         if sent:
             queue[0] = memoryview(queue[0])[sent:]  # a slice of bytes would copy the rest each time

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from .pollers import READ
+from .pollers import READ, PollPoller
 
 if TYPE_CHECKING:
     from .loop import Loop
@@ -30,6 +30,8 @@ class Wakeup:
         self._receiver.setblocking(False)
         self._sender.setblocking(False)
         self._woken = False
+        self._alone = PollPoller()
+        self._alone.register(self._receiver.fileno(), READ)
         try:
             reactor.register(self._receiver.fileno(), READ, self._drain)
         except ValueError:  # too high a descriptor for select
@@ -43,13 +45,16 @@ class Wakeup:
 
     def wake(self) -> None:
         """Make the poller return, now or at its next wait. May be called from any thread."""
-        if (
-            self._woken
-        ):  # saves nearly all of the writes when many threads call at once (dask distributed#3223)
+        # It saves nearly all writes when many threads call at once (dask distributed#3223).
+        if self._woken:
             return
         self._woken = True
         with suppress(OSError):  # full: a byte is there already; closed: there is nobody to wake
             self._sender.send(b"\0")
+
+    def wait(self, timeout: float) -> None:
+        """Wait until something wakes the loop, for at most ``timeout`` seconds."""
+        self._alone.poll(timeout)
 
     def close(self) -> None:
         """Close both ends."""

@@ -23,6 +23,7 @@ from .messages import Batch, ChatError, Kind
 from .render import LINE_END, render_lines
 from .telnet import IAC, TelnetFilter
 
+_BEATS = frozenset({f"{HEARTBEAT}\n".encode(), f"{HEARTBEAT}\r\n".encode()})
 _HINT = f"*** /help lists what you can do, /quit leaves{LINE_END}".encode()
 
 
@@ -65,6 +66,8 @@ class LineConnection(LineProtocol):
     def data_received(self, data: bytes) -> None:
         if self._idle is not None:
             self._idle.touch()
+            if data in _BEATS and not self._partial and not self._discarding:
+                return  # nearly all that idle members send: it need not go all the way
         if self._telnet is not None or IAC in data:
             data = self._without_commands(data)
         super().data_received(data)
