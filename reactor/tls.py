@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .pollers import READ, WRITE
 from .protocol import AnyProtocol
-from .transport import _LOST, StreamTransport
+from .transport import StreamTransport
+from .writing import LOST
 
 if TYPE_CHECKING:
     from .listener import TransportFactory
@@ -192,7 +193,7 @@ class TLSTransport(StreamTransport):
 
     def _lose(self, exc: Exception | None, lingering: bool = False) -> None:
         self._end_handshake()
-        if lingering and self._eof_received and not self._state & _LOST:
+        if lingering and self._eof_received and not self._state & LOST:
             # The peer sent its close_notify first and waits for ours: without it, it could not tell
             # that it got all of what we sent. Nothing more comes, so there is no need to linger.
             with suppress(OSError):

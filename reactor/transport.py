@@ -1,69 +1,33 @@
-"""StreamTransport: one connected socket, its buffers, and flow control.
+"""StreamTransport: one connected socket, how it is read, and how it ends.
 
 Reading is simple: the poller says that there may be something, one ``recv`` takes at most
 ``READ_SIZE`` bytes, the protocol gets them. One read per event, however much more there is, so that
-a busy peer cannot starve the others; what remains is reported again in the next turn.
-
-Writing is where the work is. ``write`` never touches the socket: it queues. At the end of the turn
-the loop calls ``flush``, and everything written to this connection during the turn leaves in one
-system call: a chat server that relays twenty lines to a thousand members makes a thousand calls,
-not twenty thousand. What the system does not take (its buffer for the socket is full, because the
-peer does not read) stays in the queue, and only then the poller is asked to tell when there is
-room.
-
-The queue is bounded. Past the *high-water mark* the protocol is told to pause; at the *low-water
-mark*, to resume. A protocol that does not listen meets the hard cap, ``max_write_buffer`` bytes
-further on: the connection is aborted, and ``connection_lost`` gets ``WriteBufferOverflow``."""
+a busy peer cannot starve the others; what remains is reported again in the next turn. Writing is
+where the work is, and has a file of its own: ``writing.py``.
+"""
 
 from __future__ import annotations
 
 import errno
-import itertools
 import os
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from .linger import linger
 from .pollers import ERROR, HANGUP, READ, WRITE
-from .protocol import AnyProtocol, WriteBufferOverflow
-from .sendfile import FileSegment
+from .protocol import AnyProtocol
+from .writing import ARMED, CLOSE, CLOSING, EOF_WRITTEN, LOST, WritingHalf
 
 if TYPE_CHECKING:
     from .loop import Loop
-    from .timers import Timer
 
 READ_SIZE: Final = 65536  # bytes per recv; asyncio's 256 KiB cost more to allocate than they save
-IOV_MAX: Final = 1024  # pieces that sendmsg takes at once: EMSGSIZE beyond
-HIGH_WATER: Final = 65536
-MAX_WRITE_BUFFER: Final = 1 << 20  # beyond the high-water mark
-_JOIN_LIMIT: Final = (
-    65536  # up to here, joining small pieces costs less than handing them over one by one
-)
 
-# StreamTransport._state. While it is 0, write() queues and nothing else.
-_EOF_WRITTEN = 1
-_CLOSING = 2
-_LOST = 4
-
-# StreamTransport._pending: what flush() has to mind. While it is 0, the queue holds bytes that were
-# written in this turn.
-_ARMED = 1  # the system took no more: the poller tells when there is room
-_PAUSED = 2  # the protocol was told to pause writing
-_EOF = 4  # half-close once the queue is empty
-_CLOSE = 8  # close once the queue is empty
-_FILE = 16  # there is a FileSegment in the queue
-
-# A head, a file and a tail go out in one flush; more waits for the next turn, for the sake of the
-# other connections.
-_SENDS_PER_FLUSH: Final = 4
-
-_MSG_MORE: Final = getattr(socket, "MSG_MORE", 0)
-
-_PARKED = 1 << 8  # in StreamTransport._interest: not registered at all
+_PARKED: Final = 1 << 8  # in StreamTransport._interest: not registered at all
 
 
-class StreamTransport:
+class StreamTransport(WritingHalf):
     """A connection, as its protocol sees it: ``asyncio.Transport``'s interface. Made by a reactor,
     not by users.
 
@@ -73,29 +37,12 @@ class StreamTransport:
 
     __slots__ = (
         "__weakref__",
-        "_close_timer",
         "_eof_received",
         "_fd",
-        "_high_water",
-        "_interest",
-        "_low_water",
         "_on_lost",
         "_peername",
-        "_pending",
         "_protocol",
-        "_queue",
-        "_reactor",
-        "_size",
-        "_sock",
-        "_state",
-        "_stats",
-        "_written",
-        "max_write_buffer",
     )
-
-    #: Seconds that ``close()`` gives the peer to take what is queued, before the connection is
-    #: aborted.
-    close_timeout = 30.0
 
     def __init__(
         self,
@@ -105,24 +52,12 @@ class StreamTransport:
         peername: Any = None,
         on_lost: Callable[[], object] | None = None,
     ) -> None:
-        self._reactor = reactor
-        self._sock = sock
+        super().__init__(reactor, sock)
         self._fd: int = sock.fileno()
         self._protocol: AnyProtocol | None = protocol
         self._peername = peername
         self._on_lost = on_lost
-        self._queue: list[Any] = []
-        self._size = 0  # bytes in the queue
-        self._written = reactor.written
-        self._stats = reactor.stats
-        self._state = 0
-        self._pending = 0
-        self._interest = 0
         self._eof_received = False
-        self._close_timer: Timer | None = None
-        self._high_water = HIGH_WATER
-        self._low_water = HIGH_WATER // 4
-        self.max_write_buffer = MAX_WRITE_BUFFER
 
     def start(self, on_result: Callable[[Exception | None], object] | None = None) -> None:
         """Watch the socket and tell the protocol that it is connected.
@@ -166,10 +101,10 @@ class StreamTransport:
     def _on_other(self, mask: int) -> bool:
         """An event that is not plain readability. Returns whether to read."""
         if mask != READ and self._interest & WRITE:
-            self.flush()
+            self._stats.bytes_sent += self.flush()
         if self._interest & READ:
             return mask != WRITE  # ERROR and HANGUP as well: recv tells what they are
-        if mask & (ERROR | HANGUP) and not self._state & _LOST:
+        if mask & (ERROR | HANGUP) and not self._state & LOST:
             self._on_hangup(mask)
         return False
 
@@ -187,7 +122,7 @@ class StreamTransport:
         # Readable for ever from now on: the interest goes, or the loop spins.
         self._watch(self._interest & ~READ)
         keep_open = self._tell("eof_received")
-        half_closed = self._state & _EOF_WRITTEN and not self._queue
+        half_closed = self._state & EOF_WRITTEN and self._queue is None
         if not keep_open or half_closed:
             self.close()
 
@@ -202,253 +137,31 @@ class StreamTransport:
     def resume_reading(self) -> None:
         """Go on reading. Without effect on a connection that is closing or has had its end of
         data."""
-        if not self._state & (_CLOSING | _LOST) and not self._eof_received:
+        if not self._state & (CLOSING | LOST) and not self._eof_received:
             self._watch(self._interest | READ)
 
     def is_reading(self) -> bool:
         """Whether data is being delivered."""
         return bool(self._interest & READ)
 
-    # -- writing -----------------------------------------------------------------------------------
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Queue ``data``; it is sent at the end of this turn of the loop.
-
-        After ``close()``, or when the connection is lost, it is dropped and counted
-        (``Stats.writes_dropped``). Raises ``RuntimeError`` after ``write_eof()``, ``TypeError`` for
-        what is not bytes-like."""
-        if type(data) is not bytes:
-            data = memoryview(data).tobytes()  # a copy, as it could change before it is sent
-        if self._state:
-            self._refuse_write()
-        elif data:
-            queue = self._queue
-            if not queue:
-                self._written.append(self)
-            queue.append(data)
-            self._size = size = self._size + len(data)
-            if size > self._high_water:
-                self._over_high_water()
-
-    def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview]) -> None:
-        """``write()`` all pieces, as one."""
-        self.write(b"".join(list_of_data))
-
-    def sendfile(
-        self,
-        file: Any,
-        offset: int = 0,
-        count: int | None = None,
-        callback: Callable[[Exception | None], object] | None = None,
-    ) -> None:
-        """Queue ``count`` bytes (None: all) of ``file`` from ``offset``; the system copies them
-        past Python's memory.
-
-        ``file`` is an open binary file with a descriptor; it must stay open until
-        ``callback(exc)``, which is called once: with None when all is sent, else with what went
-        wrong; always from the loop, never from inside this call. A file that ends early closes the
-        connection, as the peer was promised more. File bytes do not count for flow control. The
-        same rules as for ``write()`` hold; ``ValueError`` is raised for a negative number."""
-        segment = FileSegment(file, offset, count, callback)
-        if self._state:
-            self._refuse_write()
-            self._end_file(segment, ConnectionAbortedError("the connection is closing"))
-            return
-        if not self._queue:
-            self._written.append(self)
-        self._queue.append(segment)
-        self._pending |= _FILE
-
-    def write_eof(self) -> None:
-        """Half-close: send what is queued, then the end of data. Reading goes on."""
-        if not self._state:
-            self._state = _EOF_WRITTEN
-            self._pending |= _EOF
-            if not self._queue:
-                self._drained()
-
-    def can_write_eof(self) -> bool:
-        """Whether ``write_eof()`` works here."""
-        return True
-
-    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
-        """Set the water marks, in bytes. Defaults: 65,536 and a quarter of ``high``. Raises
-        ``ValueError`` unless 0 <= low <= high."""
-        if high is None:
-            high = HIGH_WATER if low is None else 4 * low
-        if low is None:
-            low = high // 4
-        if not 0 <= low <= high:
-            raise ValueError(
-                f"water marks must satisfy 0 <= low <= high, not low={low!r}, high={high!r}"
-            )
-        self._high_water, self._low_water = high, low
-        if self._size > high:
-            self._over_high_water()
-
-    def get_write_buffer_limits(self) -> tuple[int, int]:
-        """The water marks, low and high."""
-        return self._low_water, self._high_water
-
-    def get_write_buffer_size(self) -> int:
-        """Bytes that wait to be sent."""
-        return self._size
-
-    def flush(self) -> None:
-        """Send what is queued, in one system call. The loop calls this at the end of each turn with
-        a ``write()`` in it."""
-        if self._pending:
-            self._flush_pending()
-            return
-        queue = self._queue
-        try:
-            if len(queue) == 1:
-                sent = self._sock.send(queue[0])
-            elif queue:
-                sent = self._send_many()
-            else:  # sent early, by passing the high-water mark; or lost
-                return
-        except (BlockingIOError, InterruptedError):
-            sent = 0
-        except OSError as exc:
-            self._lose(exc)
-            return
-        self._stats.bytes_sent += sent
-        if sent == self._size:
-            queue.clear()
-            self._size = 0
-        else:
-            self._keep_rest(sent)
-
-    def _send_many(self) -> int:
-        """Send several pieces, or what stands before the first file."""
-        pieces = self._queue
-        flags = 0
-        if self._pending & _FILE:
-            pieces = list(
-                itertools.takewhile(lambda piece: not isinstance(piece, FileSegment), pieces)
-            )
-            if len(pieces) < len(self._queue) and self._queue[len(pieces)].left:
-                flags = _MSG_MORE  # do not send the head of a response in a packet of its own
-        if self._size <= _JOIN_LIMIT:
-            return self._sock.send(b"".join(pieces), flags)  # type: ignore[no-any-return]
-        return self._sock.sendmsg(pieces[:IOV_MAX], (), flags)  # type: ignore[no-any-return]
-
-    def _flush_pending(self) -> None:
-        """``flush()`` when ``_pending`` says that something is to be minded."""
-        queue = self._queue
-        try:
-            for _ in range(_SENDS_PER_FLUSH):
-                if not queue:
-                    break
-                if isinstance(queue[0], FileSegment):
-                    self._send_file(queue[0])
-                else:
-                    sent = self._send_many()
-                    self._stats.bytes_sent += sent
-                    self._take(sent)
-                    if queue and not isinstance(queue[0], FileSegment):
-                        break  # the system takes no more
-        except (BlockingIOError, InterruptedError):
-            pass
-        except (OSError, EOFError) as exc:
-            self._lose(exc)
-        if self._state & _LOST:
-            return
-        if queue:
-            self._arm()
-        else:
-            self._drained()
-        if self._pending & _PAUSED and self._size <= self._low_water:
-            self._pending &= ~_PAUSED
-            if not self._state:
-                self._tell("resume_writing")
-
-    def _send_file(self, segment: FileSegment) -> None:
-        self._stats.bytes_sent += segment.send(self._sock)
-        if segment.left == 0:
-            del self._queue[0]
-            self._end_file(segment, None)
-
-    def _end_file(self, segment: FileSegment, exc: Exception | None) -> None:
-        # From the loop, never from inside a call of the protocol's: it may do anything, and raise.
-        self._reactor.call_soon(segment.finish, exc)
-
-    def _keep_rest(self, sent: int) -> None:
-        self._take(sent)
-        self._arm()
-
-    def _take(self, sent: int) -> None:
-        """Remove ``sent`` bytes from the front of the queue."""
-        self._size -= sent
-        queue = self._queue
-        whole = 0
-        while sent and sent >= len(queue[whole]):
-            sent -= len(queue[whole])
-            whole += 1
-        del queue[:whole]
-        if sent:
-            queue[0] = memoryview(queue[0])[sent:]  # a slice of bytes would copy the rest each time
-
-    def _arm(self) -> None:
-        """The system takes no more at the moment: have the poller tell when it does."""
-        if not self._pending & _ARMED:
-            self._pending |= _ARMED
-            self._watch(self._interest | WRITE)
-        if self._state & _CLOSING and self._close_timer is None:
-            self._close_timer = self._reactor.call_later(self.close_timeout, self._close_timed_out)
-
-    def _drained(self) -> None:
-        """The queue is empty: do what waited for that."""
-        pending = self._pending
-        self._pending &= _PAUSED
-        if pending & _ARMED:
-            self._watch(self._interest & ~WRITE)
-        if pending & _CLOSE:
-            self._lose(None, lingering=True)
-        elif pending & _EOF:
-            try:
-                self._sock.shutdown(socket.SHUT_WR)
-            except OSError as exc:
-                self._lose(exc)
-                return
-            if self._eof_received:  # now both directions have ended
-                self.close()
-
-    def _over_high_water(self) -> None:
-        if not self._pending & _ARMED:
-            self.flush()  # so much need not wait for the end of the turn
-        if self._state & _LOST or self._size <= self._high_water:
-            return
-        if self._size > self._high_water + self.max_write_buffer:
-            self._lose(
-                WriteBufferOverflow(
-                    f"{self._size} bytes wait to be sent to a peer that does not read them"
-                )
-            )
-        elif not self._pending & _PAUSED:
-            self._pending |= _PAUSED
-            self._tell("pause_writing")
-
-    def _refuse_write(self) -> None:
-        if self._state == _EOF_WRITTEN:
-            raise RuntimeError("cannot write after write_eof()")
-        self._stats.writes_dropped += 1
-
     # -- closing -----------------------------------------------------------------------------------
 
     def close(self) -> None:
         """Stop reading, send what is queued, and close. ``connection_lost(None)`` follows."""
-        if self._state & (_CLOSING | _LOST):
+        if self._state & (CLOSING | LOST):
             return
-        self._state |= _CLOSING
-        if self._queue:
-            self._pending |= _CLOSE
+        self._state |= CLOSING
+        if self._queue is not None:
+            self._pending |= CLOSE
             self._watch(self._interest & ~READ)
-            if self._pending & _ARMED:
+            if self._pending & ARMED:
                 self._arm()
         else:
             self._lose(None, lingering=True)
+
+    def _eof_sent(self) -> None:
+        if self._eof_received:  # now both directions have ended
+            self.close()
 
     def abort(self) -> None:
         """Close without sending what is queued. ``connection_lost(None)`` follows."""
@@ -456,46 +169,27 @@ class StreamTransport:
 
     def is_closing(self) -> bool:
         """Whether the connection is closing or closed."""
-        return self._state > _EOF_WRITTEN
+        return self._state > EOF_WRITTEN
 
     def request_shutdown(self) -> None:
         """The reactor is stopping: leave it to the protocol's ``shutdown_requested``, or else
         close."""
-        if not self._state & (_CLOSING | _LOST):
+        if not self._state & (CLOSING | LOST):
             if hasattr(self._protocol, "shutdown_requested"):
                 self._tell("shutdown_requested")
             else:
                 self.close()
 
-    def _close_timed_out(self) -> None:
-        self._lose(
-            TimeoutError(
-                f"the peer did not take what was queued within {self.close_timeout:g} s of closing"
-            )
-        )
-
     def _lose(self, exc: Exception | None, lingering: bool = False) -> None:
         """The connection is over. The protocol is told later in this turn or in the next, never
         from inside its own call."""
-        if self._state & _LOST:
+        if self._state & LOST:
             return
-        self._state |= _CLOSING | _LOST
+        self._state |= CLOSING | LOST
         if not self._interest & _PARKED:
             self._reactor.unregister(self._fd)
         self._interest = 0
-        if self._close_timer is not None:
-            self._close_timer.cancel()
-            self._close_timer = None
-        files = (
-            [piece for piece in self._queue if isinstance(piece, FileSegment)]
-            if self._pending & _FILE
-            else ()
-        )
-        self._queue.clear()
-        self._size = 0
-        self._pending = 0
-        for segment in files:
-            self._end_file(segment, exc or ConnectionAbortedError("the connection was closed"))
+        self._drop_queue(exc)
         self._reactor.call_soon(self._connection_lost, exc, lingering and not self._eof_received)
 
     def _connection_lost(self, exc: Exception | None, lingering: bool) -> None:
@@ -505,9 +199,8 @@ class StreamTransport:
         except Exception as error:
             self._report(error, "connection_lost")
         finally:
-            self._protocol = (
-                None  # the protocol holds the transport: a cycle would keep both until a collection
-            )
+            # The protocol holds the transport: a cycle would keep both until a collection.
+            self._protocol = None
             if lingering:
                 linger(self._reactor, self._sock)
             else:
@@ -583,6 +276,6 @@ class StreamTransport:
         return OSError(code, os.strerror(code))
 
     def __repr__(self) -> str:
-        state = "lost" if self._state & _LOST else "closing" if self._state & _CLOSING else "open"
+        state = "lost" if self._state & LOST else "closing" if self._state & CLOSING else "open"
         name, peer = type(self).__name__, self._peername
         return f"<{name} fd={self._fd} {state} peer={peer!r} queued={self._size}>"

@@ -4,7 +4,7 @@ import socket
 
 from protocols.echo import Echo, EchoDatagrams
 from reactor.testing import VirtualReactor
-from reactor.transport import HIGH_WATER
+from reactor.writing import HIGH_WATER
 
 
 def test_what_comes_goes_back():
