@@ -24,7 +24,7 @@ class PipeEnd:
     """
 
     def __init__(self, pipe: Any, *, writing: bool) -> None:
-        self._pipe = pipe
+        self.pipe = pipe
         self.writing = writing
         self._fd: int = pipe if isinstance(pipe, int) else pipe.fileno()
         mode = os.fstat(self._fd).st_mode
@@ -59,16 +59,20 @@ class PipeEnd:
         return errno.EPIPE
 
     def close(self) -> None:
-        if isinstance(self._pipe, int):
-            os.close(self._pipe)
+        if isinstance(self.pipe, int):
+            os.close(self.pipe)
         else:
-            self._pipe.close()
+            self.pipe.close()
 
 
 class PipeTransport(StreamTransport):
     """A transport over a ``PipeEnd``."""
 
     __slots__ = ()
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """``"pipe"``: the file object or descriptor; anything else gives ``default``."""
+        return self._sock.pipe if name == "pipe" else default
 
     def write_eof(self) -> None:
         """Send what is queued, and close: that is how a pipe says that it has ended."""

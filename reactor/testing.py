@@ -34,7 +34,8 @@ _MOST_TURNS: Final = 100_000
 
 class VirtualReactor(Reactor):
     """A reactor whose time and connections belong to the test. ``run()`` works too, and raises
-    ``RuntimeError`` where a real reactor would wait for ever."""
+    ``RuntimeError`` where a real reactor would wait for ever. To open a real socket or pipe here
+    raises ``ValueError``, as nothing would ever be heard of it."""
 
     def __init__(self, start: float = 1000.0, **options: Any) -> None:
         """``start``: what ``time()`` says at first. ``options`` as for ``Reactor``, without

@@ -101,7 +101,8 @@ class StreamTransport(WritingHalf):
     def _on_other(self, mask: int) -> bool:
         """An event that is not plain readability. Returns whether to read."""
         if mask != READ and self._interest & WRITE:
-            self._stats.bytes_sent += self.flush()
+            sent = self.flush()
+            self._stats.bytes_sent += sent  # apart, as a callback in flush() may have sent as well
         if self._interest & READ:
             return mask != WRITE  # ERROR and HANGUP as well: recv tells what they are
         if mask & (ERROR | HANGUP) and not self._state & LOST:

@@ -98,7 +98,8 @@ class WritingHalf:
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Queue ``data``; it is sent at the end of this turn of the loop.
 
-        After ``close()``, or when the connection is lost, it is dropped and counted
+        What would make more than ``max_write_buffer`` bytes wait beyond the high-water mark aborts
+        the connection. After ``close()``, or when the connection is lost, it is dropped and counted
         (``Stats.writes_dropped``). Raises ``RuntimeError`` after ``write_eof()``, ``TypeError`` for
         what is not bytes-like."""
         if type(data) is not bytes:
@@ -310,7 +311,8 @@ class WritingHalf:
 
     def _over_high_water(self) -> None:
         if not self._pending & ARMED:
-            self._stats.bytes_sent += self.flush()  # so much need not wait for the end of the turn
+            sent = self.flush()  # so much need not wait for the end of the turn
+            self._stats.bytes_sent += sent  # apart, as a callback in flush() may have sent as well
         if self._state & LOST or self._size <= self._high_water:
             return
         if self._size > self._high_water + self.max_write_buffer:

@@ -1,0 +1,412 @@
+"""``reactor.testing`` itself: what users build their own tests on."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from reactor import READ, DatagramProtocol, IdleTimer, LineProtocol, Protocol
+from reactor.testing import VirtualReactor
+
+from .recording import Recorder
+
+
+@pytest.fixture
+def reactor() -> Iterator[VirtualReactor]:
+    with VirtualReactor() as reactor:
+        yield reactor
+
+
+class Echo(Protocol):
+    def data_received(self, data: bytes) -> None:
+        self.transport.write(data)
+
+
+# -- time ------------------------------------------------------------------------------------------
+
+
+def test_an_hour_of_heartbeats_passes_deadline_by_deadline(reactor: VirtualReactor) -> None:
+    beats: list[float] = []
+
+    def beat() -> None:
+        beats.append(reactor.time())
+        reactor.call_later(5, beat)
+
+    reactor.call_later(5, beat)
+    reactor.advance(3600)
+    assert beats == [1000.0 + 5 * number for number in range(1, 721)]
+    assert reactor.time() == 4600.0
+
+
+def test_time_begins_where_the_test_says_and_stands_still_otherwise() -> None:
+    with VirtualReactor(start=7.5) as reactor:
+        reactor.settle()
+        for _ in range(10):
+            reactor.run_once(0)
+        assert reactor.time() == reactor.now == 7.5
+
+
+def test_settling_does_what_is_due_now_and_no_more(reactor: VirtualReactor) -> None:
+    order: list[str] = []
+    reactor.call_later(0, order.append, "timer")
+    reactor.call_soon(lambda: reactor.call_soon(order.append, "soon"))
+    reactor.call_later(0.001, order.append, "later")
+    reactor.settle()
+    assert sorted(order) == ["soon", "timer"]
+    assert reactor.time() == 1000.0
+
+
+def test_a_loop_that_is_never_done_is_an_error_and_not_a_hang(reactor: VirtualReactor) -> None:
+    def again() -> None:
+        reactor.call_soon(again)
+
+    again()
+    with pytest.raises(RuntimeError, match="has not come to rest"):
+        reactor.settle()
+
+
+def test_a_loop_that_would_wait_for_ever_is_an_error_and_not_a_hang(
+    reactor: VirtualReactor,
+) -> None:
+    reactor.connect(Echo)
+    with pytest.raises(RuntimeError, match="nothing is left to wait for"):
+        reactor.run()
+    reactor.call_later(3, reactor.stop)
+    reactor.run()
+    assert reactor.time() == 1003.0
+
+
+@pytest.mark.parametrize("delay", [0.1, 1 / 3, 1e-9, 1e6])
+def test_time_moves_exactly_to_a_deadline(reactor: VirtualReactor, delay: float) -> None:
+    fired: list[float] = []
+    when = reactor.time() + delay
+    reactor.call_at(when, lambda: fired.append(reactor.time()))
+    reactor.advance(2 * delay)
+    assert fired == [when]
+
+
+def test_a_turn_waits_no_longer_than_it_is_told(reactor: VirtualReactor) -> None:
+    fired: list[str] = []
+    reactor.call_later(10, fired.append, "timer")
+    reactor.run_once(4)
+    assert (reactor.time(), fired) == (1004.0, [])
+    reactor.run_once(100)
+    assert (reactor.time(), fired) == (1010.0, ["timer"])
+
+
+def test_advancing_stops_between_two_deadlines(reactor: VirtualReactor) -> None:
+    fired: list[int] = []
+    for delay in (1, 2, 3):
+        reactor.call_later(delay, fired.append, delay)
+    reactor.advance(2)
+    assert (fired, reactor.time()) == ([1, 2], 1002.0)
+    reactor.advance(0)
+    assert (fired, reactor.time()) == ([1, 2], 1002.0)
+    reactor.advance(0.5)
+    assert (fired, reactor.time()) == ([1, 2], 1002.5)
+
+
+def test_an_exception_on_the_way_leaves_time_where_it_was(reactor: VirtualReactor) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    reactor.call_later(2, interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        reactor.advance(10)
+    assert reactor.time() == 1002.0
+    reactor.run_once(50)  # the limit of the interrupted advance() is forgotten
+    assert reactor.time() == 1052.0
+
+
+def test_expiry_comes_to_the_instant(reactor: VirtualReactor) -> None:
+    expired: list[float] = []
+    timer = IdleTimer(reactor, 15, lambda: expired.append(reactor.time()))
+    reactor.advance(14)
+    timer.touch()
+    reactor.advance(14.999)
+    assert expired == []
+    reactor.advance(0.001)
+    assert expired == [pytest.approx(1029.0)]
+
+
+# -- connections -----------------------------------------------------------------------------------
+
+
+def test_the_example_of_the_module(reactor: VirtualReactor) -> None:
+    peer = reactor.connect(Echo)
+    peer.send(b"hello", chunk=1)
+    reactor.settle()
+    assert peer.received == b"hello"
+
+
+def test_chunks_arrive_in_turns_of_their_own(reactor: VirtualReactor) -> None:
+    end = Recorder()
+    peer = reactor.connect(lambda: end)
+    peer.send(b"1234567", chunk=3)
+    for times in (1, 2, 3):
+        reactor.run_once(0)
+        assert len(end.pieces) == times
+    assert end.pieces == [3, 3, 1]
+    peer.send(b"")  # is nothing
+    reactor.settle()
+    assert end.data == b"1234567"
+    assert not end.eof
+
+
+def test_more_than_one_read_takes_stays_for_the_next(reactor: VirtualReactor) -> None:
+    end = Recorder()
+    peer = reactor.connect(lambda: end)
+    peer.send(bytes(100_000))
+    reactor.settle()
+    assert end.pieces == [65536, 100_000 - 65536]
+
+
+def test_what_the_protocol_sends_can_be_looked_at_or_taken(reactor: VirtualReactor) -> None:
+    peer = reactor.connect(Echo)
+    for word in (b"one ", b"two "):
+        peer.send(word)
+        reactor.settle()
+    assert (peer.received, peer.sends) == (b"one two ", 2)
+    assert peer.read() == b"one two "
+    assert (peer.received, peer.read()) == (b"", b"")
+
+
+def test_the_protocol_sees_the_peers_name(reactor: VirtualReactor) -> None:
+    info = reactor.connect(Echo).transport.get_extra_info
+    assert info("peername") == ("192.0.2.1", 50000)
+    assert info("sockname") == ("192.0.2.2", 8000)
+    other = reactor.connect(Echo, peername=("2001:db8::1", 1, 0, 0))
+    assert other.transport.get_extra_info("peername") == ("2001:db8::1", 1, 0, 0)
+
+
+def test_a_stalled_peer_takes_as_much_as_there_is_room(reactor: VirtualReactor) -> None:
+    peer = reactor.connect(Echo)
+    peer.stall(room=4)
+    peer.send(b"hello world")
+    reactor.settle()
+    assert (peer.received, peer.transport.get_write_buffer_size()) == (b"hell", 7)
+    assert peer.read() == b"hell"
+    reactor.settle()
+    assert peer.received == b"o wo"
+    peer.resume()
+    reactor.settle()
+    assert peer.received == b"o world"
+
+
+def test_half_closing(reactor: VirtualReactor) -> None:
+    end = Recorder(eof_received=lambda end: True)
+    peer = reactor.connect(lambda: end)
+    peer.send(b"question")
+    peer.send_eof()
+    reactor.settle()
+    assert end.calls == ["connection_made", "data_received", "eof_received"]
+    assert not peer.eof_received
+    end.transport.write(b"answer")
+    end.transport.write_eof()
+    reactor.settle()
+    assert (peer.received, peer.eof_received, peer.closed) == (b"answer", True, True)
+    assert end.lost == [None]
+
+
+def test_closing(reactor: VirtualReactor) -> None:
+    end = Recorder(eof_received=lambda end: True)
+    peer = reactor.connect(lambda: end)
+    end.transport.write(b"before")
+    reactor.settle()
+    peer.close()
+    reactor.settle()
+    end.transport.write(b"the first still succeeds")
+    reactor.settle()
+    assert end.lost == []
+    end.transport.write(b"the second does not")
+    reactor.settle()
+    assert isinstance(end.lost[0], BrokenPipeError)
+    assert peer.received == b"beforethe first still succeeds"
+
+
+@pytest.mark.parametrize("error", [errno.ECONNRESET, errno.ETIMEDOUT])
+def test_resetting(reactor: VirtualReactor, error: int) -> None:
+    end = Recorder()
+    peer = reactor.connect(lambda: end)
+    peer.send(b"never delivered")
+    peer.reset(error)
+    reactor.settle()
+    assert end.calls == ["connection_made", "connection_lost"]
+    assert isinstance(end.lost[0], OSError)
+    assert end.lost[0].errno == error
+
+
+def test_the_protocols_side_may_break_the_connection(reactor: VirtualReactor) -> None:
+    for unread, broken in ((b"", False), (b"unread", True)):
+        peer = reactor.connect(Echo)
+        peer.send(unread)
+        peer.transport.abort()
+        reactor.settle()
+        assert (peer.closed, peer.eof_received, peer.reset_received) == (True, True, broken)
+
+
+# -- pairs -----------------------------------------------------------------------------------------
+
+
+def test_two_protocols_talk_to_each_other(reactor: VirtualReactor) -> None:
+    class Client(LineProtocol):
+        answers: list[str] = []  # noqa: RUF012
+
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(transport)
+            self.send_line("hello")
+
+        def line_received(self, line: str) -> None:
+            self.answers.append(line)
+            self.transport.close()
+
+    first, second = reactor.connect_pair(Client, Echo)
+    reactor.settle()
+    assert Client.answers == ["hello"]
+    assert first.is_closing()
+    assert second.is_closing()
+    assert (reactor.stats.connections, reactor.stats.lingering) == (0, 0)
+
+
+def test_a_pair_holds_a_bounded_amount_on_its_way(reactor: VirtualReactor) -> None:
+    one, other = Recorder(), Recorder()
+    reactor.connect_pair(lambda: one, lambda: other, capacity=10)
+    other.transport.pause_reading()
+    one.transport.write(b"0123456789abcdef")
+    reactor.settle()
+    assert one.transport.get_write_buffer_size() == 6
+    other.transport.resume_reading()
+    reactor.settle()
+    assert (other.data, other.pieces) == (b"0123456789abcdef", [10, 6])
+    assert one.transport.get_write_buffer_size() == 0
+
+
+def test_a_pair_whose_other_end_has_gone(reactor: VirtualReactor) -> None:
+    one, other = Recorder(), Recorder()
+    reactor.connect_pair(lambda: one, lambda: other)
+    one.transport.pause_reading()
+    other.transport.abort()
+    reactor.settle()
+    one.transport.write(b"anybody there?")
+    reactor.settle()
+    assert isinstance(one.lost[0], BrokenPipeError)
+
+
+def test_a_pair_broken_over_unread_data(reactor: VirtualReactor) -> None:
+    one, other = Recorder(), Recorder()
+    reactor.connect_pair(lambda: one, lambda: other)
+    other.transport.pause_reading()
+    one.transport.write(b"unread")
+    other.transport.write(b"lost with it")
+    one.transport.pause_reading()
+    reactor.settle()
+    other.transport.abort()
+    reactor.settle()
+    assert one.data == b""
+    assert isinstance(one.lost[0], ConnectionResetError)
+
+
+# -- datagrams -------------------------------------------------------------------------------------
+
+
+class Answering(DatagramProtocol):
+    def __init__(self) -> None:
+        self.errors: list[OSError] = []
+
+    def datagram_received(self, data: bytes, addr: Any) -> None:
+        self.transport.sendto(data.upper(), addr)
+
+    def error_received(self, exc: OSError) -> None:
+        self.errors.append(exc)
+
+
+def test_datagrams_come_from_and_go_to_addresses(reactor: VirtualReactor) -> None:
+    peers = reactor.datagram_socket(Answering)
+    here, there = ("192.0.2.1", 50000), ("192.0.2.9", 7)
+    peers.send(b"from here")
+    peers.send(b"from there", there)
+    peers.send(b"", there)
+    reactor.settle()
+    assert peers.sent == [(b"FROM HERE", here), (b"FROM THERE", there), (b"", there)]
+    assert peers.take(there) == [b"FROM THERE", b""]
+    assert peers.take(("192.0.2.8", 1)) == []
+    assert peers.take() == [b"FROM HERE"]
+    assert peers.sent == []
+    assert peers.transport.get_extra_info("sockname") == ("192.0.2.2", 9000)
+
+
+def test_datagrams_may_stall(reactor: VirtualReactor) -> None:
+    peers = reactor.datagram_socket(Answering, sockname=("192.0.2.2", 5))
+    peers.stall()
+    peers.send(b"a")
+    peers.send(b"b")
+    reactor.settle()
+    assert (peers.sent, peers.transport.get_write_buffer_size()) == ([], 2)
+    peers.resume()
+    reactor.settle()
+    assert [data for data, _ in peers.sent] == [b"A", b"B"]
+
+
+def test_datagrams_may_fail(reactor: VirtualReactor) -> None:
+    protocol = Answering()
+    peers = reactor.datagram_socket(lambda: protocol)
+    peers.fail()
+    peers.send(b"still served")
+    reactor.settle()
+    assert [type(exc) for exc in protocol.errors] == [ConnectionRefusedError]
+    assert [data for data, _ in peers.sent] == [b"STILL SERVED"]
+    peers.fail(errno.EHOSTUNREACH)
+    protocol.transport.sendto(b"lost", ("192.0.2.1", 1))
+    reactor.settle()
+    assert protocol.errors[1].errno == errno.EHOSTUNREACH
+
+
+def test_a_connected_datagram_socket_has_one_peer(reactor: VirtualReactor) -> None:
+    peers = reactor.datagram_socket(Answering)
+    peers.transport.sendto(b"to whom it may concern")
+    assert peers.sent == [(b"to whom it may concern", None)]
+
+
+# -- being strict ----------------------------------------------------------------------------------
+
+
+def test_real_sockets_have_no_place_here(reactor: VirtualReactor) -> None:
+    """They would never be reported as ready, and the test would hang or prove nothing."""
+    one, other = socket.socketpair()
+    with one, other:
+        with pytest.raises(ValueError, match="virtual reactor cannot watch the real descriptor"):
+            reactor.connect_socket(Echo, one)
+        with pytest.raises(ValueError, match="virtual reactor"):
+            reactor.listen_tcp(Echo, "127.0.0.1", 0)
+
+
+def test_what_real_pollers_refuse_is_refused(reactor: VirtualReactor) -> None:
+    fd = reactor.connect(Echo).transport.get_extra_info("socket").fileno()
+    with pytest.raises(FileExistsError):
+        reactor.register(fd, READ, print)
+    with pytest.raises(FileNotFoundError):
+        reactor.modify(fd + 1, READ)
+    reactor.unregister(fd)
+    with pytest.raises(FileNotFoundError):
+        reactor.modify(fd, READ)
+    reactor.register(fd, READ, print)
+
+
+def test_memory_sockets_have_numbers_that_no_descriptor_has(reactor: VirtualReactor) -> None:
+    fd = reactor.connect(Echo).transport.get_extra_info("socket").fileno()
+    with pytest.raises(OSError, match="descriptor"):
+        os.fstat(fd)
+
+
+def test_the_end_of_a_test_loses_every_connection() -> None:
+    end = Recorder()
+    with VirtualReactor() as reactor:
+        peer = reactor.connect(lambda: end)
+        reactor.settle()
+    assert end.lost == [None]
+    assert peer.closed
