@@ -57,13 +57,7 @@ class Reactor(Loop):
         one, the same for all of them; see ``Listener.addresses``. At ``max_connections`` accepting
         pauses. Raises ``OSError``: the address is in use, or not ours."""
         sockets = bind_inet(host, port, socket.SOCK_STREAM, reuse_port=reuse_port)
-        try:
-            for sock in sockets:
-                sock.listen(backlog)
-        except (OSError, OverflowError):
-            for sock in sockets:
-                sock.close()
-            raise
+        _listen(sockets, backlog)
         return self._listener(
             protocol_factory, sockets, tls, max_connections=max_connections, keepalive=keepalive
         )
@@ -81,7 +75,7 @@ class Reactor(Loop):
         """Accept connections on a Unix socket at ``path``, with the file permissions ``mode``.
         Closing removes the file."""
         sock = bind_unix(path, socket.SOCK_STREAM, mode)
-        sock.listen(backlog)
+        _listen([sock], backlog)
         return self._listener(
             protocol_factory, [sock], tls, max_connections=max_connections, unix_path=path
         )
@@ -216,7 +210,17 @@ class Reactor(Loop):
         ``host`` and ``port`` as for ``listen_tcp``. Raises ``OSError``.
         """
         sockets = bind_inet(host, port, socket.SOCK_DGRAM, reuse_port=reuse_port)
-        return [self._datagram(protocol_factory, sock) for sock in sockets]
+        transports: list[DatagramTransport] = []
+        try:
+            for sock in sockets:
+                transports.append(self._datagram(protocol_factory, sock))  # noqa: PERF401
+        except Exception:
+            for transport in transports:
+                transport.abort()
+            for sock in sockets[len(transports) :]:
+                sock.close()
+            raise
+        return transports
 
     def connect_udp(
         self,
@@ -280,11 +284,13 @@ class Reactor(Loop):
         unlink: str | None = None,
     ) -> DatagramTransport:
         on_lost = None if unlink is None else unlink_later(unlink)
-        transport = DatagramTransport(self, sock, factory(), peername, on_lost)
         try:
+            transport = DatagramTransport(self, sock, factory(), peername, on_lost)
             transport.start()
-        except ValueError:  # the poller cannot watch it
+        except Exception:  # of the factory; or the poller cannot watch the descriptor
             sock.close()
+            if on_lost is not None:
+                on_lost()
             raise
         return transport
 
@@ -302,3 +308,13 @@ class Reactor(Loop):
         super().close()
         self.resolver.close()
         self._threads.close()
+
+
+def _listen(sockets: list[socket.socket], backlog: int) -> None:
+    try:
+        for sock in sockets:
+            sock.listen(backlog)
+    except (OSError, OverflowError):
+        for sock in sockets:
+            sock.close()
+        raise

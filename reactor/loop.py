@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
+from .errors import ExceptionReporter
+from .interfaces import Closable, Endpoint, Flushable
 from .pollers import Poller, make_poller
 from .stats import Stats
 from .timers import Handle, Timer, TimerQueue
@@ -25,32 +25,8 @@ from .wakeup import Signals, Wakeup
 
 logger = logging.getLogger(__name__)
 
-ExceptionHandler = Callable[["Loop", dict[str, Any]], object]
 
-
-class Endpoint(Protocol):
-    """Something open that keeps a stopping reactor running until it is done: a connection, a
-    listener, a pool of threads."""
-
-    def request_shutdown(self) -> None: ...
-    def abort(self) -> None: ...
-
-
-class Flushable(Protocol):
-    """Something written to in this turn. ``flush`` sends it, and returns how many bytes it was."""
-
-    def flush(self) -> int: ...
-    def abort(self) -> None: ...
-
-
-class Closable(Protocol):
-    """Something with a descriptor to give back, a socket for one."""
-
-    def fileno(self) -> int: ...
-    def close(self) -> None: ...
-
-
-class Loop:
+class Loop(ExceptionReporter):
     """A single-threaded event loop; ``Reactor`` is this and all that can be opened on it.
 
     ``poller``: "epoll", "kqueue", "poll" or "select", or an object with their methods; None takes
@@ -74,6 +50,7 @@ class Loop:
         clock: Callable[[], float] = time.monotonic,
         grace: float = 5.0,
     ) -> None:
+        super().__init__()
         self.grace = grace
         self.io_collect_interval = 0.0
         self.time = clock
@@ -86,10 +63,8 @@ class Loop:
         self._due: deque[Timer] = deque()
         self._written: list[Flushable] = []
         self._released: list[Closable] = []
-        self._endpoints: dict[
-            Endpoint, None
-        ] = {}  # a dict for its order: shut down in the order of opening
-        self._exception_handler: ExceptionHandler | None = None
+        # A dict for its order: what was opened first is shut down first.
+        self._endpoints: dict[Endpoint, None] = {}
         self._owner = os.getpid()
         self._running = False
         self._answered_nobody = False  # whether the last turn had events and wrote nothing
@@ -107,7 +82,7 @@ class Loop:
 
         Raises ``RuntimeError`` if it is running already, is closed, or was made before a fork.
         """
-        with self._run_allowed(), self._stop_signals():
+        with self._run_allowed(), self._signals.defaults(self._stop_signal):
             while True:
                 self.run_once(0 if self._stopped else None)  # stopped before it was run: one turn
                 if self._stopped:
@@ -328,26 +303,6 @@ class Loop:
 
     # -- failing -----------------------------------------------------------------------------------
 
-    def set_exception_handler(self, handler: ExceptionHandler | None) -> None:
-        """Have ``handler(reactor, context)`` called for errors that no caller can catch; None
-        restores the log.
-
-        ``context`` is a dict: ``message``, ``exception``, and ``protocol``, ``transport`` or
-        ``handle`` where there is one."""
-        self._exception_handler = handler
-
-    def call_exception_handler(self, context: dict[str, Any]) -> None:
-        """Report an error of a callback or a protocol; by default it is logged with its
-        traceback."""
-        if self._exception_handler is not None:
-            try:
-                self._exception_handler(self, context)
-                return
-            except Exception:
-                logger.exception("the exception handler failed")
-        who = context.get("protocol") or context.get("handle") or context.get("transport") or ""
-        logger.error("%s %s", context["message"], who, exc_info=context.get("exception"))
-
     def _run_handle(self, handle: Handle) -> None:
         try:
             handle.run()
@@ -455,24 +410,6 @@ class Loop:
     def _check_owner(self) -> None:
         if os.getpid() != self._owner:
             raise RuntimeError("this reactor was made before a fork: make a new one in the child")
-
-    @contextmanager
-    def _stop_signals(self) -> Iterator[None]:
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        ours = [
-            signum
-            for signum in (signal.SIGINT, signal.SIGTERM)
-            if not self._signals.handles(signum)
-        ]
-        for signum in ours:
-            self.add_signal_handler(signum, self._stop_signal)
-        try:
-            yield
-        finally:
-            for signum in ours:
-                self.remove_signal_handler(signum)
 
     def _stop_signal(self) -> None:
         if self._shutting_down:

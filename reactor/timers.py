@@ -154,6 +154,8 @@ class TimerQueue:
         return len(self._heap) - self._stale
 
     def add(self, timer: Timer) -> None:
+        if timer._when != timer._when:  # not a number: no order would be left in the heap
+            raise ValueError("a timer's time must be a number")
         self._sequence = sequence = self._sequence + 1
         timer._sequence = sequence
         heapq.heappush(self._heap, (timer._when, sequence, timer))

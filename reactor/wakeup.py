@@ -9,8 +9,8 @@ from __future__ import annotations
 import signal
 import socket
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from .pollers import READ, PollPoller
@@ -85,6 +85,23 @@ class Signals:
         self._wakeup = wakeup
         self._previous: dict[int, _Handler] = {}
         self._previous_fd = -1
+        self._defaults: set[int] = set()
+
+    @contextmanager
+    def defaults(self, callback: Callable[[], object]) -> Iterator[None]:
+        """Run ``callback`` for SIGINT and SIGTERM within the block, unless somebody has a handler
+        for them or sets one meanwhile. Outside the main thread, which alone can do that, nothing
+        happens."""
+        if threading.current_thread() is threading.main_thread():
+            ours = [n for n in (signal.SIGINT, signal.SIGTERM) if n not in self._previous]
+            for number in ours:
+                self.add(number, callback, ())
+            self._defaults.update(ours)
+        try:
+            yield
+        finally:
+            for signum in tuple(self._defaults):
+                self.remove(signum)
 
     def add(self, signum: int, callback: Callable[..., object], args: tuple[Any, ...]) -> None:
         if threading.current_thread() is not threading.main_thread():
@@ -99,18 +116,17 @@ class Signals:
                 self._wakeup.fileno(), warn_on_full_buffer=False
             )
         self._previous.setdefault(signum, previous)
+        self._defaults.discard(signum)
 
     def remove(self, signum: int) -> bool:
         if signum not in self._previous:
             return False
+        self._defaults.discard(signum)
         previous = self._previous.pop(signum)
         signal.signal(signum, signal.SIG_DFL if previous is None else previous)
         if not self._previous:
             signal.set_wakeup_fd(self._previous_fd)
         return True
-
-    def handles(self, signum: int) -> bool:
-        return signum in self._previous
 
     def clear(self) -> None:
         for signum in list(self._previous):

@@ -311,8 +311,7 @@ class WritingHalf:
 
     def _over_high_water(self) -> None:
         if not self._pending & ARMED:
-            sent = self.flush()  # so much need not wait for the end of the turn
-            self._stats.bytes_sent += sent  # apart, as a callback in flush() may have sent as well
+            self._stats.bytes_sent += self.flush()  # so much need not wait for the end of the turn
         if self._state & LOST or self._size <= self._high_water:
             return
         if self._size > self._high_water + self.max_write_buffer:

@@ -720,3 +720,46 @@ def test_a_socket_that_select_cannot_watch_is_refused_and_closed(monkeypatch):
         reactor.run()  # it is not counted among what is open
         reactor.listen_udp(Recorder, "127.0.0.1", 0)
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_a_factory_that_raises_leaves_no_socket_and_no_file_behind(tmp_path):
+    made = []
+
+    def second_fails():
+        made.append(DatagramProtocol())
+        if len(made) == 2:
+            raise ZeroDivisionError
+        return made[-1]
+
+    path = str(tmp_path / "socket")
+    with Reactor() as reactor:
+        made[:] = [None]
+        with pytest.raises(ZeroDivisionError):
+            reactor.listen_udp(second_fails, "127.0.0.1", 0)
+        made[:] = [None]
+        with pytest.raises(ZeroDivisionError):
+            reactor.listen_unix_datagram(second_fails, path)
+        assert not (tmp_path / "socket").exists()
+
+
+def test_if_one_of_several_sockets_fails_all_are_closed(monkeypatch):
+    def two_sockets(*_, **__):
+        pair = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2)]
+        for sock in pair:
+            sock.setblocking(False)
+        return pair
+
+    made = []
+
+    def second_fails():
+        made.append(DatagramProtocol())
+        if len(made) == 2:
+            raise ZeroDivisionError
+        return made[-1]
+
+    monkeypatch.setattr("reactor.endpoints.bind_inet", two_sockets)
+    with Reactor() as reactor:
+        with pytest.raises(ZeroDivisionError):
+            reactor.listen_udp(second_fails, "", 0)
+        reactor.run_once(0)
+        assert made[0].transport.is_closing()

@@ -532,7 +532,7 @@ def test_without_an_exception_handler_errors_go_to_the_log_with_a_traceback(reac
     reactor.settle()
 
     [record] = caplog.records
-    assert record.name == "reactor.loop"
+    assert record.name == "reactor.errors"
     assert record.levelno == logging.ERROR
     assert "callback failed" in record.getMessage()
     assert record.exc_info[0] is ZeroDivisionError

@@ -522,3 +522,8 @@ def test_a_handle_shows_what_it_will_call():
 
     handle.cancel()
     assert repr(handle) == "<Handle cancelled>"
+
+
+def test_a_time_that_is_no_number_is_refused():
+    with Reactor() as reactor, pytest.raises(ValueError, match="must be a number"):
+        reactor.call_later(float("nan"), print)

@@ -393,6 +393,16 @@ def test_a_signal_that_the_user_handles_is_left_to_the_user():
         assert reactor.remove_signal_handler(signal.SIGTERM)
 
 
+def test_a_handler_that_the_user_sets_while_it_runs_stays():
+    with Reactor() as reactor:
+        reactor.call_soon(reactor.add_signal_handler, signal.SIGTERM, print)
+        reactor.call_soon(reactor.stop)
+        reactor.run()
+
+        assert reactor.remove_signal_handler(signal.SIGTERM)
+        assert not reactor.remove_signal_handler(signal.SIGINT)
+
+
 def test_in_another_thread_it_runs_without_signal_handlers():
     seen = []
     with Reactor() as reactor:

@@ -1,0 +1,38 @@
+"""Errors that no caller can catch: those of callbacks and protocols, which the loop calls."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+logger = logging.getLogger(__name__)
+
+ExceptionHandler = Callable[[Any, dict[str, Any]], object]
+
+
+class ExceptionReporter:
+    """The part of a loop to which such errors are reported."""
+
+    def __init__(self) -> None:
+        self._exception_handler: ExceptionHandler | None = None
+
+    def set_exception_handler(self, handler: ExceptionHandler | None) -> None:
+        """Have ``handler(reactor, context)`` called for errors that no caller can catch; None
+        restores the log.
+
+        ``context`` is a dict: ``message``, ``exception``, and ``protocol``, ``transport`` or
+        ``handle`` where there is one."""
+        self._exception_handler = handler
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        """Report an error of a callback or a protocol; by default it is logged with its
+        traceback."""
+        if self._exception_handler is not None:
+            try:
+                self._exception_handler(self, context)
+                return
+            except Exception:
+                logger.exception("the exception handler failed")
+        who = context.get("protocol") or context.get("handle") or context.get("transport") or ""
+        logger.error("%s %s", context["message"], who, exc_info=context.get("exception"))
