@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import re
-import socket
 import ssl
 from collections.abc import Callable
 from typing import Any
@@ -79,6 +78,8 @@ class ProtocolApplication(Application):
 
     def serve(self, reactor: Reactor, options: argparse.Namespace) -> list[str]:
         if hasattr(self._protocol, "datagram_received"):
+            if options.tls is not None:
+                raise CommandError(f"{self.name} takes datagrams, and those no TLS", WRONG_USAGE)
             return udp_urls(listen_udp(reactor, self._protocol, options.host, options.port))
         return tcp_urls(listen_tcp(reactor, self._protocol, options), options.tls)
 
@@ -166,8 +167,8 @@ def _cannot_listen(scheme: str, host: str, port: int, exc: OSError) -> CommandEr
 
 def reason(exc: BaseException) -> str:
     """What went wrong, in a few words: the system's own, without numbers."""
-    if isinstance(exc, socket.gaierror | OSError) and exc.strerror:
-        return str(exc.strerror)
+    if isinstance(exc, OSError) and exc.strerror:
+        return re.sub(r" \(_ssl\.c:[0-9]+\)$", "", str(exc.strerror))
     return str(exc) or type(exc).__name__
 
 
@@ -183,13 +184,12 @@ def port_number(text: str) -> int:
 
 def seconds(text: str) -> float:
     """A time in seconds, not negative, as an option's type."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value < 1e9:
-        raise argparse.ArgumentTypeError(f"a number of seconds is wanted, not {text!r}")
-    return value
+    return _number(text, "a number of seconds")
+
+
+def number(text: str) -> float:
+    """A number, not negative, as an option's type."""
+    return _number(text, "a number")
 
 
 def count(text: str) -> int:
@@ -197,6 +197,16 @@ def count(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,9}", text):
         raise argparse.ArgumentTypeError(f"a whole number is wanted, not {text!r}")
     return int(text)
+
+
+def _number(text: str, what: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < 1e9:
+        raise argparse.ArgumentTypeError(f"{what} is wanted, not {text!r}")
+    return value
 
 
 def host_and_port(text: str) -> tuple[str, int]:

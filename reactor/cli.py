@@ -109,7 +109,9 @@ def _parser(application: Application | None) -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"select-reactor {__version__}")
     parser.add_argument(
-        "--protocol", metavar="NAME", help=f"{', '.join(protocol_names())}, or module:Class"
+        "--protocol",
+        metavar="NAME",
+        help=f"{', '.join(protocol_names())}, or module:Class; with --help: its own options too",
     )
     default_port = "the protocol's own" if application is None else application.default_port
     parser.add_argument(
@@ -128,7 +130,12 @@ def _parser(application: Application | None) -> argparse.ArgumentParser:
         help="seconds that connections have to finish when stopped (%(default)g)",
     )
     parser.add_argument(
-        "--log-level", choices=LOG_LEVELS, default="warning", metavar="L", help="%(default)s"
+        "--log-level",
+        type=str.lower,
+        choices=LOG_LEVELS,
+        default="warning",
+        metavar="L",
+        help=f"{', '.join(LOG_LEVELS)} (%(default)s)",
     )
     parser.add_argument(
         "--tls-cert", metavar="F", help="serve TLS with this certificate chain (PEM)"
@@ -192,9 +199,9 @@ def _set_tls(options: argparse.Namespace) -> None:
             context.load_cert_chain(options.tls_cert, options.tls_key)
     except (OSError, ValueError) as exc:
         files = ", ".join(filter(None, (options.tls_cert, options.tls_key, options.tls_ca)))
-        raise CommandError(
-            f"cannot use the certificate in {files}: {reason(exc)}", CANNOT_START
-        ) from exc
+        # OpenSSL's whole answer when one of the two is missing.
+        why = "no certificate with its private key" if "PEM lib" in str(exc) else reason(exc)
+        raise CommandError(f"cannot use the certificate in {files}: {why}", CANNOT_START) from exc
     options.tls = context
 
 

@@ -288,8 +288,7 @@ class _VirtualPoller:
         self._watched(fd).mask = mask
 
     def unregister(self, fd: int) -> None:
-        if fd != self._wakeup:
-            self._watched(fd).watched = False
+        self._watched(fd).watched = False
 
     def _watched(self, fd: int) -> _MemorySocket:
         sock = self._reactor._sockets.get(fd)

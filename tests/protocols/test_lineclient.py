@@ -186,7 +186,31 @@ def test_an_unreachable_server_is_noticed_over_udp(start, server, reactor):
     peer.fail()
     reactor.settle()
 
-    assert client._error.startswith("the connection to server:1 is lost: ")
+    assert client._error.startswith("cannot connect to server:1: ")
+
+
+def test_over_udp_only_an_answer_is_a_connection(start, server, reactor):
+    client = start(udp=True, reconnect=True)
+    server.accept().send(b"hello", None)
+    reactor.settle()
+    for _ in range(5):  # nobody is there: tried again, and less and less often
+        server.peer.fail()
+        reactor.settle()
+        reactor.advance(60)
+        server.accept()
+    assert len(server.attempts) == 6
+    assert "*** connected again" not in client.console.shown
+    assert client._backoff._tries == 5
+
+    server.peer.send(b"back", None)
+    reactor.settle()
+
+    assert client.console.shown[-2:] == ["*** connected again", "back"]
+
+
+def test_there_is_no_tls_over_udp(start):
+    with pytest.raises(CommandError, match="do not go together"):
+        start(udp=True, tls=object())
 
 
 def test_a_refused_connection_is_an_error(start, server):

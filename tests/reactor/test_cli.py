@@ -73,6 +73,10 @@ def test_a_port_in_use_is_one_line_and_status_1(run_reactor):
         (["--protocol", "echo", "--port", "٣"], "a port is a number from 0 to 65535"),
         (["--protocol", "echo", "--grace", "-1"], "a number of seconds is wanted"),
         (["--protocol", "echo", "--grace", "soon"], "a number of seconds is wanted"),
+        (["--protocol", "chat", "--flood-rate", "-3"], "a number is wanted, not '-3'"),
+        (["--protocol", "echo", "--udp"], "--udp goes with --connect"),
+        (["--protocol", "chat", "--udp"], "--udp goes with --connect"),
+        (["--protocol", "chat", "--udp", "--tls", "--connect", "h:1"], "do not go together"),
         (["--protocol", "echo", "--poller", "magic"], "invalid choice: 'magic'"),
         (["--protocol", "echo", "--connect", "nowhere"], "HOST:PORT is wanted"),
         (["--protocol", "echo", "--unknown"], "unrecognized arguments: --unknown"),
@@ -99,7 +103,20 @@ def test_an_unusable_certificate_is_one_line_and_status_1(capsys, tmp_path, cont
         path.write_text(content)
 
     assert main(["--protocol", "echo", "--tls-cert", str(path)]) == 1
-    assert f"cannot use the certificate in {path}: " in one_line(capsys.readouterr().err)
+    complaint = one_line(capsys.readouterr().err)
+    assert f"cannot use the certificate in {path}: " in complaint
+    assert "_ssl.c" not in complaint
+
+
+def test_a_certificate_without_its_key_is_said_to_be(capsys, certificate):
+    assert main(["--protocol", "echo", "--tls-cert", str(certificate.chain)]) == 1
+    assert one_line(capsys.readouterr().err).endswith(": no certificate with its private key\n")
+
+
+def test_a_datagram_protocol_is_not_served_in_the_clear_when_tls_is_asked_for(capsys, certificate):
+    arguments = ["--tls-cert", str(certificate.chain), "--tls-key", str(certificate.key)]
+    assert main(["--protocol", "reactor:DatagramProtocol", *arguments]) == 2
+    assert "takes datagrams, and those no TLS" in one_line(capsys.readouterr().err)
 
 
 def test_nobody_there_is_one_line_and_status_1(run_reactor):
@@ -140,6 +157,12 @@ def test_flags_can_be_set_in_the_environment(serve, monkeypatch):
     monkeypatch.setenv("REACTOR_PORT", "0")
 
     assert list(serve("--protocol", "echo").ports) == ["tcp"]
+
+
+def test_the_log_level_may_be_in_capitals(run_reactor):
+    # The next mistake is the one that is told.
+    result = run_reactor("--log-level", "DEBUG", "--protocol", "echo", "--tls")
+    assert "--tls and --tls-ca go with" in one_line(result.stderr)
 
 
 def test_the_version_is_that_of_the_distribution(run_reactor):

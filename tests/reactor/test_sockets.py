@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from reactor import KeepAlive, sockets
+from reactor import DatagramProtocol, KeepAlive, Reactor, sockets
 from reactor.sockets import bind_inet, bind_unix, prepare, unlink_later
 
 TCP, UDP = socket.SOCK_STREAM, socket.SOCK_DGRAM
@@ -290,3 +290,15 @@ def test_unlink_later_removes_only_what_stands_there_now(tmp_path: Path) -> None
     unlink_later(str(path))()
     assert not path.exists()
     unlink()  # gone already: no fault
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_a_datagram_socket_without_its_peer_gives_everything_back(
+    tmp_path: Path, named: bool
+) -> None:
+    local = tmp_path / "local"
+    with Reactor() as reactor, pytest.raises(FileNotFoundError):
+        reactor.connect_unix_datagram(
+            DatagramProtocol, str(tmp_path / "nobody"), local_path=str(local) if named else None
+        )
+    assert not local.exists()

@@ -134,6 +134,18 @@ def test_expiry_comes_to_the_instant(reactor: VirtualReactor) -> None:
     assert expired == [pytest.approx(1029.0)]
 
 
+def test_gathering_events_takes_no_time(reactor: VirtualReactor) -> None:
+    reactor.io_collect_interval = 0.01
+    end = Recorder()
+    peer = reactor.connect(lambda: end)
+    peer.send(b"abc", chunk=1)
+    reactor.call_later(5, peer.send, b"d")
+    reactor.settle()
+    assert (end.data, reactor.time()) == (b"abc", 1000.0)
+    reactor.advance(5)
+    assert (end.data, reactor.time()) == (b"abcd", 1005.0)
+
+
 # -- connections -----------------------------------------------------------------------------------
 
 

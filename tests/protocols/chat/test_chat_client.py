@@ -3,10 +3,10 @@
 import pytest
 
 from protocols.chat.client import ChatClient
-from protocols.chat.datagrams import ChatDatagrams
+from protocols.chat.datagrams import CHALLENGE, ChatDatagrams
 from protocols.chat.hub import Hub
 from protocols.console import Console
-from protocols.lineclient import DatagramLink, StreamLink
+from protocols.lineclient import UDP_GOODBYE_DELAY, DatagramLink, StreamLink
 from reactor.testing import VirtualReactor
 
 
@@ -128,6 +128,48 @@ def test_over_udp_it_proves_by_itself_that_it_hears(reactor):
     assert client.console.shown[:2] == ["*** You are guest1 in lobby", "*** 1 in lobby: guest1"]
     assert client.console.shown[-1].endswith("] guest1: hello")
     assert not [line for line in client.console.shown if "/hello" in line or "HEARTBEAT" in line]
+
+
+def test_many_challenges_are_answered_with_one_proof(reactor):
+    client = ChatClient(reactor, ("server", 1), udp=True, console=FakeConsole(reactor))
+    link = reactor.datagram_socket(lambda: DatagramLink(client))
+    link.take()
+    challenge = f"{CHALLENGE}k7f3q2ma\r\n".encode()
+
+    for _ in range(100):
+        link.send(challenge, None)
+    reactor.settle()
+    assert link.take() == [b"/hello k7f3q2ma"]
+
+    reactor.advance(1)  # it may have been lost
+    link.send(challenge, None)
+    reactor.settle()
+    assert link.take() == [b"/hello k7f3q2ma"]
+
+
+def test_after_the_users_end_there_are_no_heartbeats(client, reactor):
+    peer = reactor.connect(lambda: StreamLink(client))
+    reactor.settle()
+    client.finish()
+    for _ in range(4):
+        peer.send(b"[12:00:00] guest1: one of many lines that flood control delays\n")
+        reactor.advance(5)
+
+    assert heard(peer) == ["HEARTBEAT", "/quit"]
+    assert not client._ended
+
+
+def test_over_udp_it_hears_the_answer_to_a_last_line_before_it_leaves(reactor):
+    client = ChatClient(reactor, ("server", 1), udp=True, console=FakeConsole(reactor))
+    link = reactor.datagram_socket(lambda: DatagramLink(client))
+    client.typed("hi")
+    client.finish()
+    reactor.settle()
+    assert link.take() == [b"HEARTBEAT", b"hi"]
+
+    reactor.advance(UDP_GOODBYE_DELAY)
+
+    assert link.take() == [b"/quit"]
 
 
 def test_name_and_room_are_taken_again_after_a_reconnect(reactor, monkeypatch):

@@ -182,6 +182,16 @@ def test_a_file_that_is_piped_in_is_said_to_its_end(reactor: VirtualReactor) -> 
     assert house.hub.lines_dropped == 0
 
 
+def test_who_has_finished_is_not_expected_to_send_heartbeats(reactor: VirtualReactor) -> None:
+    house = House(reactor, flood=FloodPolicy(rate=1, burst=10))
+    alice, bob = house.visitors(2)
+    alice.sends(b"HEARTBEAT\n" + b"".join(b"line %d\n" % number for number in range(40)))
+    alice.peer.send_eof()
+    reactor.advance(60)
+    assert bob.sees()[-2:] == ["[time] guest1: line 39", "*** guest1 left the chat"]
+    assert house.hub.lines_dropped == 0
+
+
 def test_an_end_before_anything_was_said(house: House) -> None:
     alice, bob = house.visitors(2)
     alice.peer.close()
