@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import argparse
 from datetime import datetime
+from typing import Any
 
 from reactor import DatagramProtocol, Protocol, Reactor, StreamTransport
 from reactor.application import Application, add_udp_arguments, serve_both
-from reactor.datagram import Address
 
 
 def daytime(now: datetime | None = None) -> bytes:
@@ -52,7 +52,7 @@ class DaytimeDatagrams(DatagramProtocol):
 
     __slots__ = ()
 
-    def datagram_received(self, data: bytes, addr: Address) -> None:
+    def datagram_received(self, data: bytes, addr: Any) -> None:
         self.transport.sendto(daytime(), addr)
 
 

@@ -7,12 +7,12 @@ write buffer grow; at its high-water mark we stop reading, and then it is the pe
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 from reactor import DatagramProtocol, Protocol, Reactor
 from reactor.application import Application, add_udp_arguments, serve_both
-from reactor.datagram import Address
 
-from .lineclient import LineClient, add_client_arguments
+from .lineclient import LineClient, add_client_arguments, refuse_client_options
 
 
 class Echo(Protocol):
@@ -36,11 +36,15 @@ class Echo(Protocol):
 
 
 class EchoDatagrams(DatagramProtocol):
-    """Echo over datagrams. A full send queue drops them, as the network may."""
+    """Echo over datagrams. A full send queue drops them, as the network may.
+
+    Two echo servers would answer each other for ever, if a forged datagram made one of them think
+    that the other had asked: do not offer this to the Internet.
+    """
 
     __slots__ = ()
 
-    def datagram_received(self, data: bytes, addr: Address) -> None:
+    def datagram_received(self, data: bytes, addr: Any) -> None:
         self.transport.sendto(data, addr)
 
 
@@ -56,6 +60,7 @@ class EchoApplication(Application):
         add_client_arguments(parser)
 
     def serve(self, reactor: Reactor, options: argparse.Namespace) -> list[str]:
+        refuse_client_options(options)
         return serve_both(reactor, options, Echo, EchoDatagrams)
 
     def connect(self, reactor: Reactor, options: argparse.Namespace) -> int:

@@ -21,7 +21,13 @@ from reactor import (
     StreamTransport,
     Timer,
 )
-from reactor.application import CANNOT_START, CommandError, format_address, reason
+from reactor.application import (
+    CANNOT_START,
+    WRONG_USAGE,
+    CommandError,
+    format_address,
+    reason,
+)
 
 from .console import Console, make_console
 
@@ -29,6 +35,8 @@ FINISH_TIMEOUT: Final = (
     10.0  # seconds of silence after our end of input, before we leave by ourselves
 )
 UDP_FINISH_TIMEOUT: Final = 1.0  # the same over UDP, where the server's end cannot be seen
+# Seconds in which the answers to a last line that came from a pipe may arrive before our goodbye.
+UDP_GOODBYE_DELAY: Final = 0.5
 CLOSE_GRACE: Final = 2.0  # seconds for what is still to be printed, and for goodbyes
 
 
@@ -57,7 +65,10 @@ class Backoff:
 
 class LineClient:
     """One user and one server. Subclass it to say things by itself; ``run()`` returns the exit
-    status."""
+    status.
+
+    Raises ``CommandError`` if asked for TLS over UDP, rather than send in the clear.
+    """
 
     #: What to send when the user's input ends, over TCP before half-closing. None: nothing.
     farewell: str | None = None
@@ -72,6 +83,8 @@ class LineClient:
         reconnect: bool = False,
         console: Console | None = None,
     ) -> None:
+        if udp and tls is not None:
+            raise CommandError("--udp and TLS do not go together", WRONG_USAGE)
         self.reactor = reactor
         self.console = make_console(reactor) if console is None else console
         self.udp = udp
@@ -83,6 +96,7 @@ class LineClient:
         self._connector: Connector | None = None
         self._retry: Timer | None = None
         self._was_connected = False
+        self._confirmed = False  # somebody is there: over UDP, only an answer tells
         self._finishing: IdleTimer | None = None
         self._ended = False
         self._error: str | None = None
@@ -134,7 +148,10 @@ class LineClient:
         elif self._finishing is None:
             timeout = UDP_FINISH_TIMEOUT if self.udp else FINISH_TIMEOUT
             self._finishing = IdleTimer(self.reactor, timeout, self.end)
-            self.goodbye()
+            if self.udp:
+                self.reactor.call_later(UDP_GOODBYE_DELAY, self.goodbye)
+            else:
+                self.goodbye()
             self._link.finish()
 
     def goodbye(self) -> None:
@@ -163,6 +180,8 @@ class LineClient:
 
     def heard(self, lines: list[str]) -> None:
         """Called by the link."""
+        if not self._confirmed:
+            self._confirm()
         if self._finishing is not None:
             self._finishing.touch()
         self.lines_received(lines)
@@ -170,10 +189,9 @@ class LineClient:
     def linked(self, link: StreamLink | DatagramLink) -> None:
         """Called by the link, when the connection stands."""
         self._link = link
-        self._backoff.reset()
-        if self._was_connected:
-            self.console.notice("*** connected again")
-        self._was_connected = True
+        self._confirmed = False
+        if not self.udp:
+            self._confirm()
         self.connected()
         self.console.resume()
 
@@ -185,6 +203,9 @@ class LineClient:
             return
         if self._finishing is not None and exc is None:
             self.end()
+            return
+        if exc is not None and not self._confirmed:
+            self._failed(exc)
             return
         why = "the server closed the connection" if exc is None else reason(exc)
         self._lost(f"the connection to {format_address(*self._address)} is lost: {why}")
@@ -201,7 +222,14 @@ class LineClient:
                 lambda: StreamLink(self), host, port, on_failure=self._failed, tls=self._tls
             )
 
-    def _failed(self, exc: Exception) -> None:
+    def _confirm(self) -> None:
+        self._confirmed = True
+        self._backoff.reset()
+        if self._was_connected:
+            self.console.notice("*** connected again")
+        self._was_connected = True
+
+    def _failed(self, exc: BaseException) -> None:
         self._lost(f"cannot connect to {format_address(*self._address)}: {reason(exc)}")
 
     def _lost(self, message: str) -> None:
@@ -232,6 +260,7 @@ class StreamLink(LineProtocol):
         self._client = client
         self._lines: list[str] = []
         self._abandoned: Exception | None = None
+        self._finished = False
 
     def connection_made(self, transport: StreamTransport) -> None:
         super().connection_made(transport)
@@ -259,12 +288,14 @@ class StreamLink(LineProtocol):
         self._client.unlinked(exc or self._abandoned)
 
     def send(self, line: str) -> None:
-        """Send one line."""
-        self.transport.write(line.encode("utf-8", "replace") + b"\n")
+        """Send one line; none after ``finish``."""
+        if not self._finished:
+            self.transport.write(line.encode("utf-8", "replace") + b"\n")
 
     def finish(self) -> None:
         """Say that nothing more will be sent."""
         if self.transport.can_write_eof():
+            self._finished = True
             self.transport.write_eof()
 
     def abandon(self, exc: Exception) -> None:
@@ -311,6 +342,15 @@ class DatagramLink(DatagramProtocol):
 
     def finish(self) -> None:
         """There is no end of data over UDP."""
+
+
+def refuse_client_options(options: argparse.Namespace) -> None:
+    """A server that is told ``--udp`` was meant to be a client, or ``--udp-port`` was meant.
+
+    Raises ``CommandError``.
+    """
+    if options.udp:
+        raise CommandError("--udp goes with --connect; a server takes --udp-port", WRONG_USAGE)
 
 
 def add_client_arguments(parser: argparse._ActionsContainer) -> None:

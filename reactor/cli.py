@@ -78,7 +78,12 @@ def _run(arguments: Sequence[str]) -> int:
 
 
 def _announce(lines: list[str]) -> None:
-    print("\n".join(lines), flush=True)
+    try:
+        print("\n".join(lines), flush=True)
+    except OSError:  # whoever read it has gone, as `head` does: that is no reason not to serve
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())  # or Python would complain once more at its end
+        os.close(nowhere)
 
 
 # -- options ---------------------------------------------------------------------------------------

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 IOV_MAX: Final = 1024  # pieces that sendmsg takes at once: EMSGSIZE beyond
 HIGH_WATER: Final = 65536
 MAX_WRITE_BUFFER: Final = 1 << 20  # beyond the high-water mark
+MAX_FILES: Final = 64  # that sendfile() queues for one connection
 
 # Up to so many bytes, joining small pieces costs less than handing them over one by one.
 _JOIN_LIMIT: Final = 65536
@@ -136,8 +137,9 @@ class WritingHalf:
         ``file`` is an open binary file with a descriptor; it must stay open until
         ``callback(exc)``, which is called once: with None when all is sent, else with what went
         wrong; always from the loop, never from inside this call. A file that ends early closes the
-        connection, as the peer was promised more. File bytes do not count for flow control. The
-        same rules as for ``write()`` hold; ``ValueError`` is raised for a negative number."""
+        connection, as the peer was promised more. File bytes do not count for flow control, but
+        with more than 64 files in the queue the connection is aborted. The same rules as for
+        ``write()`` hold; ``ValueError`` is raised for a negative number."""
         segment = FileSegment(file, offset, count, callback)
         if self._state:
             self._refuse_write()
@@ -148,6 +150,10 @@ class WritingHalf:
         self._queue = self._as_list()
         self._queue.append(segment)
         self._pending |= FILE
+        queue = self._queue
+        files = (isinstance(piece, FileSegment) for piece in queue)
+        if len(queue) > MAX_FILES and sum(files) > MAX_FILES:
+            self._lose(WriteBufferOverflow(f"more than {MAX_FILES} files wait to be sent"))
 
     def write_eof(self) -> None:
         """Half-close: send what is queued, then the end of data. Reading goes on."""

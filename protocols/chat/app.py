@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 
-from protocols.lineclient import add_client_arguments
+from protocols.lineclient import add_client_arguments, refuse_client_options
 from reactor import KeepAlive, Reactor
 from reactor.application import (
     WRONG_USAGE,
@@ -13,6 +13,7 @@ from reactor.application import (
     CommandError,
     add_udp_arguments,
     count,
+    number,
     seconds,
     serve_both,
 )
@@ -38,7 +39,7 @@ _OPTIONS = (
     ("--max-members", "N", count, _LIMITS.members, "members at a time"),
     ("--max-rooms", "N", count, _LIMITS.rooms, "rooms at a time"),
     ("--history", "N", count, _LIMITS.history, "lines that a room remembers"),
-    ("--flood-rate", "R", seconds, _FLOOD.rate, "lines a second for long, 0 for no limit"),
+    ("--flood-rate", "R", number, _FLOOD.rate, "lines a second for long, 0 for no limit"),
     ("--flood-burst", "N", count, int(_FLOOD.burst), "lines at once"),
     ("--flood-queue", "N", count, _FLOOD.queue, "lines over that which wait; more are dropped"),
     ("--flood-drops", "N", count, _FLOOD.drops, "lines dropped before the member is disconnected"),
@@ -60,6 +61,7 @@ class ChatApplication(Application):
             parser.add_argument(name, metavar=metavar, type=kind, default=default, help=text)
 
     def serve(self, reactor: Reactor, options: argparse.Namespace) -> list[str]:
+        refuse_client_options(options)
         if not options.heartbeat_timeout:
             raise CommandError("--heartbeat-timeout must be more than 0", WRONG_USAGE)
         hub = Hub(

@@ -16,6 +16,10 @@ from .datagrams import CHALLENGE, HELLO, STAY
 _ASK_AFTER: Final = 3
 _GONE_AFTER: Final = 6
 
+# Seconds between two answers to a challenge. Each line of a paste is answered with one, and as many
+# proofs would be a flood; but one may be lost.
+_PROOF_INTERVAL: Final = 1.0
+
 _PING = "/ping"
 _PONG = "*** pong"
 
@@ -37,11 +41,12 @@ class ChatClient(LineClient):
         self._interval = heartbeat_interval
         self._heard = 0.0
         self._pinged = False
+        self._next_proof = 0.0
         self._beats: Timer | None = None
         self._chosen: dict[str, str] = {}  # the last /nick and /join, to be said again
 
     def connected(self) -> None:
-        self._heard = self.reactor.now
+        self._heard = self._next_proof = self.reactor.now
         if self._interval:
             self._beat()
         elif self.udp:
@@ -70,7 +75,9 @@ class ChatClient(LineClient):
     def _is_for_us(self, line: str) -> bool:
         """Whether ``line`` is an answer to what the client itself has asked."""
         if self.udp and line.startswith(CHALLENGE):
-            self.send(f"{HELLO} {line.removeprefix(CHALLENGE)}")
+            if self.reactor.now >= self._next_proof:
+                self._next_proof = self.reactor.now + _PROOF_INTERVAL
+                self.send(f"{HELLO} {line.removeprefix(CHALLENGE)}")
             return True
         if self._pinged and line == _PONG:
             self._pinged = False

@@ -95,6 +95,8 @@ class LineConnection(LineProtocol):
 
     def eof_received(self) -> bool | None:
         super().eof_received()
+        if self._idle is not None:
+            self._idle.cancel()  # it cannot send heartbeats any more
         if self._member is not None:
             # Whoever pipes a file into the chat has finished long before flood control has.
             self._member.finish("", "Goodbye")

@@ -1,5 +1,6 @@
 """The command line: what it prints, how it ends, and what it says of a user's mistakes."""
 
+import os
 import re
 import signal
 import socket
@@ -31,6 +32,20 @@ def test_it_prints_one_line_per_address_with_the_real_port(serve):
         "Press Ctrl+C to stop",
     ]
     assert 0 not in server.ports.values()
+
+
+def test_a_reader_of_its_output_that_has_gone_does_not_matter():
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        result = subprocess.run(
+            [sys.executable, "-c", "from reactor.cli import _announce; _announce(['x'])"],
+            stdout=writing, stderr=subprocess.PIPE, cwd=ROOT, text=True, check=False,
+        )  # fmt: skip
+    finally:
+        os.close(writing)
+
+    assert (result.returncode, result.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])

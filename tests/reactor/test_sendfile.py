@@ -11,8 +11,9 @@ from typing import Any, BinaryIO
 
 import pytest
 
-from reactor import Protocol
+from reactor import Protocol, WriteBufferOverflow
 from reactor.testing import VirtualReactor
+from reactor.writing import MAX_FILES
 
 from .recording import Recorder
 from .worlds import MATRIX, World
@@ -323,3 +324,19 @@ def test_a_file_server_in_ten_lines(reactor: VirtualReactor, file: BinaryIO) -> 
     reactor.settle()
     assert peer.received == b"3000000\n" + CONTENT
     assert peer.eof_received
+
+
+def test_files_that_nobody_takes_are_bounded(reactor: VirtualReactor, file: BinaryIO) -> None:
+    end = Recorder()
+    results: list[object] = []
+    peer = reactor.connect(lambda: end)
+    peer.stall()
+    for _ in range(MAX_FILES):
+        end.transport.sendfile(file, callback=results.append)
+    reactor.settle()
+    assert not end.lost
+
+    end.transport.sendfile(file, callback=results.append)
+    reactor.settle()
+    assert isinstance(end.lost[0], WriteBufferOverflow)
+    assert results == end.lost * (MAX_FILES + 1)

@@ -147,7 +147,7 @@ def test_many_challenges_are_answered_with_one_proof(reactor):
     assert link.take() == [b"/hello k7f3q2ma"]
 
 
-def test_after_the_users_end_there_are_no_heartbeats(client, reactor):
+def test_after_the_users_end_there_are_no_heartbeats(client, reactor, caplog):
     peer = reactor.connect(lambda: StreamLink(client))
     reactor.settle()
     client.finish()
@@ -157,6 +157,7 @@ def test_after_the_users_end_there_are_no_heartbeats(client, reactor):
 
     assert heard(peer) == ["HEARTBEAT", "/quit"]
     assert not client._ended
+    assert caplog.messages == []  # nor attempts at them
 
 
 def test_over_udp_it_hears_the_answer_to_a_last_line_before_it_leaves(reactor):
