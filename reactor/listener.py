@@ -163,6 +163,7 @@ class Listener:
             logger.warning("a connection was refused: %s", exc)
             self._refuse(sock, exc)
             return
+        logger.debug("%r: accepted", transport)
         self.connections += 1
         if self.connections == self._max_connections:
             self._pause()

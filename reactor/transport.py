@@ -9,6 +9,7 @@ where the work is, and has a file of its own: ``writing.py``.
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import socket
 from collections.abc import Callable
@@ -21,6 +22,8 @@ from .writing import ARMED, CLOSE, CLOSING, EOF_WRITTEN, LOST, WritingHalf
 
 if TYPE_CHECKING:
     from .loop import Loop
+
+logger = logging.getLogger(__name__)
 
 READ_SIZE: Final = 65536  # bytes per recv; asyncio's 256 KiB cost more to allocate than they save
 
@@ -194,6 +197,7 @@ class StreamTransport(WritingHalf):
         self._reactor.call_soon(self._connection_lost, exc, lingering and not self._eof_received)
 
     def _connection_lost(self, exc: Exception | None, lingering: bool) -> None:
+        logger.debug("%r: lost: %s", self, "in good order" if exc is None else exc)
         try:
             if self._protocol is not None:  # as there is none before a TLS handshake
                 self._protocol.connection_lost(exc)

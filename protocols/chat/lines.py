@@ -11,6 +11,7 @@ lines wait there, and nobody else waits for it.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from protocols.text import clean
@@ -23,6 +24,7 @@ from .messages import Batch, ChatError, Kind
 from .render import LINE_END, render_lines
 from .telnet import IAC, TelnetFilter
 
+_HTTP_REQUEST = re.compile(r"[A-Z]+ \S+ HTTP/\d")
 _BEATS = frozenset({f"{HEARTBEAT}\n".encode(), f"{HEARTBEAT}\r\n".encode()})
 _HINT = f"*** /help lists what you can do, /quit leaves{LINE_END}".encode()
 
@@ -43,12 +45,13 @@ class LineServer:
 class LineConnection(LineProtocol):
     """One connection, which is its member's sink as well."""
 
-    __slots__ = ("_idle", "_member", "_server", "_telnet")
+    __slots__ = ("_heard_before", "_idle", "_member", "_server", "_telnet")
 
     def __init__(self, server: LineServer) -> None:
         super().__init__()
         self._server = server
         self._member: Member | None = None
+        self._heard_before = False
         self._idle: IdleTimer | None = None
         self._telnet: TelnetFilter | None = None
 
@@ -75,7 +78,12 @@ class LineConnection(LineProtocol):
     def line_received(self, line: str) -> None:
         if self._member is None:
             return
-        if line == HEARTBEAT:
+        first, self._heard_before = not self._heard_before, True
+        if first and _HTTP_REQUEST.match(line):
+            # A page in a browser can have it POST anything to a local port. The request line comes
+            # first, and nothing of what follows is said.
+            self._member.dismiss("", "This is a chat, and no web server")
+        elif line == HEARTBEAT:
             if self._idle is None:
                 server = self._server
                 self._idle = IdleTimer(

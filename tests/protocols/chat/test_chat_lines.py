@@ -123,6 +123,19 @@ def test_telnet_is_refused_its_options_and_its_commands_are_not_shown(house: Hou
     assert bob.sees() == ["[time] guest1: hello"]
 
 
+def test_a_browser_that_is_made_to_post_to_the_chat_says_nothing(house: House) -> None:
+    alice, bob = house.visitors(2)
+    alice.sends(b"POST / HTTP/1.1\r\nHost: localhost:8555\r\n\r\n/nick mallory\r\nhello\r\n")
+    assert bob.sees() == ["*** guest1 left the chat"]
+    assert "*** This is a chat, and no web server" in alice.sees()
+
+
+def test_one_may_talk_about_requests(house: House) -> None:
+    alice, bob = house.visitors(2)
+    alice.types("what is this?", "GET / HTTP/1.1")
+    assert bob.sees()[-1] == "[time] guest1: GET / HTTP/1.1"
+
+
 def test_ctrl_c_in_telnet_does_not_freeze_it(house: House) -> None:
     (alice,) = house.visitors(1)
     alice.sends(b"\xff\xf4\xff\xfd\x06")

@@ -1,0 +1,77 @@
+"""TCP echo: CPU time of the server for each message, beside uvloop's, asyncio's and a C server's.
+
+Every connection sends a message, waits for all of it to come back, and sends the next. The echo
+protocol is the same file on asyncio, uvloop and the reactor; "reactor's own" is what
+`python -m reactor --protocol echo` serves."""
+
+import argparse
+
+from .common import (
+    Result,
+    compile_c,
+    goal,
+    has_uvloop,
+    interleave,
+    median,
+    print_table,
+    python_server,
+    ratio,
+    reactor_command,
+    run_load,
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--connections", type=int, default=100)
+    parser.add_argument("--bytes", type=int, default=64, help="size of a message")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--seconds", type=float, default=1.5, help="of each run")
+
+
+def run(options: argparse.Namespace) -> bool:
+    commands = {
+        "reactor": python_server("echo", "reactor"),
+        "reactor's own": reactor_command("--protocol", "echo", "--port", "0"),
+        "C, epoll": [compile_c("echo_server")],
+        "uvloop": python_server("echo", "uvloop"),
+        "asyncio": python_server("echo", "asyncio"),
+    }
+    if not has_uvloop():
+        del commands["uvloop"]
+
+    def measure(command: list[str]) -> Result:
+        return run_load(command, "echo_load", options.connections, options.bytes, options.seconds)
+
+    results = interleave(commands, options.rounds, measure)
+    ours = results["reactor"]
+
+    def cpu(result: Result) -> float:
+        return result.microseconds
+
+    print_table(
+        f"TCP echo, {options.connections} connections, {options.bytes} bytes,"
+        f" {options.rounds} rounds of {options.seconds:g} s, medians",
+        ["", "CPU us/message", "user", "system", "best", "reactor is", "messages/s", "p50", "p99"],
+        [
+            [
+                name,
+                f"{median(rounds, cpu):.2f}",
+                f"{median(rounds, lambda r: r.user / r.count * 1e6):.2f}",
+                f"{median(rounds, lambda r: r.system / r.count * 1e6):.2f}",
+                f"{min(map(cpu, rounds)):.2f}",
+                f"{ratio(ours, rounds, cpu):.2f} x",
+                f"{median(rounds, lambda r: r.rate):,.0f}",
+                f"{median(rounds, lambda r: r.details['p50_us']):,.0f} us",
+                f"{median(rounds, lambda r: r.details['p99_us']):,.0f} us",
+            ]
+            for name, rounds in results.items()
+        ],
+    )
+    met = True
+    if has_uvloop():
+        share = ratio(ours, results["uvloop"], cpu)
+        met &= goal(f"CPU per message at most uvloop's: {share:.2f} x", share <= 1)
+    share = ratio(ours, results["C, epoll"], cpu)
+    met &= goal(f"CPU per message at most 1.2 x that of C: {share:.2f} x", share <= 1.2)
+    print()
+    return met
