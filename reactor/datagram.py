@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
+from .base import BaseTransport
 from .pollers import READ, WRITE
 from .protocol import AnyDatagramProtocol
 
@@ -30,7 +31,7 @@ MAX_WRITE_BUFFER: Final = 1 << 18  # bytes queued beyond which datagrams are dro
 _NO_BUFFERS: Final = frozenset({errno.ENOBUFS, errno.ENOMEM})
 
 
-class DatagramTransport:
+class DatagramTransport(BaseTransport):
     """A datagram socket, as its protocol sees it; ``asyncio.DatagramTransport``'s interface. Made
     by a reactor.
 
@@ -45,16 +46,10 @@ class DatagramTransport:
         peername: Address = None,
         on_lost: Callable[[], object] | None = None,
     ) -> None:
+        super().__init__(reactor, sock, protocol, peername, on_lost)
         self.max_write_buffer = MAX_WRITE_BUFFER
-        self._reactor = reactor
-        self._sock = sock
-        self._fd: int = sock.fileno()
-        self._protocol: AnyDatagramProtocol | None = protocol
-        self._peername = peername
-        self._on_lost = on_lost
         self._queue: deque[tuple[bytes, Address]] = deque()
         self._size = 0
-        self._interest = 0
         self._closing = False
         self._lost = False
         self._paused = False
@@ -111,33 +106,6 @@ class DatagramTransport:
     def is_closing(self) -> bool:
         """Whether it is closing or closed."""
         return self._closing
-
-    def request_shutdown(self) -> None:
-        """The reactor is stopping: leave it to the protocol's ``shutdown_requested``, or else
-        close."""
-        if not self._closing:
-            if hasattr(self._protocol, "shutdown_requested"):
-                self._tell("shutdown_requested")
-            else:
-                self.close()
-
-    def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """``"socket"``, ``"sockname"`` (our address), ``"peername"`` (of a connected socket); else
-        ``default``."""
-        if name == "socket":
-            return self._sock
-        if name == "peername":
-            return default if self._peername is None else self._peername
-        if name == "sockname":
-            try:
-                return self._sock.getsockname()
-            except OSError:
-                return default
-        return default
-
-    def get_protocol(self) -> AnyDatagramProtocol | None:
-        """The protocol; None after ``connection_lost``."""
-        return self._protocol
 
     # -- events ------------------------------------------------------------------------------------
 
@@ -227,18 +195,6 @@ class DatagramTransport:
         self._reactor.unregister(self._fd)
         self._reactor.call_soon(self._connection_lost, exc)
 
-    def _connection_lost(self, exc: Exception | None) -> None:
-        try:
-            self._protocol.connection_lost(exc)  # type: ignore[union-attr]  # this is called once
-        except Exception as error:
-            self._report(error, "connection_lost")
-        finally:
-            self._protocol = None
-            self._reactor.release(self._sock)
-            self._reactor.detach(self)
-            if self._on_lost is not None:
-                self._on_lost()
-
     def _error_received(self, exc: OSError) -> None:
         if not self._lost:
             self._tell("error_received", exc)
@@ -248,25 +204,11 @@ class DatagramTransport:
             self._reactor.modify(self._fd, interest)
             self._interest = interest
 
-    def _tell(self, method: str, *args: object) -> None:
-        """Call the protocol. One that raises on one datagram keeps its socket: it serves all peers,
-        not only this one."""
-        try:
-            getattr(self._protocol, method)(*args)
-        except Exception as exc:
-            self._report(exc, method)
-            if method == "connection_made":
-                self._lose(exc)
-
-    def _report(self, exc: Exception, method: str) -> None:
-        self._reactor.call_exception_handler(
-            {
-                "message": f"{method} failed:",
-                "exception": exc,
-                "protocol": self._protocol,
-                "transport": self,
-            }
-        )
+    def _protocol_failed(self, exc: Exception, method: str) -> None:
+        """One that raises on one datagram keeps its socket: it serves all peers, not only one."""
+        self._report(exc, method)
+        if method == "connection_made":
+            self._lose(exc)
 
     def __repr__(self) -> str:
         state = "closing" if self._closing else "open"

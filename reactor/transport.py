@@ -9,21 +9,17 @@ where the work is, and has a file of its own: ``writing.py``.
 from __future__ import annotations
 
 import errno
-import logging
 import os
 import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from .linger import linger
 from .pollers import ERROR, HANGUP, READ, WRITE
 from .protocol import AnyProtocol
 from .writing import ARMED, CLOSE, CLOSING, EOF_WRITTEN, LOST, WritingHalf
 
 if TYPE_CHECKING:
     from .loop import Loop
-
-logger = logging.getLogger(__name__)
 
 READ_SIZE: Final = 65536  # bytes per recv; asyncio's 256 KiB cost more to allocate than they save
 
@@ -38,14 +34,7 @@ class StreamTransport(WritingHalf):
     ``shutdown``, ``fileno`` and ``close``: pipes, TLS and the in-memory connections of
     ``reactor.testing`` come in that shape."""
 
-    __slots__ = (
-        "__weakref__",
-        "_eof_received",
-        "_fd",
-        "_on_lost",
-        "_peername",
-        "_protocol",
-    )
+    __slots__ = ("_eof_received",)
 
     def __init__(
         self,
@@ -55,11 +44,7 @@ class StreamTransport(WritingHalf):
         peername: Any = None,
         on_lost: Callable[[], object] | None = None,
     ) -> None:
-        super().__init__(reactor, sock)
-        self._fd: int = sock.fileno()
-        self._protocol: AnyProtocol | None = protocol
-        self._peername = peername
-        self._on_lost = on_lost
+        super().__init__(reactor, sock, protocol, peername, on_lost)
         self._eof_received = False
 
     def start(self, on_result: Callable[[Exception | None], object] | None = None) -> None:
@@ -97,7 +82,7 @@ class StreamTransport(WritingHalf):
             return
         self._stats.bytes_received += len(data)
         try:
-            self._protocol.data_received(data)  # type: ignore[union-attr]  # there is one until the connection is lost
+            self._protocol.data_received(data)
         except Exception as exc:
             self._protocol_failed(exc, "data_received")
 
@@ -175,15 +160,6 @@ class StreamTransport(WritingHalf):
         """Whether the connection is closing or closed."""
         return self._state > EOF_WRITTEN
 
-    def request_shutdown(self) -> None:
-        """The reactor is stopping: leave it to the protocol's ``shutdown_requested``, or else
-        close."""
-        if not self._state & (CLOSING | LOST):
-            if hasattr(self._protocol, "shutdown_requested"):
-                self._tell("shutdown_requested")
-            else:
-                self.close()
-
     def _lose(self, exc: Exception | None, lingering: bool = False) -> None:
         """The connection is over. The protocol is told later in this turn or in the next, never
         from inside its own call."""
@@ -196,50 +172,18 @@ class StreamTransport(WritingHalf):
         self._drop_queue(exc)
         self._reactor.call_soon(self._connection_lost, exc, lingering and not self._eof_received)
 
-    def _connection_lost(self, exc: Exception | None, lingering: bool) -> None:
-        logger.debug("%r: lost: %s", self, "in good order" if exc is None else exc)
+    def _connection_lost(self, exc: Exception | None, lingering: bool = False) -> None:
         try:
-            if self._protocol is not None:  # as there is none before a TLS handshake
-                self._protocol.connection_lost(exc)
-        except Exception as error:
-            self._report(error, "connection_lost")
+            super()._connection_lost(exc, lingering)
         finally:
-            # The protocol holds the transport: a cycle would keep both until a collection.
-            self._protocol = None
-            if lingering:
-                linger(self._reactor, self._sock)
-            else:
-                self._reactor.release(self._sock)
             self._stats.connections -= 1
-            self._reactor.detach(self)
-            if self._on_lost is not None:
-                self._on_lost()
-                self._on_lost = None
 
     # -- the rest ----------------------------------------------------------------------------------
-
-    def get_protocol(self) -> AnyProtocol | None:
-        """The protocol; None after ``connection_lost``."""
-        return self._protocol
 
     def set_protocol(self, protocol: AnyProtocol) -> None:
         """Let another protocol take over, from the next data on. Its ``connection_made`` is the
         caller's affair."""
         self._protocol = protocol
-
-    def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """``"socket"``, ``"peername"`` (the peer's address), ``"sockname"`` (our own); anything
-        else gives ``default``."""
-        if name == "socket":
-            return self._sock
-        if name == "peername":
-            return default if self._peername is None else self._peername
-        if name == "sockname":
-            try:
-                return self._sock.getsockname()
-            except (OSError, AttributeError):
-                return default
-        return default
 
     def _watch(self, interest: int) -> None:
         if interest == self._interest:
@@ -251,26 +195,9 @@ class StreamTransport(WritingHalf):
             self._reactor.register(self._fd, interest, self._on_ready)
         self._interest = interest
 
-    def _tell(self, method: str, *args: object) -> object:
-        try:
-            return getattr(self._protocol, method)(*args)
-        except Exception as exc:
-            self._protocol_failed(exc, method)
-            return None
-
     def _protocol_failed(self, exc: Exception, method: str) -> None:
         self._report(exc, method)
         self._lose(exc)
-
-    def _report(self, exc: Exception, method: str) -> None:
-        self._reactor.call_exception_handler(
-            {
-                "message": f"{method} failed:",
-                "exception": exc,
-                "protocol": self._protocol,
-                "transport": self,
-            }
-        )
 
     def _socket_error(self) -> OSError:
         try:

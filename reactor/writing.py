@@ -18,6 +18,7 @@ import socket
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
+from .base import BaseTransport
 from .pollers import WRITE
 from .protocol import WriteBufferOverflow
 from .sendfile import FileSegment
@@ -54,7 +55,7 @@ CLOSE: Final = 8  # close once the queue is empty
 FILE: Final = 16  # there is a FileSegment in the queue
 
 
-class WritingHalf:
+class WritingHalf(BaseTransport):
     """What ``StreamTransport`` has for writing. The methods at the end are the other half's.
 
     The queue is one of three things, as nearly always one piece is written and sent, and a list for
@@ -64,13 +65,10 @@ class WritingHalf:
     __slots__ = (
         "_close_timer",
         "_high_water",
-        "_interest",
         "_low_water",
         "_pending",
         "_queue",
-        "_reactor",
         "_size",
-        "_sock",
         "_state",
         "_stats",
         "_written",
@@ -81,16 +79,21 @@ class WritingHalf:
     #: aborted.
     close_timeout = 30.0
 
-    def __init__(self, reactor: Loop, sock: Any) -> None:
-        self._reactor = reactor
-        self._sock = sock
+    def __init__(
+        self,
+        reactor: Loop,
+        sock: Any,
+        protocol: Any,
+        peername: Any,
+        on_lost: Callable[[], object] | None,
+    ) -> None:
+        super().__init__(reactor, sock, protocol, peername, on_lost)
         self._queue: bytes | list[Any] | None = None
         self._size = 0  # bytes in the queue
         self._written = reactor.written
         self._stats = reactor.stats
         self._state = 0
         self._pending = 0
-        self._interest = 0
         self._close_timer: Timer | None = None
         self._high_water = HIGH_WATER
         self._low_water = HIGH_WATER // 4
@@ -359,14 +362,8 @@ class WritingHalf:
     def _watch(self, interest: int) -> None:
         raise NotImplementedError
 
-    def _tell(self, method: str, *args: object) -> object:
-        raise NotImplementedError
-
     def _lose(self, exc: Exception | None, lingering: bool = False) -> None:
         raise NotImplementedError
 
     def _eof_sent(self) -> None:
-        raise NotImplementedError
-
-    def abort(self) -> None:
         raise NotImplementedError
