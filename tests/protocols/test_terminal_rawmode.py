@@ -287,15 +287,28 @@ def test_suspended_while_giving_the_terminal_back_we_do_not_take_it_again(
 
 # Other processes
 
+# It waits in select, with a wake-up descriptor: a signal that comes just before a blocking read
+# would not be seen until a key is pressed.
 BORROWER = """
-import os, signal, sys
+import os, select, signal, sys
 from protocols.terminal import RawTerminal
+
+woken, waker = os.pipe()
+os.set_blocking(waker, False)
+signal.set_wakeup_fd(waker)
+
+def pressed_key():
+    while 0 not in select.select([0, woken], [], [])[0]:
+        os.read(woken, 100)
+        if os.tcgetpgrp(0) != os.getpgrp():
+            break  # who reads in the background is stopped, by SIGTTIN
+    return os.read(0, 1)
 
 for number in (signal.SIGHUP, signal.SIGTERM):
     signal.signal(number, signal.SIG_DFL)
 with RawTerminal(resumed=lambda: os.write(1, b"resumed")):
     os.write(1, b"ready")
-    while key := os.read(0, 1):
+    while key := pressed_key():
         if key == b"q":
             break
         if key == b"x":
