@@ -58,7 +58,8 @@ class _Ignored(Directive):
     optional_arguments = 1
     final_argument_whitespace = True
     option_spec = dict.fromkeys(
-        ("caption", "glob", "maxdepth", "no-members", "show-inheritance"), directives.unchanged
+        ("caption", "glob", "inherited-members", "maxdepth", "no-members", "show-inheritance"),
+        directives.unchanged,
     )
 
     def run(self) -> list[nodes.Node]:
