@@ -44,6 +44,11 @@ class BaseTransport:
         self._on_lost = on_lost
         self._interest = 0
 
+    @property
+    def reactor(self) -> Loop:
+        """The loop that it belongs to."""
+        return self._reactor
+
     def get_protocol(self) -> Any:
         """The protocol; None after ``connection_lost``."""
         return self._protocol

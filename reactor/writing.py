@@ -193,6 +193,13 @@ class WritingHalf(BaseTransport):
         """Bytes that wait to be sent."""
         return self._size
 
+    def get_unsent_size(self) -> int:
+        """The same, and what is left of the files in the queue."""
+        if not self._pending & FILE:
+            return self._size
+        files = (piece.left for piece in self._as_list() if isinstance(piece, FileSegment))
+        return self._size + sum(files)
+
     def flush(self) -> int:
         """Send what is queued, in one system call. The loop calls this at the end of each turn with
         a ``write()`` in it. Returns the number of bytes sent, which the caller counts."""

@@ -58,7 +58,15 @@ class _Ignored(Directive):
     optional_arguments = 1
     final_argument_whitespace = True
     option_spec = dict.fromkeys(
-        ("caption", "glob", "inherited-members", "maxdepth", "no-members", "show-inheritance"),
+        (
+            "caption",
+            "glob",
+            "inherited-members",
+            "maxdepth",
+            "no-index",
+            "no-members",
+            "show-inheritance",
+        ),
         directives.unchanged,
     )
 

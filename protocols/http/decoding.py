@@ -1,0 +1,108 @@
+"""Where a request's body ends: after so many bytes, or its last chunk (RFC 9112 section 6)."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import httptools
+
+from .errors import HTTPError
+from .limits import FRAMING, Limits
+
+
+class BodyDecoder(Protocol):
+    """Cuts a body out of what comes from the connection."""
+
+    complete: bool
+
+    def decode(self, data: bytes) -> tuple[bytes, bytes]:
+        """Returns the piece of the body that ``data`` holds, and what comes after the body's end.
+        Raises ``HTTPError``."""
+
+
+class FixedLengthDecoder:
+    """A body of ``length`` bytes, which must be more than 0."""
+
+    __slots__ = ("complete", "left")
+
+    def __init__(self, length: int) -> None:
+        self.left = length
+        self.complete = False
+
+    def decode(self, data: bytes) -> tuple[bytes, bytes]:
+        size = len(data)
+        if size < self.left:
+            self.left -= size
+            return data, b""
+        left, self.left = self.left, 0
+        self.complete = True
+        return (data, b"") if size == left else (data[:left], data[left:])
+
+
+class ChunkedDecoder:
+    """A chunked body.
+
+    httptools does not say where in its input a message has ended, and would read the next request
+    as well. But a chunked message always ends with two CRLF, after the last chunk's line or after
+    the last trailer field: cut behind each of these, its input never goes beyond.
+
+    Chunk extensions are ignored, trailer fields are checked and dropped: merged into the header
+    they could say anything there (RFC 9110 section 6.5.1). Both together have ``FRAMING`` bytes.
+    """
+
+    _HEAD = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+    _END = b"\r\n\r\n"
+    # Beyond this allowance a chunk's line and the CRLF behind its data are extensions.
+    _CHUNK = 24
+
+    __slots__ = ("_allowance", "_fields", "_limits", "_parser", "_pieces", "_tail", "complete")
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._fields = 0
+        self._pieces: list[bytes] = []
+        self._allowance = FRAMING  # bytes besides data that may still come
+        self._tail = b""  # up to three bytes that may be the start of _END
+        self.complete = False
+        self._parser = httptools.HttpRequestParser(self)
+        self._parser.feed_data(self._HEAD)
+        self._fields = 0  # of the trailer, so far
+
+    def decode(self, data: bytes) -> tuple[bytes, bytes]:
+        start = 0
+        known = len(self._tail)
+        seen = self._tail + data
+        while not self.complete and start < len(data):
+            end = seen.find(self._END, max(0, start + known - 3)) + 4 - known
+            end = len(data) if end < 4 - known else end
+            self._feed(data[start:end])
+            start = end
+        self._tail = seen[-3:]
+        pieces, self._pieces = self._pieces, []
+        return b"".join(pieces), data[start:]
+
+    def _feed(self, data: bytes) -> None:
+        self._allowance -= len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError as exc:
+            raise HTTPError(400, f"{exc}.") from None
+        if self._allowance < 0:
+            raise HTTPError(431, "There is too much besides the data of the chunks.")
+        if self._fields > self._limits.fields:
+            raise HTTPError(431, f"There are more than {self._limits.fields} trailer fields.")
+
+    # What httptools calls.
+
+    def on_body(self, data: bytes) -> None:
+        self._pieces.append(data)
+        self._allowance += len(data)
+
+    def on_chunk_header(self) -> None:
+        self._allowance = min(self._allowance + self._CHUNK, FRAMING)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._fields += 1
+
+    def on_message_complete(self) -> None:
+        self.complete = True

@@ -1,0 +1,55 @@
+"""Requests that are refused, and the plain page that says so."""
+
+from __future__ import annotations
+
+import html
+from http import HTTPStatus
+
+from .response import Header, Response
+
+
+class HTTPError(Exception):
+    """Answer the request with ``status`` and a plain page that says ``detail``.
+
+    A handler may raise it, and the parser does. After a parser's error the connection is closed, as
+    nobody knows where the next request begins."""
+
+    def __init__(self, status: int, detail: str = "", headers: tuple[Header, ...] = ()) -> None:
+        super().__init__(detail or phrase(status))
+        self.status = status
+        self.detail = detail
+        self.headers = headers
+
+
+def phrase(status: int) -> str:
+    """The reason phrase of RFC 9110, or "" for a status that has none."""
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""
+
+
+def error_page(
+    status: int, detail: str = "", headers: tuple[Header, ...] = (), traceback: str = ""
+) -> Response:
+    """A small page for people. ``traceback`` is for the developer's eyes only: ``--debug``."""
+    title = html.escape(f"{status} {phrase(status)}".strip())
+    lines = [
+        "<!DOCTYPE html>",
+        f'<html lang="en"><head><meta charset="utf-8"><title>{title}</title></head>',
+        f"<body><h1>{title}</h1>",
+    ]
+    if detail:
+        lines.append(f"<p>{html.escape(detail)}</p>")
+    if traceback:
+        lines.append(f"<pre>{html.escape(traceback)}</pre>")
+    lines.append("</body></html>\n")
+    return Response(
+        "\n".join(lines).encode("utf-8", "replace"),
+        status,
+        (
+            ("Content-Type", "text/html; charset=utf-8"),
+            ("X-Content-Type-Options", "nosniff"),
+            *headers,
+        ),
+    )

@@ -1,0 +1,35 @@
+"""What a peer may make the HTTP server hold, and for how long. Every bound has its name here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Sizes in bytes, times in seconds, rates in bytes a second. The status is what a request gets
+    that goes over.
+
+    The rates and the time before they count are Kestrel's (``MinRequestBodyDataRate``,
+    ``MinResponseDataRate``: 240 bytes a second)."""
+
+    request_line: int = 8192  #: method, target and version: 414
+    head: int = 32768  #: request line and fields: 431
+    fields: int = 100  #: header fields, and trailer fields: 431
+    body: int = 16 << 20  #: 413
+    requests: int = 10_000  #: on one connection; the last is answered with ``Connection: close``
+    head_timeout: float = 10.0  #: from the first byte of a head, or the connection's start: 408
+    keepalive_timeout: float = 15.0  #: between requests; then the connection is closed
+    body_timeout: float = 10.0  #: that a body has before ``body_rate`` counts: 408
+    body_rate: float = 240.0  #: below which a body is given up; 0 for no limit
+    write_timeout: float = 60.0  #: over which ``write_rate`` is measured
+    write_rate: float = 240.0  #: below which a peer that reads a response is given up
+
+
+# Not for users to change: nobody needs more, and less breaks nothing.
+
+READ_AHEAD: Final = 16384  # bytes kept unread while a request is answered; then reading pauses
+UNREAD_BODY: Final = 65536  # of a body that nobody reads are discarded; then the connection closes
+FRAMING: Final = 16384  # chunk extensions and trailer fields of one message: 431
+EMPTY_LINES: Final = 4  # bytes of CRLF before a request that are ignored (RFC 9112 section 2.2)

@@ -1,0 +1,115 @@
+"""HTTPServer: what all connections of a server share."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from email.utils import formatdate
+from typing import TYPE_CHECKING, Final, Protocol
+
+from .connection import HTTPConnection
+from .head import HeadParser, RequestHead
+from .limits import Limits
+from .proxies import TrustedProxies
+from .response import Header, Response, render_head
+
+if TYPE_CHECKING:
+    from .request import Request
+
+Handler = Callable[["Request"], "Response | None"]
+
+# Clients that keep their connection send the same head again and again, byte for byte, and handlers
+# answer with the same fields: what was made of them is kept. Beyond the bound all is forgotten.
+_REMEMBERED: Final = 512  # heads
+_REMEMBERED_SIZE: Final = 2048  # bytes of a head
+
+
+class RequestLog(Protocol):
+    """Who is told of each request that was answered."""
+
+    def write(self, request: Request, status: int, size: int) -> object:
+        """``size``: bytes of the response's body."""
+
+
+class HTTPServer:
+    """An HTTP/1.1 server: a factory of connections, to be given to ``Reactor.listen_tcp`` and the
+    like::
+
+        def handler(request):
+            return Response.text("Hello, World!")
+
+        reactor.listen_tcp(HTTPServer(handler), "127.0.0.1", 8080)
+
+    ``handler(request)`` is called in the loop, see ``Request``. ``debug`` shows tracebacks to
+    clients. ``allow_connect`` lets the method CONNECT reach the handler. ``clock`` gives the time
+    of day, in seconds since the epoch. ``server_name`` is what the ``Server`` field says; "" leaves
+    it out. Raises ``ValueError`` for one that is not valid."""
+
+    def __init__(
+        self,
+        handler: Handler,
+        *,
+        limits: Limits | None = None,
+        access_log: RequestLog | None = None,
+        proxies: TrustedProxies | None = None,
+        debug: bool = False,
+        allow_connect: bool = False,
+        clock: Callable[[], float] = time.time,
+        server_name: str = "select-reactor",
+    ) -> None:
+        self.handler = handler
+        self.limits = limits or Limits()
+        self.keepalive_timeout = self.limits.keepalive_timeout  # at hand for every request
+        self.access_log = access_log
+        self.proxies = proxies or TrustedProxies()
+        self.debug = debug
+        self.allow_connect = allow_connect
+        self.parser = HeadParser(self.limits)
+        self.heads: dict[bytes, RequestHead] = {}
+        self._date = b""  # the Date field, good until _date_expires
+        self._date_expires = float("-inf")
+        self._rendered: dict[tuple[int, tuple[Header, ...]], bytes] = {}
+        self._clock = clock
+        self._server_field = (("Server", server_name),) if server_name else ()
+        render_head(200, self._server_field)
+
+    def __call__(self) -> HTTPConnection:
+        """A protocol for one more connection."""
+        return HTTPConnection(self)
+
+    def parse(self, data: bytes) -> RequestHead:
+        """A whole head, parsed, or remembered. Raises ``HTTPError``."""
+        head = self.heads.get(data)
+        if head is None:
+            head = self.parser.parse(data)
+            if head.plain and len(data) <= _REMEMBERED_SIZE:
+                if len(self.heads) >= _REMEMBERED:
+                    self.heads.clear()
+                self.heads[data] = head
+        return head
+
+    def render(self, status: int, headers: tuple[Header, ...], now: float) -> bytes:
+        """The status line and all fields but those about the connection and the length. ``now``:
+        the loop's time. Raises ``ValueError`` or ``TypeError``."""
+        if now >= self._date_expires:
+            self._refresh_date(now)
+        return self._rendered.get((status, headers)) or self._render(status, headers)
+
+    def _render(self, status: int, headers: tuple[Header, ...]) -> bytes:
+        names = [name.lower() for name, _ in headers]
+        rendered = render_head(
+            status, headers if "server" in names else (*headers, *self._server_field)
+        )
+        if "date" not in names:
+            rendered += self._date
+        if len(self._rendered) >= _REMEMBERED:
+            self._rendered.clear()
+        if len(rendered) <= _REMEMBERED_SIZE:
+            self._rendered[status, headers] = rendered
+        return rendered
+
+    def _refresh_date(self, now: float) -> None:
+        date = self._clock()
+        self._date_expires = now + 1.0 - date % 1.0
+        self._date = f"Date: {formatdate(date, usegmt=True)}\r\n".encode()
+        self._rendered.clear()  # as the date is in all of them

@@ -1,0 +1,54 @@
+"""Request targets and authorities (RFC 9112 section 3.2): where a request wants to go."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Final
+
+from .errors import HTTPError
+
+# Letters, digits, and what occurs in names besides. RFC 3986 would allow more ("!$&'()*+,;=" and
+# percent-encoding), but no name in use has it, and a comma is how two Host fields look when they
+# have been joined on the way.
+_AUTHORITY: Final = re.compile(r"([A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{0,5}))?").fullmatch
+_ABSOLUTE: Final = re.compile(r"(?i:https?)://([^/?]*)([^?]*)(?:\?(.*))?").fullmatch
+
+
+def check_authority(authority: str) -> str:
+    """``authority`` as it is, a host with or without a port. Raises ``HTTPError`` 400."""
+    match = _AUTHORITY(authority)
+    if match is None:
+        raise HTTPError(400, "The host is not valid.")
+    if match[2] and int(match[2]) > 65535:
+        raise HTTPError(400, "The port is not valid.")
+    if authority.startswith("["):
+        try:
+            ipaddress.IPv6Address(match[1][1:-1])
+        except ValueError:
+            raise HTTPError(400, "The host is not valid.") from None
+    return authority
+
+
+def split_target(method: str, target: str) -> tuple[str | None, str, str]:
+    """The authority if ``target`` names one, the path, and the query, all as they were sent.
+
+    The path is "*" for ``OPTIONS *``, and "" for CONNECT. Raises ``HTTPError`` 400."""
+    if method == "CONNECT":
+        if ":" not in target.rpartition("]")[2] or target.endswith(":"):
+            raise HTTPError(400, "CONNECT wants a host and a port.")
+        return check_authority(target), "", ""
+    if "#" in target:
+        raise HTTPError(400, "A fragment is not sent.")
+    if target.startswith("/"):
+        path, _, query = target.partition("?")
+        return None, path, query
+    if target == "*":
+        if method != "OPTIONS":
+            raise HTTPError(400, "The target * goes with OPTIONS alone.")
+        return None, "*", ""
+    match = _ABSOLUTE(target)
+    if match is None:
+        raise HTTPError(400, "The target is neither a path nor an http URI.")
+    path = match[2] or ("*" if method == "OPTIONS" and match[3] is None else "/")
+    return check_authority(match[1]), path, match[3] or ""
