@@ -1,24 +1,32 @@
-"""The command line of the benchmarks: ``python -m benchmarks echo|chat|idle|expiry|timers|all``."""
+"""The command line of the benchmarks: ``python -m benchmarks NAME``; ``all`` runs them all."""
 
 import argparse
 import os
 import signal
 import sys
 
-from . import chat, echo, expiry, idle, timers
+from . import chat, echo, expiry, http, idle, timers
 from .common import BenchmarkError, environment
 
-BENCHMARKS = {"echo": echo, "chat": chat, "idle": idle, "expiry": expiry, "timers": timers}
+BENCHMARKS = {
+    "echo": echo,
+    "chat": chat,
+    "idle": idle,
+    "expiry": expiry,
+    "timers": timers,
+    "http": http,
+}
+COMMANDS = BENCHMARKS | http.PARTS
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
-        description="Measure the reactor beside asyncio, uvloop (if installed) and C."
-        " Needs Linux and a C compiler.",
+        description="Measure the reactor beside asyncio, uvloop and C, and its HTTP server beside"
+        " others, as far as they are installed. Needs Linux, a C compiler, and for HTTP wrk.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="BENCHMARK")
-    for name, module in BENCHMARKS.items():
+    for name, module in COMMANDS.items():
         summary = (module.__doc__ or "").partition("\n")[0]
         module.add_arguments(commands.add_parser(name, help=summary, description=module.__doc__))
     commands.add_parser("all", help="all of them, with their defaults")
@@ -34,7 +42,7 @@ def main() -> int:
             for name, module in BENCHMARKS.items():
                 goals_met &= module.run(parser.parse_args([name]))
         else:
-            goals_met = BENCHMARKS[options.command].run(options)
+            goals_met = COMMANDS[options.command].run(options)
     except BenchmarkError as exc:
         print(f"benchmarks: {exc}", file=sys.stderr)
         return 2

@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import argparse
 import re
+import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from .datagram import DatagramTransport
 from .endpoints import Reactor
-from .listener import Listener
+from .inherited import inherited_sockets
+from .listener import BACKLOG, Listener
+from .sockets import bind_inet, bind_unix, listen_all, unlink_later
 
 CANNOT_START = 1
 WRONG_USAGE = 2
@@ -47,13 +51,25 @@ class Application:
         """Add the application's own options. A type that raises ``argparse.ArgumentTypeError``
         makes good messages."""
 
+    def opened(
+        self, options: argparse.Namespace
+    ) -> AbstractContextManager[Sequence[socket.socket]]:
+        """Open the sockets that ``serve`` will listen on, while there is no loop yet: what has them
+        can be served by several processes, if there is an option ``workers``.
+
+        The command line leaves the context when all is over. Raises ``CommandError``."""
+        return nullcontext(())
+
     def serve(self, reactor: Reactor, options: argparse.Namespace) -> list[str]:
         """Open what is to be served, and return its addresses as URLs. The command line then runs
-        the reactor.
+        the reactor. With several workers it is called in each of them.
 
         Raises ``CommandError``.
         """
         raise CommandError(f"{self.name} has no server", WRONG_USAGE)
+
+    def close(self) -> None:
+        """Called after the loop has ended, in each worker."""
 
     def connect(self, reactor: Reactor, options: argparse.Namespace) -> int:
         """Be a client of ``options.connect``: run the reactor until it is over, and return the exit
@@ -151,6 +167,35 @@ def udp_urls(transports: list[DatagramTransport]) -> list[str]:
     return [_url("udp", transport.get_extra_info("sockname")) for transport in transports]
 
 
+def bind_tcp(options: argparse.Namespace) -> list[socket.socket]:
+    """Sockets that listen at ``options.host`` and ``options.port``, for ``Application.opened``.
+    Raises ``CommandError``."""
+    try:
+        sockets = bind_inet(options.host, options.port, socket.SOCK_STREAM)
+        listen_all(sockets, BACKLOG)
+    except OSError as exc:
+        raise _cannot_listen("tcp", options.host, options.port, exc) from exc
+    return sockets
+
+
+def bind_unix_socket(path: str) -> tuple[socket.socket, Callable[[], None]]:
+    """The same for a Unix socket at ``path``, and a function that removes the file in the end."""
+    try:
+        sock = bind_unix(path, socket.SOCK_STREAM)
+        listen_all([sock], BACKLOG)
+        return sock, unlink_later(path)
+    except OSError as exc:
+        raise CommandError(f"cannot listen on unix:{path}: {reason(exc)}") from exc
+
+
+def inherited() -> list[socket.socket]:
+    """``inherited_sockets``, with its errors as ``CommandError``."""
+    try:
+        return inherited_sockets()
+    except ValueError as exc:
+        raise CommandError(str(exc)) from exc
+
+
 def _url(scheme: str, address: Any) -> str:
     return f"{scheme}://{format_address(address[0], address[1])}"
 
@@ -175,6 +220,24 @@ def reason(exc: BaseException) -> str:
 # -- types of options ------------------------------------------------------------------------------
 
 
+class Repeatable(argparse.Action):
+    """An option that may be given more than once; in the environment, separated by commas. Gathers
+    a list. What is on the command line replaces what is in the environment."""
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(**{**arguments, "default": arguments.get("default") or []})
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        so_far = getattr(namespace, self.dest)
+        setattr(namespace, self.dest, [*([] if so_far is self.default else so_far), values])
+
+
 def port_number(text: str) -> int:
     """A TCP or UDP port as an option's type."""
     if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) > 65535:
@@ -187,14 +250,30 @@ def seconds(text: str) -> float:
     return _number(text, "a number of seconds")
 
 
+def duration(text: str) -> float:
+    """A time in seconds, more than 0, as an option's type."""
+    value = seconds(text)
+    if not value:
+        raise argparse.ArgumentTypeError("a number of seconds is wanted, more than 0")
+    return value
+
+
 def number(text: str) -> float:
     """A number, not negative, as an option's type."""
     return _number(text, "a number")
 
 
+def positive(text: str) -> int:
+    """A whole number, at least 1, as an option's type."""
+    value = count(text)
+    if not value:
+        raise argparse.ArgumentTypeError("a number of at least 1 is wanted")
+    return value
+
+
 def count(text: str) -> int:
     """A whole number, not negative, as an option's type."""
-    if not re.fullmatch(r"[0-9]{1,9}", text):
+    if not re.fullmatch(r"[0-9]{1,12}", text):
         raise argparse.ArgumentTypeError(f"a whole number is wanted, not {text!r}")
     return int(text)
 

@@ -11,9 +11,11 @@ import argparse
 import importlib
 import logging
 import os
+import socket
 import ssl
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib import metadata
 from typing import Any, NoReturn
 
@@ -24,6 +26,7 @@ from .application import (
     Application,
     CommandError,
     ProtocolApplication,
+    Repeatable,
     host_and_port,
     port_number,
     reason,
@@ -31,13 +34,17 @@ from .application import (
 )
 from .endpoints import Reactor
 from .pollers import POLLERS
+from .workers import Master, obey
 
 # What a bare checkout has; installed distributions add more through the entry point group.
 BUILT_IN: Mapping[str, str] = {
     "chat": "protocols.chat.app:app",
     "echo": "protocols.echo:app",
+    "http": "protocols.http.app:app",
     "time": "protocols.daytime:app",
 }
+# Packages that some of them need, and a bare checkout may lack.
+_REQUIRED = ("httptools",)
 ENTRY_POINTS = "reactor.protocols"
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 
@@ -67,13 +74,36 @@ def _run(arguments: Sequence[str]) -> int:
     _set_tls(options)
     if options.port is None:
         options.port = application.default_port
-    with Reactor(poller=options.poller, grace=options.grace) as reactor:
-        if options.connect is not None:
+    if options.connect is not None:
+        with Reactor(poller=options.poller, grace=options.grace) as reactor:
             return application.connect(reactor, options)
-        lines = [f"{application.name}: {url}" for url in application.serve(reactor, options)]
-        # Printed from within the loop: who reads it may send a signal at once, and it is ready.
-        reactor.call_soon(_announce, [*lines, "Press Ctrl+C to stop"])
-        reactor.run()
+    with application.opened(options) as sockets:
+        serve = partial(_serve, application, options)
+        if getattr(options, "workers", 1) == 1:
+            return serve(_announce)
+        master = Master(
+            serve, options.workers, announce=_announce, sockets=sockets, grace=options.grace
+        )
+        return master.run()
+
+
+def _serve(
+    application: Application,
+    options: argparse.Namespace,
+    announce: Callable[[list[str]], object],
+    channel: socket.socket | None = None,
+) -> int:
+    """Serve until the end, in a worker if there is a ``channel`` to its master."""
+    try:
+        with Reactor(poller=options.poller, grace=options.grace) as reactor:
+            if channel is not None:
+                obey(reactor, channel)
+            lines = [f"{application.name}: {url}" for url in application.serve(reactor, options)]
+            # Printed from within the loop: who reads it may send a signal at once, and it is ready.
+            reactor.call_soon(announce, [*lines, "Press Ctrl+C to stop"])
+            reactor.run()
+    finally:
+        application.close()
     return 0
 
 
@@ -178,6 +208,9 @@ def _converted(
             return action.default
         parser.error(f"{variable} must be yes or no, not {value!r}")
     try:
+        if isinstance(action, Repeatable):
+            parts = [part.strip() for part in value.split(",")]
+            return [parser._get_value(action, part) for part in parts if part]
         converted = parser._get_value(action, value)
     except argparse.ArgumentError as exc:
         parser.error(f"{variable}: {exc.message}")
@@ -239,8 +272,13 @@ def _application_of(name: str, reference: str) -> Application:
     try:
         found: Any = importlib.import_module(module_name)
     except ModuleNotFoundError as exc:
-        # An import inside that module that fails is the module's own bug, and wants its traceback.
         if exc.name is None or not f"{module_name}.".startswith(f"{exc.name}."):
+            if name in BUILT_IN and exc.name is not None and exc.name in _REQUIRED:
+                raise CommandError(
+                    f"--protocol {name} needs {exc.name}, which is not installed", CANNOT_START
+                ) from exc
+            # An import inside that module that fails is the module's own bug, and wants its
+            # traceback.
             raise
         raise CommandError(
             f"--protocol {name}: there is no module {exc.name!r}", WRONG_USAGE

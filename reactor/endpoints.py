@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from .connector import CONNECT_TIMEOUT, Connector, FailureCallback
@@ -15,7 +15,7 @@ from .listener import BACKLOG, Listener, ProtocolFactory
 from .loop import Loop
 from .pipes import PipeEnd, PipeTransport
 from .protocol import AnyDatagramProtocol
-from .sockets import KeepAlive, bind_inet, bind_unix, prepare, unlink_later
+from .sockets import KeepAlive, bind_inet, bind_unix, listen_all, prepare, unlink_later
 from .threads import ThreadCall, ThreadPool
 from .tls import tls_transport
 from .transport import StreamTransport
@@ -47,6 +47,7 @@ class Reactor(Loop):
         *,
         tls: ssl.SSLContext | None = None,
         max_connections: int | None = None,
+        max_connections_per_address: int | None = None,
         keepalive: KeepAlive | None = None,
         backlog: int = BACKLOG,
         reuse_port: bool = False,
@@ -55,11 +56,17 @@ class Reactor(Loop):
 
         ``host`` None or "" listens on all addresses, IPv4 and IPv6. With port 0 the system chooses
         one, the same for all of them; see ``Listener.addresses``. At ``max_connections`` accepting
-        pauses. Raises ``OSError``: the address is in use, or not ours."""
+        pauses; for ``max_connections_per_address`` see ``Listener``. Raises ``OSError``: the
+        address is in use, or not ours."""
         sockets = bind_inet(host, port, socket.SOCK_STREAM, reuse_port=reuse_port)
-        _listen(sockets, backlog)
+        listen_all(sockets, backlog)
         return self._listener(
-            protocol_factory, sockets, tls, max_connections=max_connections, keepalive=keepalive
+            protocol_factory,
+            sockets,
+            tls,
+            max_connections=max_connections,
+            max_connections_per_address=max_connections_per_address,
+            keepalive=keepalive,
         )
 
     def listen_unix(
@@ -75,7 +82,7 @@ class Reactor(Loop):
         """Accept connections on a Unix socket at ``path``, with the file permissions ``mode``.
         Closing removes the file."""
         sock = bind_unix(path, socket.SOCK_STREAM, mode)
-        _listen([sock], backlog)
+        listen_all([sock], backlog)
         return self._listener(
             protocol_factory, [sock], tls, max_connections=max_connections, unix_path=path
         )
@@ -87,14 +94,37 @@ class Reactor(Loop):
         *,
         tls: ssl.SSLContext | None = None,
         max_connections: int | None = None,
+        max_connections_per_address: int | None = None,
+        exempt: Callable[[str], bool] | None = None,
         keepalive: KeepAlive | None = None,
+        shared: bool = False,
     ) -> Listener:
         """Accept connections on a stream socket that is bound and listening already. It is ours
-        from now on."""
-        sock.setblocking(False)
-        return self._listener(
-            protocol_factory, [sock], tls, max_connections=max_connections, keepalive=keepalive
+        from now on. See ``Listener`` for the options."""
+        return self.listen_sockets(
+            protocol_factory,
+            [sock],
+            tls=tls,
+            max_connections=max_connections,
+            max_connections_per_address=max_connections_per_address,
+            exempt=exempt,
+            keepalive=keepalive,
+            shared=shared,
         )
+
+    def listen_sockets(
+        self,
+        protocol_factory: ProtocolFactory,
+        sockets: Sequence[socket.socket],
+        *,
+        tls: ssl.SSLContext | None = None,
+        **options: Any,
+    ) -> Listener:
+        """``listen_socket`` for several, with one count of connections: its options are the
+        same."""
+        for sock in sockets:
+            sock.setblocking(False)
+        return self._listener(protocol_factory, list(sockets), tls, **options)
 
     def _listener(
         self,
@@ -308,13 +338,3 @@ class Reactor(Loop):
         super().close()
         self.resolver.close()
         self._threads.close()
-
-
-def _listen(sockets: list[socket.socket], backlog: int) -> None:
-    try:
-        for sock in sockets:
-            sock.listen(backlog)
-    except (OSError, OverflowError):
-        for sock in sockets:
-            sock.close()
-        raise

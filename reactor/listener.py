@@ -46,6 +46,7 @@ _NEXT: Final = frozenset(
         *(getattr(errno, name) for name in ("EHOSTDOWN", "ENONET") if hasattr(errno, name)),
     }
 )
+_IPV4_MAPPED: Final = bytes(10) + b"\xff\xff"
 _EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
@@ -55,7 +56,15 @@ class Listener:
 
     ``connections`` is the number of connections accepted here that are open now. At
     ``max_connections`` accepting pauses, and newcomers wait in the system's backlog until somebody
-    leaves."""
+    leaves.
+
+    ``max_connections_per_address``: connections from one peer's address that may be open at a time;
+    one more is accepted, closed at once, and counted in ``Stats.refused``. IPv6 addresses count by
+    their /64, which is what one subscriber has. Unix sockets have no addresses, and no such limit;
+    ``exempt(address)`` tells which other addresses have none.
+
+    ``shared``: other processes accept from the same sockets. One connection is accepted in a turn
+    then, not all that wait, as the rest may be for the others to take."""
 
     def __init__(
         self,
@@ -65,8 +74,11 @@ class Listener:
         *,
         make_transport: TransportFactory = StreamTransport,
         max_connections: int | None = None,
+        max_connections_per_address: int | None = None,
+        exempt: Callable[[str], bool] | None = None,
         keepalive: KeepAlive | None = None,
         unix_path: str | None = None,
+        shared: bool = False,
     ) -> None:
         self.connections = 0
         self.sockets = tuple(sockets)
@@ -74,6 +86,10 @@ class Listener:
         self._factory = protocol_factory
         self._make_transport = make_transport
         self._max_connections = max_connections
+        self._max_per_address = max_connections_per_address
+        self._exempt = exempt
+        self._by_address: dict[bytes, int] = {}
+        self._accepts_per_turn = 1 if shared else ACCEPTS_PER_TURN
         self._keepalive = keepalive
         self._unlink = unlink_later(unix_path) if unix_path else None
         self._accepting = False
@@ -110,7 +126,7 @@ class Listener:
     request_shutdown = abort = close
 
     def _on_ready(self, sock: socket.socket, mask: int) -> None:
-        for _ in range(ACCEPTS_PER_TURN):
+        for _ in range(self._accepts_per_turn):
             if not self._accepting:
                 return
             try:
@@ -143,6 +159,10 @@ class Listener:
             # The peer has left already, and some systems then refuse setsockopt (waitress 3.0.0).
             self._refuse(sock, exc)
             return
+        key = self._limited(address)
+        if key is not None and self._by_address.get(key, 0) == self._max_per_address:
+            self._refuse(sock, f"{address[0]} has {self._max_per_address} connections already")
+            return
         try:
             protocol = self._factory()
         except Exception as exc:
@@ -151,9 +171,8 @@ class Listener:
             )
             self._refuse(sock, exc)
             return
-        transport = self._make_transport(
-            self._reactor, sock, protocol, address or None, self._connection_lost
-        )
+        lost = self._connection_lost if key is None else partial(self._counted_lost, key)
+        transport = self._make_transport(self._reactor, sock, protocol, address or None, lost)
         try:
             transport.start()
         except OSError as exc:  # gone before its TLS handshake; or there is no memory to watch it
@@ -165,10 +184,26 @@ class Listener:
             return
         logger.debug("%r: accepted", transport)
         self.connections += 1
+        if key is not None:
+            self._by_address[key] = self._by_address.get(key, 0) + 1
         if self.connections == self._max_connections:
             self._pause()
 
-    def _refuse(self, sock: socket.socket, why: Exception) -> None:
+    def _limited(self, address: Any) -> bytes | None:
+        """What connections of this peer are counted by; None if they are not."""
+        if self._max_per_address is None or type(address) is not tuple:
+            return None
+        if self._exempt is not None and self._exempt(address[0]):
+            return None
+        return _network(address[0])
+
+    def _counted_lost(self, key: bytes) -> None:
+        self._by_address[key] -= 1
+        if not self._by_address[key]:
+            del self._by_address[key]
+        self._connection_lost()
+
+    def _refuse(self, sock: socket.socket, why: Exception | str) -> None:
         logger.debug("refused: %s", why)
         self._reactor.stats.refused += 1
         sock.close()
@@ -210,3 +245,12 @@ class Listener:
     def __repr__(self) -> str:
         where = "closed" if self._closed else self.addresses
         return f"<Listener {where} connections={self.connections}>"
+
+
+def _network(address: str) -> bytes:
+    """The IPv4 address, also where it comes as an IPv6 one (RFC 4291 section 2.5.5.2), or the first
+    64 bits of the IPv6 address."""
+    if ":" not in address:
+        return socket.inet_pton(socket.AF_INET, address)
+    packed = socket.inet_pton(socket.AF_INET6, address.partition("%")[0])
+    return packed[12:] if packed.startswith(_IPV4_MAPPED) else packed[:8]

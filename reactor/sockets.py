@@ -76,6 +76,17 @@ def bind_inet(
     return _bind_all(unique, port, kind, reuse_port)
 
 
+def listen_all(sockets: Sequence[socket.socket], backlog: int) -> None:
+    """Let them all listen, or close them all and raise ``OSError`` or ``OverflowError``."""
+    try:
+        for sock in sockets:
+            sock.listen(backlog)
+    except (OSError, OverflowError):
+        for sock in sockets:
+            sock.close()
+        raise
+
+
 def _bind_all(
     addresses: Sequence[tuple[int, Any]],
     port: int,

@@ -36,7 +36,7 @@ class Command:
     def wait_until_serving(self) -> "Command":
         for line in self.process.stdout:
             self.printed.append(line.rstrip("\n"))
-            if match := re.search(r"(\w+)://.*:(\d+)$", line):
+            if match := re.search(r"(\w+)://.*:(\d+)/?$", line):
                 self.ports[match[1]] = int(match[2])
             if line.startswith("Press Ctrl+C"):
                 return self

@@ -302,8 +302,10 @@ class AnsweringHalf(Protocol):
         if self._status:
             self.cut(f"{error.status}, when the response had begun: {error}")
             return
+        callback, self._on_lost = self._on_lost, None
         self.respond(request, error_page(error.status, error.detail, error.headers))
-        self._tell_lost()
+        if callback is not None:
+            callback()
 
     def _handler_failed(self, request: Request, exc: Exception) -> None:
         """The handler raised, or gave back what is no response."""

@@ -15,6 +15,7 @@ fires, looks at the deadline, and sets itself for what is left.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
@@ -24,7 +25,7 @@ from reactor.transport import StreamTransport
 from .answering import ADVANCING, ASKED, BUSY, EOF, LAST, OVER, PARTIAL, PAUSED, AnsweringHalf
 from .decoding import ChunkedDecoder, FixedLengthDecoder
 from .errors import HTTPError
-from .limits import EMPTY_LINES, READ_AHEAD, UNREAD_BODY
+from .limits import READ_AHEAD, UNREAD_BODY
 from .request import Request
 from .response import Response
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from .server import Handler, HTTPServer
 
 _new_request: Final = object.__new__
+_EMPTY_LINES: Final = re.compile(rb"\A(?:\r\n)+")
 _END_OF_HEAD: Final = b"\r\n\r\n"
 # Pipelined requests answered in one turn, for the sake of the other connections.
 _REQUESTS_PER_TURN: Final = 32
@@ -62,10 +64,24 @@ class HTTPConnection(AnsweringHalf):
             if head is not None:
                 self._begin(head)
                 return
+            if 0 < data.find(_END_OF_HEAD) == len(data) - 4 <= self.server.limits.head - 4:
+                self._read_new(data)
+                return
         self._buffer += data
         self._advance()
 
     # -- reading -----------------------------------------------------------------------------------
+
+    def _read_new(self, data: bytes) -> None:
+        """``data`` is one whole head and nothing else, as it mostly is."""
+        if data.startswith(b"\r\n"):
+            self._buffer = data
+            self._advance()
+            return
+        try:
+            self._begin(self.server.parse_new(data))
+        except HTTPError as error:
+            self._refuse(error)
 
     def _advance(self) -> None:
         """Go as far as possible with what has come."""
@@ -105,7 +121,8 @@ class HTTPConnection(AnsweringHalf):
 
     def _watch_input(self) -> None:
         """Read on while there is room for what is read ahead."""
-        room = len(self._buffer) < READ_AHEAD
+        # What waits for nothing but its rest is a head, and has a bound of its own.
+        room = len(self._buffer) < READ_AHEAD or not self._state & (BUSY | PAUSED)
         if room and not self.transport.is_reading():
             self.transport.resume_reading()
         elif not room:
@@ -122,9 +139,10 @@ class HTTPConnection(AnsweringHalf):
     def _read_head(self) -> bool:
         """Read one head, and begin with the request. Returns False if it is not complete."""
         buffer = self._buffer
-        for _ in range(EMPTY_LINES):
-            if buffer.startswith(b"\r\n"):
-                self._buffer = buffer = buffer[2:]
+        if buffer.startswith(
+            b"\r\n"
+        ):  # from a client that ends its requests so (RFC 9112 section 2.2)
+            self._buffer = buffer = _EMPTY_LINES.sub(b"", buffer)
         if buffer in (b"", b"\r"):
             return self._wait_for_head()
         end = buffer.find(_END_OF_HEAD) + 4
@@ -141,7 +159,8 @@ class HTTPConnection(AnsweringHalf):
 
     def _wait_for_head(self) -> bool:
         """Only a part of a head has come. What can be refused already is."""
-        self.server.parser.check_start(self._buffer)
+        if self._buffer not in (b"", b"\r"):
+            self.server.parser.check_start(self._buffer)
         if not self._state & PARTIAL:
             self._state |= PARTIAL
             if self._written:  # the first one has the time since the connection began

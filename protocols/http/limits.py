@@ -32,4 +32,3 @@ class Limits:
 READ_AHEAD: Final = 16384  # bytes kept unread while a request is answered; then reading pauses
 UNREAD_BODY: Final = 65536  # of a body that nobody reads are discarded; then the connection closes
 FRAMING: Final = 16384  # chunk extensions and trailer fields of one message: 431
-EMPTY_LINES: Final = 4  # bytes of CRLF before a request that are ignored (RFC 9112 section 2.2)

@@ -80,12 +80,15 @@ class HTTPServer:
     def parse(self, data: bytes) -> RequestHead:
         """A whole head, parsed, or remembered. Raises ``HTTPError``."""
         head = self.heads.get(data)
-        if head is None:
-            head = self.parser.parse(data)
-            if head.plain and len(data) <= _REMEMBERED_SIZE:
-                if len(self.heads) >= _REMEMBERED:
-                    self.heads.clear()
-                self.heads[data] = head
+        return self.parse_new(data) if head is None else head
+
+    def parse_new(self, data: bytes) -> RequestHead:
+        """A whole head that is not in ``heads``. Raises ``HTTPError``."""
+        head = self.parser.parse(data)
+        if head.plain and len(data) <= _REMEMBERED_SIZE:
+            if len(self.heads) >= _REMEMBERED:
+                self.heads.clear()
+            self.heads[data] = head
         return head
 
     def render(self, status: int, headers: tuple[Header, ...], now: float) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from functools import lru_cache
 from typing import Final
 
 from .errors import HTTPError
@@ -15,6 +16,7 @@ _AUTHORITY: Final = re.compile(r"([A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]
 _ABSOLUTE: Final = re.compile(r"(?i:https?)://([^/?]*)([^?]*)(?:\?(.*))?").fullmatch
 
 
+@lru_cache(256)
 def check_authority(authority: str) -> str:
     """``authority`` as it is, a host with or without a port. Raises ``HTTPError`` 400."""
     match = _AUTHORITY(authority)

@@ -68,8 +68,13 @@ from .blocks import Block
 from .terminal import PATIENCE, Session, Terminal, TranscriptError, wait_until
 
 # Where each protocol listens if nothing else is said, over TCP and UDP.
-DEFAULT_PORTS = {"chat": (8555, 9555), "echo": (8007, 8007), "time": (8013, 8013)}
-OTHER_PORTS = {8000, 8001, 8002, 8080, 8443}
+DEFAULT_PORTS = {
+    "chat": (8555, 9555),
+    "echo": (8007, 8007),
+    "http": (8080, 8080),
+    "time": (8013, 8013),
+}
+OTHER_PORTS = {8000, 8001, 8002, 8443}
 
 
 class Ports:

@@ -242,6 +242,7 @@ def test_another_protocol_takes_over(world: World) -> None:
 
 def test_extra_info(world: World) -> None:
     one, other = world.pair()
+    assert one.transport.reactor is world.reactor
     assert one.transport.get_extra_info("socket").fileno() >= 0
     assert one.transport.get_extra_info("no such thing", "default") == "default"
     if world.kind in ("tcp4", "tcp6", "tls"):

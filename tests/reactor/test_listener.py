@@ -673,3 +673,112 @@ def test_connections_may_come_from_other_threads(world: World) -> None:
     for thread in threads:
         thread.join()
     assert answers == [b"welcome"] * 3
+
+
+# -- connections of one address --------------------------------------------------------------------
+
+
+class Crowd:
+    """A listener to which connections come from any address."""
+
+    def __init__(self, world: World, **options: Any) -> None:
+        self.world = world
+        self.waiting: list[tuple[socket.socket, Any]] = []
+        self.listener = Listener(world.reactor, world.make, [self._socket()], **options)
+
+    def _socket(self) -> socket.socket:
+        crowd = self
+
+        class Socket(socket.socket):
+            def accept(self) -> Any:
+                super().accept()[0].close()
+                return crowd.waiting.pop()
+
+        sock = Socket()
+        sock.bind(("127.0.0.1", 0))
+        sock.listen()
+        sock.setblocking(False)
+        return sock
+
+    def come(self, address: Any) -> bool:
+        """Whether one more from ``address`` gets in."""
+        ours, theirs = socket.socketpair()
+        self.world.clients.append(theirs)
+        self.waiting.append((ours, address))
+        with socket.create_connection(self.listener.addresses[0], DEADLINE):
+            self.world.until(lambda: not self.waiting)
+        theirs.setblocking(False)
+        try:
+            return theirs.recv(1) != b""
+        except BlockingIOError:
+            return True
+
+    def leave(self, number: int) -> None:
+        before = self.listener.connections
+        self.world.clients[number].close()
+        self.world.until(lambda: self.listener.connections == before - 1)
+
+
+def test_one_address_has_a_bounded_number_of_connections(world: World) -> None:
+    crowd = Crowd(world, max_connections_per_address=2)
+    assert [crowd.come(("192.0.2.1", port)) for port in range(4)] == [True, True, False, False]
+    assert crowd.come(("192.0.2.2", 1))
+    stats = world.reactor.stats
+    assert (stats.accepted, stats.refused, crowd.listener.connections) == (5, 2, 3)
+    crowd.leave(0)
+    assert crowd.come(("192.0.2.1", 5))
+    assert not crowd.come(("192.0.2.1", 6))
+
+
+def test_addresses_without_connections_are_forgotten(world: World) -> None:
+    crowd = Crowd(world, max_connections_per_address=2)
+    for number in range(3):
+        assert crowd.come((f"192.0.2.{number}", 1))
+    assert crowd.come(("192.0.2.0", 2))
+    crowd.leave(1)
+    crowd.leave(0)
+    assert len(crowd.listener._by_address) == 2
+    crowd.leave(3)
+    crowd.leave(2)
+    assert crowd.listener._by_address == {}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2:ffff::1", True),
+        ("2001:db8:1:2::1", "2001:db8:1:3::1", False),
+        ("::ffff:192.0.2.1", "192.0.2.1", True),
+        ("::ffff:192.0.2.1", "::ffff:192.0.2.2", False),
+        ("fe80::1%lo", "fe80::2%eth0", True),
+    ],
+)
+def test_what_is_one_address(world: World, one: str, other: str, same: bool) -> None:
+    crowd = Crowd(world, max_connections_per_address=1)
+    assert crowd.come((one, 1, 0, 0) if ":" in one else (one, 1))
+    assert crowd.come((other, 1, 0, 0) if ":" in other else (other, 1)) is not same
+
+
+def test_some_are_exempt(world: World) -> None:
+    crowd = Crowd(world, max_connections_per_address=1, exempt=lambda a: a.startswith("10."))
+    assert all(crowd.come(("10.0.0.1", port)) for port in range(3))
+    assert crowd.come(("192.0.2.1", 1))
+    assert not crowd.come(("192.0.2.1", 2))
+    assert all(crowd.come("") for _ in range(3))  # over a Unix socket
+    assert crowd.listener._by_address.keys() == {socket.inet_aton("192.0.2.1")}
+
+
+def test_the_limit_of_an_address_is_an_option_of_listening(world: World) -> None:
+    listener = world.listen(max_connections_per_address=1)
+    world.connect(listener, 2)
+    world.until(lambda: world.reactor.stats.accepted == 2)
+    assert listener.connections == world.reactor.stats.refused == 1
+
+
+def test_of_shared_sockets_one_connection_is_taken_in_a_turn(world: World) -> None:
+    sock = socket.create_server(("127.0.0.1", 0))
+    listener = world.reactor.listen_socket(world.make, sock, shared=True)
+    world.connect(listener, 3)
+    for number in range(1, 4):
+        world.reactor.run_once(DEADLINE)
+        assert world.reactor.stats.accepted == number

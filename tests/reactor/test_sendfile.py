@@ -53,8 +53,10 @@ def test_head_file_and_tail_arrive_in_order(world: World, file: BinaryIO) -> Non
     one.transport.write(b"<tail>")
     one.transport.write(b"<end>")
     assert one.transport.get_write_buffer_size() == len(b"<head><tail><end>")
+    assert one.transport.get_unsent_size() == len(b"<head><tail><end>") + len(CONTENT)
     world.until(lambda: other.data.endswith(b"<end>"))
     assert other.data == b"<head>" + CONTENT + b"<tail><end>"
+    assert one.transport.get_unsent_size() == 0
     assert results == [None]
     assert world.reactor.stats.bytes_sent == len(other.data)
     assert one.calls == ["connection_made"]

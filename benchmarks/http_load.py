@@ -1,0 +1,165 @@
+"""wrk against HTTP servers by turns, and what they took for each request."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import subprocess
+from collections.abc import Callable, Iterable
+
+from .common import (
+    HERE,
+    BenchmarkError,
+    Result,
+    _machine_busy,
+    goal,
+    interleave,
+    median,
+    print_table,
+    ratio,
+)
+from .http_servers import LOAD_CORES, Contender, RunningServer, find_program, start
+
+_WARM_UP = 1  # seconds of load before the measurement
+_GRACE = 30  # seconds that wrk may take longer than it should
+_ERRORS = ("failed", "connect", "read", "write", "timeout")
+
+Results = dict[str, list[Result]]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--connections", type=int, default=50, help="of wrk, all kept alive")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--seconds", type=int, default=2, help="of each run")
+    parser.add_argument(
+        "--vary",
+        action="store_true",
+        help="a field of its own in each request, so that no server profits from heads it has seen",
+    )
+
+
+def measure_all(
+    contenders: Iterable[Contender], path: str, body: bytes, options: argparse.Namespace
+) -> Results:
+    """Measure by turns how all of them answer ``path`` with ``body``."""
+    by_name = {contender.name: contender for contender in contenders}
+
+    def measure(names: list[str]) -> Result:
+        return _measure(by_name[names[0]], path, body, options)
+
+    return interleave({name: [name] for name in by_name}, options.rounds, measure)
+
+
+def _measure(contender: Contender, path: str, body: bytes, options: argparse.Namespace) -> Result:
+    with RunningServer(contender) as server:
+        server.check(path, body)
+        _wrk(server, path, _WARM_UP, options)
+        before, load_before = server.reading(), _ended_children()
+        busy_before = _machine_busy()
+        details = _wrk(server, path, options.seconds, options)
+        busy = _machine_busy() - busy_before
+        after, load = server.reading(), _ended_children() - load_before
+    if details["bytes"] < details["count"] * len(body):
+        raise BenchmarkError(f"{contender.name} sent less than was asked for")
+    seconds = details["seconds"]
+    cpu = after.cpu - before.cpu
+    return Result(
+        int(details["count"]),
+        seconds,
+        after.user - before.user,
+        after.system - before.system,
+        before.resident,
+        after.resident,
+        details | {"load_busy": load / seconds, "server_busy": cpu / seconds},
+        (busy - cpu - load) / seconds,
+    )
+
+
+def _wrk(
+    server: RunningServer, path: str, seconds: int, options: argparse.Namespace
+) -> dict[str, float]:
+    """Put the server under load, and return what wrk.lua tells."""
+    command = [find_program("wrk") or "wrk", "-t1", f"-c{options.connections}", f"-d{seconds}s"]
+    command += ["-s", str(HERE / "wrk.lua"), f"http://127.0.0.1:{server.port}{path}"]
+    environment = os.environ | ({"VARY": "1"} if options.vary else {})
+    process = start(command, LOAD_CORES, stdout=subprocess.PIPE, env=environment)
+    try:
+        output, _ = process.communicate(timeout=seconds + _GRACE)
+    except subprocess.TimeoutExpired:
+        raise server.failure("kept wrk from ending") from None
+    finally:
+        process.kill()
+        process.wait()
+    line = output.strip().rpartition("\n")[2]
+    if process.returncode or not line.startswith("count="):
+        raise server.failure(f"made wrk fail: {line}")
+    details = {key: float(value) for key, value in (pair.split("=") for pair in line.split())}
+    if errors := [f"{details[name]:.0f} x {name}" for name in _ERRORS if details[name]]:
+        raise server.failure(f"made wrk count errors: {', '.join(errors)}")
+    if not details["count"]:
+        raise server.failure("answered nothing")
+    return details
+
+
+def _ended_children() -> float:
+    """Seconds of CPU of all our children that have ended. Only wrk ends while one measures."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+# -- telling ---------------------------------------------------------------------------------------
+
+
+def cpu(result: Result) -> float:
+    return result.microseconds
+
+
+def print_results(title: str, results: Results, options: argparse.Namespace) -> None:
+    """A table. The first server is what the others are compared with."""
+    [(ours, our_rounds), *_] = results.items()
+    varied = ", each request with a field of its own" if options.vary else ""
+    print_table(
+        f"{title}, {options.connections} connections{varied}, {options.rounds} rounds of"
+        f" {options.seconds} s, medians",
+        [
+            *("", "CPU us/request", "user", "system", "best"),
+            *(f"{ours} is", "by medians", "requests/s", "MB/s", "p50", "p99", "busy", "load"),
+        ],
+        [
+            [
+                name,
+                f"{median(rounds, cpu):.2f}",
+                f"{median(rounds, lambda r: r.user / r.count * 1e6):.2f}",
+                f"{median(rounds, lambda r: r.system / r.count * 1e6):.2f}",
+                f"{min(map(cpu, rounds)):.2f}",
+                f"{ratio(our_rounds, rounds, cpu):.2f} x",
+                f"{median(our_rounds, cpu) / median(rounds, cpu):.2f} x",
+                f"{median(rounds, lambda r: r.rate):,.0f}",
+                f"{median(rounds, lambda r: r.details['bytes'] / r.seconds / 1e6):,.1f}",
+                f"{median(rounds, lambda r: r.details['p50_us']):,.0f} us",
+                f"{median(rounds, lambda r: r.details['p99_us']):,.0f} us",
+                f"{median(rounds, lambda r: r.details['server_busy']):.0%}",
+                f"{median(rounds, lambda r: r.details['load_busy']):.0%}",
+            ]
+            for name, rounds in results.items()
+        ],
+    )
+
+
+def compare(
+    results: Results,
+    ours: str,
+    theirs: str,
+    text: str,
+    met: Callable[[float], bool],
+    value: Callable[[Result], float] = cpu,
+) -> bool:
+    """Print whether a goal is met by the median of the rounds' ratios; nothing is missed beside a
+    server that is not there."""
+    if theirs not in results:
+        print(f"  ------  {text}: not measured", flush=True)
+        return True
+    share = ratio(results[ours], results[theirs], value)
+    by_medians = median(results[ours], value) / median(results[theirs], value)
+    return goal(f"{text}: {share:.2f} x ({by_medians:.2f} x by medians)", met(share))

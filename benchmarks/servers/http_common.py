@@ -1,0 +1,23 @@
+"""A handler served by the reactor on the port that ends the command line, with a listener's and a
+server's defaults, except that connections stay open for as long as a benchmark takes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from protocols.http import HTTPServer, Limits
+from protocols.http.server import Handler
+from reactor import Reactor
+
+LIMITS = Limits(keepalive_timeout=3600, requests=1_000_000_000)
+
+
+def serve(make_handler: Callable[[Reactor], Handler]) -> None:
+    reactor = Reactor()
+    server = HTTPServer(make_handler(reactor), limits=LIMITS)
+    reactor.listen_tcp(server, "127.0.0.1", int(sys.argv[-1]))
+    reactor.run()

@@ -1,0 +1,1 @@
+"""Static files: the handler of ``--root``."""

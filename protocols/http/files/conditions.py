@@ -1,0 +1,83 @@
+"""Conditional requests (RFC 9110 section 13): whether the client has it already, or means another
+version."""
+
+from __future__ import annotations
+
+import calendar
+import re
+from email.utils import formatdate, parsedate_tz
+from typing import Final
+
+from ..headers import Headers
+
+_TAG: Final = re.compile(r'\s*((?:W/)?"[\x21\x23-\x7e\x80-\xff]*")\s*(?:,|$)').match
+
+
+class Validators:
+    """Of one representation. ``etag``: with its quotes, and ``W/`` if it is weak. ``modified``: in
+    seconds since the epoch."""
+
+    __slots__ = ("etag", "last_modified", "modified")
+
+    def __init__(self, etag: str, modified: int) -> None:
+        self.etag = etag
+        self.modified = modified
+        self.last_modified = formatdate(modified, usegmt=True)
+
+    def failed(self, method: str, headers: Headers) -> int | None:
+        """The status that answers the request instead of 200, 304 or 412; None if its conditions
+        hold. In the order of RFC 9110 section 13.2.2."""
+        reading = method in ("GET", "HEAD")
+        if (tags := headers.get("if-match")) is not None:
+            holds = self._matches(tags, weak=False)
+        else:
+            since = http_date(headers.get("if-unmodified-since"))
+            holds = since is None or self.modified <= since
+        if not holds:
+            return 412
+        if (tags := headers.get("if-none-match")) is not None:
+            holds = not self._matches(tags, weak=True)
+        elif reading:
+            since = http_date(headers.get("if-modified-since"))
+            holds = since is None or self.modified > since
+        if holds:
+            return None
+        return 304 if reading else 412
+
+    def ranges_apply(self, headers: Headers) -> bool:
+        """Whether ``If-Range`` lets the ranges count (section 13.1.5): only for exactly this
+        version, as a strong validator says."""
+        value = headers.get("if-range")
+        if value is None:
+            return True
+        if value.startswith(('"', "W/")):
+            return value == self.etag and not value.startswith("W/")
+        return not self.etag.startswith("W/") and value == self.last_modified
+
+    def _matches(self, field: str, weak: bool) -> bool:
+        if field.strip() == "*":
+            return True
+        mine = self.etag.removeprefix("W/") if weak else self.etag
+        if not weak and mine.startswith("W/"):
+            return False
+        position = 0
+        while match := _TAG(field, position):
+            theirs = match[1].removeprefix("W/") if weak else match[1]
+            if theirs == mine:
+                return True
+            position = match.end()
+        return False
+
+
+def http_date(value: str | None) -> int | None:
+    """A date in any of HTTP's three formats (RFC 9110 section 5.6.7), as seconds since the epoch;
+    None for what is no date, which is to be ignored."""
+    if value is None or len(value) > 64:
+        return None
+    try:
+        parsed = parsedate_tz(value)
+        if parsed is None or parsed[0] < 1900:
+            return None
+        return calendar.timegm((*parsed[:6], 0, 0, 0)) - (parsed[9] or 0)
+    except (ValueError, OverflowError, IndexError, TypeError):
+        return None

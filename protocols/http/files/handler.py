@@ -1,0 +1,208 @@
+"""FileHandler: the files of a folder."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote_to_bytes
+
+from ..errors import HTTPError
+from ..response import Response
+from .listing import listing
+from .media_types import media_type
+from .negotiation import SUFFIXES, choose_coding
+from .representation import Representation, is_regular
+from .root import OpenFile, Root
+
+if TYPE_CHECKING:
+    from ..request import Request
+
+_ALLOW: Final = (("Allow", "GET, HEAD, OPTIONS"),)
+_BAD_ESCAPE: Final = re.compile("%(?![0-9A-Fa-f]{2})").search
+_FORBIDDEN: Final = re.compile(rb"[/\\\0]").search
+_REMEMBERED: Final = 1024  # files
+_NEIGHBOURS_FOR: Final = 1.0  # seconds that the absence of compressed neighbours is believed
+
+_EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+
+Names = tuple[bytes, ...]
+
+
+class _File:
+    """What is remembered of a file, as long as it does not change. Its bytes are not: each request
+    opens and reads it."""
+
+    __slots__ = ("alone_until", "media_type", "names", "representation")
+
+    def __init__(self, names: Names) -> None:
+        self.names = names
+        self.media_type = media_type(os.fsdecode(names[-1]))
+        self.representation: Representation | None = None  # without a coding, without neighbours
+        self.alone_until = float("-inf")
+
+
+class FileHandler:
+    """Serves the files below ``root``, to GET and HEAD.
+
+    ``listing``: whether a folder without ``index.html`` shows what is in it. Names that begin with
+    a dot are not there, except ``/.well-known`` (RFC 8615). Raises ``OSError`` if ``root`` is no
+    folder."""
+
+    def __init__(self, root: str | os.PathLike[str], *, listing: bool = True) -> None:
+        self._root = Root(root)
+        self._listing = listing
+        self._files: dict[str, _File] = {}
+
+    def __call__(self, request: Request) -> Response | None:
+        """Answer ``request``. Raises ``HTTPError``."""
+        head = request.head
+        if head.method not in ("GET", "HEAD"):
+            if head.method == "OPTIONS":
+                return Response(b"", 204, _ALLOW)
+            raise HTTPError(405, headers=_ALLOW)
+        path = head.path
+        known = self._files.get(path)
+        if known is not None:
+            return self._send(request, known)
+        names = split_path(path)
+        if path.endswith("/"):
+            return self._folder(request, names)
+        return self._send(request, self._remember(path, _File(names)))
+
+    def close(self) -> None:
+        """Close the folder."""
+        self._root.close()
+
+    def _remember(self, path: str, file: _File) -> _File:
+        if len(self._files) >= _REMEMBERED:
+            self._files.clear()
+        self._files[path] = file
+        return file
+
+    # -- files -------------------------------------------------------------------------------------
+
+    def _send(self, request: Request, known: _File) -> Response | None:
+        file = self._open(known.names)
+        try:
+            status = os.fstat(file.fd)
+            if not is_regular(status):
+                file.close()
+                return self._no_file(request, status)
+            now = request.reactor.now
+            if now >= known.alone_until:
+                codings = self._codings(known.names)
+                if codings:
+                    return self._negotiated(request, known, file, status, codings)
+                known.alone_until = now + _NEIGHBOURS_FOR
+            representation = known.representation
+            if representation is None or not representation.is_of(status):
+                representation = Representation(status, known.media_type, None, False)
+                known.representation = representation
+            return representation.answer(request, file)
+        except BaseException:
+            file.close()
+            raise
+
+    def _open(self, names: Names) -> OpenFile:
+        try:
+            return OpenFile(self._root.open(names))
+        except (FileNotFoundError, NotADirectoryError):
+            raise HTTPError(404) from None
+        except PermissionError:
+            raise HTTPError(403) from None
+        except OSError as exc:
+            if exc.errno in _EXHAUSTED:
+                raise HTTPError(503, headers=(("Retry-After", "1"),)) from exc
+            raise HTTPError(404) from None  # too long a name, too many links, a device without one
+
+    def _codings(self, names: Names) -> list[str]:
+        """Which compressed neighbours there are."""
+        codings = []
+        for coding, suffix in SUFFIXES.items():
+            try:
+                file = OpenFile(self._root.open((*names[:-1], names[-1] + suffix)))
+            except OSError:
+                continue
+            if is_regular(os.fstat(file.fd)):
+                codings.append(coding)
+            file.close()
+        return codings
+
+    def _negotiated(
+        self,
+        request: Request,
+        known: _File,
+        file: OpenFile,
+        status: os.stat_result,
+        codings: list[str],
+    ) -> Response | None:
+        coding = choose_coding(request.headers.get("accept-encoding"), codings)
+        if coding is not None:
+            suffix = SUFFIXES[coding]
+            neighbour = self._open((*known.names[:-1], known.names[-1] + suffix))
+            file.close()
+            file = neighbour
+            status = os.fstat(file.fd)
+        try:
+            if not is_regular(status):  # exchanged this very moment
+                raise HTTPError(404)
+            return Representation(status, known.media_type, coding, True).answer(request, file)
+        except BaseException:
+            file.close()
+            raise
+
+    def _no_file(self, request: Request, status: os.stat_result) -> Response:
+        if not stat.S_ISDIR(status.st_mode):
+            raise HTTPError(404)
+        # The path begins with one slash and not with two, which would be another host.
+        query = f"?{request.query}" if request.query else ""
+        return Response(b"", 301, (("Location", f"{request.path}/{query}"),))
+
+    # -- folders -----------------------------------------------------------------------------------
+
+    def _folder(self, request: Request, names: Names) -> Response | None:
+        index = _File((*names, b"index.html"))
+        try:
+            return self._send(request, index)
+        except HTTPError as error:
+            if error.status != 404 or not self._listing:
+                raise
+        folder = self._open(names) if names else OpenFile(self._root.open_root())
+        try:
+            if not stat.S_ISDIR(os.fstat(folder.fd).st_mode):
+                raise HTTPError(404)
+            shown = "/" + "".join(name.decode("utf-8", "replace") + "/" for name in names)
+
+            def follow(name: bytes) -> os.stat_result | None:
+                try:
+                    file = OpenFile(self._root.open((*names, name)))
+                except OSError:
+                    return None
+                try:
+                    return os.fstat(file.fd)
+                finally:
+                    file.close()
+
+            return listing(folder.fd, shown, request.query, follow)
+        finally:
+            folder.close()
+
+
+def split_path(path: str) -> Names:
+    """The components of a request's path, decoded once. The last slash, of a folder, is dropped.
+
+    Raises ``HTTPError``: 400 for a path that is none, 404 for one that no file has here."""
+    if not path.startswith("/") or _BAD_ESCAPE(path):
+        raise HTTPError(400, "The path is not valid.")
+    parts = path[1:].split("/")
+    if not parts[-1]:
+        parts.pop()
+    names = tuple(map(unquote_to_bytes, parts))
+    for index, name in enumerate(names):
+        hidden = name.startswith(b".") and not (index == 0 and name == b".well-known")
+        if not name or hidden or _FORBIDDEN(name):
+            raise HTTPError(404)
+    return names

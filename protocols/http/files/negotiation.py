@@ -1,0 +1,38 @@
+"""Accept-Encoding (RFC 9110 section 12.5.3): which neighbour of a file to send."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+# The content codings of the neighbours, the best first, and the ending of their names.
+SUFFIXES: Final = {"br": b".br", "gzip": b".gz"}
+_MEMBER: Final = re.compile(
+    r"[ \t]*([!#$%&'*+.^_`|~0-9a-z-]+)[ \t]*(?:;[ \t]*q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?))?[ \t]*"
+).fullmatch
+
+
+def choose_coding(accept: str | None, available: Iterable[str]) -> str | None:
+    """The content coding that the client likes best, of those that are ``available``; None for the
+    file as it is, also if the client would rather have nothing."""
+    if accept is None:
+        return None
+    weights = _weights(accept)
+    default = weights.get("*", 0.0)
+    best, best_weight = None, weights.get("identity", default)
+    for coding in reversed(list(available)):
+        weight = weights.get(coding, default)
+        if weight > 0 and weight >= best_weight:
+            best, best_weight = coding, weight
+    return best
+
+
+def _weights(accept: str) -> dict[str, float]:
+    weights: dict[str, float] = {}
+    for part in accept.lower().split(","):
+        match = _MEMBER(part)
+        if match is not None:
+            name = match[1].removeprefix("x-")  # x-gzip (section 8.4.1.3)
+            weights.setdefault(name, float(match[2] or 1.0))
+    return weights

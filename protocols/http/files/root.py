@@ -1,0 +1,129 @@
+"""Opening files below a folder, and nothing outside it.
+
+Each component of a path is opened by itself, relative to the descriptor of the folder before it,
+and never through a symbolic link: whatever somebody renames or links meanwhile, the walk cannot
+leave the root. Links are followed by hand, as far as they stay inside.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import Final
+
+MAX_LINKS: Final = 16  # that are followed on the way to one file
+# Not blocking: who opens a FIFO would wait for its writer.
+_FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+_FOLDER: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY | os.O_CLOEXEC
+_MAYBE_LINK: Final = frozenset({errno.ELOOP, errno.EMLINK, errno.ENOTDIR})
+
+
+class OpenFile:
+    """An open descriptor, closed once."""
+
+    __slots__ = ("fd",)
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+
+    def fileno(self) -> int:
+        """The descriptor."""
+        return self.fd
+
+    def close(self, *_: object) -> None:
+        """Close it; a second time, this does nothing."""
+        fd, self.fd = self.fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+
+class Root:
+    """The folder at ``path``. Raises ``OSError`` if it is none."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._real_path = os.path.realpath(os.fsencode(path))
+
+    def open(self, names: tuple[bytes, ...]) -> int:
+        """Open what ``names`` lead to, a file or a folder, and return the descriptor.
+
+        ``names``: components, none of them empty, ``.``, ``..``, or with a slash or NUL in it.
+        Raises ``OSError``: what leads outside is not found."""
+        try:
+            if len(names) == 1:
+                return os.open(names[0], _FILE, dir_fd=self._fd)
+            return self._walk(names)
+        except OSError as exc:
+            if exc.errno not in _MAYBE_LINK:
+                raise
+        return self._follow(names)
+
+    def open_root(self) -> int:
+        """Open the folder itself."""
+        return os.open(".", _FOLDER, dir_fd=self._fd)
+
+    def close(self) -> None:
+        """Close the folder."""
+        os.close(self._fd)
+
+    def _walk(self, names: tuple[bytes, ...]) -> int:
+        folder = os.open(".", _FOLDER, dir_fd=self._fd)
+        for index, name in enumerate(names):
+            try:
+                flags = _FILE if index == len(names) - 1 else _FOLDER
+                found = os.open(name, flags, dir_fd=folder)
+            finally:
+                os.close(folder)
+            folder = found
+        return folder
+
+    def _follow(self, names: tuple[bytes, ...]) -> int:
+        """Find out where ``names`` lead, link by link. Whatever is found is opened by ``_walk``."""
+        done: list[bytes] = []
+        rest = list(reversed(names))
+        links = 0
+        while rest:
+            name = rest.pop()
+            if name in (b"", b"."):
+                continue
+            if name == b"..":
+                if not done:
+                    raise _not_found()
+                done.pop()
+                continue
+            target = self._read_link(done, name)
+            if target is None:
+                done.append(name)
+                continue
+            links += 1
+            if links > MAX_LINKS:
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+            if target.startswith(b"/"):
+                target = self._inside(target)
+                done.clear()
+            rest += reversed(target.split(b"/"))
+        if any(name.startswith(b".") for name in done if name not in names):
+            raise _not_found()  # a link is no way round the rule about dot files
+        return self._walk(tuple(done))
+
+    def _read_link(self, folder_names: list[bytes], name: bytes) -> bytes | None:
+        folder = self._walk(tuple(folder_names))
+        try:
+            return os.readlink(name, dir_fd=folder)
+        except OSError as exc:
+            if exc.errno == errno.EINVAL:  # no link
+                return None
+            raise
+        finally:
+            os.close(folder)
+
+    def _inside(self, path: bytes) -> bytes:
+        """The part of an absolute path that is below the root."""
+        root = self._real_path.rstrip(b"/") + b"/"
+        if not path.startswith(root):
+            raise _not_found()
+        return path[len(root) :]
+
+
+def _not_found() -> OSError:
+    return FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))

@@ -1,0 +1,1 @@
+"""WSGI (PEP 3333): Python web applications behind the HTTP server."""

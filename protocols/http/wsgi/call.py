@@ -1,0 +1,132 @@
+"""Call: what an application says about its response, whichever thread it runs in."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import IO, TYPE_CHECKING, Any
+
+from .errors import ERRORS
+from .heads import BODILESS, Head, check_head
+from .input import NO_BODY
+
+if TYPE_CHECKING:
+    from ..request import Request
+
+logger = logging.getLogger(__name__)
+
+
+class ClientGone(ConnectionAbortedError):
+    """Raised in an application that writes to a client which is not there any more."""
+
+
+class Call:
+    """One call of an application. ``InlineCall`` and ``ThreadedCall`` say how its response is sent.
+
+    What is set here in the class is what most calls leave as it is: no slots, then, but nothing to
+    be set for each request."""
+
+    head: Head | None = None
+    left: int | None = None  # bytes of the response's body that were announced and did not come yet
+    overrun = False  # more came than was announced
+    pieces: Any = ()  # of the response's body, not sent yet
+
+    def __init__(self, request: Request, body: IO[bytes]) -> None:
+        self.request = request
+        self.body = body  # the request's
+
+    # -- what the application calls ----------------------------------------------------------------
+
+    def start_response(
+        self, status: str, headers: list[tuple[str, str]], exc_info: Any = None
+    ) -> Callable[[bytes], None]:
+        """PEP 3333, "The start_response() Callable". Raises ``ValueError`` or ``TypeError`` for a
+        head that must not be sent, ``RuntimeError`` when it is called again without
+        ``exc_info``."""
+        if exc_info is not None:
+            try:
+                if self.is_head_sent:
+                    raise exc_info[1].with_traceback(exc_info[2])
+            finally:
+                exc_info = None  # it refers to this frame
+        elif self.head is not None:
+            raise RuntimeError("start_response was called already")
+        fields = tuple(headers)
+        try:
+            head = check_head(status, fields)
+        except TypeError:  # what cannot be hashed, a list for a tuple: say it more clearly
+            head = check_head.__wrapped__(status, fields)
+        self.head = head
+        self.left = head.length
+        self.pieces = ()  # written for a head that this one replaces, and not sent
+        return self.write
+
+    def write(self, data: bytes) -> None:
+        """PEP 3333, "The write() Callable"."""
+        piece = self.accept(data)
+        if piece and not self.is_bodiless:
+            self.put(piece)
+
+    # -- what its response is made of --------------------------------------------------------------
+
+    def accept(self, piece: bytes) -> bytes:
+        """Check and count a piece of the body. Returns what is to be sent of it. Raises
+        ``TypeError`` or ``RuntimeError`` where the application is wrong."""
+        if not isinstance(piece, bytes):
+            raise TypeError(f"a response's body is made of bytes, not {type(piece).__name__}")
+        if not piece:
+            return piece
+        if self.head is None:
+            raise RuntimeError("there is a body, but start_response was not called")
+        if self.left is None:
+            return piece
+        if len(piece) > self.left:
+            if not self.overrun and not self.is_bodiless:
+                length = self.head.length
+                logger.error("%r: the body has more bytes than the %d announced", self, length)
+            self.overrun = True
+            piece = piece[: self.left]
+        self.left -= len(piece)
+        return piece
+
+    def checked_head(self) -> Head:
+        """The head. Raises ``RuntimeError`` if there is none."""
+        if self.head is None:
+            raise RuntimeError("the application did not call start_response")
+        return self.head
+
+    @property
+    def is_bodiless(self) -> bool:
+        """Whether the response has no body, whatever the application gives."""
+        return self.head is not None and (
+            self.request.head.method == "HEAD" or self.head.status in BODILESS
+        )
+
+    def finish(self, result: Any = None) -> None:
+        """The application is done: close what it returned, once, and the request's body."""
+        if result is not None and hasattr(result, "close"):
+            try:
+                result.close()
+            except (Exception, SystemExit):
+                logger.exception("%r: close() failed:", self)
+        if ERRORS.pending:
+            ERRORS.flush()
+        if self.body is not NO_BODY:
+            try:
+                self.body.close()
+            except OSError as exc:  # a temporary file that the application wrote to
+                logger.debug("%r: %s", self, exc)
+
+    def __repr__(self) -> str:
+        return f"{self.request.method} {self.request.target}"
+
+    # -- the subclass's ----------------------------------------------------------------------------
+
+    @property
+    def is_head_sent(self) -> bool:
+        """Whether it is too late for another head."""
+        raise NotImplementedError
+
+    def put(self, piece: bytes) -> None:
+        """Send a piece of the body, or have it sent."""
+        raise NotImplementedError

@@ -1,0 +1,109 @@
+"""The environ of a request (PEP 3333, and RFC 3875 section 4.1 under it)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote_to_bytes
+
+from ..errors import HTTPError
+from .errors import ERRORS
+from .filewrapper import FileWrapper
+from .input import NO_BODY
+
+if TYPE_CHECKING:
+    from ..head import RequestHead
+    from ..request import Request
+
+_DEFAULT_PORTS: Final = {"http": "80", "https": "443"}
+
+# Not passed on as HTTP_*. "Proxy", as HTTP_PROXY, would name a proxy to many a client library that
+# runs in the same process ("httpoxy", CVE-2016-5385); Transfer-Encoding is undone already; the
+# others have variables without the prefix.
+_NOT_PASSED: Final = frozenset({"content-length", "content-type", "proxy", "transfer-encoding"})
+
+
+def make_environ(request: Request) -> dict[str, Any]:
+    """The environ of a request without a body, and of an application that is alone."""
+    head = request.head
+    environ: dict[str, Any] = (head.wsgi_environ or _from_head(head)).copy()
+    connection = request._connection
+    transport = connection.transport
+    peer = transport.get_extra_info("peername")
+    if type(peer) is tuple:
+        environ["REMOTE_ADDR"] = peer[0]
+        environ["REMOTE_PORT"] = str(peer[1])
+    # Request.origin costs as much as all of this, and mostly says what is there already.
+    if (
+        not head.authority
+        or transport.get_extra_info("ssl_object") is not None
+        or connection.server.proxies.trusts_anyone
+    ):
+        _set_origin(environ, request)
+    return environ
+
+
+def _set_origin(environ: dict[str, Any], request: Request) -> None:
+    """What TLS or a trusted proxy changes, or what the client did not say."""
+    client, scheme, host = request.origin
+    if client != environ["REMOTE_ADDR"]:  # the connection's other end is a proxy's
+        environ["REMOTE_ADDR"] = client
+        environ.pop("REMOTE_PORT", None)
+    if host:
+        environ["HTTP_HOST"] = host
+    _set_server(environ, scheme, host, request.sockname)
+
+
+def _from_head(head: RequestHead) -> dict[str, Any]:
+    """What follows from the head, and what is always the same. It is kept with the head, as many
+    requests have the same bytes. Raises ``HTTPError``."""
+    if head.method == "CONNECT":  # any answer with 2xx would open a tunnel
+        raise HTTPError(501, "The application is no proxy.")
+    environ: dict[str, Any] = {
+        "GATEWAY_INTERFACE": "CGI/1.1",
+        "SERVER_SOFTWARE": "select-reactor",
+        "SERVER_PROTOCOL": f"HTTP/1.{head.minor}",
+        "REQUEST_METHOD": head.method,
+        "REQUEST_URI": head.target,
+        "RAW_URI": head.target,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": unquote_to_bytes(head.path).decode("latin-1"),
+        "QUERY_STRING": head.query,
+        "REMOTE_ADDR": "",  # nothing is known of who came by a Unix socket
+        "wsgi.version": (1, 0),
+        "wsgi.errors": ERRORS,
+        "wsgi.file_wrapper": FileWrapper,
+        "wsgi.input_terminated": True,  # reading it to its end is safe, whatever the length says
+        "wsgi.input": NO_BODY,
+        "wsgi.multithread": False,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+    }
+    for name in dict(head.headers):
+        # Not those with an underscore, which would look like others that have a dash: a proxy that
+        # removes "X-User" lets "X_User" pass.
+        if "_" not in name and name not in _NOT_PASSED:
+            environ[f"HTTP_{name.upper().replace('-', '_')}"] = head.headers.get(name)
+    if "content-type" in head.headers:
+        environ["CONTENT_TYPE"] = head.headers.get("content-type")
+    if "content-length" in head.headers:
+        environ["CONTENT_LENGTH"] = str(head.content_length)
+    if head.authority:
+        environ["HTTP_HOST"] = head.authority  # the target's counts (RFC 9112 section 3.2.2)
+    _set_server(environ, "http", head.authority, None)
+    head.wsgi_environ = environ
+    return environ
+
+
+def _set_server(environ: dict[str, Any], scheme: str, host: str, sockname: Any) -> None:
+    """``host``: as the client named it; "" if it did not."""
+    environ["wsgi.url_scheme"] = scheme
+    if scheme == "https":
+        environ["HTTPS"] = "on"
+    name, colon, port = host.rpartition(":")
+    if not colon or port.endswith("]"):
+        name, port = host, ""
+    if not name and type(sockname) is tuple:
+        name, port = sockname[0], str(sockname[1])
+        name = f"[{name}]" if ":" in name else name
+    environ["SERVER_NAME"] = name or "localhost"  # a Unix socket, and nobody to say more
+    environ["SERVER_PORT"] = port or _DEFAULT_PORTS[scheme]

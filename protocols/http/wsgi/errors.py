@@ -1,0 +1,81 @@
+"""``wsgi.errors``: what applications print for whoever runs the server, on its way to the log."""
+
+from __future__ import annotations
+
+import io
+import logging
+import threading
+from collections.abc import Iterable
+from typing import Final
+
+LONGEST_LINE: Final = 8192  # characters; what has no end of line by then is logged as it is
+
+# Applications print what clients sent: nobody's terminal is to be driven by it (uvicorn's
+# CVE-2020-7694).
+_CONTROLS: Final = {
+    code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if code != ord("\t")
+}
+
+
+class ErrorStream:
+    """A text stream that logs each line as one record of level ERROR.
+
+    ``pending``: the beginnings of lines that threads have written, by their identifiers, so that
+    what they print does not get mixed."""
+
+    encoding = "utf-8"
+    errors = "backslashreplace"
+
+    def __init__(self, logger: logging.Logger) -> None:
+        self._logger = logger
+        self.pending: dict[int, str] = {}
+
+    def write(self, text: str) -> int:
+        """Log the lines in ``text``, and keep what is not complete yet."""
+        thread = threading.get_ident()
+        *lines, rest = (self.pending.pop(thread, "") + text).split("\n")
+        for line in lines:
+            self._log(line)
+        while len(rest) >= LONGEST_LINE:
+            self._log(rest[:LONGEST_LINE])
+            rest = rest[LONGEST_LINE:]
+        if rest:
+            self.pending[thread] = rest
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        """``write`` each of them."""
+        for line in lines:
+            self.write(line)
+
+    def flush(self) -> None:
+        """Log the beginning of a line that there is. Also done at the end of each request."""
+        rest = self.pending.pop(threading.get_ident(), "")
+        if rest:
+            self._log(rest)
+
+    def writable(self) -> bool:
+        """As text streams say it."""
+        return True
+
+    def readable(self) -> bool:
+        """As text streams say it."""
+        return False
+
+    def seekable(self) -> bool:
+        """As text streams say it."""
+        return False
+
+    def isatty(self) -> bool:
+        """As text streams say it."""
+        return False
+
+    def fileno(self) -> int:
+        """There is none. Raises ``OSError``, as text streams do."""
+        raise io.UnsupportedOperation("fileno")
+
+    def _log(self, line: str) -> None:
+        self._logger.error("%s", line.rstrip("\r").translate(_CONTROLS))
+
+
+ERRORS: Final = ErrorStream(logging.getLogger(__name__))

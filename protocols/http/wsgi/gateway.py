@@ -1,0 +1,107 @@
+"""WSGIHandler: an application as a handler of the HTTP server."""
+
+from __future__ import annotations
+
+import logging
+import queue
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import IO, TYPE_CHECKING, Any, Final
+
+from reactor.threads import ThreadPool
+
+from ..errors import HTTPError
+from .environ import make_environ
+from .inline import InlineCall
+from .input import NO_BODY, Spool
+from .threaded import ThreadedCall
+
+if TYPE_CHECKING:
+    from reactor import Reactor
+
+    from ..request import Request
+    from ..response import Response
+
+logger = logging.getLogger(__name__)
+
+WARNING_INTERVAL: Final = 10.0  # seconds
+
+Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
+
+
+class WSGIHandler:
+    """Answers requests by calling a WSGI application::
+
+        reactor.listen_tcp(HTTPServer(WSGIHandler(app, reactor)), "127.0.0.1", 8080)
+
+    ``threads``: as many calls at a time, each in a thread of its own; with 0 the application runs
+    in the loop. ``max_queued``: requests that wait for a thread; more are answered with 503.
+    ``spool_size``: bytes of a request's body that are kept in memory; what is longer goes to a
+    temporary file. ``multiprocess``: whether other processes run the same application. ``debug``:
+    show tracebacks to clients."""
+
+    def __init__(
+        self,
+        app: Application,
+        reactor: Reactor,
+        *,
+        threads: int = 4,
+        max_queued: int = 1000,
+        spool_size: int = 1 << 20,
+        multiprocess: bool = False,
+        debug: bool = False,
+    ) -> None:
+        self._app = app
+        self._spool_size = spool_size
+        self._flags = {}
+        if threads > 1:
+            self._flags["wsgi.multithread"] = True
+        if multiprocess:
+            self._flags["wsgi.multiprocess"] = True
+        self._debug = debug
+        self._reactor = reactor
+        self._refused = 0  # requests, since that was last said
+        self._next_warning = float("-inf")
+        self._pool = ThreadPool(reactor, threads, "wsgi", max_queued) if threads else None
+        self._is_simple = not threads and not self._flags
+
+    def __call__(self, request: Request) -> Response | None:
+        """Answer ``request``, once its body is there."""
+        head = request.head
+        if not (head.chunked or head.content_length):
+            environ = make_environ(request)
+            if self._is_simple:  # _run(), at hand
+                return InlineCall(request, NO_BODY).run(self._app, environ, self._debug)
+            return self._run(request, environ, NO_BODY)
+        spool = Spool(self._spool_size)
+        request.on_lost(spool.close)
+        request.stream(spool.write, partial(self._received, request, spool))
+        return None
+
+    def _received(self, request: Request, spool: Spool) -> Response | None:
+        environ = make_environ(request)
+        environ["wsgi.input"] = body = spool.rewind()
+        environ["CONTENT_LENGTH"] = str(spool.size)  # of a chunked one, it was not known before
+        return self._run(request, environ, body)
+
+    def _run(self, request: Request, environ: dict[str, Any], body: IO[bytes]) -> Response | None:
+        if self._flags:
+            environ.update(self._flags)
+        if self._pool is None:
+            return InlineCall(request, body).run(self._app, environ, self._debug)
+        try:
+            ThreadedCall(request, body, self._pool, self._app, environ, self._debug).begin()
+        except (queue.Full, RuntimeError) as exc:  # too many calls wait; the system has no threads
+            body.close()
+            self._warn(exc)
+            raise HTTPError(503, "The server is busy.", (("Retry-After", "1"),)) from exc
+        return None
+
+    def _warn(self, exc: Exception) -> None:
+        """Say that requests are refused, but not for each of them."""
+        self._refused += 1
+        now = self._reactor.now
+        if now >= self._next_warning:
+            logger.warning("%d requests were refused with 503: %s", self._refused, exc)
+            self._refused = 0
+            self._next_warning = now + WARNING_INTERVAL

@@ -1,0 +1,86 @@
+"""``wsgi.input``: the request's body, read before the application is called.
+
+So a client that sends slowly holds no thread, the application reads from memory or from a file and
+never waits, and the length of a chunked body is known (``CONTENT_LENGTH``).
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import tempfile
+from typing import IO, Any, Final
+
+from ..errors import HTTPError
+
+logger = logging.getLogger(__name__)
+
+
+class _NoBody(io.BytesIO):
+    """An empty file that stays as it is, so that all requests without a body can have the same."""
+
+    def write(self, data: Any) -> int:
+        raise io.UnsupportedOperation("write")
+
+    def writelines(self, lines: Any) -> None:
+        raise io.UnsupportedOperation("write")
+
+    def truncate(self, size: int | None = None) -> int:
+        raise io.UnsupportedOperation("truncate")
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return 0
+
+    def close(self) -> None:
+        """It stays open."""
+
+
+NO_BODY: Final = _NoBody()
+
+
+class Spool:
+    """Collects a body: in memory up to ``size`` bytes, in a temporary file beyond.
+
+    The file is written by the loop. That takes as long as copying to the system's cache, as nobody
+    waits for the disk."""
+
+    __slots__ = ("_file", "_left", "size")
+
+    def __init__(self, size: int) -> None:
+        self._file: IO[bytes] = io.BytesIO()
+        self._left = size  # bytes that may still be kept in memory
+        self.size = 0
+
+    def write(self, data: bytes) -> None:
+        """A piece of the body. Raises ``HTTPError``."""
+        self.size += len(data)
+        try:
+            if self._left >= 0:
+                self._left -= len(data)
+                if self._left < 0:
+                    beginning = self._file.getvalue()  # type: ignore[attr-defined]
+                    self._file = tempfile.TemporaryFile()  # noqa: SIM115
+                    self._file.write(beginning)
+            self._file.write(data)
+        except OSError as exc:
+            raise self._failed(exc) from exc
+
+    def rewind(self) -> IO[bytes]:
+        """The body, as a file to be read from its beginning. Raises ``HTTPError``."""
+        try:
+            self._file.seek(0)  # which writes what is buffered
+        except OSError as exc:
+            raise self._failed(exc) from exc
+        return self._file
+
+    def close(self) -> None:
+        """Nobody wants it any more."""
+        try:
+            self._file.close()
+        except OSError as exc:  # once more what is buffered: the file is closed even so
+            logger.debug("closing a temporary file: %s", exc)
+
+    def _failed(self, exc: OSError) -> HTTPError:
+        logger.error("a request's body of %d bytes or more cannot be stored: %s", self.size, exc)
+        self.close()
+        return HTTPError(507, "There is no room for the request's body.")

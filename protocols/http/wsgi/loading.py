@@ -1,0 +1,50 @@
+"""Finding the application that ``--app module:callable`` names."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import sys
+from typing import Any, Final
+
+from reactor.application import WRONG_USAGE, CommandError
+
+_NAME: Final = r"[^\W\d]\w*(?:\.[^\W\d]\w*)*"
+_REFERENCE: Final = re.compile(rf"({_NAME}):({_NAME})(\(\))?").fullmatch
+
+
+def load_app(reference: str) -> Any:
+    """The WSGI application that ``module:callable`` names; with ``module:factory()``, what the
+    factory returns. Modules are looked for in the current folder first.
+
+    Raises ``CommandError``, and whatever the module itself raises: its author wants the
+    traceback."""
+    match = _REFERENCE(reference)
+    if match is None:
+        raise CommandError(
+            f"--app {reference}: not of the form module:callable or module:factory()", WRONG_USAGE
+        )
+    module_name, attribute, is_factory = match.groups()
+    if "" not in sys.path:
+        sys.path.insert(0, "")
+    try:
+        found: Any = importlib.import_module(module_name)
+    except ModuleNotFoundError as exc:
+        if exc.name is None or not f"{module_name}.".startswith(f"{exc.name}."):
+            raise  # an import within the module
+        raise CommandError(
+            f"--app {reference}: there is no module {exc.name!r}", WRONG_USAGE
+        ) from exc
+    for part in attribute.split("."):
+        try:
+            found = getattr(found, part)
+        except AttributeError as exc:
+            raise CommandError(
+                f"--app {reference}: {module_name!r} has no {attribute!r}", WRONG_USAGE
+            ) from exc
+    if is_factory and callable(found):
+        found = found()
+    if not callable(found):
+        what = f"{attribute}()" if is_factory else attribute
+        raise CommandError(f"--app {reference}: {what!r} cannot be called", WRONG_USAGE)
+    return found

@@ -1,0 +1,62 @@
+"""Listening sockets that the service manager has opened for us: ``LISTEN_FDS``, sd_listen_fds(3).
+
+systemd and others bind the port, with rights that we do not need then, and pass the sockets on from
+descriptor 3. They stay open while the service is started anew: nobody is turned away."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+from collections.abc import MutableMapping
+from typing import Final
+
+_FIRST: Final = 3  # SD_LISTEN_FDS_START
+_VARIABLES: Final = ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")
+_FAMILIES: Final = (socket.AF_INET, socket.AF_INET6, socket.AF_UNIX)
+
+
+def inherited_sockets(
+    environ: MutableMapping[str, str] = os.environ, first: int = _FIRST
+) -> list[socket.socket]:
+    """The sockets that were passed to this process; none if there are none, or if they are meant
+    for another process.
+
+    The variables are removed, so that programs started from here do not take them for theirs.
+    ``first``: the first descriptor. Raises ``ValueError`` if one of them is no stream socket that
+    listens."""
+    pid, number, names = (environ.pop(name, "") for name in _VARIABLES)
+    if pid != str(os.getpid()):
+        return []
+    if not re.fullmatch("[0-9]{1,4}", number):
+        raise ValueError(f"LISTEN_FDS is {number!r}, and not a number")
+    labels = names.split(":")
+    sockets: list[socket.socket] = []
+    try:
+        for index in range(int(number)):
+            fd = first + index
+            label = labels[index] if index < len(labels) else ""
+            sockets.append(_adopt(fd, f"{fd} ({label})" if label else f"{fd}"))
+    except ValueError:
+        for sock in sockets:
+            sock.close()
+        raise
+    return sockets
+
+
+def _adopt(fd: int, name: str) -> socket.socket:
+    try:
+        sock = socket.socket(fileno=fd)
+    except OSError as exc:
+        raise ValueError(f"inherited descriptor {name} is no socket: {exc.strerror}") from exc
+    try:
+        if sock.family not in _FAMILIES or sock.type != socket.SOCK_STREAM:
+            raise ValueError(f"inherited descriptor {name} is no stream socket")
+        if not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            raise ValueError(f"inherited descriptor {name} does not listen")
+    except ValueError:
+        sock.close()
+        raise
+    sock.setblocking(False)
+    sock.set_inheritable(False)
+    return sock

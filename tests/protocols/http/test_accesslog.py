@@ -1,0 +1,391 @@
+"""The access log: what a line says, that nobody forges one, and what becomes of it when the disk is
+full or the reader gone."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from protocols.http import HTTPServer, Response
+from protocols.http import accesslog as module
+from protocols.http.accesslog import AccessLog, escape
+from protocols.http.proxies import TrustedProxies
+from reactor.testing import VirtualReactor
+
+SECOND = 971_186_136  # 10 October 2000, 13:55:36 UTC
+
+
+class World:
+    """A server with a log."""
+
+    def __init__(self, path: Path | str, **options: object) -> None:
+        self.reactor = VirtualReactor()
+        self.path = path
+        proxies = options.pop("proxies", None)
+        start = self.reactor.time()
+        self.log = AccessLog(
+            self.reactor, str(path), proxies=proxies,
+            clock=lambda: SECOND + self.reactor.time() - start,
+        )  # fmt: skip
+        self.server = HTTPServer(
+            lambda request: Response(b"Hello, World!"), access_log=self.log, proxies=proxies
+        )
+        self.peer = self.reactor.connect(self.server)
+
+    def ask(self, *fields: str, target: str = "/", settle: bool = True) -> None:
+        lines = [f"GET {target} HTTP/1.1", "Host: a", *fields]
+        self.peer.send("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n")
+        if settle:
+            self.reactor.settle()
+
+    @property
+    def text(self) -> str:
+        return Path(self.path).read_text("ascii")
+
+    @property
+    def lines(self) -> list[str]:
+        assert self.text.endswith("\n") or not self.text
+        return self.text.splitlines()
+
+    def close(self) -> None:
+        self.reactor.close()
+        self.log.close()
+
+
+@pytest.fixture
+def utc(monkeypatch):
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.fixture
+def world(tmp_path, utc):
+    world = World(tmp_path / "log")
+    yield world
+    world.close()
+
+
+def test_a_line_is_in_the_combined_format(world):
+    world.ask("Referer: http://b/", "User-Agent: Netscape/4.0 (X11)", target="/a?b")
+    world.log.flush()
+    assert world.lines == [
+        '192.0.2.1 - - [10/Oct/2000:13:55:36 +0000] "GET /a?b HTTP/1.1" 200 13 "http://b/" '
+        '"Netscape/4.0 (X11)"'
+    ]
+
+
+def test_the_time_is_the_local_one_with_its_zone(world, monkeypatch):
+    monkeypatch.setenv("TZ", "PST8PDT")
+    time.tzset()
+    world.ask()
+    world.log.flush()
+    assert "[10/Oct/2000:06:55:36 -0700]" in world.text
+
+
+def test_the_time_goes_on_by_seconds(world):
+    world.ask()
+    world.reactor.advance(0.9)
+    world.ask()
+    world.reactor.advance(0.2)
+    world.ask()
+    world.log.flush()
+    assert [line.split()[3][-8:] for line in world.lines] == ["13:55:36"] * 2 + ["13:55:37"]
+
+
+def test_what_is_not_there_is_a_dash(world):
+    world.ask()
+    world.log.flush()
+    assert world.lines[0].endswith('"GET / HTTP/1.1" 200 13 "-" "-"')
+
+
+def test_a_request_that_cannot_be_parsed_is_a_dash(world):
+    world.peer.send(b"\x16\x03\x01\r\n\r\n")
+    world.reactor.settle()
+    world.log.flush()
+    assert ' "-" 400 ' in world.lines[0]
+    assert world.lines[0].endswith('"-" "-"')
+
+
+def test_over_a_unix_socket_the_client_is_a_dash(world):
+    world.peer = world.reactor.connect(world.server, None)
+    world.ask()
+    world.log.flush()
+    assert world.lines[0].startswith("- - - [")
+
+
+def test_a_trusted_proxy_is_believed_about_the_client(tmp_path):
+    world = World(tmp_path / "log", proxies=TrustedProxies(["192.0.2.1"]))
+    world.ask("X-Forwarded-For: 198.51.100.7")
+    world.close()
+    assert world.text.startswith("198.51.100.7 - - ")
+
+
+def test_nothing_from_the_peer_ends_a_field_or_a_line_or_speaks_to_the_terminal(world):
+    world.ask('Referer: " 200 0 "\\', "User-Agent: \xe9 \t \x9b31m", target='/a"b\\')
+    world.log.flush()
+    [line] = world.lines
+    assert line.endswith(
+        '"GET /a\\x22b\\x5C HTTP/1.1" 200 13 "\\x22 200 0 \\x22\\x5C" "\\xE9 \\x09 \\x9B31m"'
+    )
+
+
+def test_every_character_is_plain_or_escaped():
+    for number in range(256):
+        text = chr(number)
+        plain = 0x20 <= number < 0x7F and text not in '"\\'
+        assert escape(text) == (text if plain else f"\\x{number:02X}")
+    assert escape("a\r\n") == "a\\x0D\\x0A"
+
+
+def test_heads_are_remembered_within_bounds(world):
+    for number in range(3):
+        world.ask(target=f"/{number}")
+        world.ask(target=f"/{number}")
+    assert len(world.log._heads) == 3
+    world.ask("X: " + "x" * 3000)
+    assert len(world.log._heads) == 3
+    for number in range(2000):
+        world.ask(target=f"/{number}", settle=number % 20 == 19)
+    assert len(world.log._heads) <= 512
+    world.log.flush()
+    assert len(world.lines) == 2007
+
+
+def test_lines_wait_a_second_and_no_longer(world):
+    world.ask()
+    world.reactor.advance(0.99)
+    assert world.text == ""
+    world.ask()
+    world.reactor.advance(0.02)
+    assert len(world.lines) == 2
+    world.ask()
+    world.reactor.advance(1.01)
+    assert len(world.lines) == 3
+
+
+def test_a_full_batch_does_not_wait(world, monkeypatch):
+    writes = []
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda fd, data: writes.append(len(data)) or write(fd, data))
+    for _ in range(200):
+        world.ask("User-Agent: " + "x" * 1000)
+    assert len(writes) == 3
+    assert all(65536 <= size < 67000 for size in writes)
+
+
+def test_closing_writes_the_rest(tmp_path):
+    world = World(tmp_path / "log")
+    world.ask()
+    world.close()
+    world.log.close()
+    assert len(world.lines) == 1
+
+
+def test_it_appends(tmp_path):
+    (tmp_path / "log").write_text("before\n")
+    world = World(tmp_path / "log")
+    world.ask()
+    world.log.flush()
+    assert len(world.lines) == 2
+    with (tmp_path / "log").open("a") as other:  # another process
+        other.write("between\n")
+    world.ask()
+    world.close()
+    assert [line.split()[0] for line in world.lines] == [
+        "before",
+        "192.0.2.1",
+        "between",
+        "192.0.2.1",
+    ]
+
+
+def test_it_is_not_for_everybody_to_read(tmp_path):
+    World(tmp_path / "log").close()
+    assert (tmp_path / "log").stat().st_mode & 0o007 == 0
+
+
+def test_it_is_opened_anew_after_the_file_was_renamed(world, tmp_path):
+    world.ask(target="/before")
+    world.path.rename(tmp_path / "log.1")
+    world.ask(target="/between")
+    world.log.reopen()
+    world.ask(target="/after")
+    world.log.flush()
+    assert (tmp_path / "log.1").read_text().count("\n") == 2
+    assert "/after" in world.text
+    assert len(world.lines) == 1
+
+
+def test_the_old_file_is_kept_if_there_is_no_new_one(world, tmp_path, caplog):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    world.log._path = str(folder)
+    world.log.reopen()
+    assert "cannot open" in caplog.text
+    world.ask()
+    world.log.flush()
+    assert len(world.lines) == 1
+
+
+def test_a_file_that_cannot_be_opened_is_an_error(tmp_path):
+    with pytest.raises(IsADirectoryError), VirtualReactor() as reactor:
+        AccessLog(reactor, str(tmp_path))
+
+
+# -- what cannot be written ------------------------------------------------------------------------
+
+
+class Disk:
+    """``os.write`` on a disk with ``room`` bytes left."""
+
+    def __init__(self, monkeypatch, room: int) -> None:
+        self.room = room
+        self._write = os.write
+        monkeypatch.setattr(os, "write", self.write)
+
+    def write(self, fd: int, data: bytes) -> int:
+        if not self.room:
+            raise OSError(28, "No space left on device")
+        number = self._write(fd, data[: self.room])
+        self.room -= number
+        return number
+
+
+def test_a_full_disk_loses_lines_and_says_so_once(world, monkeypatch, caplog):
+    disk = Disk(monkeypatch, 0)
+    for _ in range(3):
+        world.ask()
+        world.ask()
+        world.reactor.advance(1.5)
+    assert [record.levelno for record in caplog.records] == [logging.ERROR]
+    assert "lines are lost: No space left on device" in caplog.text
+    assert world.log.dropped == 6
+    disk.room = 10_000
+    world.ask()
+    world.reactor.advance(1.5)
+    assert len(world.lines) == 1
+    assert caplog.messages[1:] == ["access log: goes on; 6 lines were lost so far"]
+
+
+def test_a_line_that_was_torn_is_not_continued_by_the_next(world, monkeypatch):
+    world.ask()
+    world.log.flush()
+    size = len(world.text)
+    disk = Disk(monkeypatch, size + 10)
+    world.ask()
+    world.ask()
+    world.log.flush()
+    assert world.log.dropped == 1
+    disk.room = 10_000
+    world.ask()
+    world.log.flush()
+    whole = [line for line in world.lines if line.endswith('"-" "-"')]
+    assert len(whole) == 3
+    assert [len(line) for line in world.lines if line not in whole] == [10]
+
+
+@pytest.fixture
+def pipe(tmp_path):
+    """A FIFO as the log, and its reading end."""
+    path = tmp_path / "fifo"
+    os.mkfifo(path)
+    reading = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    world = World(path)
+    yield world, reading
+    if world.log._fd >= 0:
+        world.close()
+    try:
+        os.close(reading)
+    except OSError:
+        pass
+
+
+def test_nobody_reads_a_fifo(tmp_path):
+    os.mkfifo(tmp_path / "fifo")
+    with pytest.raises(OSError, match="No such device"), VirtualReactor() as reactor:
+        AccessLog(reactor, str(tmp_path / "fifo"))
+
+
+def test_a_pipe(pipe):
+    world, reading = pipe
+    world.ask()
+    world.ask(target="/2")
+    world.log.flush()
+    lines = os.read(reading, 65536).decode().splitlines()
+    assert [line.split('"')[1] for line in lines] == ["GET / HTTP/1.1", "GET /2 HTTP/1.1"]
+
+
+def test_a_pipe_that_is_full_is_not_waited_for(pipe, caplog):
+    world, reading = pipe
+    for number in range(1500):
+        world.ask("User-Agent: " + "x" * 1000, target=f"/{number}", settle=number % 20 == 19)
+    assert world.log.dropped
+    assert caplog.messages == ["access log: lines are lost: nobody takes it"]
+    received = b""
+    for _ in range(100):
+        try:
+            received += os.read(reading, 1 << 20)
+        except BlockingIOError:
+            world.reactor.advance(1.1)
+            if not world.log._lines:
+                break
+    received += os.read(reading, 1 << 20)
+    numbers = [int(line.split()[6][1:]) for line in received.decode().splitlines()]
+    assert numbers == list(range(1500 - world.log.dropped))  # whole lines, in order, each once
+    assert len(caplog.records) == 2
+    assert "goes on" in caplog.messages[1]
+
+
+def test_standard_output_may_be_a_pipe_that_is_full():
+    """It is shared with others, and stays as it is: a write to it could block."""
+    reading, writing = os.pipe()
+    world = World("-")
+    world.log._fd, world.log._is_file = writing, False
+    for number in range(200):
+        world.ask("User-Agent: " + "x" * 1000, target=f"/{number}", settle=number % 20 == 19)
+    world.reactor.advance(1.5)
+    assert os.get_blocking(writing)
+    waiting = len(world.log._lines)
+    assert 100 < waiting < 200
+    numbers = [int(line.split()[6][1:]) for line in os.read(reading, 1 << 20).decode().splitlines()]
+    assert numbers == list(range(200 - waiting))
+    world.close()
+    os.close(reading)
+    os.close(writing)
+
+
+def test_what_a_full_pipe_does_not_take_is_lost_at_the_end(pipe):
+    world, _ = pipe
+    for number in range(200):
+        world.ask("User-Agent: " + "x" * 1000, target=f"/{number}", settle=number % 20 == 19)
+    world.close()
+    assert 100 < world.log.dropped < 200
+
+
+def test_a_reader_who_has_gone(pipe, caplog):
+    world, reading = pipe
+    os.close(reading)
+    world.ask()
+    world.ask()
+    world.log.flush()
+    assert world.log.dropped == 2
+    assert caplog.messages == ["access log: lines are lost: Broken pipe"]
+
+
+def test_a_full_pipe_is_tried_once_a_second_not_at_each_request(pipe, monkeypatch):
+    world, _ = pipe
+    for number in range(400):
+        world.ask("User-Agent: " + "x" * 1000, target=f"/{number}", settle=number % 20 == 19)
+    flushes = []
+    monkeypatch.setattr(world.log, "flush", lambda: flushes.append(1))
+    for number in range(40):
+        world.ask(target=f"/{number}", settle=number % 20 == 19)
+    assert flushes == []
+    assert module.MOST_WAITING == 1 << 20

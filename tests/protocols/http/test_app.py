@@ -1,0 +1,432 @@
+"""``python -m reactor --protocol http``, as a user starts it."""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import os
+import re
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from protocols.http import HTTPServer, Limits
+from protocols.http import app as module
+from protocols.http.app import HTTPApplication
+from reactor import Reactor
+from reactor.cli import _parser, main
+
+TIMEOUT = 20
+HTTP = ("--protocol", "http", "--port", "0")
+
+
+def port_of(server) -> int:
+    return int(re.search(r"://.*:(\d+)/$", server.printed[0])[1])
+
+
+def get(connection: http.client.HTTPConnection, path: str = "/", **fields: str):
+    connection.request("GET", path, headers={k.replace("_", "-"): v for k, v in fields.items()})
+    response = connection.getresponse()
+    response.body = response.read()
+    return response
+
+
+def connect(server) -> http.client.HTTPConnection:
+    return http.client.HTTPConnection("127.0.0.1", port_of(server), timeout=TIMEOUT)
+
+
+def ask(server, path: str = "/", **fields: str):
+    connection = connect(server)
+    try:
+        return get(connection, path, **fields)
+    finally:
+        connection.close()
+
+
+def one_line(text: str) -> str:
+    assert text.startswith("reactor: ")
+    assert text.endswith("\n")
+    assert text.count("\n") == 1
+    return text
+
+
+# -- what is served --------------------------------------------------------------------------------
+
+
+def test_without_arguments_it_is_the_demonstration_page(serve):
+    server = serve(*HTTP)
+    assert server.printed == [f"http: http://127.0.0.1:{port_of(server)}/", "Press Ctrl+C to stop"]
+    response = ask(server)
+    assert response.status == 200
+    assert response.getheader("Server") == "select-reactor"
+    assert b"<h1>It works</h1>" in response.body
+
+
+def test_the_default_port():
+    assert HTTPApplication().default_port == 8080
+
+
+def test_a_folder(serve, tmp_path):
+    (tmp_path / "notes.txt").write_text("Some notes\n")
+    server = serve(*HTTP, "--root", str(tmp_path))
+    assert ask(server, "/notes.txt").body == b"Some notes\n"
+    assert b"notes.txt" in ask(server, "/").body
+
+
+def test_a_folder_without_listing(serve, tmp_path):
+    (tmp_path / "notes.txt").write_text("Some notes\n")
+    server = serve(*HTTP, "--root", str(tmp_path), "--no-listing")
+    assert ask(server, "/notes.txt").status == 200
+    assert b"notes.txt" not in ask(server, "/").body
+
+
+WHERE = """
+import threading
+def app(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    text = (threading.current_thread().name, environ["REMOTE_ADDR"], environ["wsgi.url_scheme"],
+            environ["HTTP_HOST"], str(environ["wsgi.multiprocess"]))
+    return [" ".join(text).encode()]
+"""
+
+
+@pytest.mark.parametrize("threads", [None, "1", "0"])
+def test_a_wsgi_application(serve, tmp_path, threads):
+    (tmp_path / "where.py").write_text(WHERE)
+    more = () if threads is None else ("--threads", threads)
+    server = serve(*HTTP, "--app", "where:app", *more, cwd=tmp_path)
+    body = ask(server, Host="h").body.decode()
+    assert body == f"{'MainThread' if threads == '0' else 'wsgi-0'} 127.0.0.1 http h False"
+
+
+def test_a_trusted_proxy(serve, tmp_path):
+    (tmp_path / "where.py").write_text(WHERE)
+    claim = {"X_Forwarded_For": "198.51.100.7", "X_Forwarded_Proto": "https",
+             "X_Forwarded_Host": "shop"}  # fmt: skip
+    arguments = (*HTTP, "--app", "where:app")
+    server = serve(*arguments, cwd=tmp_path)
+    assert ask(server, Host="h", **claim).body.split()[1:4] == [b"127.0.0.1", b"http", b"h"]
+    for more in (
+        ("--trusted-proxy", "127.0.0.1"),
+        ("--trusted-proxy", "192.0.2.1", "--trusted-proxy", "127.0.0.0/8"),
+    ):
+        server = serve(*arguments, *more, cwd=tmp_path)
+        assert ask(server, **claim).body.split()[1:4] == [b"198.51.100.7", b"https", b"shop"]
+    server = serve(*arguments, "--trusted-proxy", "127.0.0.1", "--forwarded", cwd=tmp_path)
+    claim["Forwarded"] = "for=203.0.113.9"
+    assert ask(server, Host="h", **claim).body.split()[1:4] == [b"203.0.113.9", b"http", b"h"]
+
+
+def test_trusted_proxies_from_the_environment(serve, tmp_path, monkeypatch):
+    (tmp_path / "where.py").write_text(WHERE)
+    monkeypatch.setenv("REACTOR_TRUSTED_PROXY", "192.0.2.1, 127.0.0.1")
+    server = serve(*HTTP, "--app", "where:app", cwd=tmp_path)
+    assert ask(server, X_Forwarded_For="198.51.100.7").body.split()[1] == b"198.51.100.7"
+    server = serve(*HTTP, "--app", "where:app", "--trusted-proxy", "192.0.2.9", cwd=tmp_path)
+    assert ask(server, X_Forwarded_For="198.51.100.7").body.split()[1] == b"127.0.0.1"
+
+
+def test_debug_shows_tracebacks(serve, tmp_path):
+    (tmp_path / "failing.py").write_text(
+        "def app(environ, start_response): raise LookupError('x')\n"
+    )
+    for more, shown in (((), False), (("--debug",), True)):
+        server = serve(*HTTP, "--app", "failing:app", *more, cwd=tmp_path)
+        response = ask(server)
+        assert response.status == 500
+        assert (b"LookupError" in response.body) is shown
+        assert "LookupError" in server.stop()[1]
+
+
+# -- where -----------------------------------------------------------------------------------------
+
+
+def test_tls(serve, certificate):
+    server = serve(*HTTP, "--tls-cert", certificate.chain, "--tls-key", certificate.key)
+    assert server.printed[0] == f"http: https://127.0.0.1:{port_of(server)}/"
+    context = ssl.create_default_context(cafile=certificate.ca)
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    connection = http.client.HTTPSConnection(
+        "localhost", port_of(server), context=context, timeout=TIMEOUT
+    )
+    assert get(connection).status == 200
+    assert connection.sock.selected_alpn_protocol() == "http/1.1"
+    connection.close()
+
+
+def test_a_unix_socket(serve, tmp_path):
+    path = tmp_path / "s"
+    server = serve("--protocol", "http", "--unix", str(path))
+    assert server.printed[0] == f"http: unix:{path}"
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(path))
+        client.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        assert client.recv(15) == b"HTTP/1.1 200 OK"
+    assert server.stop() == (0, "")
+    assert not path.exists()
+
+
+def test_ipv6(serve):
+    try:
+        with socket.socket(socket.AF_INET6) as sock:
+            sock.bind(("::1", 0))
+    except OSError:
+        pytest.skip("there is no IPv6 here")
+    server = serve(*HTTP, "--host", "::1")
+    assert re.fullmatch(r"http: http://\[::1\]:\d+/", server.printed[0])
+
+
+class Inheriting(subprocess.Popen):
+    """The command, started as systemd does: sockets from descriptor 3 on."""
+
+    def __init__(self, sockets: list[socket.socket], *arguments: str, pid: str = "$$") -> None:
+        moves = " ".join(f"{3 + n}<&{sock.fileno()}" for n, sock in enumerate(sockets))
+        super().__init__(
+            ["bash", "-c", f"export LISTEN_PID={pid} LISTEN_FDS={len(sockets)} LISTEN_FDNAMES=web; "
+             f'exec "$@" {moves}', "-", sys.executable, "-m", "reactor", *arguments],
+            pass_fds=[sock.fileno() for sock in sockets], stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True, cwd=Path(__file__).parents[3],
+        )  # fmt: skip
+
+    def finish(self, signum: int = signal.SIGTERM) -> tuple[str, str]:
+        self.send_signal(signum)
+        return self.communicate(timeout=TIMEOUT)
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_inherited_sockets(tmp_path, workers):
+    with (
+        socket.create_server(("127.0.0.1", 0)) as one,
+        socket.socket(socket.AF_UNIX) as two,
+    ):
+        two.bind(str(tmp_path / "s"))
+        two.listen()
+        port = one.getsockname()[1]
+        process = Inheriting([one, two], "--protocol", "http", "--workers", workers)
+        lines = [process.stdout.readline() for _ in range(2)]
+        assert lines == [f"http: http://127.0.0.1:{port}/\n", f"http: unix:{tmp_path}/s\n"]
+        for family, address in ((socket.AF_INET, ("127.0.0.1", port)),
+                                (socket.AF_UNIX, str(tmp_path / "s"))):  # fmt: skip
+            with socket.socket(family) as client:
+                client.connect(address)
+                client.sendall(b"GET / HTTP/1.0\r\n\r\n")
+                assert client.recv(15) == b"HTTP/1.1 200 OK"
+        assert process.finish()[1] == ""
+        assert process.returncode == 0
+        assert (tmp_path / "s").exists()  # it is systemd's
+        socket.create_connection(("127.0.0.1", port)).close()  # still open: nobody is turned away
+
+
+def test_sockets_for_another_process_are_left_alone():
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        process = Inheriting([sock], *HTTP, pid="1")
+        line = process.stdout.readline()
+        assert not line.endswith(f":{sock.getsockname()[1]}/\n")
+        assert line.startswith("http: http://127.0.0.1:")
+        process.finish()
+
+
+def test_an_inherited_socket_that_does_not_listen_is_one_line():
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        process = Inheriting([sock], "--protocol", "http")
+        _, errors = process.communicate(timeout=TIMEOUT)
+    assert process.returncode == 1
+    assert one_line(errors) == "reactor: inherited descriptor 3 (web) does not listen\n"
+
+
+def test_inherited_sockets_and_a_unix_socket_do_not_go_together():
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        process = Inheriting([sock], "--protocol", "http", "--unix", "/nowhere")
+        _, errors = process.communicate(timeout=TIMEOUT)
+    assert process.returncode == 2
+    assert "--unix does not go with LISTEN_FDS" in one_line(errors)
+
+
+# -- the log ---------------------------------------------------------------------------------------
+
+
+def until(condition):
+    deadline = time.monotonic() + TIMEOUT
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def test_the_log_is_written_at_the_end_and_opened_anew(serve, tmp_path):
+    log = tmp_path / "log"
+    server = serve(*HTTP, "--access-log", str(log))
+    ask(server, "/1", User_Agent="test")
+    log.rename(tmp_path / "old")
+    server.process.send_signal(signal.SIGUSR1)
+    until(log.exists)
+    ask(server, "/2")
+    assert server.stop(signal.SIGTERM) == (0, "")
+    assert re.fullmatch(
+        r'127\.0\.0\.1 - - \[[^]]+\] "GET /1 HTTP/1\.1" 404 \d+ "-" "test"\n',
+        (tmp_path / "old").read_text(),
+    )
+    assert '"GET /2 HTTP/1.1"' in log.read_text()
+
+
+def test_the_log_on_standard_output(serve):
+    server = serve(*HTTP, "--access-log", "-")
+    ask(server, "/1")
+    assert '"GET /1 HTTP/1.1" 404' in server.process.stdout.readline()
+
+
+def test_without_a_log_the_signal_for_it_does_nothing(serve):
+    server = serve(*HTTP)
+    server.process.send_signal(signal.SIGUSR1)
+    assert ask(server).status == 200
+
+
+def test_a_log_that_cannot_be_written_is_one_line(run_reactor, tmp_path):
+    for workers in ("1", "2"):
+        result = run_reactor(*HTTP, "--access-log", str(tmp_path), "--workers", workers)
+        assert result.returncode == 1
+        assert one_line(result.stderr) == (
+            f"reactor: cannot write the log {tmp_path}: Is a directory\n"
+        )
+
+
+# -- options ---------------------------------------------------------------------------------------
+
+
+def options(*arguments: str) -> argparse.Namespace:
+    return _parser(HTTPApplication()).parse_args([*HTTP, *arguments])
+
+
+def served(monkeypatch, *arguments: str) -> tuple[HTTPServer, dict]:
+    """The server and the options of its listener that ``arguments`` make."""
+    made = []
+
+    class Stub:
+        addresses = ()
+
+    def listen(self, server, sockets, **listen_options):
+        made.append((server, listen_options))
+        return Stub()
+
+    monkeypatch.setattr(Reactor, "listen_sockets", listen)
+    application = HTTPApplication()
+    parsed = options(*arguments)
+    parsed.tls = None
+    with application.opened(parsed), Reactor() as reactor:
+        application.serve(reactor, parsed)
+    return made[0]
+
+
+def test_the_defaults_are_those_of_the_limits(monkeypatch):
+    server, listening = served(monkeypatch)
+    assert server.limits == Limits()
+    assert not server.debug
+    assert (listening["max_connections"], listening["max_connections_per_address"]) == (20_000, 256)
+    assert listening["shared"] is False
+
+
+def test_each_limit_is_an_option(monkeypatch):
+    arguments = []
+    for number, (name, *_) in enumerate(module._LIMIT_OPTIONS, 1):
+        arguments += [name, str(number)]
+    server, listening = served(
+        monkeypatch, *arguments, "--max-connections", "7", "--max-connections-per-address", "0"
+    )
+    attributes = [attribute for _, _, _, attribute, _ in module._LIMIT_OPTIONS]
+    assert sorted(attributes) == sorted(Limits.__slots__)
+    assert [getattr(server.limits, name) for name in attributes] == list(range(1, 12))
+    assert listening["max_connections"] == 7
+    assert listening["max_connections_per_address"] is None
+
+
+def test_this_machine_and_trusted_proxies_have_no_limit_of_connections(monkeypatch):
+    _, listening = served(monkeypatch, "--trusted-proxy", "10.0.0.0/8")
+    exempt = listening["exempt"]
+    for address in ("127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1", "10.1.2.3",
+                    "::ffff:10.1.2.3"):  # fmt: skip
+        assert exempt(address)
+    for address in ("192.0.2.1", "2001:db8::1", "fe80::1%lo", "::ffff:192.0.2.1"):
+        assert not exempt(address)
+
+
+def test_a_limit_holds(serve):
+    server = serve(*HTTP, "--max-fields", "1")
+    assert ask(server).status == 431
+    with socket.create_connection(("127.0.0.1", port_of(server))) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert client.recv(15) == b"HTTP/1.1 200 OK"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "complaint"),
+    [
+        (["--root", ".", "--app", "a:b"], 2, "--root and --app do not go together"),
+        (["--no-listing"], 2, "--no-listing goes with --root"),
+        (["--forwarded"], 2, "--forwarded goes with --trusted-proxy"),
+        (["--root", "/no/such"], 1, "cannot serve --root /no/such: No such file or directory"),
+        (["--root", __file__], 1, f"cannot serve --root {__file__}: Not a directory"),
+        (["--app", "nothing"], 2, "--app nothing: not of the form module:callable"),
+        (["--app", "no_such_module:app"], 2, "there is no module 'no_such_module'"),
+        (["--app", "os:no_such_name"], 2, "'os' has no 'no_such_name'"),
+        (["--app", "os:sep"], 2, "'sep' cannot be called"),
+        (["--unix", "/no/such/folder/s"], 1, "cannot listen on unix:/no/such/folder/s: No such"),
+        (["--unix", "/" + "x" * 200], 1, "cannot listen on unix:/xxx"),
+        (["--trusted-proxy", "proxy"], 2, "neither an address nor a network: 'proxy'"),
+        (["--trusted-proxy", "10.0.0.1/8"], 2, "10.0.0.1/8 is no network; 10.0.0.0/8 is"),
+        (["--workers", "0"], 2, "a number of at least 1 is wanted"),
+        (["--threads", "-1"], 2, "a whole number is wanted, not '-1'"),
+        (["--max-head", "0"], 2, "a number of at least 1 is wanted"),
+        (["--head-timeout", "x"], 2, "a number of seconds is wanted"),
+        (["--keepalive-timeout", "0"], 2, "a number of seconds is wanted, more than 0"),
+        (["--host", "192.0.2.1"], 1, "cannot listen on tcp://192.0.2.1:0: "),
+        (["--connect", "127.0.0.1:1"], 2, "http has no client"),
+    ],
+)
+def test_mistakes_are_one_line(capsys, arguments, status, complaint):
+    assert main([*HTTP, *arguments]) == status
+    assert complaint in one_line(capsys.readouterr().err)
+
+
+def test_a_wrong_proxy_in_the_environment_is_one_line(capsys, monkeypatch):
+    monkeypatch.setenv("REACTOR_TRUSTED_PROXY", "10.0.0.1,proxy")
+    assert main([*HTTP]) == 2
+    assert "REACTOR_TRUSTED_PROXY: " in one_line(capsys.readouterr().err)
+
+
+def test_a_port_in_use_is_one_line(capsys):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        assert main(["--protocol", "http", "--port", port]) == 1
+    assert one_line(capsys.readouterr().err).endswith(f":{port}: Address already in use\n")
+
+
+def test_a_unix_socket_in_use_is_one_line(capsys, tmp_path):
+    path = str(tmp_path / "s")
+    with socket.socket(socket.AF_UNIX) as taken:
+        taken.bind(path)
+        taken.listen()
+        assert main(["--protocol", "http", "--unix", path]) == 1
+    assert "Address already in use" in one_line(capsys.readouterr().err)
+    assert os.path.exists(path)
+
+
+def test_without_httptools_it_is_one_line(run_reactor, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules['httptools'] = None\n")
+    root = Path(__file__).parents[3]
+    result = run_reactor(*HTTP, PYTHONPATH=f"{tmp_path}{os.pathsep}{root}")
+    assert result.returncode == 1
+    assert one_line(result.stderr) == (
+        "reactor: --protocol http needs httptools, which is not installed\n"
+    )
+
+
+def test_help_says_what_each_option_means_and_its_default(run_reactor):
+    text = " ".join(run_reactor("--protocol", "http", "--help").stdout.split())
+    assert "--max-body BYTES of a request's body; else 413 (16777216)" in text
+    assert "--keepalive-timeout S seconds between two requests (15)" in text

@@ -1,0 +1,194 @@
+"""Requests' bodies: read, streamed, refused, discarded."""
+
+from __future__ import annotations
+
+import pytest
+
+from protocols.http import HTTPError, Limits, Request, Response
+
+from .conftest import GET, HTTPWorld
+
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+def post(length: int, *fields: bytes) -> bytes:
+    lines = b"".join(field + b"\r\n" for field in fields)
+    return b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n%b\r\n" % (length, lines)
+
+
+CHUNKED = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def read(request: Request) -> None:
+    request.read(lambda body: Response(b"<" + body + b">"))
+
+
+@pytest.mark.parametrize("chunk", [None, 1, 3])
+def test_read(world: HTTPWorld, chunk: int | None) -> None:
+    peer = world.connect(read)
+    assert world.ask(peer, post(5) + b"hello" + GET, chunk).count(b"HTTP/1.1 200 ") == 2
+    answer = world.ask(peer, CHUNKED + b"2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n", chunk)
+    assert answer.endswith(b"<hello>")
+
+
+def test_there_is_no_body(world: HTTPWorld) -> None:
+    peer = world.connect(read)
+    assert world.ask(peer, GET).endswith(b"<>")
+    assert world.ask(peer, GET).endswith(b"<>")
+
+
+def test_stream_in_pieces_with_pauses(world: HTTPWorld) -> None:
+    pieces: list[bytes] = []
+    requests: list[Request] = []
+
+    def data_received(data: bytes) -> None:
+        pieces.append(data)
+        requests[0].pause_reading()
+
+    def handler(request: Request) -> None:
+        requests.append(request)
+        request.stream(data_received, lambda: Response.text("end"))
+
+    peer = world.connect(handler)
+    peer.send(post(100_000) + b"a" * 30_000)
+    world.reactor.settle()
+    assert len(pieces) == 1
+    peer.send(b"b" * 70_000)
+    world.reactor.settle()
+    assert len(pieces) == 1
+    assert not peer.transport.is_reading()  # it reads ahead, but not for ever
+    while not peer.received:
+        requests[0].resume_reading()
+        world.reactor.settle()
+    assert b"".join(pieces) == b"a" * 30_000 + b"b" * 70_000
+    assert world.ask(peer, b"").endswith(b"end")
+
+
+def test_continue_is_sent_when_the_body_is_asked_for(world: HTTPWorld) -> None:
+    peer = world.connect(read)
+    assert world.ask(peer, post(5, b"Expect: 100-continue")) == CONTINUE
+    assert world.ask(peer, b"hello").endswith(b"<hello>")
+    assert world.ask(peer, GET).startswith(b"HTTP/1.1 200 ")
+
+
+def test_continue_is_not_sent_when_nobody_wants_the_body(world: HTTPWorld) -> None:
+    peer = world.connect(lambda request: Response.text("no", 403))
+    answer = world.ask(peer, post(5, b"Expect: 100-continue"))
+    assert answer.startswith(b"HTTP/1.1 403 ")
+    # Whether the body comes now, nobody knows.
+    assert b"\r\nConnection: close\r\n" in answer
+    assert peer.eof_received
+
+
+def test_continue_is_not_sent_when_the_body_is_there(world: HTTPWorld) -> None:
+    peer = world.connect(read)
+    answer = world.ask(peer, post(5, b"Expect: 100-continue") + b"hello")
+    assert answer.startswith(b"HTTP/1.1 200 ")
+
+
+def test_continue_is_not_for_http_1_0(world: HTTPWorld) -> None:
+    peer = world.connect(read)
+    head = b"POST / HTTP/1.0\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n"
+    assert world.ask(peer, head) == b""
+    assert world.ask(peer, b"hello").startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_small_body_that_nobody_reads_is_discarded(world: HTTPWorld) -> None:
+    peer = world.connect(lambda request: Response.text("x"))
+    answer = world.ask(peer, post(1000) + b"a" * 600)
+    assert b"Connection: close" not in answer
+    assert world.ask(peer, b"a" * 400 + GET).startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_large_body_that_nobody_reads_closes_the_connection(world: HTTPWorld) -> None:
+    peer = world.connect(lambda request: Response.text("x"))
+    answer = world.ask(peer, post(1_000_000))
+    assert b"\r\nConnection: close\r\n" in answer
+    assert peer.eof_received
+    peer.send(b"a" * 1000)
+    world.reactor.settle()
+    assert not peer.reset_received  # the answer is not destroyed by what still comes
+
+
+def test_a_chunked_body_that_nobody_reads_is_discarded_within_a_bound(world: HTTPWorld) -> None:
+    peer = world.connect(lambda request: Response.text("x"))
+    world.ask(peer, CHUNKED)
+    assert world.ask(peer, b"5\r\nhello\r\n0\r\n\r\n" + GET).startswith(b"HTTP/1.1 200 ")
+    world.ask(peer, CHUNKED)
+    for _ in range(20):
+        peer.send(b"2000\r\n" + b"a" * 8192 + b"\r\n")
+        world.reactor.settle()
+    assert peer.eof_received
+
+
+def test_too_much(world: HTTPWorld) -> None:
+    limits = Limits(body=1000)
+    announced = world.connect(read, limits)
+    assert world.ask(announced, post(1001)).startswith(b"HTTP/1.1 413 ")
+    chunked = world.connect(read, limits)
+    assert world.ask(chunked, CHUNKED + b"3e8\r\n" + b"a" * 1000 + b"\r\n") == b""
+    assert world.ask(chunked, b"1\r\na\r\n").startswith(b"HTTP/1.1 413 ")
+    assert chunked.eof_received
+
+
+def test_a_handlers_own_bound(world: HTTPWorld) -> None:
+    def handler(request: Request) -> None:
+        request.read(Response, max_size=3)
+
+    peer = world.connect(handler)
+    assert world.ask(peer, post(3) + b"abc").endswith(b"abc")
+    assert world.ask(peer, post(4, b"Expect: 100-continue")).startswith(b"HTTP/1.1 413 ")
+    chunked = world.connect(handler)
+    assert world.ask(chunked, CHUNKED + b"4\r\nabcd\r\n").startswith(b"HTTP/1.1 413 ")
+
+
+def test_the_client_goes_in_the_middle(world: HTTPWorld) -> None:
+    calls: list[str] = []
+
+    def handler(request: Request) -> None:
+        request.on_lost(lambda: calls.append("lost"))
+        request.read(lambda body: calls.append("read"))  # type: ignore[func-returns-value]
+
+    peer = world.connect(handler)
+    world.ask(peer, post(10) + b"hello")
+    peer.send_eof()
+    world.reactor.settle()
+    assert calls == ["lost"]
+    assert peer.closed
+
+
+def test_a_half_closed_client_gets_its_answers(world: HTTPWorld) -> None:
+    def handler(request: Request) -> None:
+        world.reactor.call_later(1.0, request.respond, Response.text("x"))
+
+    peer = world.connect(handler)
+    peer.send(GET * 3)
+    peer.send_eof()
+    world.reactor.advance(2.5)
+    assert peer.received.count(b"HTTP/1.1 200 ") == 2
+    assert not peer.closed
+    world.reactor.advance(1.0)
+    assert peer.received.count(b"HTTP/1.1 200 ") == 3
+    assert peer.closed
+
+
+def test_the_body_can_be_asked_for_once(world: HTTPWorld) -> None:
+    def handler(request: Request) -> None:
+        read(request)
+        with pytest.raises(RuntimeError, match="already"):
+            read(request)
+
+    peer = world.connect(handler)
+    assert world.ask(peer, post(5) + b"hello").endswith(b"<hello>")
+
+
+def test_an_error_of_the_handlers_choice_while_the_body_comes(world: HTTPWorld) -> None:
+    def refuse(data: bytes) -> None:
+        raise HTTPError(422, "No.")
+
+    def handler(request: Request) -> None:
+        request.stream(refuse, lambda: None)
+
+    peer = world.connect(handler)
+    assert world.ask(peer, post(5) + b"hello" + GET).startswith(b"HTTP/1.1 422 ")
+    assert world.failures == []

@@ -1,0 +1,184 @@
+"""Who is silent, slow, or does not read, is ended in time; who is waited for by us, is not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from protocols.http import Limits, Request, Response
+
+from .conftest import GET, HTTPWorld
+
+LIMITS = Limits()
+
+
+def fine(request: Request) -> Response:
+    return Response.text("fine")
+
+
+def test_nothing_ever_comes(world: HTTPWorld) -> None:
+    peer = world.connect(fine)
+    world.reactor.advance(LIMITS.head_timeout - 0.1)
+    assert not peer.eof_received
+    world.reactor.advance(0.1)
+    assert peer.eof_received
+    assert peer.received == b""
+
+
+def test_a_head_has_its_time_in_all_however_it_trickles(world: HTTPWorld) -> None:
+    peer = world.connect(fine)
+    for byte in b"GET / HT":
+        peer.send(bytes([byte]))
+        world.reactor.advance(1.0)
+    assert not peer.eof_received
+    peer.send(b"T")
+    world.reactor.advance(2.0)
+    assert peer.received.startswith(b"HTTP/1.1 408 ")
+    assert peer.eof_received
+
+
+def test_the_time_of_the_next_head_begins_with_its_first_byte(world: HTTPWorld) -> None:
+    peer = world.connect(fine)
+    world.ask(peer, GET)
+    world.reactor.advance(14.0)
+    world.ask(peer, GET[:10])
+    world.reactor.advance(LIMITS.head_timeout - 0.1)
+    assert peer.received == b""
+    world.reactor.advance(0.2)
+    assert peer.received.startswith(b"HTTP/1.1 408 ")
+
+
+def test_an_idle_connection_is_closed(world: HTTPWorld) -> None:
+    peer = world.connect(fine)
+    for _ in range(3):
+        assert world.ask(peer, GET).startswith(b"HTTP/1.1 200 ")
+        world.reactor.advance(LIMITS.keepalive_timeout - 0.1)
+        assert not peer.eof_received
+    world.reactor.advance(0.2)
+    assert peer.eof_received
+    assert peer.received == b""
+
+
+def read(request: Request) -> None:
+    request.read(lambda body: Response.text(f"{len(body)}"))
+
+
+def post(length: int) -> bytes:
+    return b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % length
+
+
+def test_a_body_that_does_not_come(world: HTTPWorld) -> None:
+    peer = world.connect(read)
+    world.ask(peer, post(10))
+    world.reactor.advance(LIMITS.body_timeout - 0.1)
+    assert peer.received == b""
+    world.reactor.advance(0.2)
+    assert peer.received.startswith(b"HTTP/1.1 408 ")
+    assert peer.eof_received
+
+
+def test_a_body_must_keep_its_rate(world: HTTPWorld) -> None:
+    peer = world.connect(read)
+    peer.send(post(100_000))
+    for _ in range(30):  # a little more than it needs
+        peer.send(b"a" * 250)
+        world.reactor.advance(1.0)
+    assert peer.received == b""
+    for _ in range(20):
+        peer.send(b"a" * 10)
+        world.reactor.advance(1.0)
+    assert peer.received.startswith(b"HTTP/1.1 408 ")
+
+
+def test_a_body_that_the_handler_pauses_is_not_slow(world: HTTPWorld) -> None:
+    requests: list[Request] = []
+    pieces: list[bytes] = []
+
+    def handler(request: Request) -> None:
+        requests.append(request)
+        request.stream(pieces.append, lambda: Response.text("done"))
+        request.pause_reading()
+
+    peer = world.connect(handler)
+    peer.send(post(5))
+    world.reactor.advance(1000.0)
+    assert not peer.eof_received
+    peer.send(b"hello")
+    world.reactor.advance(1000.0)
+    assert pieces == []
+    requests[0].resume_reading()
+    world.reactor.settle()
+    assert pieces == [b"hello"]
+    assert peer.received.endswith(b"done")
+
+
+def test_the_handler_has_all_the_time_it_wants(world: HTTPWorld) -> None:
+    peer = world.connect(
+        lambda request: (
+            request.reactor.call_later(10_000, request.respond, Response.text("late")) and None
+        )
+    )
+    peer.send(GET)
+    world.reactor.advance(9_999)
+    assert not peer.eof_received
+    world.reactor.advance(2)
+    assert peer.received.endswith(b"late")
+
+
+def test_a_response_that_nobody_reads(world: HTTPWorld) -> None:
+    peer = world.connect(lambda request: Response(b"a" * 500_000))
+    peer.stall(1000)
+    peer.send(GET)
+    world.reactor.advance(LIMITS.write_timeout)
+    assert not peer.closed
+    world.reactor.advance(20.0)
+    assert peer.closed
+    assert len(peer.received) == 1000
+
+
+def test_a_file_that_nobody_reads(world: HTTPWorld, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"a" * 500_000)
+    closed: list[object] = []
+    with path.open("rb") as file:
+
+        def handler(request: Request) -> None:
+            writer = request.start(content_length=500_000)
+            writer.sendfile(file, 0, 500_000, closed.append)
+            writer.end()
+
+        peer = world.connect(handler)
+        peer.stall(1000)
+        peer.send(GET)
+        world.reactor.advance(LIMITS.write_timeout + 20.0)
+        assert peer.closed
+        assert len(closed) == 1
+
+
+def test_a_response_that_is_read_too_slowly(world: HTTPWorld) -> None:
+    peer = world.connect(lambda request: Response(b"a" * 500_000))
+    peer.stall(1000)
+    peer.send(GET)
+    for _ in range(20):
+        world.reactor.advance(10.0)
+        peer.stall(100)  # room for a hundred bytes more
+    assert peer.closed
+
+
+def test_a_response_that_is_read_slowly_but_well(world: HTTPWorld) -> None:
+    peer = world.connect(lambda request: Response(b"a" * 100_000))
+    peer.stall(1000)
+    peer.send(GET)
+    for _ in range(40):
+        peer.stall(3000)
+        world.reactor.advance(10.0)
+    assert len(peer.received) > 100_000
+    assert peer.received.count(b"HTTP/1.1") == 1
+
+
+def test_no_timer_is_left(world: HTTPWorld) -> None:
+    for data in (b"", b"GET", GET, post(5), post(5) + b"hello"):
+        peer = world.connect(read)
+        world.ask(peer, data)
+        peer.reset()
+        world.reactor.settle()
+        assert len(world.reactor.timers) == 0

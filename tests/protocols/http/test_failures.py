@@ -1,0 +1,174 @@
+"""Handlers that fail cost one response, or one connection; the traceback is for the log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from protocols.http import HTTPError, HTTPServer, Request, Response
+
+from .conftest import GET, HTTPWorld
+
+POST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello"
+
+
+def fail(*_: object) -> Any:
+    raise LookupError("<secret>")
+
+
+def test_before_the_response(world: HTTPWorld) -> None:
+    peer = world.connect(fail)
+    answer = world.ask(peer, GET)
+    assert answer.startswith(b"HTTP/1.1 500 ")
+    assert b"secret" not in answer
+    assert "GET /" in world.failures[0]["message"]
+    assert isinstance(world.failures[0]["exception"], LookupError)
+    assert world.ask(peer, GET).startswith(b"HTTP/1.1 500 ")  # the connection is none the worse
+
+
+def test_debug_shows_the_traceback_escaped(world: HTTPWorld) -> None:
+    answer = world.ask(world.connect(fail, debug=True), GET)
+    assert b"Traceback" in answer
+    assert b"&lt;secret&gt;" in answer
+
+
+def test_an_error_of_its_choice(world: HTTPWorld) -> None:
+    def handler(request: Request) -> Response:
+        raise HTTPError(403, "Not for <you>.", (("A", "b"),))
+
+    peer = world.connect(handler)
+    answer = world.ask(peer, GET)
+    assert answer.startswith(b"HTTP/1.1 403 Forbidden\r\n")
+    assert b"Not for &lt;you&gt;." in answer
+    assert b"\r\nA: b\r\n" in answer
+    assert world.failures == []
+    assert world.ask(peer, GET) == answer
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda request: request.read(fail),
+        lambda request: request.stream(fail, fail),
+        lambda request: request.stream(lambda data: None, fail),
+    ],
+)
+def test_in_a_callback(world: HTTPWorld, ask: Callable[[Request], None]) -> None:
+    peer = world.connect(ask)
+    assert world.ask(peer, POST).startswith(b"HTTP/1.1 500 ")
+    assert len(world.failures) == 1
+    assert world.ask(peer, POST).startswith(b"HTTP/1.1 500 ")
+
+
+def test_after_the_head(world: HTTPWorld) -> None:
+    def handler(request: Request) -> None:
+        request.start(content_length=10).write(b"a")
+        fail()
+
+    peer = world.connect(handler)
+    answer = world.ask(peer, GET)
+    assert b"500" not in answer
+    assert peer.closed
+    assert len(world.failures) == 1
+
+
+def test_when_the_client_can_take_more(world: HTTPWorld) -> None:
+    def handler(request: Request) -> None:
+        writer = request.start()
+        writer.write(b"a" * 100_000)
+        writer.on_writable = fail
+
+    peer = world.connect(handler)
+    peer.stall(0)
+    world.ask(peer, GET)
+    peer.resume()
+    world.reactor.settle()
+    assert peer.closed
+    assert len(world.failures) == 1
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        "text",
+        42,
+        Response("text"),  # type: ignore[arg-type]
+        Response(b"", 99),
+        Response(b"", 101),
+        Response(b"", 1000),
+        Response(b"", 200, [("A", "b\r\nC: d")]),
+        Response(b"", 200, [("A", "b\0")]),
+        Response(b"", 200, [("A", "b\nc")]),
+        Response(b"", 200, [("A b", "c")]),
+        Response(b"", 200, [("A\r\nB", "c")]),
+        Response(b"", 200, [("", "c")]),
+        Response(b"", 200, [("A", "\u0100")]),
+        Response(b"", 200, [("A", 1)]),  # type: ignore[list-item]
+        Response(b"", 200, [("Content-Length", "5")]),
+        Response(b"", 200, [("transfer-encoding", "chunked")]),
+        Response(b"", 200, [("Connection", "close")]),
+        Response.redirect("/\r\nA: b"),
+    ],
+    ids=repr,
+)
+def test_what_is_no_response(world: HTTPWorld, response: Any) -> None:
+    peer = world.connect(lambda request: response)
+    answer = world.ask(peer, GET)
+    assert answer.startswith(b"HTTP/1.1 500 ")
+    assert answer.count(b"HTTP/1.1") == 1
+    assert len(world.failures) == 1
+    peer = world.connect(
+        lambda request: request.start(response.status, response.headers) and None  # type: ignore[func-returns-value]
+    )
+    if isinstance(response, Response) and type(response.body) is bytes:
+        assert world.ask(peer, GET).startswith(b"HTTP/1.1 500 ")
+
+
+def test_a_server_name_that_is_none() -> None:
+    with pytest.raises(ValueError, match="Server"):
+        HTTPServer(fail, server_name="a\r\nb")
+
+
+def test_two_answers(world: HTTPWorld) -> None:
+    def handler(request: Request) -> Response:
+        request.respond(Response.text("first"))
+        return Response.text("second")
+
+    peer = world.connect(handler)
+    assert world.ask(peer, GET).count(b"HTTP/1.1") == 1
+    assert "answered already" in str(world.failures[0]["exception"])
+
+
+def test_an_answer_when_the_client_has_gone(world: HTTPWorld) -> None:
+    requests: list[Request] = []
+    peer = world.connect(requests.append)  # type: ignore[arg-type]
+    world.ask(peer, GET)
+    peer.reset()
+    world.reactor.settle()
+    request = requests[0]
+    assert request.is_lost
+    request.respond(Response.text("x"))
+    request.start().write(b"x")
+    request.read(fail)
+    request.take_over(None)
+    assert world.failures == []
+
+
+def test_an_answer_after_a_refusal(world: HTTPWorld) -> None:
+    """The body turns out to be wrong while the handler thinks."""
+    lost: list[str] = []
+
+    def handler(request: Request) -> None:
+        request.on_lost(lambda: lost.append("lost"))
+        request.stream(lambda data: None, fail)
+        request.reactor.call_later(1, request.respond, Response.text("x"))
+
+    peer = world.connect(handler)
+    peer.send(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n")
+    world.reactor.advance(2)
+    assert peer.received.startswith(b"HTTP/1.1 400 ")
+    assert peer.received.count(b"HTTP/1.1") == 1
+    assert lost == ["lost"]
+    assert world.failures == []

@@ -1,0 +1,1 @@
+"""Applications as their frameworks' users write them. Nothing in them knows this server."""

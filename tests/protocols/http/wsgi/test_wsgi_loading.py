@@ -1,0 +1,78 @@
+"""``--app module:callable``."""
+
+import sys
+
+import pytest
+
+from protocols.http.wsgi.loading import load_app
+from reactor.application import WRONG_USAGE, CommandError
+
+MODULE = """
+def app(environ, start_response):
+    pass
+
+def create():
+    return app
+
+def not_really():
+    return 1
+
+class Namespace:
+    inner = staticmethod(app)
+
+number = 1
+"""
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    (tmp_path / "wsgi_site.py").write_text(MODULE)
+    (tmp_path / "wsgi_broken.py").write_text("import wsgi_missing")
+    (tmp_path / "wsgi_package").mkdir()
+    (tmp_path / "wsgi_package" / "__init__.py").touch()
+    (tmp_path / "wsgi_package" / "site.py").write_text(MODULE)
+    yield tmp_path
+    for name in list(sys.modules):
+        if name.startswith("wsgi_"):
+            del sys.modules[name]
+
+
+@pytest.mark.parametrize(
+    "reference",
+    ["wsgi_site:app", "wsgi_site:create()", "wsgi_site:Namespace.inner", "wsgi_package.site:app"],
+)
+def test_what_is_found(reference):
+    assert load_app(reference).__name__ == "app"
+
+
+@pytest.mark.parametrize(
+    ("reference", "message"),
+    [
+        ("wsgi_site", "not of the form module:callable or module:factory()"),
+        ("wsgi_site:", "not of the form module:callable or module:factory()"),
+        (":app", "not of the form module:callable or module:factory()"),
+        ("wsgi_site:app(1)", "not of the form module:callable or module:factory()"),
+        ("../wsgi_site:app", "not of the form module:callable or module:factory()"),
+        ("wsgi_site.py:app", "there is no module 'wsgi_site.py'"),
+        ("wsgi_nothing:app", "there is no module 'wsgi_nothing'"),
+        ("wsgi_package.other:app", "there is no module 'wsgi_package.other'"),
+        ("wsgi_site:other", "'wsgi_site' has no 'other'"),
+        ("wsgi_site:Namespace.other", "'wsgi_site' has no 'Namespace.other'"),
+        ("wsgi_site:number", "'number' cannot be called"),
+        ("wsgi_site:number()", "'number()' cannot be called"),
+        ("wsgi_site:not_really()", "'not_really()' cannot be called"),
+    ],
+)
+def test_what_is_not_found_is_one_line(reference, message):
+    with pytest.raises(CommandError) as caught:
+        load_app(reference)
+    assert str(caught.value) == f"--app {reference}: {message}"
+    assert caught.value.status == WRONG_USAGE
+
+
+def test_error_within_the_module_is_its_authors():
+    with pytest.raises(ModuleNotFoundError, match="wsgi_missing"):
+        load_app("wsgi_broken:app")

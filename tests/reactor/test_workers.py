@@ -1,0 +1,365 @@
+"""Several processes on one port, and the one that looks after them: with real signals."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+import re
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from reactor import workers
+from reactor.application import CommandError
+
+TIMEOUT = 20.0  # only reached by what is broken
+
+# Says which worker it is; dies at its start while a file "bad" is there.
+APP = """
+import atexit, os, pathlib, signal, time
+
+atexit.register(lambda: pathlib.Path(f"left-{os.getpid()}").touch())
+if pathlib.Path("bad").exists():
+    os._exit(3)
+pathlib.Path("started").open("a").write(f"{os.getpid()}\\n")
+
+def app(environ, start_response):
+    path = environ["PATH_INFO"]
+    if path == "/slow":
+        pathlib.Path("entered").touch()
+        while not pathlib.Path("go").exists():
+            time.sleep(0.005)
+    if path == "/hang":
+        pathlib.Path("entered").touch()
+        while True:
+            signal.sigwait([signal.SIGWINCH])
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [f"{os.getpid()} {environ['wsgi.multiprocess']}".encode()]
+"""
+
+
+def until(condition):
+    deadline = time.monotonic() + TIMEOUT
+    while not (found := condition()):
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    return found
+
+
+class Site:
+    """A server with workers, in a folder of its own."""
+
+    def __init__(self, serve, folder: Path, *arguments: str, number: int = 2) -> None:
+        self.folder = folder
+        (folder / "served.py").write_text(APP)
+        self.command = serve(
+            "--protocol", "http", "--port", "0", "--app", "served:app", "--workers", str(number),
+            *arguments, cwd=folder,
+        )  # fmt: skip
+        self.pid = self.command.process.pid
+        self.port = int(re.search(r":(\d+)/$", self.command.printed[0])[1])
+
+    @property
+    def workers(self) -> set[int]:
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text()
+        return {int(pid) for pid in children.split()}
+
+    def connect(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT)
+
+    def ask(self, path: str = "/") -> int:
+        connection = self.connect()
+        with contextlib.closing(connection):
+            connection.request("GET", path)
+            pid, multiprocess = connection.getresponse().read().split()
+            assert multiprocess == b"True"
+            return int(pid)
+
+    def begin(self, path: str) -> http.client.HTTPConnection:
+        connection = self.connect()
+        connection.request("GET", path)
+        until((self.folder / "entered").exists)
+        return connection
+
+    def refuses(self) -> bool:
+        try:
+            socket.create_connection(("127.0.0.1", self.port), TIMEOUT).close()
+        except ConnectionRefusedError:
+            return True
+        return False
+
+
+def is_gone(pid: int) -> bool:
+    """Ended, though nobody may have asked for its status yet."""
+    try:
+        return ") Z " in Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+@pytest.fixture
+def site(serve, tmp_path) -> Iterator[Site]:
+    found = Site(serve, tmp_path)
+    yield found
+    if found.command.process.poll() is None:
+        found.command.stop()
+
+
+def test_the_port_is_announced_once_when_all_serve(site):
+    assert site.command.printed == [
+        f"http: http://127.0.0.1:{site.port}/", "Press Ctrl+C to stop"
+    ]  # fmt: skip
+    started = (site.folder / "started").read_text().split()
+    assert {int(pid) for pid in started} == site.workers
+    assert len(site.workers) == 2
+
+
+def test_all_of_them_serve_the_port(site):
+    held = [site.connect() for _ in range(2)]
+    seen = set()
+
+    def both():
+        # Who has a connection already is as likely to take the next: ask until both have answered.
+        seen.add(site.ask())
+        return seen == site.workers
+
+    until(both)
+    for connection in held:
+        connection.close()
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+def test_one_signal_stops_all(site, signum):
+    workers = site.workers
+    assert site.command.stop(signum) == (0, "")
+    assert all(map(is_gone, workers))
+
+
+def test_a_signal_to_the_whole_group_is_one_signal(serve, tmp_path):
+    """As Ctrl+C in a terminal, and systemd's way of stopping."""
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        (tmp_path / "entered").unlink(missing_ok=True)
+        (tmp_path / "go").unlink(missing_ok=True)
+        site = Site(
+            lambda *arguments, **popen: serve(*arguments, start_new_session=True, **popen), tmp_path
+        )
+        connection = site.begin("/slow")
+        os.killpg(site.pid, signum)
+        until(site.refuses)
+        (tmp_path / "go").touch()
+        assert connection.getresponse().status == 200
+        connection.close()
+        assert site.command.stop(0) == (0, "")
+
+
+def test_an_interrupt_is_the_masters_affair(site):
+    workers = site.workers
+    for pid in workers:
+        os.kill(pid, signal.SIGINT)
+    assert {site.ask() for _ in range(4)} <= workers
+    assert site.workers == workers
+    assert site.command.stop() == (0, "")
+
+
+def test_requests_under_way_are_finished_and_newcomers_refused(site):
+    connection = site.begin("/slow")
+    site.command.process.send_signal(signal.SIGTERM)
+    until(site.refuses)
+    (site.folder / "go").touch()
+    response = connection.getresponse()
+    assert (response.status, response.getheader("Connection")) == (200, "close")
+    connection.close()
+    site.command.process.communicate(timeout=TIMEOUT)
+    assert site.command.stop() == (0, "")
+
+
+def test_a_second_signal_ends_at_once(serve, tmp_path):
+    site = Site(serve, tmp_path, "--grace", "1000")
+    workers = site.workers
+    connection = site.begin("/slow")
+    site.command.process.send_signal(signal.SIGTERM)
+    until(site.refuses)
+    status, errors = site.command.stop(signal.SIGTERM)
+    assert status == 0
+    assert "second signal" in errors
+    assert all(map(is_gone, workers))
+    # They have ended, and were not killed.
+    assert {path.name for path in tmp_path.glob("left-*")} == {f"left-{pid}" for pid in workers}
+    connection.close()
+
+
+def test_a_worker_that_does_not_hear_is_killed_when_the_grace_is_over(serve, tmp_path):
+    site = Site(serve, tmp_path, "--grace", "0", "--threads", "0")
+    workers = site.workers
+    connection = site.begin("/hang")
+    assert site.command.stop()[0] == 0
+    assert all(map(is_gone, workers))
+    connection.close()
+
+
+@pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGTERM])
+def test_a_worker_that_dies_is_replaced(site, signum):
+    before = site.workers
+    lost = min(before)
+    os.kill(lost, signum)
+    until(lambda: lost not in site.workers and len(site.workers) == 2)
+    [new] = site.workers - before
+    until(lambda: site.ask() == new)
+    status, errors = site.command.stop()
+    assert status == 0
+    how = "was killed by SIGKILL" if signum == signal.SIGKILL else "ended: 0"
+    assert f"worker {lost} {how}; another takes its place" in errors
+    assert errors.count("\n") == 1
+
+
+def test_workers_that_die_at_their_start_again_and_again_are_given_up(site, monkeypatch):
+    (site.folder / "bad").touch()
+    os.kill(min(site.workers), signal.SIGKILL)
+    assert site.command.process.wait(TIMEOUT) == 1
+    _, errors = site.command.stop()
+    assert errors.endswith("\nreactor: 6 workers in a row ended: 3 before they served\n")
+
+
+@pytest.mark.parametrize("number", [2, 3])
+def test_what_is_wrong_with_the_application_is_said_once(run_reactor, tmp_path, number):
+    (tmp_path / "broken.py").write_text("import no_such_module_anywhere\n")
+    arguments = ("--protocol", "http", "--port", "0", "--workers", str(number), "--app")
+    result = run_reactor(*arguments, "broken:app", cwd=tmp_path)
+    assert result.returncode == 1
+    assert result.stderr.count("Traceback") == 1
+    assert "No module named 'no_such_module_anywhere'" in result.stderr
+    result = run_reactor(*arguments, "missing:app", cwd=tmp_path)
+    assert (result.returncode, result.stderr) == (
+        2, "reactor: --app missing:app: there is no module 'missing'\n"
+    )  # fmt: skip
+
+
+def test_the_first_worker_that_is_killed_before_it_serves_is_one_line(run_reactor, tmp_path):
+    (tmp_path / "dying.py").write_text("import os; os.kill(os.getpid(), 9)\n")
+    result = run_reactor(
+        "--protocol", "http", "--port", "0", "--workers", "2", "--app", "dying:app", cwd=tmp_path
+    )
+    assert (result.returncode, result.stderr) == (
+        1, "reactor: a worker was killed by SIGKILL before it served\n"
+    )  # fmt: skip
+
+
+def test_a_port_in_use_is_one_line(run_reactor):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        result = run_reactor("--protocol", "http", "--port", port, "--workers", "2")
+    assert (result.returncode, result.stderr) == (
+        1, f"reactor: cannot listen on tcp://127.0.0.1:{port}: Address already in use\n"
+    )  # fmt: skip
+
+
+def test_workers_stop_when_the_master_is_killed(site):
+    workers = site.workers
+    connection = site.begin("/slow")
+    site.command.process.kill()
+    until(site.refuses)  # also the one that is busy has stopped listening
+    (site.folder / "go").touch()
+    assert connection.getresponse().status == 200  # gracefully
+    connection.close()
+    until(lambda: all(map(is_gone, workers)))
+    site.command.process.communicate(timeout=TIMEOUT)
+
+
+def test_the_log_is_shared_and_opened_anew_by_all(serve, tmp_path):
+    log = tmp_path / "access.log"
+    site = Site(serve, tmp_path, "--access-log", str(log))
+    seen = set()
+    for _ in range(20):
+        seen.add(site.ask("/before"))
+    until(lambda: log.read_text().count("/before") == 20)
+    log.rename(tmp_path / "old.log")
+    site.command.process.send_signal(signal.SIGUSR1)
+    until(log.exists)
+
+    def opened_by_all():
+        return all(
+            any(os.path.realpath(f) == str(log) for f in Path(f"/proc/{pid}/fd").iterdir())
+            for pid in site.workers
+        )
+
+    until(opened_by_all)
+    for _ in range(20):
+        site.ask("/after")
+    assert site.command.stop() == (0, "")
+    assert log.read_text().count("/after") == 20
+    assert "/after" not in (tmp_path / "old.log").read_text()
+
+
+def test_a_unix_socket_is_removed_in_the_end(serve, tmp_path):
+    server = serve("--protocol", "http", "--unix", "s", "--workers", "2", cwd=tmp_path)
+    assert server.printed[0] == "http: unix:s"
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(tmp_path / "s"))
+        client.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        assert client.recv(15) == b"HTTP/1.1 200 OK"
+    assert server.stop() == (0, "")
+    assert not (tmp_path / "s").exists()
+
+
+def test_the_delays_between_replacements_grow_to_a_bound(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(workers.time, "monotonic", lambda: now[0])
+    master = workers.Master(lambda *_: 0, 2, announce=print)
+    master._announced = True
+    delays = []
+
+    def lose(lived: float, serves: bool = True) -> None:
+        worker = workers.Worker(1, None)
+        worker.heard = b"[]\n" if serves else b""
+        now[0] += lived
+        master._lost(worker, 1)
+        delays.append(round(master._fork_at - now[0], 3))
+
+    for _ in range(10):
+        lose(1)
+    assert delays == [0, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10, 10]
+    lose(6)
+    lose(1)
+    assert delays[10:] == [0, 0.1]
+    for _ in range(5):
+        lose(1, serves=False)
+    lose(1)  # one that served: the others count no more
+    for _ in range(5):
+        lose(1, serves=False)
+    assert not master._stopping
+    lose(1, serves=False)
+    assert master._stopping
+    with pytest.raises(CommandError, match="6 workers in a row ended: 1 before they served"):
+        master.run()
+
+
+def test_a_system_without_room_for_a_first_worker_is_one_line(monkeypatch):
+    def fork():
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(os, "fork", fork)
+    handlers = [signal.getsignal(number) for number in workers._SIGNALS]
+    with pytest.raises(CommandError, match="cannot start a worker: Resource temporarily"):
+        workers.Master(lambda *_: 0, 2, announce=print).run()
+    assert [signal.getsignal(number) for number in workers._SIGNALS] == handlers
+
+
+def test_a_system_without_room_for_another_worker_is_asked_again(monkeypatch, caplog):
+    def fork():
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(os, "fork", fork)
+    master = workers.Master(lambda *_: 0, 2, announce=print)
+    one = workers.Worker(1, None)
+    one.heard = b"[]\n"
+    master._workers = [one]
+    master._failures = 3
+    before = time.monotonic()
+    master._start_missing()
+    assert master._fork_at >= before + 0.4
+    assert "cannot start a worker" in caplog.text
