@@ -91,6 +91,8 @@ class Site:
             socket.create_connection(("127.0.0.1", self.port), TIMEOUT).close()
         except ConnectionRefusedError:
             return True
+        except ConnectionResetError:  # it stopped listening while we were in its queue
+            return False
         return False
 
 

@@ -6,6 +6,7 @@ import re
 import socket
 import threading
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
@@ -74,14 +75,18 @@ def test_in_memory(case: Case) -> None:
     # Long ones byte by byte would take a while, and show no more.
     for size in SIZES if len(data) < 2000 else (None, 7, 1000):
         handler = Recorder()
+        errors: list[object] = []
         with VirtualReactor() as reactor:
-            errors: list[object] = []
-            reactor.set_exception_handler(lambda _, context: errors.append(context))
+            reactor.set_exception_handler(partial(_note, errors))
             peer = reactor.connect(HTTPServer(handler))
             peer.send(data, size)
             reactor.settle()
             check(case, peer.received, peer.eof_received, handler)
-            assert not errors
+            assert errors == []
+
+
+def _note(errors: list[object], reactor: object, context: object) -> None:
+    errors.append(context)
 
 
 @pytest.fixture(scope="module")
