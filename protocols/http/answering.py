@@ -32,6 +32,7 @@ LAST: Final = 8  # the connection closes after this response
 EOF: Final = 16  # the client sends no more
 ADVANCING: Final = 32  # _advance() is running
 OVER: Final = 64  # lost, or another protocol's
+MORE: Final = 256  # the next turn goes on with what has come
 ASKED: Final = 128  # the handler asked for the body, or to be told of a loss
 
 _BODILESS: Final = (101, 204, 304)  # RFC 9110 section 6.4.1
@@ -309,8 +310,7 @@ class AnsweringHalf(Protocol):
 
     def _handler_failed(self, request: Request, exc: Exception) -> None:
         """The handler raised, or gave back what is no response."""
-        known = isinstance(exc, HTTPError)
-        if not known:
+        if not isinstance(exc, HTTPError):
             self.reactor.call_exception_handler(
                 {
                     "message": f"{request.method} {request.target}: the handler failed:",
@@ -324,7 +324,11 @@ class AnsweringHalf(Protocol):
         if self._status:
             self.cut("the handler failed when the response had begun")
         elif isinstance(exc, HTTPError):
-            self.respond(request, error_page(exc.status, exc.detail, exc.headers))
+            page = error_page(exc.status, exc.detail, exc.headers)
+            try:
+                self.respond(request, page)
+            except (TypeError, ValueError) as invalid:
+                self._handler_failed(request, invalid)
         else:
             shown = "".join(traceback.format_exception(exc)) if self.server.debug else ""
             self.respond(request, error_page(500, traceback=shown))

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Final
 from reactor import Timer
 from reactor.transport import StreamTransport
 
-from .answering import ADVANCING, ASKED, BUSY, EOF, LAST, OVER, PARTIAL, PAUSED, AnsweringHalf
+from .answering import ADVANCING, ASKED, BUSY, EOF, LAST, MORE, OVER, PARTIAL, PAUSED, AnsweringHalf
 from .decoding import ChunkedDecoder, FixedLengthDecoder
 from .errors import HTTPError
 from .limits import READ_AHEAD, UNREAD_BODY
@@ -85,7 +85,7 @@ class HTTPConnection(AnsweringHalf):
 
     def _advance(self) -> None:
         """Go as far as possible with what has come."""
-        if self._state & (ADVANCING | OVER):
+        if self._state & (ADVANCING | MORE | OVER):
             return
         self._state |= ADVANCING
         left = 0
@@ -98,12 +98,18 @@ class HTTPConnection(AnsweringHalf):
             self._state &= ~ADVANCING
         if self.transport.is_closing() or self._state & OVER:
             return
-        if not left:
-            self.reactor.call_soon(self._advance)
+        if not left and self._buffer:
+            self._state |= MORE  # nothing that comes meanwhile may get ahead of it
+            self.transport.pause_reading()
+            self.reactor.call_soon(self._go_on)
         elif self._state & EOF and self._waits_for_more():
             self.transport.close()
         else:
             self._watch_input()
+
+    def _go_on(self) -> None:
+        self._state &= ~MORE
+        self._advance()
 
     def _read_buffer(self) -> int:
         """Read heads and bodies. Returns how many requests more this turn may have begun."""

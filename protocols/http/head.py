@@ -36,13 +36,15 @@ _OTHER_VERSION: Final = re.compile(
 _LINE_START: Final = re.compile(
     rb"[!#$%&'*+.^_`|~0-9A-Za-z-]*(?: [!-~]*(?: [HTP/0-9.]*\r?)?)?"
 ).fullmatch
+_BARE_LF: Final = re.compile(rb"(?<!\r)\n").search
 _UNUSUAL: Final = frozenset({"CONNECT", "HEAD", "TRACE"})
 _CONDITIONAL: Final = frozenset(
     {"if-match", "if-modified-since", "if-none-match", "if-range", "if-unmodified-since", "range"}
 )
 # The fields that the server itself acts on.
 _SPECIAL: Final = _CONDITIONAL | {
-    *("connection", "content-length", "expect", "host", "transfer-encoding", "upgrade")
+    *("connection", "content-length", "expect", "host", "transfer-encoding", "upgrade"),
+    "proxy-connection",  # to llhttp the same as Connection
 }
 # Names in the spelling that browsers use: to look one up takes half the time of changing its case.
 _NAMES: Final = {
@@ -129,8 +131,9 @@ class HeadParser:
             host = self._interpret(head)
             # It waits for a body now, or after "close" refuses to read on: the next request may be
             # another connection's, and gets a parser that knows nothing of this one.
-            reusable = head.minor == 1 and not self._has_framing
+            reusable = head.minor == 1 and not self._is_unusual
         finally:
+            self._is_used = reusable
             if not reusable:
                 self._parser = httptools.HttpRequestParser(self)
         head.authority = host if authority is None else authority
@@ -160,18 +163,26 @@ class HeadParser:
         """Check what may be the start of a head, as far as it goes. Raises ``HTTPError``."""
         if b"\n" in data or len(data) > self._limits.request_line:
             self.check_line(data)
+            if _BARE_LF(data):
+                raise HTTPError(400, "A line ends with LF alone.")
         elif not _LINE_START(data):
             raise HTTPError(400, "The request line is not valid.")
 
     def _feed(self, data: bytes) -> None:
         self._pairs = []
-        self._complete = False
+        self._complete = self._is_unusual = False
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:  # after the head, that is, at the end of data
-            pass
+            self._is_unusual = True
         except httptools.HttpParserError as exc:
-            raise HTTPError(400, f"{exc}.") from None
+            if not self._is_used:
+                raise HTTPError(400, f"{exc}.") from None
+            # Nobody shall be refused for what somebody else sent: ask one that knows nothing of it.
+            self._is_used = False
+            self._parser = httptools.HttpRequestParser(self)
+            self._feed(data)
+            return
         if not self._complete:
             raise HTTPError(400, "The head is not complete.")
         if len(self._pairs) > self._limits.fields:
@@ -202,7 +213,7 @@ class HeadParser:
         hosts = fields.pop("host", ())
         if len(hosts) > 1 or (not hosts and head.minor == 1):
             raise HTTPError(400, "There must be one Host field.")
-        self._has_framing = bool(fields)
+        self._is_unusual = self._is_unusual or bool(fields)
         if fields:
             self._interpret_rarer(head, fields)
         return check_authority(hosts[0]) if hosts else ""

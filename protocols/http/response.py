@@ -64,7 +64,7 @@ def render_head(status: int, headers: Iterable[Header]) -> bytes:
     server's own; ``TypeError`` for what is not text."""
     if not 200 <= status <= 999 and status != 101:
         raise ValueError(f"not a final status: {status!r}")
-    lines = [f"HTTP/1.1 {status} {_PHRASES.get(status, '')}\r\n"]
+    lines = [f"HTTP/1.1 {status:d} {_PHRASES.get(status, '')}\r\n"]
     for name, value in headers:
         if not _NAME(name):
             raise ValueError(f"not a field name: {name!r}")

@@ -98,6 +98,7 @@ def test_when_the_client_can_take_more(world: HTTPWorld) -> None:
         Response(b"", 99),
         Response(b"", 101),
         Response(b"", 1000),
+        Response(b"", 201.0),  # type: ignore[arg-type]
         Response(b"", 200, [("A", "b\r\nC: d")]),
         Response(b"", 200, [("A", "b\0")]),
         Response(b"", 200, [("A", "b\nc")]),
