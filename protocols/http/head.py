@@ -112,9 +112,8 @@ class HeadParser:
         self._limits = limits
         self._pairs: list[tuple[str, str]] = []
         self._complete = False
-        self._has_framing = (
-            False  # the last head had a field, besides Host, that the parser acts on
-        )
+        self._is_used = False  # the parser has read a head before
+        self._is_unusual = False  # the last head had what may change the parser's state
         self._parser = httptools.HttpRequestParser(self)
 
     def parse(self, data: bytes) -> RequestHead:
