@@ -23,6 +23,7 @@ from reactor import Timer
 from reactor.transport import StreamTransport
 
 from .answering import ADVANCING, ASKED, BUSY, EOF, LAST, MORE, OVER, PARTIAL, PAUSED, AnsweringHalf
+from .body import BodyReader
 from .decoding import ChunkedDecoder, FixedLengthDecoder
 from .errors import HTTPError
 from .limits import READ_AHEAD, UNREAD_BODY
@@ -48,7 +49,7 @@ class HTTPConnection(AnsweringHalf):
 
     def __init__(self, server: HTTPServer) -> None:
         super().__init__(server)
-        self._body: _BodyReader | None
+        self._body: BodyReader | None
         self._mark: tuple[float, int] | None = None  # when, and how much had been taken by then
 
     def connection_made(self, transport: StreamTransport) -> None:
@@ -227,7 +228,7 @@ class HTTPConnection(AnsweringHalf):
             return
         if self._body is not None:
             raise RuntimeError("the body was asked for already")
-        self._body = _BodyReader(
+        self._body = BodyReader(
             self.reactor.now, self.server.limits.body, data_received, eof_received
         )
         self._state |= ASKED
@@ -260,7 +261,7 @@ class HTTPConnection(AnsweringHalf):
             else:
                 self.reactor.call_soon(self._advance)
 
-    def _read_body(self, body: _BodyReader, decoder: BodyDecoder) -> None:
+    def _read_body(self, body: BodyReader, decoder: BodyDecoder) -> None:
         data, self._buffer = decoder.decode(self._buffer)
         body.size += len(data)
         self._deadline = self._body_deadline(body)
@@ -282,7 +283,7 @@ class HTTPConnection(AnsweringHalf):
         if decoder.complete and self._body is body and not body.paused:
             self._body_ended(body)
 
-    def _body_ended(self, body: _BodyReader) -> None:
+    def _body_ended(self, body: BodyReader) -> None:
         if self._body is not body or body.paused or body.ended:
             return
         body.ended = True
@@ -306,7 +307,7 @@ class HTTPConnection(AnsweringHalf):
         if not self._can_be_discarded():
             self.transport.close()
             return
-        self._body = _BodyReader(self.reactor.now, UNREAD_BODY, _nothing, _nothing)
+        self._body = BodyReader(self.reactor.now, UNREAD_BODY, _nothing, _nothing)
         self._body.discarding = True
         self._set_deadline(self.server.limits.body_timeout)
         self._advance()
@@ -320,7 +321,7 @@ class HTTPConnection(AnsweringHalf):
         if self._deadline < self._timer.when():
             self._timer.reschedule(timeout)
 
-    def _body_deadline(self, body: _BodyReader) -> float:
+    def _body_deadline(self, body: BodyReader) -> float:
         """When the next of the body must have come for it to keep its rate."""
         limits = self.server.limits
         if not limits.body_rate:
@@ -411,39 +412,6 @@ class HTTPConnection(AnsweringHalf):
         self._buffer = b""
         self._state |= BUSY | OVER
         self.current = None
-
-
-class _BodyReader:
-    """Who gets a body, and how fast it came."""
-
-    __slots__ = (
-        "data_received",
-        "discarding",
-        "ended",
-        "eof_received",
-        "max_size",
-        "paused",
-        "paused_at",
-        "since",
-        "size",
-    )
-
-    def __init__(
-        self,
-        now: float,
-        max_size: int,
-        data_received: Callable[[bytes], object],
-        eof_received: Callable[[], Response | None],
-    ) -> None:
-        self.data_received = data_received
-        self.eof_received = eof_received
-        self.max_size = max_size
-        self.size = 0
-        self.since = now
-        self.paused = False
-        self.paused_at = now
-        self.discarding = False
-        self.ended = False
 
 
 def _ping(request: Request) -> Response:

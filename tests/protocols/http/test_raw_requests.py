@@ -13,37 +13,35 @@ from protocols.http import HTTPServer, Request, Response
 from protocols.http.errors import HTTPError
 from protocols.http.limits import READ_AHEAD, Limits
 from reactor import Reactor
-from reactor.testing import StreamPeer, VirtualReactor
 
+from .conftest import HTTPWorld
 from .raw_requests import CASES, PROBE, Case, chunked, get, post
 from .responses import Answer, read_responses
 
 DEADLINE = 20.0  # seconds: only reached by what is broken
 
 
-class World:
-    """A server whose handler answers with the body that it was sent, and remembers."""
+class Exchange:
+    """A connection to a server whose handler answers with the body that it was sent, and
+    remembers."""
 
-    def __init__(self, handler: Callable[[Request], Response | None] | None = None, **options: object) -> None:
-        self.reactor = VirtualReactor()
-        self.errors: list[dict[str, object]] = []
-        self.reactor.set_exception_handler(lambda _, context: self.errors.append(context))
+    def __init__(
+        self,
+        world: HTTPWorld,
+        handler: Callable[[Request], Response | None] | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        self.reactor = world.reactor
         self.seen: list[tuple[str, str, bytes]] = []
         self.server = HTTPServer(
-            handler or self.echo, clock=lambda: 1_700_000_000 + self.reactor.time(), **options
+            handler or (lambda request: echo(request, self.seen)), limits=limits
         )
         self.peer = self.reactor.connect(self.server)
-
-    def echo(self, request: Request) -> Response | None:
-        return echo(request, self.seen)
 
     def ask(self, data: bytes, chunk: int | None = None) -> bytes:
         self.peer.send(data, chunk)
         self.reactor.settle()
         return self.peer.read()
-
-    def connect(self) -> StreamPeer:
-        return self.reactor.connect(self.server)
 
 
 def echo(request: Request, seen: list[tuple[str, str, bytes]]) -> Response | None:
@@ -75,16 +73,16 @@ _SIZES = (None, *range(1, 17), 23, 64, 255, 1000, 4096, 65536)
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_case_in_memory(case):
+def test_case_in_memory(world, case):
     data = case.data + PROBE
     for size in _SIZES:
         if size and size < len(data) / 2000:
             continue
-        world = World()
-        received = world.ask(data, size)
-        check(case, received, world.peer.eof_received, world.seen)
-        assert not world.peer.reset_received
-        assert world.errors == []
+        it = Exchange(world)
+        received = it.ask(data, size)
+        check(case, received, it.peer.eof_received, it.seen)
+        assert not it.peer.reset_received
+        assert world.failures == []
 
 
 @pytest.fixture(scope="module")
@@ -168,110 +166,72 @@ def one(data: bytes) -> Answer:
     ids=lambda value: repr(value)[:30],
 )
 @pytest.mark.parametrize("size", [None, 1000, 1])
-def test_what_is_wrong_already_is_refused_without_waiting_for_the_rest(data, status, size):
-    world = World()
-    start = world.reactor.time()
-    assert one(world.ask(data, size)).status == status
-    assert world.peer.eof_received
-    assert world.reactor.time() == start
-    assert world.seen == []
+def test_what_is_wrong_already_is_refused_without_waiting_for_the_rest(world, data, status, size):
+    it = Exchange(world)
+    start = it.reactor.time()
+    assert one(it.ask(data, size)).status == status
+    assert it.peer.eof_received
+    assert it.reactor.time() == start
+    assert it.seen == []
 
 
 @pytest.mark.parametrize("data", [b"\r", b"\r\n", b"\r\n\r", b"G", get()[:-1], get()[:-3]])
-def test_what_may_become_a_request_is_waited_for(data):
-    world = World()
-    assert world.ask(data) == b""
-    assert not world.peer.eof_received
+def test_what_may_become_a_request_is_waited_for(world, data):
+    it = Exchange(world)
+    assert it.ask(data) == b""
+    assert not it.peer.eof_received
 
 
-def test_endless_empty_lines_end_with_the_head_s_deadline():
-    world = World()
+def test_endless_empty_lines_end_with_the_head_s_deadline(world):
+    it = Exchange(world)
     for _ in range(9):
-        world.peer.send(b"\r\n" * 100)
-        world.reactor.advance(1.0)
-    assert not world.peer.closed
-    world.peer.send(b"\r\n")
-    world.reactor.advance(1.5)
-    assert world.peer.eof_received
-    assert world.seen == []
+        it.peer.send(b"\r\n" * 100)
+        it.reactor.advance(1.0)
+    assert not it.peer.closed
+    it.peer.send(b"\r\n")
+    it.reactor.advance(1.5)
+    assert it.peer.eof_received
+    assert it.seen == []
 
 
 # -- one request after another ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("count", [1, 31, 32, 33, 64, 65, 100, 1000])
-def test_pipelined_requests_are_answered_in_order(count):
-    world = World(handler=lambda request: Response(request.target.encode()))
-    received = world.ask(b"".join(get(line=b"GET /%d HTTP/1.1" % i) for i in range(count)))
+def test_pipelined_requests_are_answered_in_order(world, count):
+    it = Exchange(world, handler=lambda request: Response(request.target.encode()))
+    received = it.ask(b"".join(get(line=b"GET /%d HTTP/1.1" % i) for i in range(count)))
     bodies = [answer.body for answer in read_responses(received)]
     assert bodies == [b"/%d" % i for i in range(count)]
 
 
-def test_a_request_that_comes_while_earlier_ones_wait_does_not_overtake_them():
-    world = World(handler=lambda request: Response(request.target.encode()))
-    world.peer.send(b"".join(get(line=b"GET /%d HTTP/1.1" % i) for i in range(100)))
-    for i in range(100, 110):
-        world.peer.send(get(line=b"GET /%d HTTP/1.1" % i))
-    world.reactor.settle()
-    bodies = [answer.body for answer in read_responses(world.peer.read())]
-    assert bodies == [b"/%d" % i for i in range(110)]
-
-
-def test_slow_answers_come_in_order_as_well():
-    begun: list[str] = []
-
-    def handler(request: Request) -> None:
-        begun.append(request.target)
-        delay = 5.0 - len(begun)  # each would be ready before the one before it
-        request.reactor.call_later(
-            delay, lambda: request.respond(Response(request.target.encode()))
-        )
-
-    world = World(handler)
-    assert world.ask(b"".join(get(line=b"GET /%d HTTP/1.1" % i) for i in range(4))) == b""
-    assert begun == ["/0"]
-    world.reactor.advance(11.0)
-    bodies = [answer.body for answer in read_responses(world.peer.read())]
-    assert bodies == [b"/0", b"/1", b"/2", b"/3"]
-
-
-def test_what_is_read_ahead_of_a_slow_answer_is_bounded():
-    world = World(handler=lambda request: None)
-    for _ in range(100):
-        world.peer.send(get() * 1000)
-    world.reactor.settle()
-    protocol = world.peer.transport.get_protocol()
-    assert len(protocol._buffer) <= READ_AHEAD + 65536
-    assert not world.peer.transport.is_reading()
-
-
-def test_what_is_read_ahead_of_many_quick_answers_is_bounded():
-    world = World(handler=lambda request: Response(b""), limits=Limits(requests=1_000_000))
+def test_what_is_read_ahead_of_many_quick_answers_is_bounded(world):
+    it = Exchange(world, handler=lambda request: Response(b""), limits=Limits(requests=1_000_000))
     segment = get() * (65536 // len(get()))
     for _ in range(20):
-        world.peer.send(segment)
-    protocol = world.peer.transport.get_protocol()
+        it.peer.send(segment)
+    protocol = it.peer.transport.get_protocol()
     most = 0
     for _ in range(100):
-        world.reactor.run_once(0)
-        world.peer.read()
+        it.reactor.run_once(0)
+        it.peer.read()
         most = max(most, len(protocol._buffer))
     assert most <= READ_AHEAD + 65536
 
 
-def test_head_then_get():
-    world = World(handler=lambda request: Response(b"abc"))
-    received = world.ask(get(line=b"HEAD / HTTP/1.1") + get())
+def test_head_then_get(world):
+    it = Exchange(world, handler=lambda request: Response(b"abc"))
+    received = it.ask(get(line=b"HEAD / HTTP/1.1") + get())
     head, other = read_responses(received, ["HEAD", "GET"])
     assert (head.fields["content-length"], head.body) == ("3", b"")
     assert other.body == b"abc"
 
 
-def test_last_of_the_requests_that_a_connection_may_make():
-    world = World(limits=Limits(requests=3))
-    answers = read_responses(world.ask(get() * 5))
+def test_last_of_the_requests_that_a_connection_may_make(world):
+    it = Exchange(world, limits=Limits(requests=3))
+    answers = read_responses(it.ask(get() * 5))
     assert [answer.closes for answer in answers] == [False, False, True]
-    assert world.peer.eof_received
+    assert it.peer.eof_received
 
 
 @pytest.mark.parametrize(
@@ -298,15 +258,15 @@ def test_last_of_the_requests_that_a_connection_may_make():
         get(b"Expect: x"),
     ],
 )
-def test_no_client_harms_another_one_s_requests(other):
+def test_no_client_harms_another_one_s_requests(world, other):
     """One parser serves all connections: what one of them was sent must not show in another."""
-    world = World()
-    world.ask(other)
-    second = world.connect()
+    it = Exchange(world)
+    it.ask(other)
+    second = it.reactor.connect(it.server)
     second.send(get(b"A: b"))
-    world.reactor.settle()
+    it.reactor.settle()
     assert statuses(second.read()) == [200]
-    assert world.seen[-1] == ("GET", "/", b"")
+    assert it.seen[-1] == ("GET", "/", b"")
 
 
 # -- Expect ----------------------------------------------------------------------------------------
@@ -314,118 +274,121 @@ def test_no_client_harms_another_one_s_requests(other):
 EXPECTING = post(b"Expect: 100-Continue", b"Content-Length: 3")
 
 
-def test_100_is_sent_when_the_body_is_asked_for():
-    world = World()
-    assert world.ask(EXPECTING) == b"HTTP/1.1 100 Continue\r\n\r\n"
-    assert one(world.ask(b"abc")).body == b"abc"
+def test_100_is_sent_when_the_body_is_asked_for(world):
+    it = Exchange(world)
+    assert it.ask(EXPECTING) == b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert one(it.ask(b"abc")).body == b"abc"
 
 
-def test_100_is_sent_only_once_the_body_is_asked_for():
+def test_100_is_sent_only_once_the_body_is_asked_for(world):
     waiting: list[Request] = []
-    world = World(handler=waiting.append)
-    assert world.ask(EXPECTING) == b""
+    it = Exchange(world, handler=waiting.append)
+    assert it.ask(EXPECTING) == b""
     waiting[0].read(Response)
-    world.reactor.settle()
-    assert world.peer.read() == b"HTTP/1.1 100 Continue\r\n\r\n"
-    assert one(world.ask(b"abc")).body == b"abc"
+    it.reactor.settle()
+    assert it.peer.read() == b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert one(it.ask(b"abc")).body == b"abc"
 
 
-def test_100_for_a_chunked_body():
-    world = World()
+def test_100_for_a_chunked_body(world):
+    it = Exchange(world)
     expecting = post(b"Expect: 100-continue", b"Transfer-Encoding: chunked")
-    assert statuses(world.ask(expecting)) == [100]
-    assert one(world.ask(b"3\r\nabc\r\n0\r\n\r\n")).body == b"abc"
+    assert statuses(it.ask(expecting)) == [100]
+    assert one(it.ask(b"3\r\nabc\r\n0\r\n\r\n")).body == b"abc"
 
 
 @pytest.mark.parametrize("came", [b"a", b"abc"])
-def test_no_100_if_the_body_is_on_its_way(came):
-    world = World()
-    world.peer.send(EXPECTING + came)
-    world.reactor.settle()
-    received = world.peer.read() + world.ask(b"abc"[len(came) :])
+def test_no_100_if_the_body_is_on_its_way(world, came):
+    it = Exchange(world)
+    it.peer.send(EXPECTING + came)
+    it.reactor.settle()
+    received = it.peer.read() + it.ask(b"abc"[len(came) :])
     assert statuses(received) == [200]
 
 
-def test_no_100_for_http_1_0():
-    world = World()
-    assert world.ask(EXPECTING.replace(b"HTTP/1.1", b"HTTP/1.0")) == b""
-    assert one(world.ask(b"abc")).body == b"abc"
+def test_no_100_for_http_1_0(world):
+    it = Exchange(world)
+    assert it.ask(EXPECTING.replace(b"HTTP/1.1", b"HTTP/1.0")) == b""
+    assert one(it.ask(b"abc")).body == b"abc"
 
 
-def test_no_100_and_a_closed_connection_if_nobody_wants_the_body():
+def test_no_100_and_a_closed_connection_if_nobody_wants_the_body(world):
     """Whether the client sends the body after all, nobody can know."""
-    world = World(handler=lambda request: Response(b"no"))
-    answer = one(world.ask(EXPECTING))
+    it = Exchange(world, handler=lambda request: Response(b"no"))
+    answer = one(it.ask(EXPECTING))
     assert (answer.status, answer.closes) == (200, True)
-    assert world.ask(b"abc" + get()) == b""
+    assert it.ask(b"abc" + get()) == b""
 
 
-def test_a_refused_body_is_not_waited_for():
-    world = World(limits=Limits(body=2))
-    assert one(world.ask(EXPECTING)).status == 413
-    assert world.peer.eof_received
+def test_a_refused_body_is_not_waited_for(world):
+    it = Exchange(world, limits=Limits(body=2))
+    assert one(it.ask(EXPECTING)).status == 413
+    assert it.peer.eof_received
 
 
 # -- bodies ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("size", [None, 1, 7])
-def test_chunked_body_of_more_than_the_limit(size):
-    world = World(limits=Limits(body=10))
-    received = world.ask(chunked(b"5\r\nabcde\r\n" * 3 + b"0\r\n\r\n") + PROBE, size)
+def test_chunked_body_of_more_than_the_limit(world, size):
+    it = Exchange(world, limits=Limits(body=10))
+    received = it.ask(chunked(b"5\r\nabcde\r\n" * 3 + b"0\r\n\r\n") + PROBE, size)
     assert statuses(received) == [413]
-    assert world.peer.eof_received
-    assert world.seen == []
+    assert it.peer.eof_received
+    assert it.seen == []
 
 
 @pytest.mark.parametrize("size", [None, 1, 7])
-def test_chunked_body_at_the_limit(size):
-    world = World(limits=Limits(body=10))
-    received = world.ask(chunked(b"5\r\nabcde\r\n" * 2 + b"0\r\n\r\n"), size)
+def test_chunked_body_at_the_limit(world, size):
+    it = Exchange(world, limits=Limits(body=10))
+    received = it.ask(chunked(b"5\r\nabcde\r\n" * 2 + b"0\r\n\r\n"), size)
     assert one(received).body == b"abcdeabcde"
 
 
-def test_handler_s_own_limit_leaves_the_connection_open():
+def test_handler_s_own_limit_leaves_the_connection_open(world):
     def handler(request: Request) -> None:
         request.read(Response, max_size=2)
 
-    world = World(handler)
+    it = Exchange(world, handler)
     data = post(b"Content-Length: 3", body=b"abc") + chunked(b"3\r\nabc\r\n0\r\n\r\n") + get()
-    assert statuses(world.ask(data)) == [413, 413, 200]
+    assert statuses(it.ask(data)) == [413, 413, 200]
 
 
-def test_large_announced_body_that_nobody_reads_closes():
-    world = World(handler=lambda request: Response(b"no"))
-    answer = one(world.ask(post(b"Content-Length: 65537") + b"a" * 65537 + PROBE))
+def test_large_announced_body_that_nobody_reads_closes(world):
+    it = Exchange(world, handler=lambda request: Response(b"no"))
+    answer = one(it.ask(post(b"Content-Length: 65537") + b"a" * 65537 + PROBE))
     assert answer.closes
-    assert world.peer.eof_received
+    assert it.peer.eof_received
 
 
-def test_trailers_are_not_merged_into_the_fields():
-    world = World(handler=lambda request: request.read(lambda body: Response(repr(request.headers).encode())))  # fmt: skip
-    received = world.ask(chunked(b"0\r\nHost: evil\r\nX-User: root\r\n\r\n"))
+def test_trailers_are_not_merged_into_the_fields(world):
+    def handler(request: Request) -> None:
+        request.read(lambda body: Response(repr(request.headers).encode()))
+
+    it = Exchange(world, handler)
+    received = it.ask(chunked(b"0\r\nHost: evil\r\nX-User: root\r\n\r\n"))
     assert b"evil" not in received
     assert b"x-user" not in received.lower()
 
 
-def test_client_that_leaves_in_the_middle_of_a_body_is_not_answered():
-    world = World()
-    world.ask(post(b"Content-Length: 5", body=b"abc"))
-    world.peer.send_eof()
-    world.reactor.settle()
-    assert world.peer.read() == b""
-    assert world.peer.closed
-    assert world.seen == []
-    assert world.errors == []
+def test_client_that_leaves_in_the_middle_of_a_body_is_not_answered(world):
+    it = Exchange(world)
+    it.ask(post(b"Content-Length: 5", body=b"abc"))
+    it.peer.send_eof()
+    it.reactor.settle()
+    assert it.peer.read() == b""
+    assert it.peer.closed
+    assert it.seen == []
+    assert world.failures == []
 
 
-def test_client_that_finishes_after_its_request_is_answered():
-    world = World()
-    world.peer.send(get() * 2)
-    world.peer.send_eof()
-    world.reactor.settle()
-    assert statuses(world.peer.read()) == [200, 200]
-    assert world.peer.closed
+def test_client_that_finishes_after_its_request_is_answered(world):
+    it = Exchange(world)
+    it.peer.send(get() * 2)
+    it.peer.send_eof()
+    it.reactor.settle()
+    assert statuses(it.peer.read()) == [200, 200]
+    assert it.peer.closed
 
 
 # -- the handler's errors --------------------------------------------------------------------------
@@ -442,12 +405,12 @@ def test_client_that_finishes_after_its_request_is_answered():
     ],
     ids=repr,
 )
-def test_error_that_cannot_be_sent_is_answered_with_500(error):
+def test_error_that_cannot_be_sent_is_answered_with_500(world, error):
     def handler(request: Request) -> Response:
         raise error
 
-    world = World(handler)
-    answer = one(world.ask(get()))
+    it = Exchange(world, handler)
+    answer = one(it.ask(get()))
     assert answer.status == 500
     assert "set-cookie" not in answer.fields
 
@@ -455,11 +418,7 @@ def test_error_that_cannot_be_sent_is_answered_with_500(error):
 # -- work ------------------------------------------------------------------------------------------
 
 
-class Counting:
-    """Counts what is done with a buffer: the bytes that are copied and searched."""
-
-
-def test_work_for_pipelined_requests_grows_with_their_number_alone(monkeypatch):
+def test_work_for_pipelined_requests_grows_with_their_number_alone(world, monkeypatch):
     """Counted in bytes of what is left in the buffer whenever a head is taken from it."""
     from protocols.http.connection import HTTPConnection
 
@@ -475,9 +434,9 @@ def test_work_for_pipelined_requests_grows_with_their_number_alone(monkeypatch):
     per_request = []
     for segments in (2, 20):
         work = 0
-        world = World(lambda request: Response(b""), limits=Limits(requests=1_000_000))
+        it = Exchange(world, lambda request: Response(b""), limits=Limits(requests=1_000_000))
         for _ in range(segments):
-            world.peer.send(get() * 2000)
-        world.reactor.settle()
+            it.peer.send(get() * 2000)
+        it.reactor.settle()
         per_request.append(work / (segments * 2000))
     assert per_request[1] < 1.5 * per_request[0]
