@@ -3,8 +3,8 @@ version."""
 
 from __future__ import annotations
 
-import calendar
 import re
+from datetime import UTC, datetime
 from email.utils import formatdate, parsedate_tz
 from typing import Final
 
@@ -76,8 +76,8 @@ def http_date(value: str | None) -> int | None:
         return None
     try:
         parsed = parsedate_tz(value)
-        if parsed is None or parsed[0] < 1900:
+        if parsed is None:
             return None
-        return calendar.timegm((*parsed[:6], 0, 0, 0)) - (parsed[9] or 0)
+        return int(datetime(*parsed[:6], tzinfo=UTC).timestamp()) - (parsed[9] or 0)
     except (ValueError, OverflowError, IndexError, TypeError):
         return None

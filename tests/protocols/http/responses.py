@@ -23,7 +23,7 @@ class Answer:
 
 def read_responses(data: bytes, methods: Iterable[str] = ()) -> list[Answer]:
     """The responses in ``data``, all complete. ``methods`` of the requests, in order; GET for those
-    beyond. Raises ``ValueError`` for anything that RFC 9112 does not allow a server to send, and for
+    beyond. Raises ``ValueError`` for what RFC 9112 does not allow a server to send, and for
     what a second ``Content-Length`` or the like could make ambiguous."""
     remaining = list(methods)
     answers = []
