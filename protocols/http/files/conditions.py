@@ -10,6 +10,8 @@ from typing import Final
 
 from ..headers import Headers
 
+# Of the year 9999, the last one that HTTP's dates can name. Some file systems go beyond.
+LAST_SECOND: Final = 253_402_300_799
 _TAG: Final = re.compile(r'\s*((?:W/)?"[\x21\x23-\x7e\x80-\xff]*")\s*(?:,|$)').match
 
 
@@ -21,7 +23,7 @@ class Validators:
 
     def __init__(self, etag: str, modified: int) -> None:
         self.etag = etag
-        self.modified = modified
+        self.modified = modified = min(max(modified, 0), LAST_SECOND)
         self.last_modified = formatdate(modified, usegmt=True)
 
     def failed(self, method: str, headers: Headers) -> int | None:

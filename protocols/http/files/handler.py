@@ -122,14 +122,21 @@ class FileHandler:
         """Which compressed neighbours there are."""
         codings = []
         for coding, suffix in SUFFIXES.items():
-            try:
-                file = OpenFile(self._root.open((*names[:-1], names[-1] + suffix)))
-            except OSError:
-                continue
-            if is_regular(os.fstat(file.fd)):
+            file = self._neighbour(names, suffix)
+            if file is not None:
                 codings.append(coding)
-            file.close()
+                file.close()
         return codings
+
+    def _neighbour(self, names: Names, suffix: bytes) -> OpenFile | None:
+        try:
+            file = OpenFile(self._root.open((*names[:-1], names[-1] + suffix)))
+        except OSError:
+            return None
+        if is_regular(os.fstat(file.fd)):
+            return file
+        file.close()
+        return None
 
     def _negotiated(
         self,
@@ -141,21 +148,22 @@ class FileHandler:
     ) -> Response | None:
         coding = choose_coding(request.headers.get("accept-encoding"), codings)
         if coding is not None:
-            suffix = SUFFIXES[coding]
-            neighbour = self._open((*known.names[:-1], known.names[-1] + suffix))
-            file.close()
-            file = neighbour
-            status = os.fstat(file.fd)
+            neighbour = self._neighbour(known.names, SUFFIXES[coding])
+            if neighbour is None:  # removed this very moment
+                coding = None
+            else:
+                file.close()
+                file = neighbour
+                status = os.fstat(file.fd)
         try:
-            if not is_regular(status):  # exchanged this very moment
-                raise HTTPError(404)
             return Representation(status, known.media_type, coding, True).answer(request, file)
         except BaseException:
             file.close()
             raise
 
     def _no_file(self, request: Request, status: os.stat_result) -> Response:
-        if not stat.S_ISDIR(status.st_mode):
+        # One that ends with a slash is a folder's, whose index.html is a folder.
+        if not stat.S_ISDIR(status.st_mode) or request.path.endswith("/"):
             raise HTTPError(404)
         # The path begins with one slash and not with two, which would be another host.
         query = f"?{request.query}" if request.query else ""
@@ -170,7 +178,7 @@ class FileHandler:
         except HTTPError as error:
             if error.status != 404 or not self._listing:
                 raise
-        folder = self._open(names) if names else OpenFile(self._root.open_root())
+        folder = self._open(names)
         try:
             if not stat.S_ISDIR(os.fstat(folder.fd).st_mode):
                 raise HTTPError(404)

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from urllib.parse import quote_from_bytes
 
 from ..response import Response
+from .conditions import LAST_SECOND
 
 MAX_ENTRIES: Final = 10_000
 _STYLE: Final = (
@@ -94,7 +95,7 @@ def _row(entry: Entry) -> str:
     href = "./" + quote_from_bytes(entry.name) + slash
     text = html.escape(entry.name.decode("utf-8", "replace")) + slash
     size = "" if entry.is_folder else str(entry.size)
-    when = time.strftime("%Y-%m-%d %H:%M", time.gmtime(max(entry.modified, 0)))
+    when = time.strftime("%Y-%m-%d %H:%M", time.gmtime(min(max(entry.modified, 0), LAST_SECOND)))
     return (
         f'<tr><td><a href="{html.escape(href)}">{text}</a></td><td>{size}</td><td>{when}</td></tr>'
     )

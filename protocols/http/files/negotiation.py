@@ -9,7 +9,8 @@ from typing import Final
 # The content codings of the neighbours, the best first, and the ending of their names.
 SUFFIXES: Final = {"br": b".br", "gzip": b".gz"}
 _MEMBER: Final = re.compile(
-    r"[ \t]*([!#$%&'*+.^_`|~0-9a-z-]+)[ \t]*(?:;[ \t]*q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?))?[ \t]*"
+    # Without white space around it: where two runs of it could meet, the time would be quadratic.
+    r"([!#$%&'*+.^_`|~0-9a-z-]+)(?:[ \t]*;[ \t]*q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?))?"
 ).fullmatch
 
 
@@ -31,7 +32,7 @@ def choose_coding(accept: str | None, available: Iterable[str]) -> str | None:
 def _weights(accept: str) -> dict[str, float]:
     weights: dict[str, float] = {}
     for part in accept.lower().split(","):
-        match = _MEMBER(part)
+        match = _MEMBER(part.strip(" \t"))
         if match is not None:
             name = match[1].removeprefix("x-")  # x-gzip (section 8.4.1.3)
             weights.setdefault(name, float(match[2] or 1.0))

@@ -22,6 +22,8 @@ def parse_ranges(field: str, size: int) -> list[Range] | None:
     parts = specs.split(",")
     if len(parts) > MAX_RANGES:
         return None
+    if not specs.strip(" \t,"):
+        return None
     ranges: list[Range] = []
     for part in parts:
         if not part.strip(" \t"):

@@ -14,7 +14,10 @@ from .conditions import Validators
 from .ranges import Range, parse_ranges
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..request import Request
+    from ..writer import BodyWriter
     from .root import OpenFile
 
 # Up to this size a file is read and sent with its head, in one call; beyond, sendfile costs less.
@@ -37,8 +40,7 @@ class Representation:
         # is a weak one (RFC 9110 section 8.8.1), and is made anew at the next request.
         self.is_fresh = time.time() - status.st_mtime < 1.0
         tag = f'"{self.modified_ns:x}-{self.size:x}-{self.inode:x}{"-" + coding if coding else ""}"'
-        modified = max(0, int(status.st_mtime))
-        self.validators = Validators(f"W/{tag}" if self.is_fresh else tag, modified)
+        self.validators = Validators(f"W/{tag}" if self.is_fresh else tag, int(status.st_mtime))
         fields: list[Header] = [
             ("Content-Type", media_type),
             ("Last-Modified", self.validators.last_modified),
@@ -78,8 +80,7 @@ class Representation:
         if self.size <= SMALL and head.method == "GET":
             return self._small(file)
         writer = request.start(200, self.fields, self.size)
-        writer.sendfile(file, 0, self.size, file.close)
-        writer.end()
+        writer.sendfile(file, 0, self.size, _ender(writer, file))
         return None
 
     def _small(self, file: OpenFile) -> Response:
@@ -109,8 +110,7 @@ class Representation:
         first, end = ranges[0]
         fields = (*self.fields, ("Content-Range", f"bytes {first}-{end - 1}/{self.size}"))
         writer = request.start(206, fields, end - first)
-        writer.sendfile(file, first, end - first, file.close)
-        writer.end()
+        writer.sendfile(file, first, end - first, _ender(writer, file))
         return None
 
     def _parts(self, request: Request, file: OpenFile, ranges: list[Range]) -> None:
@@ -126,11 +126,25 @@ class Representation:
         content_type = ("Content-Type", f"multipart/byteranges; boundary={boundary}")
         writer = request.start(206, (content_type, *self.fields[1:]), length)
         last = len(ranges) - 1
+        ended = _ender(writer, file, tail)
         for index, (head, (first, end)) in enumerate(zip(heads, ranges, strict=True)):
             writer.write(head)
-            writer.sendfile(file, first, end - first, file.close if index == last else None)
-        writer.write(tail)
-        writer.end()
+            writer.sendfile(file, first, end - first, ended if index == last else None)
+
+
+def _ender(
+    writer: BodyWriter, file: OpenFile, tail: bytes = b""
+) -> Callable[[Exception | None], None]:
+    """What to do when the file is sent. The response ends then, and not before: a client that asks
+    for many files at once, and reads none, has one of them open."""
+
+    def ended(exc: Exception | None) -> None:
+        file.close()
+        if exc is None:
+            writer.write(tail)
+            writer.end()
+
+    return ended
 
 
 def is_regular(status: os.stat_result) -> bool:

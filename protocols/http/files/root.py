@@ -42,12 +42,15 @@ class Root:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        self._real_path = os.path.realpath(os.fsencode(path))
+        # An absolute link may name it in either way, if there are links on the way to it.
+        name = os.fsencode(path)
+        self._paths = (os.path.realpath(name), os.path.abspath(name))
 
     def open(self, names: tuple[bytes, ...]) -> int:
         """Open what ``names`` lead to, a file or a folder, and return the descriptor.
 
-        ``names``: components, none of them empty, ``.``, ``..``, or with a slash or NUL in it.
+        ``names``: components, none of them empty, ``.``, ``..``, or with a slash or NUL in it; no
+        components for the root itself.
         Raises ``OSError``: what leads outside is not found."""
         try:
             if len(names) == 1:
@@ -57,10 +60,6 @@ class Root:
             if exc.errno not in _MAYBE_LINK:
                 raise
         return self._follow(names)
-
-    def open_root(self) -> int:
-        """Open the folder itself."""
-        return os.open(".", _FOLDER, dir_fd=self._fd)
 
     def close(self) -> None:
         """Close the folder."""
@@ -102,7 +101,8 @@ class Root:
                 target = self._inside(target)
                 done.clear()
             rest += reversed(target.split(b"/"))
-        if any(name.startswith(b".") for name in done if name not in names):
+        hidden = done[1:] if done[:1] == [b".well-known"] else done
+        if any(name.startswith(b".") for name in hidden):
             raise _not_found()  # a link is no way round the rule about dot files
         return self._walk(tuple(done))
 
@@ -119,10 +119,10 @@ class Root:
 
     def _inside(self, path: bytes) -> bytes:
         """The part of an absolute path that is below the root."""
-        root = self._real_path.rstrip(b"/") + b"/"
-        if not path.startswith(root):
-            raise _not_found()
-        return path[len(root) :]
+        for root in self._paths:
+            if path == root or path.startswith(root.rstrip(b"/") + b"/"):
+                return path[len(root) :]
+        raise _not_found()
 
 
 def _not_found() -> OSError:

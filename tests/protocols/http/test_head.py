@@ -146,6 +146,11 @@ def test_a_head_means_the_same_whatever_came_before(first, second):
         assert outcome(used, data) == outcome(HeadParser(Limits()), data)
 
 
+def test_a_head_without_its_end_is_refused(parser):
+    assert refusal(parser, get(b"A: b")[:-2]) == 400
+    assert parser.parse(get()).plain
+
+
 @pytest.mark.parametrize("size", range(1, len(get(b"A: b"))))
 def test_every_start_of_a_head_may_become_one(parser, size):
     parser.check_start(get(b"A: b")[:size])

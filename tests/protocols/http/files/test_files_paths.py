@@ -1,192 +1,289 @@
-"""Nothing outside the root can be read, however the path is written, whatever is linked."""
+"""No path leads out of the root, and none to another host."""
 
 from __future__ import annotations
 
 import os
-import tempfile
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import quote_from_bytes
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from protocols.http import HTTPError
-from protocols.http.files.handler import FileHandler, split_path
-from protocols.http.files.root import MAX_LINKS, OpenFile, Root
+from protocols.http.errors import HTTPError
+from protocols.http.files.handler import split_path
+from protocols.http.files.root import MAX_LINKS, Root
 
-from ..conftest import HTTPWorld
+from .conftest import Site, parse, request
 
-SECRET = b"secret of the house"
+
+@pytest.mark.parametrize(
+    ("path", "names"),
+    [
+        ("/", ()),
+        ("/a", (b"a",)),
+        ("/a/", (b"a",)),
+        ("/a/b.c", (b"a", b"b.c")),
+        ("/%61%20b", (b"a b",)),
+        ("/%2561", (b"%61",)),  # once, and not again
+        ("/a+b;c=d", (b"a+b;c=d",)),
+        ("/%C3%A9", ("é".encode(),)),
+        ("/%ff", (b"\xff",)),
+        ("/a..b", (b"a..b",)),
+        ("/.well-known/x", (b".well-known", b"x")),
+    ],
+)
+def test_names(path: str, names: tuple[bytes, ...]) -> None:
+    assert split_path(path) == names
+
+
+@pytest.mark.parametrize("path", ["", "a", "*", "/%", "/%4", "/%4g", "/%%41", "/a%", "/% 41"])
+def test_what_is_no_path(path: str) -> None:
+    with pytest.raises(HTTPError) as info:
+        split_path(path)
+    assert info.value.status == 400
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("//", "//evil", "//evil/..", "/a//b", "/a//", "///"),
+        *("/..", "/../", "/.", "/./a", "/a/..", "/a/../b", "/...", "/%2e%2e", "/%2E%2e/a", "/.%2e"),
+        *("/a%2fb", "/%2fetc", "/..%2f", "/a%5cb", "/..\\a", "/..%5ca", "/%00", "/a%00.txt"),
+        *("/.git", "/.git/config", "/a/.hidden", "/%2egit", "/a/.well-known/x"),
+    ],
+)
+def test_what_no_file_has(path: str) -> None:
+    with pytest.raises(HTTPError) as info:
+        split_path(path)
+    assert info.value.status == 404
+
+
+SECRETS = [
+    *("/../outside/secret.txt", "/%2e%2e/outside/secret.txt", "/a/../../outside/secret.txt"),
+    *("/..%2foutside/secret.txt", "/..%5coutside%5csecret.txt", "/..\\outside\\secret.txt"),
+    *("/%252e%252e/outside/secret.txt", "//outside/secret.txt", "/a/..;/../outside/secret.txt"),
+    *("http://a/../outside/secret.txt", "http://a//outside/secret.txt", "/%c0%ae%c0%ae/outside"),
+    *(
+        "/file-link.txt",
+        "/folder-link/secret.txt",
+        "/chain",
+        "/absolute",
+        "/a/up/outside/secret.txt",
+    ),
+    *("/file-link.txt/", "/folder-link", "/folder-link/", "/proc-link/self/environ"),
+    *("/.secret", "/a/.secret", "/to-hidden", "/.git/config"),
+]
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Path:
-    """A root with a secret beside it."""
-    root = tmp_path / "root"
-    (root / "folder" / "inner").mkdir(parents=True)
-    (root / "file.txt").write_bytes(b"fine")
-    (root / "folder" / "file.txt").write_bytes(b"fine")
-    (root / "folder" / "inner" / "file.txt").write_bytes(b"fine")
-    (root / ".hidden").write_bytes(SECRET)
-    (root / ".git").mkdir()
-    (root / ".git" / "config").write_bytes(SECRET)
-    (tmp_path / "secret").write_bytes(SECRET)
-    (tmp_path / "root-secret").write_bytes(SECRET)
-    return root
+def trap(site: Site) -> Site:
+    site.write("a/file.txt", b"inside")
+    site.write(".secret", b"secret")
+    site.write("a/.secret", b"secret")
+    site.write(".git/config", b"secret")
+    for name, target in {
+        "file-link.txt": "../outside/secret.txt",
+        "folder-link": "../outside",
+        "chain": "file-link.txt",
+        "absolute": str(site.outside / "secret.txt"),
+        "proc-link": "/proc",
+        "to-hidden": ".git/config",
+        "a/up": "../..",
+    }.items():
+        (site.path / name).symlink_to(target)
+    return site
 
 
-def get(world: HTTPWorld, root: Path, target: str) -> bytes:
-    peer = world.connect(FileHandler(root))
-    request = f"GET {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
-    return world.ask(peer, request.encode("latin-1"))
+@pytest.mark.parametrize("target", SECRETS)
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_nothing_outside(trap: Site, target: str, method: str) -> None:
+    answer = trap.ask(target, method)
+    assert answer.status == 404
+    assert b"secret" not in answer.body
+
+
+def test_the_file_beside_the_traps_is_there(trap: Site) -> None:
+    assert trap.ask("/a/file.txt").body == b"inside"
+
+
+def test_a_root_whose_name_is_the_start_of_another(site: Site) -> None:
+    """``/srv/www-private`` is not in ``/srv/www``."""
+    beside = site.path.with_name("root-private")
+    beside.mkdir()
+    (beside / "x").write_bytes(b"secret")
+    site.write("-private/x", b"not meant")
+    (site.path / "link").symlink_to(beside / "x")
+    assert site.ask("/link").status == 404
 
 
 @pytest.mark.parametrize(
-    "target",
+    "make",
     [
-        *("/../secret", "/folder/../../secret", "/folder/../file.txt", "/./file.txt", "/.."),
-        *("/%2e%2e/secret", "/%2E%2E/secret", "/.%2e/secret", "/%2e./secret", "/folder/%2e%2e/"),
-        *("/..%2fsecret", "/%2e%2e%2fsecret", "/folder%2ffile.txt", "/%2fetc%2fpasswd"),
-        *("/%252e%252e/secret", "/..%252fsecret", "/%c0%ae%c0%ae/secret", "/%c0%af../secret"),
-        *("/..\\secret", "/..%5csecret", "/folder\\file.txt", "/folder%5cfile.txt", "/..;/secret"),
-        *("//etc/passwd", "//secret", "/folder//file.txt", "///file.txt", "//", "/folder//"),
-        *("/file.txt%00", "/file.txt%00.html", "/%00", "/.hidden", "/%2ehidden", "/.git/config"),
-        *("/folder/.", "/file.txt/", "/file.txt/x", "/none", "/" + "a" * 5000, "/%0a", "/ro%6ft"),
-        *("http://a/../secret", "http://a//etc/passwd", "http://a/%2e%2e/secret"),
+        lambda root: "a/file.txt",
+        lambda root: "./a//file.txt",
+        lambda root: "a/../a/file.txt",
+        lambda root: str(root / "a" / "file.txt"),
+        lambda root: "second",
     ],
 )
-def test_not_found(world: HTTPWorld, site: Path, target: str) -> None:
-    answer = get(world, site, target)
-    assert answer.startswith(b"HTTP/1.1 404 ")
-    assert SECRET not in answer
-    assert world.failures == []
+def test_links_that_stay_inside(site: Site, make: Callable[[Path], str]) -> None:
+    site.write("a/file.txt", b"inside")
+    (site.path / "second").symlink_to("a/file.txt")
+    (site.path / "link").symlink_to(make(site.path.resolve()))
+    assert site.ask("/link").body == b"inside"
 
 
-@pytest.mark.parametrize("target", ["/%", "/%2", "/%zz", "/%2g", "/%-1"])
-def test_bad_escapes(world: HTTPWorld, site: Path, target: str) -> None:
-    assert get(world, site, target).startswith(b"HTTP/1.1 400 ")
+def test_a_linked_folder(site: Site) -> None:
+    site.write("a/b/file.txt", b"inside")
+    (site.path / "link").symlink_to("a")
+    (site.path / "a" / "back").symlink_to("..")
+    assert site.ask("/link/b/file.txt").body == b"inside"
+    assert site.ask("/link/back/a/b/file.txt").body == b"inside"
+    assert site.ask("/link").fields["location"] == "/link/"
 
 
-@pytest.mark.parametrize(
-    "target",
-    ["/file.txt", "/folder/file.txt", "/folder/inner/file.txt", "/%66ile.txt", "http://b/file.txt"],
-)
-def test_found(world: HTTPWorld, site: Path, target: str) -> None:
-    assert get(world, site, target).endswith(b"\r\n\r\nfine")
+def test_a_link_that_leaves_is_not_taken_for_one_inside(site: Site) -> None:
+    """The root's parent is not the root, as it is in the file system's own root."""
+    site.write("outside/secret.txt", b"not meant")
+    (site.path / "link").symlink_to("../outside/secret.txt")
+    assert site.ask("/link").status == 404
 
 
-def test_well_known(world: HTTPWorld, site: Path) -> None:
-    (site / ".well-known").mkdir()
-    (site / ".well-known" / "x").write_bytes(b"fine")
-    (site / "folder" / ".well-known").write_bytes(SECRET)
-    assert get(world, site, "/.well-known/x").endswith(b"fine")
-    assert get(world, site, "/folder/.well-known").startswith(b"HTTP/1.1 404 ")
+def test_links_that_never_end(site: Site) -> None:
+    (site.path / "self").symlink_to("self")
+    (site.path / "one").symlink_to("two")
+    (site.path / "two").symlink_to("one")
+    (site.path / "deeper").symlink_to("deeper/deeper")
+    (site.path / "here").symlink_to(".")
+    site.write("x", b"x")
+    for target in ("/self", "/one", "/deeper", "/here" * (MAX_LINKS + 1) + "/x"):
+        assert site.ask(target).status == 404
+    assert site.ask("/here" * MAX_LINKS + "/x").body == b"x"
 
 
-@pytest.mark.parametrize(
-    ("link", "target", "found"),
-    [
-        ("link", "file.txt", True),
-        ("link", "folder/inner/../file.txt", True),
-        ("folder/link", "../file.txt", True),
-        ("link", "./folder//file.txt", True),
-        ("link", "{root}/file.txt", True),
-        ("folder/inner/link", "../../folder/file.txt", True),
-        ("link", "../secret", False),
-        ("link", "folder/../../secret", False),
-        ("folder/link", "../../secret", False),
-        ("link", "{root}/../secret", False),
-        ("link", "{root}-secret", False),
-        ("link", "/etc/passwd", False),
-        ("link", ".hidden", False),
-        ("link", ".git/config", False),
-        ("link", "none", False),
-        ("link", "link", False),
-    ],
-)
-def test_links(world: HTTPWorld, site: Path, link: str, target: str, found: bool) -> None:
-    (site / link).symlink_to(target.format(root=site))
-    answer = get(world, site, f"/{link}")
-    assert answer.startswith(b"HTTP/1.1 200 ") == found
-    assert answer.startswith(b"HTTP/1.1 404 ") != found
+def test_a_link_made_while_the_path_is_walked(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between two components the folder becomes a link that leads out."""
+    site.write("a/secret.txt", b"inside")
+    root = Root(site.path)
+    real_open = os.open
 
+    def open_(path: bytes, flags: int, *, dir_fd: int) -> int:
+        if path == b"a":
+            shutil.rmtree(site.path / "a", ignore_errors=True)
+            if not (site.path / "a").is_symlink():
+                (site.path / "a").symlink_to(site.outside)
+        return real_open(path, flags, dir_fd=dir_fd)
 
-def test_links_to_folders(world: HTTPWorld, site: Path) -> None:
-    (site / "inside").symlink_to("folder")
-    (site / "outside").symlink_to("..")
-    assert get(world, site, "/inside/file.txt").endswith(b"fine")
-    assert get(world, site, "/outside/secret").startswith(b"HTTP/1.1 404 ")
-    assert get(world, site, "/outside/").startswith(b"HTTP/1.1 404 ")
-    assert b"outside" not in get(world, site, "/")
-    assert b"inside" in get(world, site, "/")
-
-
-def test_so_many_links_and_no_more(site: Path) -> None:
-    root = Root(site)
-    for number in range(MAX_LINKS + 1):
-        (site / f"link{number}").symlink_to(f"link{number - 1}" if number else "file.txt")
-    OpenFile(root.open((b"link%d" % (MAX_LINKS - 1),))).close()
-    with pytest.raises(OSError, match="symbolic links"):
-        root.open((b"link%d" % MAX_LINKS,))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", open_)
+        with pytest.raises(FileNotFoundError):
+            root.open((b"a", b"secret.txt"))
     root.close()
 
 
-def test_a_folder_that_becomes_a_link(world: HTTPWorld, site: Path) -> None:
-    handler = FileHandler(site)
-    peer = world.connect(handler)
-    request = b"GET /folder/file.txt HTTP/1.1\r\nHost: a\r\n\r\n"
-    assert world.ask(peer, request).endswith(b"fine")
-    (site / "folder").rename(site / "elsewhere")
-    (site.parent / "file.txt").write_bytes(SECRET)
-    (site / "folder").symlink_to(site.parent)
-    assert world.ask(peer, request).startswith(b"HTTP/1.1 404 ")
+def test_only_files(site: Site) -> None:
+    os.mkfifo(site.path / "fifo")  # to open it must not wait for a writer
+    os.mkfifo(site.path / "x.gz")
+    site.write("x", b"x")
+    assert site.ask("/fifo").status == 404
+    answer = site.ask("/x", Accept_Encoding="gzip")
+    assert (answer.body, "vary" in answer.fields) == (b"x", False)
 
 
-def test_a_pipe_is_no_file_and_nobody_waits_for_it(world: HTTPWorld, site: Path) -> None:
-    os.mkfifo(site / "pipe")
-    assert get(world, site, "/pipe").startswith(b"HTTP/1.1 404 ")
-    assert b"pipe" not in get(world, site, "/")
+def test_a_root_that_is_none(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        Root(tmp_path / "none")
+    (tmp_path / "file").touch()
+    with pytest.raises(NotADirectoryError):
+        Root(tmp_path / "file")
 
 
-def test_what_may_not_be_read(world: HTTPWorld, site: Path) -> None:
-    (site / "file.txt").chmod(0)
-    if os.geteuid():
-        assert get(world, site, "/file.txt").startswith(b"HTTP/1.1 403 ")
-    (site / "file.txt").chmod(0o644)
+def test_names_of_any_bytes(site: Site) -> None:
+    for name in (b"caf\xc3\xa9", b"\xff\xfe", b"a b", b"a%41", b"a?b#c", b"a:b", b"n\nn"):
+        site.write(name, name)
+        assert site.ask("/" + quote_from_bytes(name)).body == name
 
 
-def test_a_root_that_is_none(site: Path) -> None:
-    for path in (site / "file.txt", site / "none"):
-        with pytest.raises(OSError, match="director"):
-            FileHandler(path)
+def test_too_long_a_name(site: Site) -> None:
+    assert site.ask("/" + "a" * 300).status == 404
+    assert site.ask("/a" * 2500).status == 404
 
 
-@pytest.fixture(scope="module")
-def roots() -> Iterator[tuple[Root, int]]:
-    with tempfile.TemporaryDirectory() as name:
-        path = Path(name)
-        (path / "root" / "a" / "b").mkdir(parents=True)
-        (path / "root" / "up").symlink_to("..")
-        (path / "root" / "a" / "up").symlink_to("../..")
-        (path / "root" / "a" / "b" / "c").write_bytes(b"inside")
-        (path / "c").write_bytes(SECRET)
-        root = Root(path / "root")
-        yield root, (path / "c").stat().st_ino
-        root.close()
+def test_a_file_is_no_folder(site: Site) -> None:
+    site.write("file", b"x")
+    for target in ("/file/", "/file/x", "/file/index.html"):
+        assert site.ask(target).status == 404
 
 
-PARTS = st.sampled_from(["a", "b", "c", "up", "..", ".", "%2e%2e", "", "%2f", "\\", "%00", "root"])
+def test_redirect(site: Site) -> None:
+    site.write("a b/x")
+    answer = site.ask("/a%20b?sort=size&x=//y")
+    assert answer.status == 301
+    assert answer.fields["location"] == "/a%20b/?sort=size&x=//y"
+    assert site.ask("http://a/a%20b").fields["location"] == "/a%20b/"
 
 
-@settings(max_examples=300)
-@given(st.lists(PARTS, max_size=8))
-def test_no_path_leads_outside(roots: tuple[Root, int], parts: list[str]) -> None:
-    root, secret = roots
-    try:
-        names = split_path("/" + "/".join(parts))
-        file = OpenFile(root.open(names) if names else root.open_root())
-    except (HTTPError, OSError):
-        return
-    assert os.fstat(file.fd).st_ino != secret
-    file.close()
+@pytest.mark.parametrize(
+    "target", ["//a", "///a", "http://a//a", "/%2fa", "/\\a", "/%5ca", "//a/.."]
+)
+def test_no_redirect_to_another_host(site: Site, target: str) -> None:
+    site.write("a/x")
+    answer = site.ask(target)
+    assert answer.status == 404
+    assert "location" not in answer.fields
+
+
+PIECES = [
+    *("/", "//", ".", "..", "%2e", "%2f", "%5c", "\\", "%00", "%25", "a", "up", "link", "self"),
+    *("folder-link", "secret.txt", "file.txt", "outside", "root", ";", "~", "%c0%af", "%ff"),
+]
+
+
+@settings(
+    deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300
+)
+@given(st.lists(st.sampled_from(PIECES), max_size=12))
+def test_no_path_string_yields_a_file_outside(trap: Site, pieces: list[str]) -> None:
+    data = trap.world.ask(trap.connect(), request("/" + "".join(pieces)))
+    trap.close()
+    trap._handlers.clear()
+    answer = parse(data)
+    assert answer.status in (200, 301, 400, 404)
+    assert answer.body != b"secret"
+    assert not answer.fields.get("location", "/").startswith(("//", "/\\"))
+    if answer.status == 200 and not answer.body.startswith(b"<!DOCTYPE"):
+        assert answer.body == b"inside"
+
+
+@pytest.mark.parametrize("folder", ["", "d/"])
+def test_index_that_is_a_folder(site: Site, folder: str) -> None:
+    site.write(f"{folder}index.html/x")
+    for query in ("", "?x"):
+        answer = site.ask(f"/{folder}{query}")
+        assert answer.status == 200
+        assert b'href="./index.html/"' in answer.body
+    assert site.ask(f"/{folder}index.html").fields["location"] == f"/{folder}index.html/"
+
+
+def test_absolute_links_by_either_name_of_the_root(site: Site, tmp_path: Path) -> None:
+    site.write("file.txt", b"inside")
+    (tmp_path / "www").symlink_to(site.path)
+    (site.path / "link").symlink_to(tmp_path / "www" / "file.txt")
+    (site.path / "top").symlink_to(tmp_path / "www")
+    (site.path / "out").symlink_to(tmp_path / "www" / ".." / "outside" / "secret.txt")
+    site.path = tmp_path / "www"
+    assert site.ask("/link").body == b"inside"
+    assert site.ask("/top/file.txt").body == b"inside"
+    assert site.ask("/out").status == 404
+
+
+def test_a_link_to_a_hidden_folder_within_a_well_known_one(site: Site) -> None:
+    site.write(".well-known/x", b"inside")
+    site.write("a/.well-known/x", b"secret")
+    (site.path / ".well-known" / "link").symlink_to("../a/.well-known/x")
+    (site.path / "link").symlink_to(".well-known/x")
+    assert site.ask("/.well-known/link").status == 404
+    assert site.ask("/link").body == b"inside"
