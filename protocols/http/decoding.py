@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Protocol
 
 import httptools
@@ -44,14 +45,15 @@ class ChunkedDecoder:
 
     httptools does not say where in its input a message has ended, and would read the next request
     as well. But a chunked message always ends with two CRLF, after the last chunk's line or after
-    the last trailer field: cut behind each of these, its input never goes beyond.
+    the last trailer field, and neither line is empty: cut behind each such place, its input never
+    goes beyond.
 
     Chunk extensions are ignored, trailer fields are checked and dropped: merged into the header
     they could say anything there (RFC 9110 section 6.5.1). Both together have ``FRAMING`` bytes.
     """
 
     _HEAD = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
-    _END = b"\r\n\r\n"
+    _END = re.compile(rb"(?<!\n)\r\n\r\n")
     # Beyond this allowance a chunk's line and the CRLF behind its data are extensions.
     _CHUNK = 24
 
@@ -62,7 +64,7 @@ class ChunkedDecoder:
         self._fields = 0
         self._pieces: list[bytes] = []
         self._allowance = FRAMING  # bytes besides data that may still come
-        self._tail = b""  # up to three bytes that may be the start of _END
+        self._tail = b""  # up to four bytes that may belong to an _END
         self.complete = False
         self._parser = httptools.HttpRequestParser(self)
         self._parser.feed_data(self._HEAD)
@@ -73,11 +75,11 @@ class ChunkedDecoder:
         known = len(self._tail)
         seen = self._tail + data
         while not self.complete and start < len(data):
-            end = seen.find(self._END, max(0, start + known - 3)) + 4 - known
-            end = len(data) if end < 4 - known else end
+            match = self._END.search(seen, max(0, start + known - 3))
+            end = len(data) if match is None else match.end() - known
             self._feed(data[start:end])
             start = end
-        self._tail = seen[-3:]
+        self._tail = seen[-4:]
         pieces, self._pieces = self._pieces, []
         return b"".join(pieces), data[start:]
 
