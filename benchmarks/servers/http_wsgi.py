@@ -10,6 +10,7 @@ name, threads, port = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 
 if name == "reactor":
     from http_common import serve
+
     from protocols.http.wsgi.gateway import WSGIHandler
 
     serve(lambda reactor: WSGIHandler(app, reactor, threads=threads))

@@ -13,7 +13,7 @@ from urllib.parse import quote_from_bytes
 from ..response import Response
 from .conditions import LAST_SECOND
 
-MAX_ENTRIES: Final = 10_000
+MAX_ENTRIES: Final = 2000
 _STYLE: Final = (
     ":root{color-scheme:light dark}"
     "body{font:1rem/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem}"

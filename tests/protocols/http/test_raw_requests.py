@@ -345,6 +345,29 @@ def test_chunked_body_at_the_limit(world, size):
     assert one(received).body == b"abcdeabcde"
 
 
+@pytest.mark.parametrize(("size", "status"), [(9, 200), (10, 200), (11, 413)])
+def test_limit_to_the_byte(world, size, status):
+    body = b"a" * size
+    for data in (
+        post(b"Content-Length: %d" % size, body=body),
+        chunked(b"%x\r\n%b\r\n0\r\n\r\n" % (size, body)),
+    ):
+        it = Exchange(world, limits=Limits(body=10))
+        assert one(it.ask(data)).status == status
+
+
+def test_connection_stays_open_after_a_body_that_was_waited_for(world):
+    def handler(request: Request) -> None:
+        request.read(Response, max_size=2)
+
+    it = Exchange(world, handler)
+    expecting = post(b"Expect: 100-continue", b"Transfer-Encoding: chunked")
+    assert statuses(it.ask(expecting)) == [100]
+    answer = one(it.ask(b"3\r\nabc\r\n"))
+    assert (answer.status, answer.closes) == (413, False)
+    assert statuses(it.ask(b"0\r\n\r\n" + get())) == [200]
+
+
 def test_handler_s_own_limit_leaves_the_connection_open(world):
     def handler(request: Request) -> None:
         request.read(Response, max_size=2)
