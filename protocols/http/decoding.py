@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Protocol
+from typing import Final, Protocol
 
 import httptools
 
 from .errors import HTTPError
 from .limits import FRAMING, Limits
+
+_TWO_LINE_ENDS: Final = b"\r\n\r\n"
+_LINE_ENDS: Final = re.compile(rb"(?:\r\n)+").match
 
 
 class BodyDecoder(Protocol):
@@ -53,7 +56,6 @@ class ChunkedDecoder:
     """
 
     _HEAD = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
-    _END = re.compile(rb"(?<!\n)\r\n\r\n")
     # Beyond this allowance a chunk's line and the CRLF behind its data are extensions.
     _CHUNK = 24
 
@@ -64,7 +66,7 @@ class ChunkedDecoder:
         self._fields = 0
         self._pieces: list[bytes] = []
         self._allowance = FRAMING  # bytes besides data that may still come
-        self._tail = b""  # up to four bytes that may belong to an _END
+        self._tail = b""  # up to four bytes that may belong to the end
         self.complete = False
         self._parser = httptools.HttpRequestParser(self)
         self._parser.feed_data(self._HEAD)
@@ -75,8 +77,8 @@ class ChunkedDecoder:
         known = len(self._tail)
         seen = self._tail + data
         while not self.complete and start < len(data):
-            match = self._END.search(seen, max(0, start + known - 3))
-            end = len(data) if match is None else match.end() - known
+            end = _find_end(seen, max(0, start + known - 3)) - known
+            end = len(data) if end <= start else end
             self._feed(data[start:end])
             start = end
         self._tail = seen[-4:]
@@ -108,3 +110,14 @@ class ChunkedDecoder:
 
     def on_message_complete(self) -> None:
         self.complete = True
+
+
+def _find_end(data: bytes, start: int) -> int:
+    """Where the next two CRLF behind a line that is not empty end, from ``start`` on; -1 if there
+    are none. A regular expression would say it in one line, and take twenty times as long."""
+    found = data.find(_TWO_LINE_ENDS, start)
+    while found > 0 and data[found - 1] == 10:  # LF
+        run = _LINE_ENDS(data, found)
+        assert run is not None
+        found = data.find(_TWO_LINE_ENDS, run.end())
+    return found + 4 if found >= 0 else -1

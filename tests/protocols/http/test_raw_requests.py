@@ -194,6 +194,16 @@ def test_endless_empty_lines_end_with_the_head_s_deadline(world):
     assert it.seen == []
 
 
+def test_a_later_head_that_drips_in_has_no_more_time_than_the_first(world):
+    it = Exchange(world)
+    assert statuses(it.ask(get())) == [200]
+    for byte in get()[:12]:
+        it.peer.send(bytes([byte]))
+        it.reactor.advance(1.0)
+    assert statuses(it.peer.read()) == [408]
+    assert it.peer.eof_received
+
+
 # -- one request after another ---------------------------------------------------------------------
 
 
@@ -267,6 +277,25 @@ def test_no_client_harms_another_one_s_requests(world, other):
     it.reactor.settle()
     assert statuses(second.read()) == [200]
     assert it.seen[-1] == ("GET", "/", b"")
+
+
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [
+        (get(line=b"TRACE / HTTP/1.1"), 405),
+        (get(line=b"CONNECT a:443 HTTP/1.1"), 501),
+        (post(b"Content-Length: 16777217"), 413),
+        (get(line=b"GET / HTTP/1.0"), 200),
+        (get(b"Connection: close"), 200),
+    ],
+)
+def test_the_same_head_again_is_answered_as_the_first_time(world, data, status):
+    it = Exchange(world)
+    for _ in range(3):
+        peer = it.reactor.connect(it.server)
+        assert statuses(world.ask(peer, data)) == [status]
+        assert peer.eof_received
+    assert world.failures == []
 
 
 # -- Expect ----------------------------------------------------------------------------------------
