@@ -85,6 +85,8 @@ class Ports:
         # Four digits, as the documented ones have, are also out of the range that the system gives
         # to others by itself.
         candidates = set(range(2000, 10_000)) - documented
+        # Tests on other versions of Python may run at the same time: each has ports of its own.
+        candidates = {port for port in candidates if port % 4 == sys.version_info.minor % 4}
         free = filter(_is_free, random.sample(sorted(candidates), len(candidates)))
         self._replacements = dict(zip(sorted(documented), free, strict=False))
         ports = "|".join(map(str, documented))
