@@ -3,10 +3,12 @@ time, and over real pollers."""
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import resource
 import select
 import socket
+import ssl
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,7 +24,8 @@ from reactor.pollers import POLLERS, EpollPoller
 from reactor.testing import DatagramPeers, StreamPeer, VirtualReactor
 from reactor.timers import Deadline
 
-from .recording import Recorder
+from .recording import Recorder, until
+from .worlds import tls_contexts
 
 TIMEOUT = 15.0
 STALL = 17.0
@@ -454,3 +457,44 @@ def test_a_blocked_callback_expires_none_of_many_members(poller, many_descriptor
     for peer in peers:
         peer.close()
     assert expired == []
+
+
+def test_a_blocked_callback_expires_nobody_behind_one_datagram_socket():
+    with Reactor() as reactor:
+        members = Members(reactor, timeout=0.3)
+        [transport] = reactor.listen_udp(lambda: members, "127.0.0.1", 0)
+        address = transport.get_extra_info("sockname")
+        clients = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(100)]
+        for client in clients:
+            client.sendto(b"HEARTBEAT", address)
+        until(reactor, lambda: len(members.timers) == 100)
+        for client in clients:
+            client.sendto(b"HEARTBEAT", address)
+        time.sleep(0.5)  # what the callback does
+        until(reactor, lambda: reactor.stats.datagrams_received == 200)
+        for client in clients:
+            client.close()
+        assert members.expired == []
+
+
+def test_a_tls_handshake_is_given_the_time_of_the_stall():
+    now = [1000.0]
+    server, client = tls_contexts()
+    with Reactor(clock=lambda: now[0]) as reactor:
+        ours, theirs = socket.socketpair()
+        end = Recorder()
+        transport = reactor.connect_socket(lambda: end, ours, tls=server)
+        theirs.setblocking(False)
+        peer = client.wrap_socket(
+            theirs, server_hostname="localhost", do_handshake_on_connect=False
+        )
+        with peer:
+            with contextlib.suppress(ssl.SSLWantReadError):
+                peer.do_handshake()
+            now[0] += 1000.0  # between the client's hello and our answer
+            for _ in range(5):
+                reactor.run_once(0)
+            assert not transport.is_closing()
+            with contextlib.suppress(ssl.SSLWantReadError):
+                peer.do_handshake()
+            until(reactor, lambda: end.made)
