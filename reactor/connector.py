@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from .pollers import WRITE
 from .sockets import KeepAlive, prepare
 from .threads import ThreadCall
+from .timers import Deadline
 from .transport import StreamTransport
 
 if TYPE_CHECKING:
@@ -69,8 +70,8 @@ class Connector:
         self._transport: Any = None  # made, but still in its TLS handshake
         self._last_error: Exception = OSError(errno.EADDRNOTAVAIL, f"{target} has no address")
         self._done = False
-        self._deadline = reactor.call_later(timeout, self._timed_out)
-        self._attempt_deadline = reactor.call_later(timeout, self._attempt_timed_out)
+        self._deadline = Deadline(reactor, timeout, self._timed_out)
+        self._attempt_deadline = Deadline(reactor, timeout, self._attempt_timed_out)
         reactor.attach(self)
 
     def resolve(self, host: str, port: int) -> None:

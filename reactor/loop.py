@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, Self
 
+from .backlog import LATE, Backlog
 from .errors import ExceptionReporter
 from .interfaces import Closable, Endpoint, Flushable
 from .pollers import Poller, make_poller
@@ -58,8 +59,11 @@ class Loop(ExceptionReporter):
         self.stats = Stats(self.now)
         self.timers = TimerQueue(clock)
         self._poller = make_poller(poller) if poller is None or isinstance(poller, str) else poller
+        self._poll = self._poller.poll  # or _poll_backlog, while there is one
         self._handlers: dict[int, Callable[[int], object]] = {}
         self._ready: deque[Handle] = deque()
+        self._backlog = Backlog(self._handlers, self._ready, self.stats)
+        self._catching_up = False
         self._due: deque[Timer] = deque()
         self._written: list[Flushable] = []
         self._released: list[Closable] = []
@@ -88,15 +92,17 @@ class Loop(ExceptionReporter):
                 if self._stopped:
                     break
 
-    def run_once(self, timeout: float | None = None) -> None:
+    def run_once(self, timeout: float | None = None) -> None:  # noqa: PLR0912 - one turn, one page
         """One turn of the loop. It waits for at most ``timeout`` seconds; None: for as long as
         there is nothing to do."""
         stats = self.stats
         ready = self._ready
         due = self._due
+        clock = self.time  # looked up apart: Python 3.11 is slow to call an instance's attribute
+        poll = self._poll
 
         # 1. How long may we wait? Not at all if there is work, else until the nearest timer.
-        before = self.time()
+        before = clock()
         if ready or due or self._written or self._released:
             timeout = 0
         else:
@@ -106,15 +112,19 @@ class Loop(ExceptionReporter):
 
         # 2. Wait.
         if self._answered_nobody and self.io_collect_interval and timeout != 0:
-            timeout = self._collect(timeout)
-        events = self._poller.poll(timeout)
+            events = poll(self._collect(timeout))
+        else:
+            events = poll(timeout)
 
-        # 3. Read the clock, once for all that follows.
-        self.now = now = self.time()
+        # 3. Read the clock, once for all that follows. It also tells of a stall: see backlog.py.
+        self.now = now = clock()
+        last_wake = stats.last_wake
         stats.turns += 1
-        stats.work_time += before - stats.last_wake
+        stats.work_time += before - last_wake
         stats.wait_time += now - before
         stats.last_wake = now
+        if now - last_wake > LATE or self._catching_up:
+            self._catch_up(self._backlog.update(before - last_wake, now - before, timeout, events))
 
         # 4. Dispatch. The handler of a descriptor given up earlier in this batch is gone; the
         # system call made by a handler, not the mask, decides what is true.
@@ -128,9 +138,10 @@ class Loop(ExceptionReporter):
                     self._handler_failed(fd, handler, exc)
 
         # 5. Run the timers that are due: all are collected before the first is run.
-        self.timers.pop_due(now, due)
-        while due:
-            self._run_handle(due.popleft())
+        if not self._catching_up:  # else their time comes when all that has arrived is read
+            self.timers.pop_due(now, due)
+            while due:
+                self._run_handle(due.popleft())
 
         # 6. Run the callbacks that were queued before this point; what they queue is for the next
         # turn.
@@ -351,8 +362,20 @@ class Loop(ExceptionReporter):
         # Behind the calls of connection_lost that abort() has queued.
         self.call_soon(partial(self._shut_down, in_any_case=True))
 
+    def _catch_up(self, catching_up: bool) -> None:
+        """Begin, go on or end to catch up with what has arrived during a stall."""
+        self._catching_up = catching_up
+        self._poll = self._poll_backlog if catching_up else self._poller.poll
+
+    def _poll_backlog(self, timeout: float | None) -> list[tuple[int, int]]:
+        """All that is ready, without waiting: timers wait for this to be read."""
+        poll_all = getattr(self._poller, "poll_all", None)
+        return self._poller.poll(0) if poll_all is None else poll_all()
+
     def _collect(self, timeout: float | None) -> float | None:
         """Let events gather, unless something wakes the loop; returns how long to wait still."""
+        if self._catching_up:
+            return 0
         interval = self.io_collect_interval
         if timeout is not None:
             interval = min(interval, timeout)
@@ -397,7 +420,9 @@ class Loop(ExceptionReporter):
             raise RuntimeError("the reactor is closed")
         self._check_owner()
         self._running = True
-        self.stats.last_wake = self.time()
+        now = self.time()
+        pause, self.stats.last_wake = now - self.stats.last_wake, now  # no work, but it can be long
+        self._catch_up(self._backlog.pause(pause))
         try:
             yield
         finally:

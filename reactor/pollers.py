@@ -43,7 +43,11 @@ class Poller(Protocol):
     ``register`` raises ``ValueError`` for a descriptor that this poller cannot watch. ``poll``
     takes seconds: ``None`` waits for ever, 0 does not wait, and everything between is rounded *up*
     to what the system can count, so that a timer is never early and a wait of half a millisecond
-    does not become a busy loop."""
+    does not become a busy loop.
+
+    A poller whose ``poll`` may leave out some of the ready descriptors also has ``poll_all()``: it
+    returns all of them, without waiting. The loop uses that after a stall, to find out what has
+    been read to its end."""
 
     def register(self, fd: int, mask: int) -> None: ...
     def modify(self, fd: int, mask: int) -> None: ...
@@ -73,6 +77,7 @@ class EpollPoller:
 
     def __init__(self) -> None:
         self._epoll = _system.epoll()
+        self._registered = 0  # descriptors in the epoll set, for poll_all()
         self._always_ready: dict[int, int] = {}
 
     def register(self, fd: int, mask: int) -> None:
@@ -84,6 +89,8 @@ class EpollPoller:
                     errno.EEXIST, f"descriptor {fd} is already registered"
                 ) from None
             self._always_ready[fd] = mask
+        else:
+            self._registered += 1
 
     def modify(self, fd: int, mask: int) -> None:
         if fd in self._always_ready:
@@ -94,6 +101,7 @@ class EpollPoller:
     def unregister(self, fd: int) -> None:
         if self._always_ready.pop(fd, None) is None:
             self._epoll.unregister(fd)
+            self._registered -= 1
 
     def poll(self, timeout: float | None) -> list[tuple[int, int]]:
         if self._always_ready:
@@ -102,8 +110,14 @@ class EpollPoller:
                 return [*always, *self._epoll.poll(0)]
         if timeout is not None:
             timeout = _milliseconds(timeout) / 1000
+        # At most 1,023 of them, select.FD_SETSIZE - 1, which is Python's default.
         ready: list[tuple[int, int]] = self._epoll.poll(timeout)
         return ready
+
+    def poll_all(self) -> list[tuple[int, int]]:
+        """All that are ready now, however many, without waiting."""
+        always = [(fd, mask) for fd, mask in self._always_ready.items() if mask]
+        return [*always, *self._epoll.poll(0, max(self._registered, 1))]
 
     def close(self) -> None:
         self._epoll.close()

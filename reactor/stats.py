@@ -17,6 +17,7 @@ class Stats:
         "last_wake",
         "lingering",
         "refused",
+        "stalled_time",
         "turns",
         "wait_time",
         "work_time",
@@ -28,6 +29,8 @@ class Stats:
         self.turns = 0  # turns of the loop
         self.wait_time = 0.0  # seconds in the poller
         self.work_time = 0.0  # seconds outside it
+        # Seconds in which a late turn, or a loop that was not run, let peers wait: see backlog.py.
+        self.stalled_time = 0.0
         self.accepted = 0  # connections that listeners accepted
         self.refused = 0  # connections closed at once, by a limit or an error
         self.connections = 0  # stream transports open now

@@ -16,35 +16,49 @@ under it is a queue whose other end the test holds.
 from __future__ import annotations
 
 import errno
-import sys
-from collections import deque
-from collections.abc import Iterable, Sequence
-from typing import Any, Final
+import time
+from typing import Any, Final, NoReturn
 
 from .datagram import DatagramTransport
 from .endpoints import DatagramFactory, Reactor
 from .listener import ProtocolFactory
-from .pollers import ERROR, HANGUP, READ, WRITE
+from .memory import DatagramSocket, MemoryPoller, StreamSocket
+from .pollers import READ
+from .threads import ThreadPool
 from .transport import StreamTransport
 
-# Memory sockets are numbered from here on, where no process has real descriptors.
-_FIRST_DESCRIPTOR: Final = 1 << 30
+THREAD_TIMEOUT: Final = 10.0  # seconds of real time that a call in a thread may take
 _MOST_TURNS: Final = 100_000
 
 
 class VirtualReactor(Reactor):
     """A reactor whose time and connections belong to the test. ``run()`` works too, and raises
     ``RuntimeError`` where a real reactor would wait for ever. To open a real socket or pipe here
-    raises ``ValueError``, as nothing would ever be heard of it."""
+    raises ``ValueError``, as nothing would ever be heard of it.
+
+    *Errors.* What a protocol or a callback raises, a real reactor logs. This one logs it too, and
+    raises it from ``settle()``, ``advance()``, ``run()`` or ``close()``, whichever comes first: as
+    it is, or several as an ``ExceptionGroup``. A test that causes an error on purpose expects it
+    there (``pytest.raises``), or takes all errors with ``set_exception_handler()``.
+
+    *Threads.* While calls of ``run_in_thread`` are under way, the same methods really wait for
+    them, and time stands still.
+
+    Attributes: ``max_events``, how many descriptors one turn is told of, None for all; epoll's
+    limit is 1,023. ``thread_timeout``, 10 by default: seconds of real time to wait for a call in a
+    thread, before ``RuntimeError`` says which it is; 0 does not wait for threads."""
 
     def __init__(self, start: float = 1000.0, **options: Any) -> None:
         """``start``: what ``time()`` says at first. ``options`` as for ``Reactor``, without
         ``clock`` and ``poller``."""
         self._virtual_now = start
         self._limit: float | None = None
-        self._sockets: dict[int, _MemorySocket] = {}
-        self._next_descriptor = _FIRST_DESCRIPTOR
-        super().__init__(clock=lambda: self._virtual_now, poller=_VirtualPoller(self), **options)
+        self._oversleep = 0.0  # seconds that the next wait lasts too long
+        self._errors: list[BaseException] = []
+        self._memory = MemoryPoller(self._wait)
+        self.max_events: int | None = None
+        self.thread_timeout = THREAD_TIMEOUT
+        super().__init__(clock=lambda: self._virtual_now, poller=self._memory, **options)
 
     def connect(
         self, protocol_factory: ProtocolFactory, peername: Any = ("192.0.2.1", 50000)
@@ -54,7 +68,7 @@ class VirtualReactor(Reactor):
 
         ``peername`` is what the protocol sees as the peer's address; 192.0.2.0/24 is for
         documentation (RFC 5737)."""
-        sock = _StreamSocket(self)
+        sock = StreamSocket(self._memory)
         transport = StreamTransport(self, sock, protocol_factory(), peername)
         transport.start()
         return StreamPeer(sock, transport)
@@ -69,7 +83,7 @@ class VirtualReactor(Reactor):
 
         The system holds ``capacity`` bytes on the way to each of them; what goes beyond waits in
         the sender's transport."""
-        one, other = _StreamSocket(self), _StreamSocket(self)
+        one, other = StreamSocket(self._memory), StreamSocket(self._memory)
         one.other, other.other = other, one
         one.capacity = other.capacity = capacity
         first = StreamTransport(self, one, one_factory(), ("192.0.2.2", 8000))
@@ -83,7 +97,7 @@ class VirtualReactor(Reactor):
     ) -> DatagramPeers:
         """A datagram socket: ``protocol_factory()`` is told of it, and the test plays the whole
         network around it."""
-        sock = _DatagramSocket(self, sockname)
+        sock = DatagramSocket(self._memory, sockname)
         transport = DatagramTransport(self, sock, protocol_factory())
         transport.start()
         return DatagramPeers(sock, transport)
@@ -91,16 +105,23 @@ class VirtualReactor(Reactor):
     def settle(self) -> None:
         """Run turns until there is nothing more to do at this instant. Time stands still.
 
-        Raises ``RuntimeError`` if that never comes, as something keeps the loop busy.
+        Raises ``RuntimeError`` if that never comes, as something keeps the loop busy, or a call in
+        a thread does not end; and what a protocol or a callback has raised.
         """
         for _ in range(_MOST_TURNS):
-            if not self._busy():
-                return
-            self.run_once(0)
-        raise RuntimeError(f"the loop has not come to rest in {_MOST_TURNS} turns")
+            if self._busy():
+                self.run_once(0)
+            elif not self._wait_for_thread():
+                break
+        else:
+            raise RuntimeError(f"the loop has not come to rest in {_MOST_TURNS} turns")
+        self._raise_errors()
 
     def advance(self, seconds: float) -> None:
-        """Let ``seconds`` pass, from deadline to deadline, doing all that falls due on the way."""
+        """Let ``seconds`` pass, from deadline to deadline, doing all that falls due on the way.
+
+        Raises what ``settle()`` raises; time then stands where that happened.
+        """
         self._limit = limit = self._virtual_now + seconds
         try:
             self.settle()
@@ -110,6 +131,47 @@ class VirtualReactor(Reactor):
         finally:
             self._limit = None
 
+    def stall(self, seconds: float, *, waiting: bool = False) -> None:
+        """Let ``seconds`` pass in which the loop stands still, as if a callback took that long.
+
+        With ``waiting`` the process is stopped while it waits, or the machine suspended: the loop's
+        next wait takes so much too long, and reports nothing, as it was interrupted."""
+        if waiting:
+            self._oversleep += seconds
+        else:
+            self._virtual_now += seconds
+
+    def run(self) -> None:
+        super().run()
+        self._raise_errors()
+
+    def close(self) -> None:
+        super().close()
+        self._raise_errors()
+
+    def __exit__(self, *exc_info: object) -> None:
+        super().close()
+        if exc_info[0] is None:  # else the test has failed already
+            self._raise_errors()
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        super().call_exception_handler(context)
+        exc = context.get("exception")
+        if exc is not None and self._exception_handler is None:
+            self._errors.append(exc)
+
+    def _connect_for_real(self, *_: Any, **__: Any) -> NoReturn:
+        raise ValueError("a virtual reactor cannot open a real connection: use connect_pair()")
+
+    connect_tcp = connect_unix = connect_udp = _connect_for_real
+
+    def _raise_errors(self) -> None:
+        errors, self._errors = self._errors, []
+        if len(errors) == 1:
+            raise errors.pop()
+        if errors:
+            raise BaseExceptionGroup("protocols or callbacks failed", errors)
+
     def _busy(self) -> bool:
         deadline = self.timers.next_deadline()
         return bool(
@@ -117,21 +179,28 @@ class VirtualReactor(Reactor):
             or self._due
             or self._written
             or self._released
+            or self._oversleep
+            or self._catching_up
             or (deadline is not None and deadline <= self._virtual_now)
-            or self._events()
+            or self._memory.poll_all()
         )
-
-    def _events(self) -> list[tuple[int, int]]:
-        return [(fd, mask) for fd, sock in self._sockets.items() if (mask := sock.ready())]
 
     def _collect(self, timeout: float | None) -> float | None:
         return timeout  # nothing gathers while time stands still
 
     def _wait(self, timeout: float | None) -> list[tuple[int, int]]:
         """What the poller does: nothing is waited for, time jumps to where something is due."""
-        events = self._events()
+        if self._oversleep:
+            self._virtual_now += self._oversleep
+            self._oversleep = 0.0
+            return []
+        most = self.max_events
+        events = self._memory.poll_all() if most is None else self._memory.poll_some(most)
         if events or timeout == 0:
             return events
+        self._raise_errors()
+        if self._wait_for_thread():
+            return []
         if timeout is None:
             raise RuntimeError(
                 "nothing is left to wait for: no timer is set and no peer has sent anything"
@@ -147,9 +216,25 @@ class VirtualReactor(Reactor):
         self._virtual_now = max(now, min(ends, default=now + timeout))
         return []
 
-    def _descriptor(self, sock: _MemorySocket) -> int:
-        self._next_descriptor += 1
-        return self._next_descriptor
+    def _poll_backlog(self, timeout: float | None) -> list[tuple[int, int]]:
+        return self._wait(0) if self._oversleep else super()._poll_backlog(timeout)
+
+    def _wait_for_thread(self) -> bool:
+        """Wait, in real time, until a call in a thread ends. Returns False if there is none."""
+        pools = [end for end in self._endpoints if isinstance(end, ThreadPool)]
+        if not pools or not self.thread_timeout:
+            return False
+        end = time.monotonic() + self.thread_timeout
+        while not self._ready:
+            left = end - time.monotonic()
+            if left <= 0:
+                calls = ", ".join(repr(call) for pool in pools for call in pool._awaited)
+                raise RuntimeError(
+                    f"a call in a thread has not ended in {self.thread_timeout:g} s: {calls}"
+                )
+            self._wakeup.wait(left)
+            self._wakeup._drain(READ)
+        return True
 
 
 class StreamPeer:
@@ -158,7 +243,7 @@ class StreamPeer:
     What these methods do shows once the loop has run: call ``reactor.settle()`` or ``advance()``.
     """
 
-    def __init__(self, sock: _StreamSocket, transport: StreamTransport) -> None:
+    def __init__(self, sock: StreamSocket, transport: StreamTransport) -> None:
         self._sock = sock
         self.transport = transport
 
@@ -229,7 +314,7 @@ class StreamPeer:
 class DatagramPeers:
     """The network around a datagram socket made by ``VirtualReactor.datagram_socket``."""
 
-    def __init__(self, sock: _DatagramSocket, transport: DatagramTransport) -> None:
+    def __init__(self, sock: DatagramSocket, transport: DatagramTransport) -> None:
         self._sock = sock
         self.transport = transport
 
@@ -261,201 +346,3 @@ class DatagramPeers:
     def resume(self) -> None:
         """Let it take them again."""
         self._sock.stalled = False
-
-
-class _VirtualPoller:
-    """A poller of memory sockets, as strict as the real ones. The loop's own wake-up pair is
-    registered too, before anything else, and never fires."""
-
-    def __init__(self, reactor: VirtualReactor) -> None:
-        self._reactor = reactor
-        self._wakeup: int | None = None
-        self.poll = reactor._wait
-
-    def register(self, fd: int, mask: int) -> None:
-        sock = self._reactor._sockets.get(fd)
-        if sock is not None:
-            if sock.watched:
-                raise FileExistsError(errno.EEXIST, f"descriptor {fd} is already registered")
-            sock.mask = mask
-            sock.watched = True
-        elif self._wakeup is None:
-            self._wakeup = fd
-        else:
-            raise ValueError(f"a virtual reactor cannot watch the real descriptor {fd}")
-
-    def modify(self, fd: int, mask: int) -> None:
-        self._watched(fd).mask = mask
-
-    def unregister(self, fd: int) -> None:
-        self._watched(fd).watched = False
-
-    def _watched(self, fd: int) -> _MemorySocket:
-        sock = self._reactor._sockets.get(fd)
-        if sock is None or not sock.watched:
-            raise FileNotFoundError(errno.ENOENT, f"descriptor {fd} is not registered")
-        return sock
-
-    def close(self) -> None:
-        pass
-
-
-class _MemorySocket:
-    """What memory sockets have in common: a number, and a place in the poller."""
-
-    def __init__(self, reactor: VirtualReactor) -> None:
-        self._reactor = reactor
-        self._fd = reactor._descriptor(self)
-        reactor._sockets[self._fd] = self
-        self.mask = 0
-        self.watched = False
-        self.closed = False
-
-    def fileno(self) -> int:
-        return self._fd
-
-    def close(self) -> None:
-        self.closed = True
-        self._reactor._sockets.pop(self._fd, None)
-
-    def ready(self) -> int:
-        """The events that a level-triggered poller reports now."""
-        return self.state() & (self.mask | ERROR | HANGUP) if self.watched else 0
-
-    def state(self) -> int:
-        raise NotImplementedError
-
-
-class _StreamSocket(_MemorySocket):
-    def __init__(self, reactor: VirtualReactor) -> None:
-        super().__init__(reactor)
-        self.other: _StreamSocket | None = (
-            None  # the other protocol's; None where the test is the peer
-        )
-        self.inbox: deque[bytes] = deque()  # one piece per recv; b"" is the end
-        self.sent = bytearray()  # to the test
-        self.unread = 0  # bytes sent to the other protocol that it has not yet received
-        self.capacity: int | None = None  # bytes in sent, or unread, beyond which no more is taken
-        self.sends = 0
-        self.sends_left: int | None = None  # before sending fails, as the peer has closed
-        self.error = 0
-        self.eof_sent = False
-        self.reset_sent = False
-
-    def state(self) -> int:
-        mask = 0
-        if self.inbox:
-            mask |= READ
-        if self._room():
-            mask |= WRITE
-        if self.error:
-            mask |= READ | WRITE | ERROR | HANGUP
-        elif self.eof_sent and self.inbox and self.inbox[0] == b"":
-            mask |= HANGUP
-        return mask
-
-    def recv(self, size: int) -> bytes:
-        self._raise_error()
-        if not self.inbox:
-            raise BlockingIOError
-        data = self.inbox[0]
-        if data:  # the end stays: it is read again each time
-            self.inbox.popleft()
-            if len(data) > size:
-                self.inbox.appendleft(data[size:])
-                data = data[:size]
-            if self.other is not None:
-                self.other.unread -= len(data)
-        return data
-
-    def send(self, data: bytes | memoryview, flags: int = 0) -> int:
-        self._raise_error()
-        if self.eof_sent or self.sends_left == 0 or (self.other is not None and self.other.closed):
-            raise BrokenPipeError(errno.EPIPE, "the peer has closed")
-        size = min(len(data), self._room())
-        if not size:
-            raise BlockingIOError
-        self.sends += 1
-        if self.sends_left:
-            self.sends_left -= 1
-        if self.other is not None:
-            self.other.inbox.append(bytes(data[:size]))
-            self.unread += size
-        else:
-            self.sent += data[:size]
-        return size
-
-    def _room(self) -> int:
-        if self.capacity is None:
-            return sys.maxsize
-        return max(self.capacity - (self.unread if self.other is not None else len(self.sent)), 0)
-
-    def sendmsg(
-        self, pieces: Sequence[bytes], ancillary: Iterable[Any] = (), flags: int = 0
-    ) -> int:
-        return self.send(b"".join(pieces))
-
-    def shutdown(self, how: int) -> None:
-        self._raise_error()
-        self._end()
-
-    def close(self) -> None:
-        super().close()
-        if any(self.inbox):  # closing with unread input breaks the connection
-            self.reset_sent = True
-            if self.other is not None:
-                self.other.inbox.clear()
-                self.other.error = errno.ECONNRESET
-        self._end()
-
-    def getsockopt(self, level: int, option: int) -> int:
-        error, self.error = self.error, 0
-        return error
-
-    def getsockname(self) -> tuple[str, int]:
-        return ("192.0.2.2", 8000)
-
-    def _end(self) -> None:
-        if self.other is not None and not self.eof_sent:
-            self.other.inbox.append(b"")
-        self.eof_sent = True
-
-    def _raise_error(self) -> None:
-        if self.error:
-            raise OSError(self.error, "the connection was broken by the test")
-
-
-class _DatagramSocket(_MemorySocket):
-    def __init__(self, reactor: VirtualReactor, sockname: Any) -> None:
-        super().__init__(reactor)
-        self._sockname = sockname
-        self.inbox: deque[tuple[bytes, Any]] = deque()
-        self.sent: list[tuple[bytes, Any]] = []
-        self.errors: deque[int] = deque()
-        self.stalled = False
-
-    def state(self) -> int:
-        return (READ if self.inbox or self.errors else 0) | (0 if self.stalled else WRITE)
-
-    def recvfrom(self, size: int) -> tuple[bytes, Any]:
-        self._raise_error()
-        if not self.inbox:
-            raise BlockingIOError
-        return self.inbox.popleft()
-
-    def sendto(self, data: bytes, addr: Any) -> int:
-        self._raise_error()
-        if self.stalled:
-            raise BlockingIOError
-        self.sent.append((data, addr))
-        return len(data)
-
-    def send(self, data: bytes) -> int:
-        return self.sendto(data, None)
-
-    def getsockname(self) -> Any:
-        return self._sockname
-
-    def _raise_error(self) -> None:
-        if self.errors:
-            raise OSError(self.errors.popleft(), "made by the test")

@@ -93,6 +93,9 @@ class ThreadCall(Generic[T]):
         except BaseException as exc:  # SystemExit as well: it would end the thread, not the program
             self._exception = exc
 
+    def __repr__(self) -> str:
+        return f"<ThreadCall of {self._function!r} {'done' if self._done else 'pending'}>"
+
     def finish(self) -> None:
         """In the loop's thread."""
         if self._done:

@@ -17,6 +17,7 @@ timers fire late (pyftpdlib's reset did that). So nothing here changes an entry:
 from __future__ import annotations
 
 import heapq
+import math
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -135,6 +136,39 @@ class IdleTimer(Timer):
             super().run()
         else:
             self._queue.move(self, due)
+
+
+class Deadline(Timer):
+    """Calls ``callback(*args)`` after ``delay`` seconds in which the loop did its part.
+
+    For what a peer cannot do without our answers, as a handshake. What it sends in one go needs no
+    more than a timer: after a stall of the loop, that is read before any timer runs. But while the
+    loop stood still (``Stats.stalled_time``) nobody answered; the callback is put off by that time.
+    That happens only once, which at most doubles the time that has passed: a peer that can slow us
+    down cannot make it last for ever."""
+
+    __slots__ = ("_stalled_before", "_stats")
+
+    def __init__(
+        self, reactor: Loop, delay: float, callback: Callable[..., object], *args: Any
+    ) -> None:
+        self._stats = reactor.stats
+        self._stalled_before = self._stats.stalled_time
+        super().__init__(reactor.timers, reactor.time() + delay, callback, args)
+
+    def reschedule(self, delay: float) -> None:
+        self._stalled_before = self._stats.stalled_time
+        super().reschedule(delay)
+
+    def run(self) -> None:
+        if self._cancelled or self._sequence:  # by another timer of the same batch
+            return
+        stalled = self._stats.stalled_time - self._stalled_before
+        if stalled > 0:
+            self._stalled_before = math.inf
+            self._queue.move(self, self._when + stalled)
+        else:
+            super().run()
 
 
 class TimerQueue:

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .pollers import READ, WRITE
 from .protocol import AnyProtocol
+from .timers import Deadline
 from .transport import StreamTransport
 from .writing import LOST
 
 if TYPE_CHECKING:
     from .listener import TransportFactory
     from .loop import Loop
-    from .timers import Timer
 
 logger = logging.getLogger(__name__)
 
@@ -125,7 +125,7 @@ class TLSTransport(StreamTransport):
         self._context = context
         self._server_hostname = server_hostname
         self._handshake_timeout = handshake_timeout
-        self._handshake_timer: Timer | None = None
+        self._handshake_timer: Deadline | None = None
         self._on_result: Callable[[Exception | None], object] | None = None
 
     def start(self, on_result: Callable[[Exception | None], object] | None = None) -> None:
@@ -147,8 +147,8 @@ class TLSTransport(StreamTransport):
             self._sock.close()  # our caller's socket has nothing left to close
             raise
         self._on_result = on_result
-        self._handshake_timer = self._reactor.call_later(
-            self._handshake_timeout, self._handshake_timed_out
+        self._handshake_timer = Deadline(
+            self._reactor, self._handshake_timeout, self._handshake_timed_out
         )
         self._shake_hands()
 

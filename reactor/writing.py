@@ -22,10 +22,10 @@ from .base import BaseTransport
 from .pollers import WRITE
 from .protocol import WriteBufferOverflow
 from .sendfile import FileSegment
+from .timers import Deadline
 
 if TYPE_CHECKING:
     from .loop import Loop
-    from .timers import Timer
 
 IOV_MAX: Final = 1024  # pieces that sendmsg takes at once: EMSGSIZE beyond
 HIGH_WATER: Final = 65536
@@ -94,7 +94,7 @@ class WritingHalf(BaseTransport):
         self._stats = reactor.stats
         self._state = 0
         self._pending = 0
-        self._close_timer: Timer | None = None
+        self._close_timer: Deadline | None = None
         self._high_water = HIGH_WATER
         self._low_water = HIGH_WATER // 4
         self.max_write_buffer = MAX_WRITE_BUFFER
@@ -306,7 +306,7 @@ class WritingHalf(BaseTransport):
             self._pending |= ARMED
             self._watch(self._interest | WRITE)
         if self._state & CLOSING and self._close_timer is None:
-            self._close_timer = self._reactor.call_later(self.close_timeout, self._close_timed_out)
+            self._close_timer = Deadline(self._reactor, self.close_timeout, self._close_timed_out)
 
     def _drained(self) -> None:
         """The queue is empty: do what waited for that."""

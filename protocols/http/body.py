@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from .response import Response
@@ -11,7 +12,8 @@ class BodyReader:
     """The callbacks of ``Request.stream``, and what the connection keeps beside them.
 
     ``since``: when the body was asked for, in seconds of the loop, moved on by the time that the
-    handler held it up. ``discarding``: nobody wants it, it is only read to get past it."""
+    handler held it up. ``discarding``: nobody wants it, it is only read to get past it.
+    ``stalled_before``: ``Stats.stalled_time`` at that time."""
 
     __slots__ = (
         "data_received",
@@ -23,6 +25,7 @@ class BodyReader:
         "paused_at",
         "since",
         "size",
+        "stalled_before",
     )
 
     def __init__(
@@ -41,3 +44,4 @@ class BodyReader:
         self.paused_at = now
         self.discarding = False
         self.ended = False
+        self.stalled_before = math.inf

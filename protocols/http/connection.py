@@ -50,7 +50,8 @@ class HTTPConnection(AnsweringHalf):
     def __init__(self, server: HTTPServer) -> None:
         super().__init__(server)
         self._body: BodyReader | None
-        self._mark: tuple[float, int] | None = None  # when, and how much had been taken by then
+        # When, how much had been taken by then, and Stats.stalled_time.
+        self._mark: tuple[float, int, float] | None = None
 
     def connection_made(self, transport: StreamTransport) -> None:
         self.transport = transport
@@ -231,6 +232,7 @@ class HTTPConnection(AnsweringHalf):
         self._body = BodyReader(
             self.reactor.now, self.server.limits.body, data_received, eof_received
         )
+        self._body.stalled_before = self.reactor.stats.stalled_time
         self._state |= ASKED
         if self._decoder is None:
             self.reactor.call_soon(self._body_ended, self._body)
@@ -351,18 +353,30 @@ class HTTPConnection(AnsweringHalf):
     def _is_read_too_slowly(self, now: float, unsent: int) -> bool:
         limits = self.server.limits
         taken = self._written - unsent
+        stalled_time = self.reactor.stats.stalled_time
         if self._mark is not None:
-            since, taken_then = self._mark
+            since, taken_then, stalled_before = self._mark
             if now - since < limits.write_timeout:
                 return False
             if taken - taken_then < max(1.0, limits.write_rate * (now - since)):
-                return True
-        self._mark = (now, taken)
+                if stalled_time <= stalled_before:
+                    return True
+                stalled_time = math.inf  # we stood still: measure again, but only once
+        self._mark = (now, taken, stalled_time)
         return False
 
     def _expire(self) -> None:
         body = self._body
         if body is not None and not body.discarding:
+            stalled = self.reactor.stats.stalled_time - body.stalled_before
+            if stalled > 0:
+                # The client may have waited for us: for "100 Continue", or for room in the system's
+                # buffer. That is taken into account once.
+                body.stalled_before = math.inf
+                body.since += stalled
+                self._deadline += stalled
+                self._timer.reschedule(self._deadline - self.reactor.now)
+                return
             self._refuse(HTTPError(408, "The body came too slowly."))
         elif self._state & PARTIAL and self._buffer:
             self._refuse(HTTPError(408, "The head came too slowly."))

@@ -529,7 +529,8 @@ def test_interrupts_pass_through_and_nothing_queued_is_lost(scripted, error):
 
 def test_without_an_exception_handler_errors_go_to_the_log_with_a_traceback(reactor, caplog):
     reactor.call_soon(fail)
-    reactor.settle()
+    with pytest.raises(ZeroDivisionError):
+        reactor.settle()
 
     [record] = caplog.records
     assert record.name == "reactor.errors"

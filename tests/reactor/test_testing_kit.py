@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -144,6 +146,165 @@ def test_gathering_events_takes_no_time(reactor: VirtualReactor) -> None:
     assert (end.data, reactor.time()) == (b"abc", 1000.0)
     reactor.advance(5)
     assert (end.data, reactor.time()) == (b"abcd", 1005.0)
+
+
+# -- stalls ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("waiting", [False, True])
+def test_a_stall_passes_time_in_which_nothing_runs(reactor: VirtualReactor, waiting: bool) -> None:
+    fired: list[float] = []
+    reactor.call_later(1, lambda: fired.append(reactor.time()))
+    reactor.stall(10, waiting=waiting)
+    assert fired == []
+    reactor.settle()
+    assert fired == [1010.0]
+    reactor.advance(1)
+    assert reactor.time() == 1011.0
+
+
+def test_a_turn_may_be_told_of_some_of_the_ready_only(reactor: VirtualReactor) -> None:
+    reactor.max_events = 2
+    ends = [Recorder() for _ in range(5)]
+    peers = [reactor.connect(lambda end=end: end) for end in ends]
+    for peer in peers:
+        peer.send(b"ab", chunk=1)
+    counts = []
+    for _ in range(5):
+        reactor.run_once(0)
+        counts.append(sum(len(end.data) for end in ends))
+    assert counts == [2, 4, 6, 8, 10]
+    assert [end.data for end in ends] == [b"ab"] * 5
+
+
+# -- threads ---------------------------------------------------------------------------------------
+
+
+def slowly(result: Any) -> Any:
+    time.sleep(0.02)
+    return result
+
+
+@pytest.mark.parametrize("run", [VirtualReactor.settle, lambda reactor: reactor.advance(5)])
+def test_calls_in_threads_are_waited_for(reactor: VirtualReactor, run: Any) -> None:
+    results: list[tuple[Any, float]] = []
+
+    def first_done(call: Any) -> None:
+        results.append((call.result(), reactor.time()))
+        again = reactor.run_in_thread(slowly, "second")
+        again.add_done_callback(lambda call: results.append((call.result(), reactor.time())))
+
+    reactor.run_in_thread(slowly, "first").add_done_callback(first_done)
+    reactor.call_later(1, lambda: results.append(("timer", reactor.time())))
+    run(reactor)
+    assert results[:2] == [("first", 1000.0), ("second", 1000.0)]
+    assert results[2:] == [("timer", 1001.0)][: len(results) - 2]
+
+
+def test_a_thread_started_on_the_way_is_waited_for_there(reactor: VirtualReactor) -> None:
+    times: list[float] = []
+
+    def start() -> None:
+        call = reactor.run_in_thread(slowly, 1)
+        call.add_done_callback(lambda call: times.append(reactor.time()))
+
+    reactor.call_later(2, start)
+    reactor.advance(5)
+    assert times == [1002.0]
+
+
+def test_run_waits_for_threads_too(reactor: VirtualReactor) -> None:
+    reactor.run_in_thread(slowly, 1).add_done_callback(lambda call: reactor.stop())
+    reactor.call_later(100, print)
+    reactor.run()
+    assert reactor.time() == 1000.0
+
+
+def test_a_thread_that_does_not_end_is_named(reactor: VirtualReactor) -> None:
+    gate = threading.Event()
+    reactor.thread_timeout = 0.01
+    call = reactor.run_in_thread(gate.wait)
+    with pytest.raises(RuntimeError, match=r"has not ended in 0.01 s: <ThreadCall of .*wait"):
+        reactor.settle()
+    call.cancel()  # nobody waits for it any more
+    reactor.settle()
+    gate.set()
+
+
+def test_threads_need_not_be_waited_for(reactor: VirtualReactor) -> None:
+    gate = threading.Event()
+    reactor.thread_timeout = 0
+    call = reactor.run_in_thread(gate.wait)
+    reactor.advance(60)
+    assert not call.done()
+    assert reactor.time() == 1060.0
+    gate.set()
+    reactor.thread_timeout = 10
+    reactor.settle()
+    assert call.done()
+
+
+# -- errors ----------------------------------------------------------------------------------------
+
+
+class Failing(Protocol):
+    def data_received(self, data: bytes) -> None:
+        raise ZeroDivisionError(data.decode())
+
+
+def failing() -> VirtualReactor:
+    reactor = VirtualReactor()
+    reactor.connect(Failing).send(b"made by the test")
+    return reactor
+
+
+@pytest.mark.parametrize(
+    "run", [VirtualReactor.settle, VirtualReactor.run, lambda reactor: reactor.advance(5)]
+)
+def test_a_protocol_that_raises_fails_the_test(run: Any) -> None:
+    with failing() as reactor:
+        with pytest.raises(ZeroDivisionError, match="made by the test"):
+            run(reactor)
+        assert reactor.time() == 1000.0
+        reactor.settle()  # it is raised once
+
+
+def test_an_error_that_was_not_raised_yet_is_raised_at_the_end() -> None:
+    reactor = failing()
+    with pytest.raises(ZeroDivisionError), reactor:
+        reactor.run_once(0)
+    assert reactor.is_closed()
+    reactor = failing()
+    reactor.run_once(0)
+    with pytest.raises(ZeroDivisionError):
+        reactor.close()
+    assert reactor.is_closed()
+
+
+def test_at_the_end_an_error_does_not_hide_the_tests_own() -> None:
+    def fail_otherwise() -> None:
+        with failing() as reactor:
+            reactor.run_once(0)
+            raise AssertionError
+
+    with pytest.raises(AssertionError):
+        fail_otherwise()
+
+
+def test_several_errors_are_raised_as_a_group() -> None:
+    with failing() as reactor:
+        reactor.connect(Failing).send(b"another")
+        with pytest.raises(ExceptionGroup) as caught:
+            reactor.settle()
+    assert [str(exc) for exc in caught.value.exceptions] == ["made by the test", "another"]
+
+
+def test_an_exception_handler_takes_the_errors() -> None:
+    errors: list[Any] = []
+    with failing() as reactor:
+        reactor.set_exception_handler(lambda _, context: errors.append(context["exception"]))
+        reactor.settle()
+    assert [str(error) for error in errors] == ["made by the test"]
 
 
 # -- connections -----------------------------------------------------------------------------------
@@ -395,6 +556,11 @@ def test_real_sockets_have_no_place_here(reactor: VirtualReactor) -> None:
             reactor.connect_socket(Echo, one)
         with pytest.raises(ValueError, match="virtual reactor"):
             reactor.listen_tcp(Echo, "127.0.0.1", 0)
+    for connect in (reactor.connect_tcp, reactor.connect_udp):
+        with pytest.raises(ValueError, match="cannot open a real connection"):
+            connect(Echo, "127.0.0.1", 80)
+    with pytest.raises(ValueError, match="cannot open a real connection"):
+        reactor.connect_unix(Echo, "/nowhere")
 
 
 def test_what_real_pollers_refuse_is_refused(reactor: VirtualReactor) -> None:

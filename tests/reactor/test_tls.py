@@ -28,13 +28,22 @@ class World:
     sockets."""
 
     def __init__(self) -> None:
-        self.now = 1000.0
-        self.reactor = Reactor(clock=lambda: self.now)
+        self._now = 1000.0
+        self.reactor = Reactor(clock=lambda: self._now)
         self.complaints: list[object] = []
         self.reactor.set_exception_handler(lambda _, context: self.complaints.append(context))
         self.ends: list[Recorder] = []
         self.sockets: list[socket.socket] = []
         self.server_context, self.client_context = tls_contexts()
+
+    @property
+    def now(self) -> float:
+        return self._now
+
+    @now.setter
+    def now(self, now: float) -> None:
+        """Time passes while the loop waits: this is no stall."""
+        self._now = self.reactor.stats.last_wake = now
 
     def listen(self, **hooks: Any) -> Any:
         def make() -> Recorder:

@@ -1,0 +1,89 @@
+"""What has arrived while the loop stood still, and must be read before any deadline is judged.
+
+A process can be stopped (SIGSTOP, Ctrl+Z), a machine suspended, a callback too slow. Afterwards
+many deadlines have passed at once, although the peers have kept to them: what they sent lies unread
+in the system's buffers. One poll and one read of each descriptor do not get all of it: epoll
+reports 1,023 descriptors at a time, and after an interrupted wait none; a handler reads a bounded
+amount for each event. So after a *late* turn the loop is *catching up*: its turns go on without
+waiting and without running timers, until every descriptor has once been found with nothing to read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Final
+
+from .stats import Stats
+
+#: Seconds. A turn is late if the one before it worked for longer, or if its own wait took so much
+#: longer than it was asked to.
+LATE: Final = 0.05
+
+# A round of catching up can itself take longer than LATE. It counts as a new stall, from which to
+# catch up again, only when it took more than so many times what the one before took: so the rounds
+# of an overloaded server do not hold timers back for ever.
+_NEW_STALL: Final = 2
+
+
+class Backlog:
+    """Decides for a loop when it is catching up.
+
+    ``handlers`` has the descriptors that are watched, ``ready`` the callbacks that are queued;
+    ``stats`` is where stalls are counted.
+    """
+
+    __slots__ = ("_end", "_handlers", "_ready", "_stall", "_stats", "_unread")
+
+    def __init__(self, handlers: Iterable[int], ready: Collection[object], stats: Stats) -> None:
+        self._handlers = handlers
+        self._ready = ready
+        self._stats = stats
+        self._stall = 0.0  # seconds that the stall lasted; 0 while there is no backlog
+        self._unread: set[int] = set()  # descriptors that may have been ready ever since
+        self._end = 0.0  # when catching up ends in any case
+
+    def update(
+        self, work: float, waited: float, timeout: float | None, events: list[tuple[int, int]]
+    ) -> bool:
+        """Take note of a turn whose wait has just ended. Returns whether timers are held back in
+        it.
+
+        The loop calls this for turns that may be late, and for each turn while it returns True.
+        ``work`` and ``waited``: seconds since the wait before this one, and of this wait;
+        ``timeout``: how long that should have been; ``events``: what it reported.
+        """
+        late = work if work > LATE else 0.0
+        # With no timeout nothing was due, so nothing can be judged too early.
+        overslept = 0.0 if timeout is None else waited - max(timeout, 0.0)
+        if overslept > LATE:
+            late += overslept
+        elif not (self._stall or events or self._ready):
+            # This wait began after the late work and found nothing: nothing has arrived. After
+            # a wait that was late itself that is not known, as a signal can have cut it short.
+            self._stats.stalled_time += late
+            return False
+        if late:
+            self._stats.stalled_time += late
+        if late > _NEW_STALL * self._stall:
+            self._begin(late)
+        elif self._stall:
+            # A descriptor that a poll of all of them does not report has been read to its end.
+            self._unread.intersection_update([fd for fd, _ in events])
+            # Reading can go on in callbacks (TLS, HTTP), which have their turn as well. What takes
+            # d seconds to arrive, and that we can keep up with, takes less to be read: what is
+            # still ready after that, a peer that floods us or a regular file, is ready always.
+            if not (self._unread or self._ready) or self._stats.last_wake >= self._end:
+                self._stall = 0.0
+        return self._stall > 0
+
+    def pause(self, seconds: float) -> bool:
+        """Take note that the loop was not run for ``seconds``. Returns whether that is a stall."""
+        if seconds > LATE:
+            self._stats.stalled_time += seconds
+            self._begin(seconds)
+        return self._stall > 0
+
+    def _begin(self, stall: float) -> None:
+        self._stall = stall
+        self._unread = set(self._handlers)
+        self._end = self._stats.last_wake + stall

@@ -1,0 +1,500 @@
+"""After a stall, everything that has arrived is read before any timer runs: the loop in virtual
+time, and over real pollers."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import resource
+import select
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reactor import READ, DatagramProtocol, IdleTimer, Protocol, Reactor
+from reactor.backlog import LATE
+from reactor.connector import CONNECT_TIMEOUT, Connector
+from reactor.linger import LINGER_TIMEOUT
+from reactor.pollers import POLLERS, EpollPoller
+from reactor.testing import DatagramPeers, StreamPeer, VirtualReactor
+from reactor.timers import Deadline
+
+from .recording import Recorder, until
+from .worlds import tls_contexts
+
+TIMEOUT = 15.0
+STALL = 17.0
+NEEDS_EPOLL = pytest.mark.skipif(not hasattr(select, "epoll"), reason="needs epoll")
+
+
+class Member(Protocol):
+    """Expires after ``TIMEOUT`` seconds of silence."""
+
+    def __init__(self, reactor: Reactor, timeout: float = TIMEOUT) -> None:
+        self.reactor = reactor
+        self.timeout = timeout
+        self.expired_at: float | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+        self.idle = IdleTimer(self.reactor, self.timeout, self.expire)
+
+    def data_received(self, data: bytes) -> None:
+        self.idle.touch()
+
+    def expire(self) -> None:
+        self.expired_at = self.reactor.time()
+        self.transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.idle.cancel()
+
+
+class Members(DatagramProtocol):
+    """The same for the peers of a datagram socket."""
+
+    def __init__(self, reactor: Reactor, timeout: float = TIMEOUT) -> None:
+        self.reactor = reactor
+        self.timeout = timeout
+        self.timers: dict[Any, IdleTimer] = {}
+        self.expired: list[Any] = []
+
+    def datagram_received(self, data: bytes, addr: Any) -> None:
+        if addr not in self.timers:
+            self.timers[addr] = IdleTimer(self.reactor, self.timeout, self.expired.append, addr)
+        self.timers[addr].touch()
+
+
+@pytest.fixture
+def reactor() -> Iterator[VirtualReactor]:
+    with VirtualReactor() as reactor:
+        yield reactor
+
+
+@pytest.fixture(params=[False, True], ids=["working", "waiting"])
+def stall(request: pytest.FixtureRequest, reactor: VirtualReactor) -> Callable[[float], None]:
+    """``stall(seconds)``: a callback that blocks, or a process that is stopped in its wait."""
+    return lambda seconds: reactor.stall(seconds, waiting=request.param)
+
+
+def join(reactor: VirtualReactor, number: int) -> list[tuple[StreamPeer, Member]]:
+    members = [Member(reactor) for _ in range(number)]
+    joined = [(reactor.connect(lambda each=each: each), each) for each in members]
+    reactor.settle()
+    return joined
+
+
+# -- everything is read ----------------------------------------------------------------------------
+
+
+def test_members_whose_heartbeats_wait_survive_a_stall(reactor, stall):
+    members = join(reactor, 10)
+    reactor.advance(1)
+    for peer, _ in members:
+        peer.send(b"HEARTBEAT")
+    stall(STALL)
+    reactor.settle()
+    assert [member.expired_at for _, member in members] == [None] * 10
+
+    reactor.advance(TIMEOUT)  # from when it was read
+    assert {member.expired_at for _, member in members} == {1001.0 + STALL + TIMEOUT}
+
+
+def test_the_silent_expire_as_soon_as_all_is_read(reactor, stall):
+    members = join(reactor, 3)
+    members[1][0].send(b"HEARTBEAT")
+    stall(STALL)
+    reactor.settle()
+    assert [member.expired_at for _, member in members] == [1000 + STALL, None, 1000 + STALL]
+
+
+def test_a_poll_that_reports_only_some_of_the_ready_is_not_all(reactor, stall):
+    reactor.max_events = 3
+    members = join(reactor, 20)
+    for peer, _ in members:
+        peer.send(b"HEARTBEAT")
+    stall(STALL)
+    reactor.settle()
+    assert [member.expired_at for _, member in members] == [None] * 20
+
+
+def test_more_than_one_read_takes_is_read_before_timers_run(reactor, stall):
+    end = Recorder()
+    peer = reactor.connect(lambda: end)
+    reactor.settle()
+    seen: list[int] = []
+    reactor.call_later(1, lambda: seen.append(len(end.data)))
+    peer.send(bytes(1_000_000))
+    stall(STALL)
+    reactor.settle()
+    assert seen == [1_000_000]
+
+
+def test_datagrams_beyond_those_of_one_event_are_read_before_timers_run(reactor, stall):
+    members = Members(reactor)
+    peers: DatagramPeers = reactor.datagram_socket(lambda: members)
+    for _ in range(2):
+        for number in range(300):
+            peers.send(b"HEARTBEAT", ("192.0.2.1", number))
+        stall(STALL)
+        reactor.settle()
+        assert len(members.timers) == 300
+    assert members.expired == []
+
+
+def test_what_goes_on_in_callbacks_is_read_as_well(reactor, stall):
+    # As TLS and pipelined HTTP requests do: what was read from the socket goes on in callbacks.
+    order: list[str] = []
+
+    class Later(Protocol):
+        def data_received(self, data: bytes) -> None:
+            self.go_on(3)
+
+        def go_on(self, left: int) -> None:
+            if left:
+                reactor.call_soon(self.go_on, left - 1)
+            else:
+                order.append("read")
+
+    peer = reactor.connect(Later)
+    reactor.settle()
+    reactor.call_later(1, order.append, "timer")
+    peer.send(b"x")
+    stall(STALL)
+    reactor.settle()
+    assert order == ["read", "timer"]
+
+
+def test_the_result_of_another_thread_comes_before_its_deadline(reactor, stall):
+    order: list[str] = []
+    reactor.call_later(5, order.append, "deadline")
+    stall(STALL)
+    reactor.call_soon_threadsafe(reactor.call_soon, order.append, "result")
+    reactor.settle()
+    assert order == ["result", "deadline"]
+
+
+def test_a_second_stall_while_catching_up_is_caught_up_with_too(reactor, stall):
+    reactor.max_events = 2
+    members = join(reactor, 9)
+    for seconds in (STALL, 3 * STALL):
+        for peer, _ in members:
+            peer.send(b"HEARTBEAT")
+        stall(seconds)
+        reactor.run_once(0)
+    reactor.settle()
+    assert [member.expired_at for _, member in members] == [None] * 9
+
+
+def test_time_between_two_runs_is_a_stall_too(reactor):
+    reactor.max_events = 2
+    members = join(reactor, 9)
+    reactor.call_soon(reactor.stop)
+    reactor.run()
+    for peer, _ in members:
+        peer.send(b"HEARTBEAT")
+    reactor.stall(STALL)
+    reactor.call_soon(reactor.call_soon, reactor.stop)
+    reactor.run()
+    reactor.settle()
+    assert [member.expired_at for _, member in members] == [None] * 9
+
+
+# -- and no more than that -------------------------------------------------------------------------
+
+
+def test_nothing_is_held_back_without_a_stall(reactor):
+    turns: list[int] = []
+    for delay in (0.01, 1, 3600):
+        reactor.call_later(delay, lambda: turns.append(reactor.stats.turns))
+    reactor.advance(4000)
+    assert turns == [1, 2, 3]
+    assert reactor.stats.stalled_time == 0
+
+
+def test_after_a_stall_that_left_nothing_to_read_timers_run_at_once(reactor):
+    fired: list[float] = []
+    reactor.call_later(1, lambda: fired.append(reactor.time()))
+    reactor.stall(STALL)
+    reactor.run_once(0)
+    assert fired == [1000 + STALL]
+
+
+def test_a_small_delay_is_no_stall(reactor):
+    fired: list[str] = []
+    peer = reactor.connect(Recorder)
+    reactor.settle()
+    reactor.call_later(LATE / 2, fired.append, "timer")
+    peer.send(b"x")
+    reactor.stall(LATE)
+    reactor.run_once(0)
+    assert fired == ["timer"]
+    assert reactor.stats.stalled_time == 0
+
+
+def test_what_is_always_ready_holds_timers_back_for_no_longer_than_the_stall(reactor):
+    """A peer that floods us, or a regular file."""
+    fired: list[float] = []
+
+    class Flooded(Protocol):
+        def data_received(self, data: bytes) -> None:
+            reactor.stall(0.01)
+            if not fired:
+                peer.send(b"more")
+
+    peer = reactor.connect(Flooded)
+    reactor.settle()
+    reactor.call_later(1, lambda: fired.append(reactor.time()))
+    peer.send(b"x")
+    reactor.stall(STALL)
+    reactor.settle()
+    assert fired == [pytest.approx(1000 + 2 * STALL, abs=0.02)]
+
+
+@pytest.mark.parametrize("growth", [1.0, 1.01, 1.9])
+def test_timers_run_regularly_when_every_turn_is_late(reactor, growth):
+    fired: list[float] = []
+    length = 0.2
+
+    def work() -> None:
+        nonlocal length
+        reactor.stall(length)
+        length = min(length * growth, 2.0)
+        if len(fired) < 20:
+            reactor.call_soon(work)
+
+    def tick() -> None:
+        fired.append(reactor.time())
+        reactor.call_later(1, tick)
+
+    work()
+    tick()
+    while len(fired) < 20:
+        reactor.run_once(0)
+    waits = [later - earlier for earlier, later in itertools.pairwise(fired)]
+    assert max(waits) < 1 + 4 * 2.0
+
+
+def test_events_are_not_gathered_while_catching_up(monkeypatch):
+    waits: list[float] = []
+    with Reactor() as reactor:
+        reactor.io_collect_interval = 60.0
+        monkeypatch.setattr(reactor._wakeup, "wait", waits.append)
+        ours, theirs = socket.socketpair()
+        with theirs:
+            reactor.connect_socket(Recorder, ours)
+            theirs.send(b"x")
+            reactor.run_once(0)
+            theirs.send(b"x")
+            reactor.stats.last_wake -= STALL
+            reactor.run_once(0)
+            assert reactor._catching_up
+            reactor.run_once(100)
+    assert waits == []
+
+
+def test_stalled_time_is_counted(reactor, stall):
+    stall(STALL)
+    reactor.call_later(STALL - 1, print)
+    reactor.settle()
+    reactor.advance(100)
+    assert reactor.stats.stalled_time == pytest.approx(STALL)
+    assert reactor.stats.as_dict()["stalled_time"] == reactor.stats.stalled_time
+
+
+# -- deadlines that need our part ------------------------------------------------------------------
+
+
+def test_a_deadline_is_put_off_by_the_time_in_which_we_did_not_answer(reactor, stall):
+    fired: list[float] = []
+    Deadline(reactor, 10, lambda: fired.append(reactor.time()))
+    reactor.advance(4)
+    stall(STALL)
+    reactor.advance(9.99)  # 6 of them are left after the stall, and 4 have passed before
+    if reactor.time() < 1000 + 10 + STALL:
+        assert fired == []
+    reactor.advance(10)
+    assert fired == [pytest.approx(1000 + 10 + STALL)]
+
+
+def test_a_deadline_is_put_off_only_once(reactor):
+    fired: list[float] = []
+
+    def work() -> None:
+        reactor.stall(0.5)
+        if not fired:
+            reactor.call_soon(work)
+
+    Deadline(reactor, 10, lambda: fired.append(reactor.time()))
+    work()
+    reactor.settle()
+    assert 1020 <= fired[0] < 1023
+
+
+def test_a_deadline_without_a_stall_is_a_timer(reactor):
+    fired: list[float] = []
+    deadline = Deadline(reactor, 10, lambda: fired.append(reactor.time()))
+    reactor.advance(5)
+    deadline.reschedule(10)
+    cancelled = Deadline(reactor, 10, print)
+    reactor.call_at(1015, cancelled.cancel)
+    reactor.advance(100)
+    assert fired == [1015]
+
+
+def test_a_rescheduled_deadline_forgets_older_stalls(reactor):
+    fired: list[float] = []
+    deadline = Deadline(reactor, 100, lambda: fired.append(reactor.time()))
+    reactor.stall(STALL)
+    reactor.run_once(0)
+    deadline.reschedule(10)
+    reactor.advance(100)
+    assert fired == [1000 + STALL + 10]
+
+
+def test_a_connector_is_given_the_time_of_the_stall(reactor, stall):
+    failures: list[Exception] = []
+    Connector(reactor, Protocol, failures.append, target="nowhere")
+    reactor.advance(1)
+    stall(CONNECT_TIMEOUT)
+    reactor.settle()
+    assert failures == []
+    reactor.advance(CONNECT_TIMEOUT - 1)
+    assert len(failures) == 1
+
+
+def test_closing_gives_the_peer_the_time_of_the_stall_to_read(reactor, stall):
+    end = Recorder()
+    peer = reactor.connect(lambda: end)
+    peer.stall()
+    end.transport.write(b"last words")
+    end.transport.close()
+    reactor.advance(1)
+    stall(end.transport.close_timeout)
+    reactor.settle()
+    assert end.lost == []
+    peer.resume()
+    reactor.settle()
+    assert (peer.received, end.lost) == (b"last words", [None])
+
+
+def test_a_lingering_peer_is_read_before_it_is_given_up(reactor, stall):
+    peer = reactor.connect(Protocol)
+    peer.transport.close()
+    reactor.settle()
+    assert reactor.stats.lingering == 1
+    peer.send(bytes(500_000))
+    stall(LINGER_TIMEOUT)
+    reactor.settle()
+    assert not peer.reset_received
+
+
+# -- over real pollers -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def many_descriptors() -> Iterator[None]:
+    """Room for more descriptors than a shell usually allows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < 4096:
+        pytest.skip(f"the system allows {hard} descriptors")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 4096), hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@NEEDS_EPOLL
+def test_epoll_can_report_more_than_python_asks_for(many_descriptors: None):
+    poller = EpollPoller()
+    pairs = [socket.socketpair() for _ in range(1100)]
+    try:
+        for ours, theirs in pairs:
+            theirs.send(b"x")
+            poller.register(ours.fileno(), READ)
+        assert len(poller.poll(0)) == 1023
+        assert len(poller.poll_all()) == 1100
+        for ours, _ in pairs:
+            poller.unregister(ours.fileno())
+        assert poller.poll_all() == []
+    finally:
+        poller.close()
+        for pair in pairs:
+            for sock in pair:
+                sock.close()
+
+
+@NEEDS_EPOLL
+def test_files_that_are_always_ready_are_among_all(tmp_path: Path):
+    poller = EpollPoller()
+    with (tmp_path / "file").open("w+") as file:
+        poller.register(file.fileno(), READ)
+        assert poller.poll_all() == [(file.fileno(), READ)]
+        poller.modify(file.fileno(), 0)
+        assert poller.poll_all() == []
+    poller.close()
+
+
+@pytest.mark.parametrize("poller", [name for name in POLLERS if name != "select"])
+def test_a_blocked_callback_expires_none_of_many_members(poller, many_descriptors):
+    with Reactor(poller=poller) as reactor:
+        members = [Member(reactor, timeout=0.3) for _ in range(1500)]
+        peers = []
+        for member in members:
+            ours, theirs = socket.socketpair()
+            peers.append(theirs)
+            reactor.connect_socket(lambda member=member: member, ours)
+        for peer in peers:
+            peer.send(b"HEARTBEAT")
+        time.sleep(0.5)  # what the callback does
+        for _ in range(5):
+            reactor.run_once(0)
+        expired = [member for member in members if member.expired_at is not None]
+    for peer in peers:
+        peer.close()
+    assert expired == []
+
+
+def test_a_blocked_callback_expires_nobody_behind_one_datagram_socket():
+    with Reactor() as reactor:
+        members = Members(reactor, timeout=0.3)
+        [transport] = reactor.listen_udp(lambda: members, "127.0.0.1", 0)
+        address = transport.get_extra_info("sockname")
+        clients = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(100)]
+        for client in clients:
+            client.sendto(b"HEARTBEAT", address)
+        until(reactor, lambda: len(members.timers) == 100)
+        for client in clients:
+            client.sendto(b"HEARTBEAT", address)
+        time.sleep(0.5)  # what the callback does
+        until(reactor, lambda: reactor.stats.datagrams_received == 200)
+        for client in clients:
+            client.close()
+        assert members.expired == []
+
+
+def test_a_tls_handshake_is_given_the_time_of_the_stall():
+    now = [1000.0]
+    server, client = tls_contexts()
+    with Reactor(clock=lambda: now[0]) as reactor:
+        ours, theirs = socket.socketpair()
+        end = Recorder()
+        transport = reactor.connect_socket(lambda: end, ours, tls=server)
+        theirs.setblocking(False)
+        peer = client.wrap_socket(
+            theirs, server_hostname="localhost", do_handshake_on_connect=False
+        )
+        with peer:
+            with contextlib.suppress(ssl.SSLWantReadError):
+                peer.do_handshake()
+            now[0] += 1000.0  # between the client's hello and our answer
+            for _ in range(5):
+                reactor.run_once(0)
+            assert not transport.is_closing()
+            with contextlib.suppress(ssl.SSLWantReadError):
+                peer.do_handshake()
+            until(reactor, lambda: end.made)
