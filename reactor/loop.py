@@ -273,14 +273,14 @@ class Loop(ExceptionReporter):
     def add_signal_handler(self, signum: int, callback: Callable[..., object], *args: Any) -> None:
         """Run ``callback(*args)`` in the loop for each signal ``signum``, whatever handles it now.
         Raises ``RuntimeError`` outside the main thread."""
-        self._check_open()
+        self.check_open()
         self._signals.add(signum, callback, args)
 
     def add_stop_signal(self, signum: int) -> None:
         """Let ``signum`` stop ``run()`` as SIGINT and SIGTERM do by default: the first with
         ``grace``, the second by ``KeyboardInterrupt``. Raises ``RuntimeError`` outside the main
         thread."""
-        self._check_open()
+        self.check_open()
         self._signals.add_stop(signum)
 
     def remove_signal_handler(self, signum: int) -> bool:
@@ -297,7 +297,7 @@ class Loop(ExceptionReporter):
         The handler must be ready for ``ERROR`` and ``HANGUP``, which come unasked, and for the
         descriptor not being ready after all. Raises ``ValueError`` if the poller cannot watch it,
         ``FileExistsError`` if it is watched already."""
-        self._check_open()
+        self.check_open()
         self._poller.register(fd, mask)
         self._handlers[fd] = handler
 
@@ -314,7 +314,7 @@ class Loop(ExceptionReporter):
     def release(self, closable: Closable) -> None:
         """Close ``closable`` at the end of this turn (step 8). It must not be registered any
         more."""
-        self._check_open()
+        self.check_open()
         self._released.append(closable)
 
     # -- for transports ----------------------------------------------------------------------------
@@ -331,6 +331,12 @@ class Loop(ExceptionReporter):
         self._endpoints.pop(endpoint, None)
         if self._shutting_down:
             self._check_shut_down()
+
+    def check_open(self) -> None:
+        """Raise ``RuntimeError`` if the reactor is closed. All that opens or watches something
+        calls this first."""
+        if self._closed:
+            refuse()
 
     @property
     def written(self) -> list[Flushable]:
@@ -430,18 +436,13 @@ class Loop(ExceptionReporter):
     def _turns_allowed(self) -> Iterator[None]:
         if self._thread is not None:
             raise RuntimeError("the reactor is running already")
-        self._check_open()
+        self.check_open()
         self._check_owner()
         self._thread = threading.get_ident()
         try:
             yield
         finally:
             self._thread = None
-
-    def _check_open(self) -> None:
-        """Called first by all that opens or watches something."""
-        if self._closed:
-            refuse()
 
     def _check_owner(self) -> None:
         if os.getpid() != self._owner:

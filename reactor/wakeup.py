@@ -102,6 +102,7 @@ class Signals:
         self._taken: dict[int, _Handler] = {}  # the one before, while the loop runs
         self._running = False
         self._asked = False  # whether a signal has asked the loop to stop
+        self._has_fd = False  # whether ours is the process's wake-up descriptor
         self._fd_before = (-1, _NO_FILE)
 
     @contextmanager
@@ -186,14 +187,16 @@ class Signals:
         self._give_back_fd()
 
     def _take_fd(self) -> None:
+        self._has_fd = True
         before = signal.set_wakeup_fd(self._wakeup.fileno(), warn_on_full_buffer=False)
         if before != self._wakeup.fileno():
             self._fd_before = before, _file(before)
             self._wakeup.forward = None if before == -1 else self._forward
 
     def _give_back_fd(self) -> None:
-        if self._running or self._handlers:
+        if self._running or self._handlers or not self._has_fd:
             return
+        self._has_fd = False
         current = signal.set_wakeup_fd(-1)
         before, file = self._fd_before
         if current != self._wakeup.fileno():
