@@ -9,6 +9,7 @@ import ssl
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+from . import debug as debug_mode
 from .connector import CONNECT_TIMEOUT, Connector, FailureCallback
 from .datagram import DatagramTransport
 from .listener import BACKLOG, Listener, ProtocolFactory
@@ -30,9 +31,15 @@ class Reactor(Loop):
     life.
 
     ``max_threads``: threads of ``run_in_thread``. Names are resolved in four threads of their own,
-    so that slow calls cannot hold up connections (cpython gh-112169)."""
+    so that slow calls cannot hold up connections (cpython gh-112169). ``debug``: whether to watch
+    how the reactor is used, at some cost (``reactor.debug``); None asks ``REACTOR_DEBUG`` and
+    ``python -X dev``."""
 
-    def __init__(self, *, max_threads: int = 8, **loop_options: Any) -> None:
+    def __init__(
+        self, *, max_threads: int = 8, debug: bool | None = None, **loop_options: Any
+    ) -> None:
+        if debug_mode.is_wanted() if debug is None else debug:
+            debug_mode.enable(self)
         super().__init__(**loop_options)
         self.resolver = ThreadPool(self, 4, "resolver")
         self._threads = ThreadPool(self, max_threads, "worker")

@@ -41,9 +41,13 @@ class Loop(ExceptionReporter):
     events gather after a turn that had some and wrote nothing (libev's manual has it under that
     name): heartbeats of thousands then share a turn, while whoever is answered never waits for it.
 
+    ``slow_callback_duration``: in debug mode, seconds from which a callback is logged.
+
     Except ``call_soon_threadsafe``, nothing may be called from another thread. Never fork while a
     loop exists: parent and child would share one epoll set (python/asyncio#347); fork first, then
     make loops."""
+
+    slow_callback_duration = 0.1
 
     def __init__(
         self,
@@ -188,6 +192,10 @@ class Loop(ExceptionReporter):
     def is_stopping(self) -> bool:
         """Whether the reactor is shutting down, after ``stop(grace)`` or a signal."""
         return self._shutting_down
+
+    def get_debug(self) -> bool:
+        """Whether it is in debug mode."""
+        return False
 
     def is_closed(self) -> bool:
         """Whether ``close()`` was called."""
