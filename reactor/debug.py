@@ -167,22 +167,26 @@ class DebugLoop(Loop):
         self._origins.pop(endpoint, None)
 
     def close(self) -> None:
-        if not self._closed and self._thread is None:
-            self._warn_of_unclosed()
+        unclosed = self._unclosed()
         super().close()
+        self._warn(unclosed)  # last: a warning may be an error
 
     def __del__(self) -> None:
-        if hasattr(self, "_signals") and not self._closed:
-            self._warn_of_unclosed()
+        unclosed = self._unclosed() if hasattr(self, "_signals") else {}
         super().__del__()
+        self._warn(unclosed)
 
-    def _warn_of_unclosed(self) -> None:
-        for endpoint, origin in list(self._origins.items()):
-            if isinstance(endpoint, BaseTransport) and not endpoint.is_closing():
-                where = "" if origin is None else f", opened at {origin}"
-                warnings.warn(
-                    f"unclosed transport {endpoint!r}{where}", ResourceWarning, 3, endpoint
-                )
+    def _unclosed(self) -> dict[BaseTransport, str]:
+        """Transports that are open, and what to say of each."""
+        return {
+            endpoint: f"unclosed transport {endpoint!r}, opened at {origin or 'an unknown place'}"
+            for endpoint, origin in self._origins.items()
+            if isinstance(endpoint, BaseTransport) and not endpoint.is_closing()
+        }
+
+    def _warn(self, unclosed: dict[BaseTransport, str]) -> None:
+        for transport, message in unclosed.items():
+            warnings.warn(message, ResourceWarning, 3, transport)
 
 
 class _DebugHandle(Handle):

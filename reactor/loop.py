@@ -1,6 +1,6 @@
 """The loop: it waits until something is ready, and tells whoever is concerned.
 
-Begin reading at ``Loop.run_once``: it is one turn of the loop, and the whole program is turns. All
+Begin reading at ``Loop._turn``: it is one turn of the loop, and the whole program is turns. All
 that happens in a turn happens in one thread, one thing after another, so nothing in it needs a
 lock, and nothing in it may block: whatever must wait is a descriptor to be watched, a timer, or a
 call in another thread."""

@@ -292,6 +292,18 @@ def test_a_transport_that_was_never_closed_is_told_of_when_the_reactor_closes():
     assert peer.closed
 
 
+def test_a_warning_that_is_an_error_does_not_keep_the_reactor_open():
+    reactor = VirtualReactor(debug=True)
+    peer = reactor.connect(Protocol)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(ResourceWarning):
+            reactor.close()
+
+    assert reactor.is_closed()
+    assert peer.closed
+
+
 def test_a_connection_that_was_accepted_was_opened_where_its_listener_was():
     reactor = Reactor(debug=True)
     listener = reactor.listen_tcp(Protocol, "127.0.0.1", 0)
