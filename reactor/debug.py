@@ -11,7 +11,7 @@ import os
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from functools import cache, partial
 from typing import Any, Final
@@ -68,7 +68,7 @@ class DebugLoop(Loop):
       ``ResourceWarning``, with the place where they were opened."""
 
     _origin: str | None = None  # what the callback that runs just now was created by
-    _origins: dict[Endpoint, str | None]
+    _origins: dict[Any, str | None]  # by endpoint
 
     def get_debug(self) -> bool:
         return True
@@ -124,7 +124,8 @@ class DebugLoop(Loop):
 
     def register(self, fd: int, mask: int, handler: Callable[[int], object]) -> None:
         owner = getattr(handler, "__self__", None)
-        origin = self._origins.get(owner) if isinstance(owner, BaseTransport) else None
+        # A connector comes here from a thread's call; where it was opened is known.
+        origin = self._origins.get(owner) if isinstance(owner, Hashable) else None
         super().register(fd, mask, _DebugHandler(self, handler, origin or self._site()))
 
     def _site(self) -> str | None:

@@ -220,6 +220,14 @@ def test_what_ends_things_works_on_after_closing():
     reactor.close()
 
 
+def test_a_descriptor_may_be_unregistered_after_closing():
+    one, other = socket.socketpair()
+    with one, other:
+        with Reactor() as reactor:
+            reactor.register(one.fileno(), 1, print)
+        reactor.unregister(one.fileno())
+
+
 def test_a_timer_that_has_fired_cannot_be_set_again_after_closing():
     with VirtualReactor() as reactor:
         timer = reactor.call_later(0, lambda: None)

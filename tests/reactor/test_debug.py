@@ -317,6 +317,25 @@ def test_a_connection_that_was_accepted_was_opened_where_its_listener_was():
     assert [str(warning.message).endswith(f", opened at {opened}") for warning in caught] == [True]
 
 
+def test_a_connection_that_was_made_was_opened_where_it_was_asked_for():
+    reactor = Reactor(debug=True)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        made = []
+
+        class Made(Protocol):
+            def connection_made(self, transport) -> None:
+                made.append(transport)
+
+        reactor.connect_tcp(Made, "localhost", server.getsockname()[1])
+        opened = here(-1)
+        while not made:
+            reactor.run_once()
+        with pytest.warns(ResourceWarning, match="unclosed transport") as caught:
+            reactor.close()
+
+    assert [str(warning.message).endswith(f", opened at {opened}") for warning in caught] == [True]
+
+
 def test_a_reactor_that_is_never_closed_tells_of_its_transports():
     reactor = VirtualReactor(debug=True)
     reactor.connect(Protocol)
