@@ -111,6 +111,7 @@ class Loop(ExceptionReporter):
             self._turn(timeout)
 
     def _turn(self, timeout: float | None) -> None:
+        """The turn itself, in eight steps. Only its callers look whether one is under way."""
         stats = self.stats
         ready = self._ready
         due = self._due
