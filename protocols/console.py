@@ -113,6 +113,10 @@ class TerminalConsole(Console):
 
     @contextmanager
     def opened(self) -> Iterator[None]:
+        if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+            # Before the terminal does: the loop's end says goodbye to the server, and then gives
+            # the terminal back.
+            self._reactor.add_stop_signal(signal.SIGTERM)
         with self._terminal, super().opened():
             self._reactor.add_signal_handler(signal.SIGWINCH, self._resized)
             self._resized()

@@ -23,6 +23,7 @@ from .sockets import bind_inet, bind_unix, listen_all, unlink_later
 
 CANNOT_START = 1
 WRONG_USAGE = 2
+INTERRUPTED = 130  # 128 + SIGINT, as a shell says it
 
 
 class CommandError(Exception):

@@ -1,8 +1,9 @@
 """The command line: ``python -m reactor --protocol NAME``, installed as ``reactor``.
 
 Exit status: 0 after a clean stop; 1 if it could not start (the address is in use, a certificate
-cannot be read); 2 for wrong usage. A value comes from the command line, else from the environment
-(``--udp-port`` from ``REACTOR_UDP_PORT``, and so on for every option), else it is the default.
+cannot be read); 2 for wrong usage; 130 if a second signal ended it. A value comes from the command
+line, else from the environment (``--udp-port`` from ``REACTOR_UDP_PORT``, and so on for every
+option), else it is the default.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from typing import Any, NoReturn
 from . import __version__
 from .application import (
     CANNOT_START,
+    INTERRUPTED,
     WRONG_USAGE,
     Application,
     CommandError,
@@ -57,8 +59,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except CommandError as exc:
         print(f"reactor: {exc}", file=sys.stderr)
         return exc.status
-    except KeyboardInterrupt:  # outside the loop, which has its own way of stopping
-        return 130
+    except KeyboardInterrupt as exc:
+        if exc.args:  # the second signal, in the loop; outside, users know what they have pressed
+            print(f"reactor: {exc}", file=sys.stderr)
+        return INTERRUPTED
 
 
 def _run(arguments: Sequence[str]) -> int:
@@ -140,7 +144,7 @@ def _parser(application: Application | None) -> argparse.ArgumentParser:
         allow_abbrev=False,
         description="Serve a protocol on a single-threaded event loop, or be its client.",
         epilog="Each option can also be set in the environment: --log-level as REACTOR_LOG_LEVEL. "
-        "Exit status: 0 stopped, 1 could not start, 2 wrong usage.",
+        "Exit status: 0 stopped, 1 could not start, 2 wrong usage, 130 ended by a second signal.",
     )
     parser.add_argument("--version", action="version", version=f"select-reactor {__version__}")
     parser.add_argument(

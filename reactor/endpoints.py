@@ -9,6 +9,7 @@ import ssl
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+from . import debug as debug_mode
 from .connector import CONNECT_TIMEOUT, Connector, FailureCallback
 from .datagram import DatagramTransport
 from .listener import BACKLOG, Listener, ProtocolFactory
@@ -30,9 +31,15 @@ class Reactor(Loop):
     life.
 
     ``max_threads``: threads of ``run_in_thread``. Names are resolved in four threads of their own,
-    so that slow calls cannot hold up connections (cpython gh-112169)."""
+    so that slow calls cannot hold up connections (cpython gh-112169). ``debug``: whether to watch
+    how the reactor is used, at some cost (``reactor.debug``); None asks ``REACTOR_DEBUG`` and
+    ``python -X dev``."""
 
-    def __init__(self, *, max_threads: int = 8, **loop_options: Any) -> None:
+    def __init__(
+        self, *, max_threads: int = 8, debug: bool | None = None, **loop_options: Any
+    ) -> None:
+        if debug_mode.is_wanted() if debug is None else debug:
+            debug_mode.enable(self)
         super().__init__(**loop_options)
         self.resolver = ThreadPool(self, 4, "resolver")
         self._threads = ThreadPool(self, max_threads, "worker")
@@ -58,6 +65,7 @@ class Reactor(Loop):
         one, the same for all of them; see ``Listener.addresses``. At ``max_connections`` accepting
         pauses; for ``max_connections_per_address`` see ``Listener``. Raises ``OSError``: the
         address is in use, or not ours."""
+        self.check_open()
         sockets = bind_inet(host, port, socket.SOCK_STREAM, reuse_port=reuse_port)
         listen_all(sockets, backlog)
         return self._listener(
@@ -81,6 +89,7 @@ class Reactor(Loop):
     ) -> Listener:
         """Accept connections on a Unix socket at ``path``, with the file permissions ``mode``.
         Closing removes the file."""
+        self.check_open()
         sock = bind_unix(path, socket.SOCK_STREAM, mode)
         listen_all([sock], backlog)
         return self._listener(
@@ -122,6 +131,7 @@ class Reactor(Loop):
     ) -> Listener:
         """``listen_socket`` for several, with one count of connections: its options are the
         same."""
+        self.check_open()
         for sock in sockets:
             sock.setblocking(False)
         return self._listener(protocol_factory, list(sockets), tls, **options)
@@ -161,6 +171,7 @@ class Reactor(Loop):
         Names are resolved in a thread, and each address is tried. If none answers within
         ``timeout`` seconds in all, ``on_failure(exc)`` is called, once; without it the failure is
         logged. ``server_hostname`` (default: ``host``) is what the TLS certificate must be for."""
+        self.check_open()
         connector = Connector(
             self,
             protocol_factory,
@@ -185,6 +196,7 @@ class Reactor(Loop):
         timeout: float = CONNECT_TIMEOUT,
     ) -> Connector:
         """Connect to the Unix socket at ``path``. Failure is reported as for ``connect_tcp``."""
+        self.check_open()
         connector = Connector(self, protocol_factory, on_failure, target=path, timeout=timeout)
         connector.try_addresses([(socket.AF_UNIX, path)])
         return connector
@@ -202,6 +214,7 @@ class Reactor(Loop):
         ``ValueError`` if the poller cannot watch it.
 
         ``tls`` may be a server's context, or a client's with ``server_hostname``."""
+        self.check_open()
         prepare(sock)
         make_transport = StreamTransport if tls is None else tls_transport(tls, server_hostname)
         transport = make_transport(self, sock, protocol_factory(), sock.getpeername() or None, None)
@@ -211,10 +224,12 @@ class Reactor(Loop):
     def connect_read_pipe(self, protocol_factory: ProtocolFactory, pipe: Any) -> StreamTransport:
         """Read from a pipe, a terminal or a file: an open file object, or a descriptor. Closing the
         transport closes it."""
+        self.check_open()
         return self._pipe(protocol_factory, PipeEnd(pipe, writing=False))
 
     def connect_write_pipe(self, protocol_factory: ProtocolFactory, pipe: Any) -> StreamTransport:
         """Write to a pipe, a terminal or a file. The descriptor becomes non-blocking."""
+        self.check_open()
         return self._pipe(protocol_factory, PipeEnd(pipe, writing=True))
 
     def _pipe(self, protocol_factory: ProtocolFactory, end: PipeEnd) -> StreamTransport:
@@ -239,6 +254,7 @@ class Reactor(Loop):
 
         ``host`` and ``port`` as for ``listen_tcp``. Raises ``OSError``.
         """
+        self.check_open()
         sockets = bind_inet(host, port, socket.SOCK_DGRAM, reuse_port=reuse_port)
         transports: list[DatagramTransport] = []
         try:
@@ -264,6 +280,7 @@ class Reactor(Loop):
     ) -> Connector:
         """A UDP socket that exchanges datagrams with one peer only. The name is resolved in a
         thread."""
+        self.check_open()
         connector = Connector(
             self,
             protocol_factory,
@@ -282,6 +299,7 @@ class Reactor(Loop):
     ) -> DatagramTransport:
         """Receive datagrams on a Unix socket at ``path``. Closing removes the file. Raises
         ``OSError``."""
+        self.check_open()
         return self._datagram(
             protocol_factory, bind_unix(path, socket.SOCK_DGRAM, mode), unlink=path
         )
@@ -291,6 +309,7 @@ class Reactor(Loop):
     ) -> DatagramTransport:
         """Exchange datagrams with the Unix socket at ``path``; ``local_path`` names our end, where
         answers are wanted."""
+        self.check_open()
         if local_path is None:
             sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         else:
@@ -335,6 +354,9 @@ class Reactor(Loop):
         return self._threads.submit(function, *args)
 
     def close(self) -> None:
-        super().close()
-        self.resolver.close()
-        self._threads.close()
+        try:
+            super().close()
+        finally:
+            if self.is_closed():  # else it was refused
+                self.resolver.close()
+                self._threads.close()

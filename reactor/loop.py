@@ -1,6 +1,6 @@
 """The loop: it waits until something is ready, and tells whoever is concerned.
 
-Begin reading at ``Loop.run_once``: it is one turn of the loop, and the whole program is turns. All
+Begin reading at ``Loop._turn``: it is one turn of the loop, and the whole program is turns. All
 that happens in a turn happens in one thread, one thing after another, so nothing in it needs a
 lock, and nothing in it may block: whatever must wait is a descriptor to be watched, a timer, or a
 call in another thread."""
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from functools import partial
 from typing import Any, Self
 
 from .backlog import LATE, Backlog
+from .closed import ClosedQueue, ClosedTimerQueue, refuse
 from .errors import ExceptionReporter
 from .interfaces import Closable, Endpoint, Flushable
 from .pollers import Poller, make_poller
@@ -40,9 +42,13 @@ class Loop(ExceptionReporter):
     events gather after a turn that had some and wrote nothing (libev's manual has it under that
     name): heartbeats of thousands then share a turn, while whoever is answered never waits for it.
 
+    ``slow_callback_duration``: in debug mode, seconds from which a callback is logged.
+
     Except ``call_soon_threadsafe``, nothing may be called from another thread. Never fork while a
     loop exists: parent and child would share one epoll set (python/asyncio#347); fork first, then
     make loops."""
+
+    slow_callback_duration = 0.1
 
     def __init__(
         self,
@@ -70,31 +76,48 @@ class Loop(ExceptionReporter):
         # A dict for its order: what was opened first is shut down first.
         self._endpoints: dict[Endpoint, None] = {}
         self._owner = os.getpid()
-        self._running = False
+        self._thread: int | None = None  # the thread that runs it, while one does
         self._answered_nobody = False  # whether the last turn had events and wrote nothing
         self._stopped = False
         self._shutting_down = False
+        self._closed = False
         self._wakeup = Wakeup(self)
         self._signals = Signals(self, self._wakeup)
-        self._closed = False  # last: one that could not be made has nothing to close
 
     # -- the loop ----------------------------------------------------------------------------------
 
     def run(self) -> None:
-        """Run turns until ``stop()``. In the main thread, SIGINT and SIGTERM stop with ``grace``; a
-        second one at once.
+        """Run turns until ``stop()``.
 
-        Raises ``RuntimeError`` if it is running already, is closed, or was made before a fork.
-        """
-        with self._run_allowed(), self._signals.defaults(self._stop_signal):
-            while True:
-                self.run_once(0 if self._stopped else None)  # stopped before it was run: one turn
-                if self._stopped:
-                    break
+        In the main thread, SIGINT and SIGTERM stop it with ``grace``, unless the program ignores
+        them or has handlers of its own; a second one raises ``KeyboardInterrupt`` in the code that
+        runs just now, a callback in an endless loop for one.
 
-    def run_once(self, timeout: float | None = None) -> None:  # noqa: PLR0912 - one turn, one page
+        Raises ``RuntimeError`` if it is running already, is closed, or was made before a fork."""
+        with self._turns_allowed():
+            now = self.time()
+            pause, self.stats.last_wake = now - self.stats.last_wake, now  # no work, but maybe long
+            self._catch_up(self._backlog.pause(pause))
+            try:
+                with self._signals.running():
+                    while True:
+                        self._turn(0 if self._stopped else None)  # stopped before: one turn
+                        if self._stopped:
+                            break
+            finally:
+                self._stopped = False
+                if self._shutting_down:
+                    self._deadline.cancel()
+                    self._shutting_down = False
+
+    def run_once(self, timeout: float | None = None) -> None:
         """One turn of the loop. It waits for at most ``timeout`` seconds; None: for as long as
-        there is nothing to do."""
+        there is nothing to do. Raises ``RuntimeError`` as ``run()`` does."""
+        with self._turns_allowed():
+            self._turn(timeout)
+
+    def _turn(self, timeout: float | None) -> None:  # noqa: PLR0912 - one turn, one page
+        """The turn itself, in eight steps. Only its callers look whether one is under way."""
         stats = self.stats
         ready = self._ready
         due = self._due
@@ -167,7 +190,7 @@ class Loop(ExceptionReporter):
         all is closed, and what is left after ``grace`` seconds is aborted."""
         if grace is None:
             self._stopped = True
-        elif not self._shutting_down:
+        elif not self._shutting_down and not self._closed:
             self._shutting_down = True
             self._deadline = self.call_later(grace, self._grace_over)
             for endpoint in list(self._endpoints):
@@ -177,12 +200,16 @@ class Loop(ExceptionReporter):
         self._wakeup.wake()
 
     def is_running(self) -> bool:
-        """Whether ``run()`` is active."""
-        return self._running
+        """Whether a turn of the loop is under way, within ``run()`` or ``run_once()``."""
+        return self._thread is not None
 
     def is_stopping(self) -> bool:
         """Whether the reactor is shutting down, after ``stop(grace)`` or a signal."""
         return self._shutting_down
+
+    def get_debug(self) -> bool:
+        """Whether it is in debug mode."""
+        return False
 
     def is_closed(self) -> bool:
         """Whether ``close()`` was called."""
@@ -192,30 +219,42 @@ class Loop(ExceptionReporter):
         """Abort whatever is open, tell the protocols, and give back every descriptor. The reactor
         cannot be used again.
 
-        Raises ``RuntimeError`` while it is running, and after a fork in the child: there it would
-        take the parent's descriptors out of the epoll set that both share.
+        Raises ``RuntimeError``, and changes nothing, while it is running; outside the main thread
+        if there are signal handlers; and after a fork in the child: there it would take the
+        parent's descriptors out of the epoll set that both share.
         """
-        if self._running:
+        if self._thread is not None:
             raise RuntimeError("cannot close a running reactor; stop it first")
         if self._closed:
             return
         self._check_owner()
+        self._signals.check_thread()
+        try:
+            with self._turns_allowed():
+                self._abort_all()
+        finally:  # also when a protocol that hangs is interrupted
+            self._closed = True
+            self.timers.clear()
+            # Nothing is queued any more: what would queue it raises, and nothing on the way there
+            # has to ask whether the loop is closed.
+            self.timers.__class__ = ClosedTimerQueue
+            self._ready = ClosedQueue()
+            self._handlers.clear()
+            self._signals.clear()
+            self._close_descriptors()
+
+    def _abort_all(self) -> None:
         # Each turn runs what the last one queued. A protocol that opens ever more is given up.
         for _ in range(100):
             if not self._endpoints and not self._released:
                 break
             for endpoint in list(self._endpoints):
                 self._guard(endpoint.abort, endpoint)
-            self.run_once(0)
-        self._closed = True
-        self.timers.clear()
-        self._ready.clear()
-        self._signals.clear()
-        self._close_descriptors()
+            self._turn(0)
 
     def __del__(self) -> None:
         # Like a file, a loop that nobody closed gives its descriptors back when it is collected.
-        if not getattr(self, "_closed", True):
+        if hasattr(self, "_signals") and not self._closed:  # else it could not even be made
             self._close_descriptors()
 
     def _close_descriptors(self) -> None:
@@ -240,8 +279,6 @@ class Loop(ExceptionReporter):
     def call_soon_threadsafe(self, callback: Callable[..., object], *args: Any) -> Handle:
         """``call_soon`` from another thread: it also wakes the loop. Raises ``RuntimeError`` on a
         closed reactor."""
-        if self._closed:
-            raise RuntimeError("the reactor is closed")
         handle = self.call_soon(callback, *args)
         self._wakeup.wake()
         return handle
@@ -256,12 +293,21 @@ class Loop(ExceptionReporter):
         return Timer(self.timers, when, callback, args)
 
     def add_signal_handler(self, signum: int, callback: Callable[..., object], *args: Any) -> None:
-        """Run ``callback(*args)`` in the loop for each signal ``signum``. Raises ``RuntimeError``
-        outside the main thread."""
+        """Run ``callback(*args)`` in the loop for each signal ``signum``, whatever handles it now.
+        Raises ``RuntimeError`` outside the main thread."""
+        self.check_open()
         self._signals.add(signum, callback, args)
 
+    def add_stop_signal(self, signum: int) -> None:
+        """Let ``signum`` stop ``run()`` as SIGINT and SIGTERM do by default: the first with
+        ``grace``, the second by ``KeyboardInterrupt``. Raises ``RuntimeError`` outside the main
+        thread."""
+        self.check_open()
+        self._signals.add_stop(signum)
+
     def remove_signal_handler(self, signum: int) -> bool:
-        """Restore what was there before. Returns False if there was no handler of ours."""
+        """Restore what was there before, unless the program has set another handler since. Returns
+        False if there was no handler of ours."""
         return self._signals.remove(signum)
 
     # -- descriptors -------------------------------------------------------------------------------
@@ -273,6 +319,7 @@ class Loop(ExceptionReporter):
         The handler must be ready for ``ERROR`` and ``HANGUP``, which come unasked, and for the
         descriptor not being ready after all. Raises ``ValueError`` if the poller cannot watch it,
         ``FileExistsError`` if it is watched already."""
+        self.check_open()
         self._poller.register(fd, mask)
         self._handlers[fd] = handler
 
@@ -289,6 +336,7 @@ class Loop(ExceptionReporter):
     def release(self, closable: Closable) -> None:
         """Close ``closable`` at the end of this turn (step 8). It must not be registered any
         more."""
+        self.check_open()
         self._released.append(closable)
 
     # -- for transports ----------------------------------------------------------------------------
@@ -305,6 +353,12 @@ class Loop(ExceptionReporter):
         self._endpoints.pop(endpoint, None)
         if self._shutting_down:
             self._check_shut_down()
+
+    def check_open(self) -> None:
+        """Raise ``RuntimeError`` if the reactor is closed. All that opens or watches something
+        calls this first."""
+        if self._closed:
+            refuse()
 
     @property
     def written(self) -> list[Flushable]:
@@ -413,32 +467,17 @@ class Loop(ExceptionReporter):
                 )
 
     @contextmanager
-    def _run_allowed(self) -> Iterator[None]:
-        if self._running:
+    def _turns_allowed(self) -> Iterator[None]:
+        if self._thread is not None:
             raise RuntimeError("the reactor is running already")
-        if self._closed:
-            raise RuntimeError("the reactor is closed")
+        self.check_open()
         self._check_owner()
-        self._running = True
-        now = self.time()
-        pause, self.stats.last_wake = now - self.stats.last_wake, now  # no work, but it can be long
-        self._catch_up(self._backlog.pause(pause))
+        self._thread = threading.get_ident()
         try:
             yield
         finally:
-            self._running = False
-            self._stopped = False
-            if self._shutting_down:
-                self._deadline.cancel()
-                self._shutting_down = False
+            self._thread = None
 
     def _check_owner(self) -> None:
         if os.getpid() != self._owner:
             raise RuntimeError("this reactor was made before a fork: make a new one in the child")
-
-    def _stop_signal(self) -> None:
-        if self._shutting_down:
-            logger.warning("second signal: ending at once")
-            self._grace_over()
-        else:
-            self.stop(self.grace)

@@ -134,7 +134,8 @@ class ThreadPool:
 
     def submit(self, function: Callable[..., T], *args: Any) -> ThreadCall[T]:
         """Run ``function(*args)`` in a thread. Raises ``queue.Full`` when too many calls wait
-        already, ``RuntimeError`` when the system has no more threads."""
+        already, ``RuntimeError`` when the system has no more threads or the reactor is closed."""
+        self.reactor.check_open()
         if self._active >= self._max_threads + self._max_queued:
             raise queue.Full(f"{self._active} calls wait for a thread of the pool {self._name!r}")
         call = ThreadCall(self, function, args)

@@ -217,7 +217,8 @@ class TLSTransport(StreamTransport):
 
     def resume_reading(self) -> None:
         super().resume_reading()
-        self._reactor.call_soon(self._read_buffered)
+        if not self._state & LOST:  # which the reactor may have closed with
+            self._reactor.call_soon(self._read_buffered)
 
     def _on_eof(self) -> None:
         super()._on_eof()

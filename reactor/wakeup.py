@@ -6,19 +6,25 @@ nothing but "look": what to do stands in the loop's queue of callbacks."""
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from types import FrameType
+from typing import TYPE_CHECKING, Any, Final
 
 from .pollers import READ, PollPoller
+from .where import calling_frame, line
 
 if TYPE_CHECKING:
     from .loop import Loop
 
+STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
 _Handler = Any  # what signal.getsignal returns: a function, a number, or None
+_NO_FILE: Final = (-1, -1)
 
 
 class Wakeup:
@@ -30,6 +36,7 @@ class Wakeup:
         self._receiver.setblocking(False)
         self._sender.setblocking(False)
         self._woken = False
+        self.forward: Callable[[bytes], object] | None = None  # gets the signals' bytes
         self._alone = PollPoller()
         self._alone.register(self._receiver.fileno(), READ)
         try:
@@ -62,72 +69,160 @@ class Wakeup:
         self._sender.close()
 
     def _drain(self, mask: int) -> None:
+        signals = b""
         with suppress(BlockingIOError):
-            while len(self._receiver.recv(4096)) == 4096:
-                pass
+            while True:
+                data = self._receiver.recv(4096)
+                if self.forward is not None:
+                    signals += data.replace(b"\0", b"")  # those are ours
+                if len(data) < 4096:
+                    break
         # Cleared last: cleared before, a byte written meanwhile would be taken with the others, and
         # the flag would say for ever that it is still there. Who calls before this line has its
         # callback in the queue, which the loop runs later in this same turn.
         self._woken = False
+        if signals and self.forward is not None:
+            self.forward(signals)
 
 
 class Signals:
-    """Runs callbacks in the loop when signals arrive.
+    """Runs callbacks in the loop when signals arrive, and leaves alone what the program has set.
 
     Python runs a signal's handler in the main thread between two of its instructions; ours queues
     the callback, which is one atomic append. That alone would not end a wait in the poller, as
     Python goes on waiting after a handler (PEP 475): the byte that ``signal.set_wakeup_fd`` writes
-    does. The byte's value, the signal's number, is not used, since bytes are lost when the pair is
-    full (cpython gh-74224)."""
+    does, after handlers of the program's as well. The byte's value, the signal's number, is not
+    used, since bytes are lost when the pair is full (cpython gh-74224); a program that had a
+    wake-up descriptor of its own gets the bytes forwarded."""
 
     def __init__(self, reactor: Loop, wakeup: Wakeup) -> None:
         self._reactor = reactor
         self._wakeup = wakeup
-        self._previous: dict[int, _Handler] = {}
-        self._previous_fd = -1
-        self._defaults: set[int] = set()
+        self._handlers: dict[int, tuple[_Handler, _Handler]] = {}  # ours, and the one before
+        self._taken: dict[int, _Handler] = {}  # the one before, while the loop runs
+        self._running = False
+        self._asked = False  # whether a signal has asked the loop to stop
+        self._has_fd = False  # whether ours is the process's wake-up descriptor
+        self._fd_before = (-1, _NO_FILE)
 
     @contextmanager
-    def defaults(self, callback: Callable[[], object]) -> Iterator[None]:
-        """Run ``callback`` for SIGINT and SIGTERM within the block, unless somebody has a handler
-        for them or sets one meanwhile. Outside the main thread, which alone can do that, nothing
-        happens."""
-        if threading.current_thread() is threading.main_thread():
-            ours = [n for n in (signal.SIGINT, signal.SIGTERM) if n not in self._previous]
-            for number in ours:
-                self.add(number, callback, ())
-            self._defaults.update(ours)
+    def running(self) -> Iterator[None]:
+        """Within the block, SIGINT and SIGTERM stop the loop, each only if Python's default handles
+        it: an ignored signal stays ignored (``nohup``, ``&`` in a script), a handler of the
+        program's stays. What the program sets within the block stays after it. Outside the main
+        thread, which alone can do that, nothing happens."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        self._running = True
         try:
+            self._take_fd()
+            for signum in filter(is_default, STOP_SIGNALS):
+                self._taken[signum] = signal.getsignal(signum)
+                signal.signal(signum, self._on_stop_signal)
             yield
         finally:
-            for signum in tuple(self._defaults):
-                self.remove(signum)
+            self._running = self._asked = False
+            self._give_back_defaults()
 
     def add(self, signum: int, callback: Callable[..., object], args: tuple[Any, ...]) -> None:
-        if threading.current_thread() is not threading.main_thread():
-            raise RuntimeError("signal handlers can only be set in the main thread")
-
         def handler(_signum: int, _frame: object) -> None:
-            self._reactor.call_soon(callback, *args)
+            self._reactor.call_soon_threadsafe(callback, *args)
 
-        previous = signal.signal(signum, handler)  # first, as it refuses SIGKILL and the like
-        if not self._previous:
-            self._previous_fd = signal.set_wakeup_fd(
-                self._wakeup.fileno(), warn_on_full_buffer=False
-            )
-        self._previous.setdefault(signum, previous)
-        self._defaults.discard(signum)
+        self._add(signum, handler)
+
+    def add_stop(self, signum: int) -> None:
+        self._add(signum, self._on_stop_signal)
 
     def remove(self, signum: int) -> bool:
-        if signum not in self._previous:
+        if signum not in self._handlers:
             return False
-        self._defaults.discard(signum)
-        previous = self._previous.pop(signum)
-        signal.signal(signum, signal.SIG_DFL if previous is None else previous)
-        if not self._previous:
-            signal.set_wakeup_fd(self._previous_fd)
+        ours, previous = self._handlers.pop(signum)
+        if signal.getsignal(signum) == ours:  # else the program has set another since
+            signal.signal(signum, signal.SIG_DFL if previous is None else previous)
+        self._give_back_fd()
         return True
 
     def clear(self) -> None:
-        for signum in list(self._previous):
+        for signum in list(self._handlers):
             self.remove(signum)
+        self._give_back_defaults()  # again, as a third signal may have interrupted that
+
+    def check_thread(self) -> None:
+        """Raise ``RuntimeError`` if there are handlers that this thread cannot remove."""
+        if self._handlers and threading.current_thread() is not threading.main_thread():
+            raise RuntimeError("a reactor with signal handlers is closed in the main thread only")
+
+    def _add(self, signum: int, handler: _Handler) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            raise RuntimeError("signal handlers can only be set in the main thread")
+        previous = signal.signal(signum, handler)  # first, as it refuses SIGKILL and the like
+        if signum in self._handlers:
+            ours, before = self._handlers[signum]
+            if previous == ours:
+                previous = before
+        self._handlers[signum] = handler, previous
+        self._take_fd()
+
+    def _on_stop_signal(self, signum: int, frame: FrameType | None) -> None:
+        if not self._asked and (self._running or signum in self._handlers):
+            self._asked = True
+            self._reactor.call_soon_threadsafe(self._reactor.stop, self._reactor.grace)
+        else:
+            # In the code that runs just now, as Python's own handler does for SIGINT: a callback in
+            # an endless loop would never give the loop a turn.
+            why = f"ended at once by a second signal, {signal.Signals(signum).name}"
+            stuck = calling_frame(frame)
+            raise KeyboardInterrupt(why if stuck is None else f"{why}, at {line(stuck)}")
+
+    def _give_back_defaults(self) -> None:
+        while self._taken:
+            signum, previous = self._taken.popitem()
+            if signal.getsignal(signum) == self._on_stop_signal and signum not in self._handlers:
+                signal.signal(signum, previous)
+            elif signum in self._handlers:  # set meanwhile: removed later, it must not restore ours
+                ours, before = self._handlers[signum]
+                if before == self._on_stop_signal:
+                    self._handlers[signum] = ours, previous
+        self._give_back_fd()
+
+    def _take_fd(self) -> None:
+        self._has_fd = True
+        before = signal.set_wakeup_fd(self._wakeup.fileno(), warn_on_full_buffer=False)
+        if before != self._wakeup.fileno():
+            self._fd_before = before, _file(before)
+            self._wakeup.forward = None if before == -1 else self._forward
+
+    def _give_back_fd(self) -> None:
+        if self._running or self._handlers or not self._has_fd:
+            return
+        self._has_fd = False
+        current = signal.set_wakeup_fd(-1)
+        before, file = self._fd_before
+        if current != self._wakeup.fileno():
+            signal.set_wakeup_fd(current)  # the program has set another since
+        elif before != -1 and _file(before) == file:
+            # Else it is closed, and its number may be a connection's by now.
+            signal.set_wakeup_fd(before)
+
+    def _forward(self, signals: bytes) -> None:
+        before, file = self._fd_before
+        if _file(before) == file:
+            with suppress(OSError):  # full
+                os.write(before, signals)
+
+
+def is_default(signum: int) -> bool:
+    """Whether Python's default handles ``signum``: the program has set no handler, and does not
+    ignore it."""
+    default = signal.default_int_handler if signum == signal.SIGINT else signal.SIG_DFL
+    return signal.getsignal(signum) == default
+
+
+def _file(fd: int) -> tuple[int, int]:
+    """What the descriptor stands for, whatever its number."""
+    try:
+        status = os.fstat(fd)
+    except OSError:
+        return _NO_FILE
+    return status.st_dev, status.st_ino

@@ -31,9 +31,10 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import Final, NoReturn
 
-from .application import CANNOT_START, CommandError
+from .application import CANNOT_START, INTERRUPTED, CommandError
 from .endpoints import Reactor
 from .pollers import READ
+from .wakeup import STOP_SIGNALS, is_default
 
 logger = logging.getLogger(__name__)
 
@@ -100,11 +101,15 @@ class Master:
 
     def run(self) -> int:
         """Returns the exit status: 0 after a clean stop. Raises ``CommandError`` if workers cannot
-        be kept running."""
+        be kept running. SIGINT and SIGTERM stop it, unless the program ignores or handles them."""
         waking, wake = socket.socketpair()
         waking.setblocking(False)
         wake.setblocking(False)
-        previous = {number: signal.signal(number, self._note) for number in _SIGNALS}
+        previous = {
+            number: signal.signal(number, self._note)
+            for number in _SIGNALS
+            if number not in STOP_SIGNALS or is_default(number)
+        }
         previous_fd = signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
         try:
             while not (self._stopping and not self._workers):
@@ -137,6 +142,7 @@ class Master:
         if signum in (signal.SIGINT, signal.SIGTERM):
             if self._stopping:
                 logger.warning("second signal: ending at once")
+                self._status = INTERRUPTED
             self._stop(at_once=self._stopping)
         elif signum == signal.SIGUSR1:
             self._signal_all(signum)
@@ -210,7 +216,8 @@ class Master:
             # Until the loop takes them over they do nothing. Not SIG_IGN: programs that are started
             # from here would inherit it.
             for number in _SIGNALS:
-                signal.signal(number, _do_nothing)
+                if signal.getsignal(number) == self._note:
+                    signal.signal(number, _do_nothing)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             for other in self._workers:  # their channels would not end with the master
                 other.channel.close()
@@ -222,6 +229,9 @@ class Master:
             status = exc.status
         except SystemExit as exc:
             status = exc.code if isinstance(exc.code, int) else CANNOT_START
+        except KeyboardInterrupt as exc:
+            print(f"reactor: worker {os.getpid()} {exc}", file=sys.stderr)
+            status = INTERRUPTED
         except BaseException:
             traceback.print_exc()
         finally:
@@ -288,8 +298,8 @@ class Master:
 def obey(reactor: Reactor, channel: socket.socket) -> None:
     """In a worker: let ``reactor`` do what the master says.
 
-    A SIGTERM for this worker alone stops it, and it is replaced. SIGINT is the master's affair:
-    from a terminal it comes to all of them."""
+    A SIGTERM for this worker alone stops it, and it is replaced. SIGINT still does nothing, as it
+    is for the master: from a terminal it comes to all of them."""
 
     def on_readable(mask: int) -> None:
         try:
@@ -305,8 +315,8 @@ def obey(reactor: Reactor, channel: socket.socket) -> None:
 
     channel.setblocking(False)
     reactor.register(channel.fileno(), READ, on_readable)
-    reactor.add_signal_handler(signal.SIGINT, _do_nothing)
-    reactor.add_signal_handler(signal.SIGTERM, lambda: reactor.stop(reactor.grace))
+    if signal.getsignal(signal.SIGTERM) is _do_nothing:  # else the program ignores or handles it
+        reactor.add_stop_signal(signal.SIGTERM)
 
 
 def _do_nothing(*_: object) -> None:

@@ -118,6 +118,49 @@ def test_the_terminal_is_given_back_however_it_ends(chat, user, keys, status):
     assert one.wait() == status
 
 
+def test_a_termination_ends_the_client_in_good_order(chat, user):
+    one = user("--protocol", "chat", "--connect", f"127.0.0.1:{chat.ports['tcp']}")
+    one.see("1 in lobby: guest1")
+    os.kill(one.process.pid, signal.SIGTERM)
+
+    assert one.wait() == 0
+
+
+# A client that hangs in what it does with a line.
+STUCK = """
+from protocols.lineclient import LineClient
+from reactor.application import Application
+
+class Client(LineClient):
+    def typed(self, line):
+        self.console.show(["stuck"])
+        self.console._output.flush()
+        while True:
+            pass
+
+class Stuck(Application):
+    def connect(self, reactor, options):
+        return Client(reactor, options.connect).run()
+"""
+
+
+@pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM])
+def test_the_second_signal_ends_a_client_that_hangs_and_gives_the_terminal_back(
+    chat, user, tmp_path, monkeypatch, first
+):
+    (tmp_path / "stuck.py").write_text(STUCK)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    one = user("--protocol", "stuck:Stuck", "--connect", f"127.0.0.1:{chat.ports['tcp']}")
+    one.see("1 in lobby: guest1")
+    one.type(b"something\r")
+    one.see("stuck")
+    # Two different ones, as the system may make one of two of the same.
+    for signum in (first, signal.SIGINT if first == signal.SIGTERM else signal.SIGTERM):
+        os.kill(one.process.pid, signum)
+
+    assert one.wait() == 130
+
+
 def test_a_server_that_goes_away_is_said_and_is_status_1(serve, user):
     server = serve("--protocol", "chat", "--port", "0", "--no-udp")
     one = user("--protocol", "chat", "--connect", f"127.0.0.1:{server.ports['tcp']}")

@@ -38,6 +38,10 @@ def app(environ, start_response):
         pathlib.Path("entered").touch()
         while True:
             signal.sigwait([signal.SIGWINCH])
+    if path == "/loop":
+        pathlib.Path("entered").write_text(f"{os.getpid()}")
+        while True:
+            pass
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [f"{os.getpid()} {environ['wsgi.multiprocess']}".encode()]
 """
@@ -94,6 +98,11 @@ class Site:
         except ConnectionResetError:  # it stopped listening while we were in its queue
             return False
         return False
+
+
+def ignores(pid: int, signum: int) -> bool:
+    ignored = re.search(r"SigIgn:\t(\w+)", Path(f"/proc/{pid}/status").read_text())[1]
+    return bool(int(ignored, 16) >> (signum - 1) & 1)
 
 
 def is_gone(pid: int) -> bool:
@@ -187,7 +196,7 @@ def test_a_second_signal_ends_at_once(serve, tmp_path):
     site.command.process.send_signal(signal.SIGTERM)
     until(site.refuses)
     status, errors = site.command.stop(signal.SIGTERM)
-    assert status == 0
+    assert status == 130
     assert "second signal" in errors
     assert all(map(is_gone, workers))
     # They have ended, and were not killed.
@@ -202,6 +211,46 @@ def test_a_worker_that_does_not_hear_is_killed_when_the_grace_is_over(serve, tmp
     assert site.command.stop()[0] == 0
     assert all(map(is_gone, workers))
     connection.close()
+
+
+def test_a_worker_that_does_not_hear_is_killed_after_the_second_signal(serve, tmp_path):
+    site = Site(serve, tmp_path, "--grace", "1000", "--threads", "0")
+    workers = site.workers
+    connection = site.begin("/hang")
+    site.command.process.send_signal(signal.SIGINT)
+    until(lambda: len(site.workers) == 1)  # the other one has ended in good order
+    assert site.command.stop(signal.SIGINT)[0] == 130
+    assert all(map(is_gone, workers))
+    connection.close()
+
+
+def test_a_worker_that_does_not_hear_is_ended_by_two_signals_of_its_own(serve, tmp_path):
+    site = Site(serve, tmp_path, "--threads", "0")
+    connection = site.begin("/loop")
+    stuck = int(until((tmp_path / "entered").read_text))
+
+    def end() -> bool:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(stuck, signal.SIGTERM)  # more than two, as the system may make one of two
+        return stuck not in site.workers
+
+    until(end)
+    until(lambda: len(site.workers) == 2)
+    status, errors = site.command.stop()
+    assert status == 0
+    assert f"reactor: worker {stuck} ended at once by a second signal, SIGTERM, at " in errors
+    assert f"worker {stuck} ended: 130; another takes its place" in errors
+    connection.close()
+
+
+def test_an_interrupt_that_is_ignored_stays_ignored(serve, tmp_path):
+    def ignore() -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    site = Site(lambda *arguments, **popen: serve(*arguments, preexec_fn=ignore, **popen), tmp_path)
+    for pid in (site.pid, *site.workers):
+        assert ignores(pid, signal.SIGINT)
+    assert site.command.stop(signal.SIGTERM) == (0, "")
 
 
 @pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGTERM])

@@ -1,0 +1,353 @@
+"""Debug mode: what it says of wrong threads, slow callbacks and forgotten transports."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import socket
+import subprocess
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from functools import partial
+from inspect import currentframe
+from pathlib import Path
+
+import pytest
+
+from reactor import DatagramProtocol, Protocol, Reactor
+from reactor.testing import VirtualReactor
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def reactor() -> Iterator[VirtualReactor]:
+    with VirtualReactor(debug=True) as reactor:
+        yield reactor
+
+
+def here(offset: int = 0) -> str:
+    return f"{__file__}:{currentframe().f_back.f_lineno + offset}"
+
+
+def spend(reactor: VirtualReactor, seconds: float) -> None:
+    """As a callback does that takes long."""
+    reactor._virtual_now += seconds
+
+
+# -- turning it on ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "on"),
+    [
+        ([], {}, False),
+        ([], {"REACTOR_DEBUG": "1"}, True),
+        ([], {"REACTOR_DEBUG": "0"}, False),
+        (["-X", "dev"], {}, True),
+        (["-E"], {"REACTOR_DEBUG": "1"}, False),
+    ],
+)
+def test_the_environment_turns_it_on(arguments, environment, on):
+    script = f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
+    script += "from reactor import Reactor\n"
+    script += "print(Reactor().get_debug(), Reactor(debug=False).get_debug())"
+    result = subprocess.run(
+        [sys.executable, *arguments, "-c", script],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert result.stdout == f"{on} False\n"
+
+
+def test_without_it_the_classes_are_the_ordinary_ones():
+    with VirtualReactor(debug=False) as reactor:
+        peer = reactor.connect(Protocol)
+        assert type(reactor) is VirtualReactor
+        assert type(peer.transport).__mro__[1].__name__ == "WritingHalf"
+        peer.transport.close()
+
+
+# -- wrong threads ---------------------------------------------------------------------------------
+
+
+def in_thread(function: Callable[[], object]) -> str:
+    raised = []
+
+    def run() -> None:
+        try:
+            function()
+        except RuntimeError as exc:
+            raised.append(str(exc))
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    return raised[0] if raised else ""
+
+
+CALLS: dict[str, Callable[[Reactor], object]] = {
+    "call_soon": lambda r: r.call_soon(print),
+    "call_later": lambda r: r.call_later(1, print),
+    "call_at": lambda r: r.call_at(1, print),
+    "register": lambda r: r.register(0, 1, print),
+    "modify": lambda r: r.modify(0, 1),
+    "unregister": lambda r: r.unregister(0),
+    "stop": lambda r: r.stop(),
+    "run_in_thread": lambda r: r.run_in_thread(print),
+    "listen_tcp": lambda r: r.listen_tcp(Protocol, "127.0.0.1", 0),
+    "connect_tcp": lambda r: r.connect_tcp(Protocol, "127.0.0.1", 9),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_call_from_another_thread_is_refused_while_the_loop_runs(reactor, name):
+    said = []
+    reactor.call_soon(lambda: said.append(in_thread(lambda: CALLS[name](reactor))))
+    reactor.settle()
+
+    assert len(said) == 1
+    assert said[0].startswith("called from the wrong thread")
+
+
+@pytest.mark.parametrize(
+    "method", ["write", "writelines", "close", "abort", "pause_reading", "resume_reading"]
+)
+def test_a_transport_is_not_used_from_another_thread(reactor, method):
+    peer = reactor.connect(Protocol)
+    arguments = ([b"x"],) if method == "writelines" else (b"x",) if method == "write" else ()
+    said = []
+    call = partial(getattr(peer.transport, method), *arguments)
+    reactor.call_soon(lambda: said.append(in_thread(call)))
+    reactor.settle()
+
+    assert said[0].startswith("called from the wrong thread")
+    assert peer.received == b""
+    assert not peer.closed
+    call()
+    peer.transport.close()
+
+
+def test_a_datagram_is_not_sent_from_another_thread(reactor):
+    peers = reactor.datagram_socket(DatagramProtocol)
+    said = []
+    call = partial(peers.transport.sendto, b"x", ("192.0.2.1", 5))
+    reactor.call_soon(lambda: said.append(in_thread(call)))
+    reactor.settle()
+
+    assert said[0].startswith("called from the wrong thread")
+    assert peers.sent == []
+    peers.transport.close()
+
+
+def test_other_threads_have_call_soon_threadsafe_and_a_loop_that_rests(reactor):
+    log = []
+    reactor.call_soon(lambda: in_thread(partial(reactor.call_soon_threadsafe, log.append, 1)))
+    reactor.settle()
+    assert log == [1]
+
+    assert in_thread(partial(reactor.call_soon, log.append, 2)) == ""
+    reactor.settle()
+    assert log == [1, 2]
+
+
+def test_calls_in_threads_come_back():
+    with Reactor(debug=True) as reactor:
+        reactor.run_in_thread(len, b"abc").add_done_callback(lambda call: reactor.stop())
+        reactor.run()
+
+
+# -- slow callbacks --------------------------------------------------------------------------------
+
+
+def messages(caplog) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+
+
+def test_a_slow_callback_is_logged_with_both_places(reactor, caplog):
+    def slow() -> None:
+        spend(reactor, 0.25)
+
+    defined = here(-3)
+    reactor.call_soon(slow)
+    created = here(-1)
+    reactor.call_soon(lambda: spend(reactor, 0.09))
+    reactor.settle()
+
+    [message] = messages(caplog)
+    assert message.endswith(f".slow at {defined}, created at {created}, took 0.250 s")
+
+
+def test_the_limit_can_be_set(reactor, caplog):
+    reactor.slow_callback_duration = 0.5
+    reactor.call_later(1, spend, reactor, 0.25)
+    reactor.call_later(1, spend, reactor, 0.75)
+    created = here(-1)
+    reactor.advance(2)
+
+    [message] = messages(caplog)
+    assert message.startswith("spend at ")
+    assert message.endswith(f", created at {created}, took 0.750 s")
+
+
+def test_a_slow_protocol_is_logged_with_its_class(reactor, caplog):
+    class Slow(Protocol):
+        def data_received(self, data: bytes) -> None:
+            spend(reactor, 0.25)
+
+    defined = here(-3)
+    peer = reactor.connect(Slow)
+    created = here(-1)
+    peer.send(b"x")
+    reactor.settle()
+    peer.transport.close()
+
+    [message] = messages(caplog)
+    assert message.startswith("StreamTransport._on_ready of ")
+    assert message.endswith(f".Slow at {defined}, created at {created}, took 0.250 s")
+
+
+def test_a_slow_end_is_logged_with_the_protocol_that_is_forgotten_by_then(reactor, caplog):
+    class Slow(Protocol):
+        def connection_lost(self, exc: Exception | None) -> None:
+            spend(reactor, 0.25)
+
+    reactor.connect(Slow).transport.close()
+    reactor.settle()
+
+    [message] = messages(caplog)
+    assert ".Slow at " in message
+
+
+def test_a_protocol_that_is_slow_to_go_on_writing_is_logged(reactor, caplog):
+    class Slow(Protocol):
+        def resume_writing(self) -> None:
+            spend(reactor, 0.25)
+
+    peer = reactor.connect(Slow)
+    peer.stall()
+    peer.transport.write(bytes(100_000))
+    reactor.settle()
+    assert messages(caplog) == []
+    peer.resume()
+    reactor.settle()
+    peer.transport.close()
+
+    assert any(".flush of " in message for message in messages(caplog))
+
+
+def test_a_callback_that_fails_says_where_it_was_created(reactor, caplog):
+    def fail() -> None:
+        raise ValueError
+
+    reactor.call_soon(fail)
+    created = here(-1)
+    reactor.settle()
+
+    [record] = caplog.records
+    assert f"created at {created}>" in record.getMessage()
+    assert record.exc_info[0] is ValueError
+
+
+def test_what_the_loop_creates_for_a_callback_is_told_by_what_led_to_it(reactor, caplog):
+    # The timer of a linger, for one, is not the program's.
+    handles = []
+    reactor.call_soon(lambda: handles.append(reactor._site()))
+    reactor.settle()
+    assert handles[0].startswith(__file__)
+
+    class Slow(Protocol):
+        def connection_lost(self, exc: Exception | None) -> None:
+            spend(reactor, 0.25)
+
+    peer = reactor.connect(Slow)
+    created = here(-1)
+    peer.reset()
+    reactor.settle()
+
+    [message] = messages(caplog)
+    assert f"created at {created}," in message
+
+
+# -- transports that are never closed --------------------------------------------------------------
+
+
+def test_a_transport_that_was_never_closed_is_told_of_when_the_reactor_closes():
+    reactor = VirtualReactor(debug=True)
+    peer = reactor.connect(Protocol)
+    opened = here(-1)
+    closed = reactor.connect(Protocol)
+    closed.transport.close()
+
+    with pytest.warns(ResourceWarning) as caught:
+        reactor.close()
+
+    [warning] = caught
+    assert str(warning.message).startswith("unclosed transport <StreamTransport fd=")
+    assert str(warning.message).endswith(f", opened at {opened}")
+    assert peer.closed
+
+
+def test_a_warning_that_is_an_error_does_not_keep_the_reactor_open():
+    reactor = VirtualReactor(debug=True)
+    peer = reactor.connect(Protocol)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(ResourceWarning):
+            reactor.close()
+
+    assert reactor.is_closed()
+    assert peer.closed
+
+
+def test_a_connection_that_was_accepted_was_opened_where_its_listener_was():
+    reactor = Reactor(debug=True)
+    listener = reactor.listen_tcp(Protocol, "127.0.0.1", 0)
+    opened = here(-1)
+    with socket.create_connection(listener.addresses[0]):
+        while not listener.connections:
+            reactor.run_once()
+        with pytest.warns(ResourceWarning, match="unclosed transport") as caught:
+            reactor.close()
+
+    assert [str(warning.message).endswith(f", opened at {opened}") for warning in caught] == [True]
+
+
+def test_a_connection_that_was_made_was_opened_where_it_was_asked_for():
+    reactor = Reactor(debug=True)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        made = []
+
+        class Made(Protocol):
+            def connection_made(self, transport) -> None:
+                made.append(transport)
+
+        reactor.connect_tcp(Made, "localhost", server.getsockname()[1])
+        opened = here(-1)
+        while not made:
+            reactor.run_once()
+        with pytest.warns(ResourceWarning, match="unclosed transport") as caught:
+            reactor.close()
+
+    assert [str(warning.message).endswith(f", opened at {opened}") for warning in caught] == [True]
+
+
+def test_a_reactor_that_is_never_closed_tells_of_its_transports():
+    reactor = VirtualReactor(debug=True)
+    reactor.connect(Protocol)
+    del reactor
+    with pytest.warns(ResourceWarning, match="unclosed transport"):
+        gc.collect()
+
+
+def test_what_ends_in_good_order_warns_of_nothing():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with VirtualReactor(debug=True) as reactor:
+            reactor.connect(Protocol)
+            reactor.call_soon(reactor.stop, 5)
+            reactor.run()
