@@ -120,6 +120,7 @@ class Connector:
                 if self._local_addr is not None:
                     sock.bind(self._local_addr)
                 code = sock.connect_ex(address)
+                self._reactor.answered = True
                 if code in (errno.EAGAIN, errno.EWOULDBLOCK):
                     # Unix sockets: no writability would follow.
                     raise OSError(code, "the listener's backlog is full")

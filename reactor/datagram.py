@@ -127,6 +127,7 @@ class DatagramTransport(BaseTransport):
                 continue
             stats.datagrams_received += 1
             self._tell("datagram_received", data, addr)
+        self._reactor.overrun()
 
     def _flush(self) -> None:
         for _ in range(SENDS_PER_EVENT):
@@ -155,6 +156,7 @@ class DatagramTransport(BaseTransport):
                 self._reactor.call_soon(self._error_received, exc)
         else:
             stats.datagrams_sent += 1
+            self._reactor.answered = True
         return True
 
     def _send_queued(self) -> bool:
