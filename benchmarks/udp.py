@@ -1,9 +1,8 @@
 """UDP: small datagrams into the chat, how many are lost, and whether honest members survive them.
 
-One sender, whose datagrams are too many for flood control, sends at a fixed rate. Meanwhile honest
-members send a heartbeat from time to time, and in the end each asks for a sign of life. Lost is what
-the kernel dropped because the server's receive buffer was full (the last column of /proc/net/udp),
-and what the reactor never read."""
+One sender sends at a fixed rate, far more than flood control allows. Meanwhile honest members send
+heartbeats, and in the end each asks for a sign of life. Lost is what the kernel dropped, as the
+server's receive buffer was full (the last column of /proc/net/udp)."""
 
 import argparse
 import contextlib

@@ -7,7 +7,7 @@ import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -54,7 +54,7 @@ def test_a_udp_server_has_as_large_a_receive_buffer_as_the_system_gives(bound):
 
 def test_a_receive_buffer_that_the_system_refuses_is_asked_for_in_smaller_sizes(bound):
     class Strict(socket.socket):  # as on macOS and BSD
-        asked: list[int] = []
+        asked: ClassVar[list[int]] = []
 
         def setsockopt(self, level, option, value):  # type: ignore[override]
             self.asked.append(value)
