@@ -125,9 +125,10 @@ def _raise_descriptor_limit(application: Application, options: argparse.Namespac
         wanted = getattr(options, option.removeprefix("--").replace("-", "_"))
         room = room_for(wanted, options.poller)
         if room < wanted:
+            limit = "what select can watch" if options.poller == "select" else "ulimit -Hn"
             print(
-                f"reactor: there are descriptors for {room} of {option} {wanted}: "
-                "see ulimit -Hn, and --poller",
+                f"reactor: {option} {wanted} is more than there are descriptors for:"
+                f" {room} fit ({limit})",
                 file=sys.stderr,
             )
 

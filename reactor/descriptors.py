@@ -11,10 +11,6 @@ from typing import Final
 SPARE: Final = 64  # descriptors for all but connections: listeners, the poller, logs, threads
 SELECT_LIMIT: Final = 1024  # FD_SETSIZE: select() cannot watch what is beyond
 
-# macOS says that there is no hard limit, and refuses more than kern.maxfilesperproc. So much is
-# always allowed (OPEN_MAX).
-_ALWAYS_ALLOWED: Final = 10_240
-
 
 def room_for(connections: int, poller: str | None = None) -> int:
     """Raise the soft limit towards what so many connections need; returns how many there is room
@@ -32,14 +28,15 @@ def room_for(connections: int, poller: str | None = None) -> int:
 def _raise_to(wanted: int) -> int:
     """Returns the limit that there is in the end."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return wanted
     if hard != resource.RLIM_INFINITY:
         wanted = min(wanted, hard)
-    for limit in (wanted, min(wanted, _ALWAYS_ALLOWED)):
-        if soft == resource.RLIM_INFINITY or soft >= limit:
-            break
+    while soft < wanted:
         try:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
-            return limit
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            return wanted
         except (OSError, ValueError):
-            pass
-    return wanted if soft == resource.RLIM_INFINITY else soft
+            # macOS says that there is no hard limit, and refuses more than kern.maxfilesperproc.
+            wanted //= 2
+    return soft
