@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 
-from . import chat, echo, expiry, http, idle, timers
+from . import chat, echo, expiry, http, idle, timers, udp
 from .common import BenchmarkError, environment
 
 BENCHMARKS = {
@@ -14,6 +14,7 @@ BENCHMARKS = {
     "idle": idle,
     "expiry": expiry,
     "timers": timers,
+    "udp": udp,
     "http": http,
 }
 COMMANDS = BENCHMARKS | http.PARTS

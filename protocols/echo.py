@@ -12,7 +12,7 @@ from typing import Any
 from reactor import DatagramProtocol, Protocol, Reactor
 from reactor.application import Application, add_udp_arguments, serve_both
 
-from .lineclient import LineClient, add_client_arguments, refuse_client_options
+from .lineclient import LineClient, add_client_arguments
 
 
 class Echo(Protocol):
@@ -60,7 +60,6 @@ class EchoApplication(Application):
         add_client_arguments(parser)
 
     def serve(self, reactor: Reactor, options: argparse.Namespace) -> list[str]:
-        refuse_client_options(options)
         return serve_both(reactor, options, Echo, EchoDatagrams)
 
     def connect(self, reactor: Reactor, options: argparse.Namespace) -> int:

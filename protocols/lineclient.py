@@ -25,6 +25,7 @@ from reactor.application import (
     CANNOT_START,
     WRONG_USAGE,
     CommandError,
+    client_option,
     format_address,
     reason,
 )
@@ -344,20 +345,12 @@ class DatagramLink(DatagramProtocol):
         """There is no end of data over UDP."""
 
 
-def refuse_client_options(options: argparse.Namespace) -> None:
-    """A server that is told ``--udp`` was meant to be a client, or ``--udp-port`` was meant.
-
-    Raises ``CommandError``.
-    """
-    if options.udp:
-        raise CommandError("--udp goes with --connect; a server takes --udp-port", WRONG_USAGE)
-
-
 def add_client_arguments(parser: argparse._ActionsContainer) -> None:
     """The options that clients have in common."""
-    parser.add_argument("--udp", action="store_true", help="with --connect: use UDP")
-    parser.add_argument(
+    client_option(parser, "--udp", action="store_true", help="use UDP", instead="--udp-port")
+    client_option(
+        parser,
         "--reconnect",
         action="store_true",
-        help="with --connect: connect again when the server is gone",
+        help="connect again when the server is gone",
     )

@@ -25,6 +25,7 @@ from .threads import ThreadCall
 from .timers import Handle, IdleTimer, Timer
 from .tls import TLSTransport
 from .transport import StreamTransport
+from .wildcard import PeerAddress
 
 __version__ = "0.1.0"
 
@@ -42,6 +43,7 @@ __all__ = [
     "LineProtocol",
     "Listener",
     "Loop",
+    "PeerAddress",
     "Poller",
     "Protocol",
     "Reactor",

@@ -25,6 +25,8 @@ CANNOT_START = 1
 WRONG_USAGE = 2
 INTERRUPTED = 130  # 128 + SIGINT, as a shell says it
 
+_WRONG_SIDE = "_wrong_side"  # attribute of an argparse action: for whom it is refused, and why
+
 
 class CommandError(Exception):
     """An error that the user can cause and mend: printed as one line, without a traceback.
@@ -48,9 +50,14 @@ class Application:
     description = ""
     default_port = 8007
 
+    #: The option that says how many connections there may be at a time in each process. The command
+    #: line raises the limit of open files to what it needs, or says how many fit.
+    connections_option: str | None = None
+
     def add_arguments(self, parser: argparse._ActionsContainer) -> None:
         """Add the application's own options. A type that raises ``argparse.ArgumentTypeError``
-        makes good messages."""
+        makes good messages. Those that only a server or only a client has are added with
+        ``server_option`` and ``client_option``; the other one then refuses them."""
 
     def opened(
         self, options: argparse.Namespace
@@ -124,17 +131,54 @@ def listen_udp(
         raise _cannot_listen("udp", host, port, exc) from exc
 
 
+def server_option(parser: argparse._ActionsContainer, *names: str, **arguments: Any) -> None:
+    """``parser.add_argument`` for what only a server has: given with ``--connect``, it is refused.
+
+    In the environment, which servers and clients may share, it is ignored there."""
+    action = parser.add_argument(*names, **arguments)
+    setattr(action, _WRONG_SIDE, (True, "is a server's option and does not go with --connect"))
+
+
+def client_option(
+    parser: argparse._ActionsContainer, *names: str, instead: str | None = None, **arguments: Any
+) -> None:
+    """The same for what only a client has: given without ``--connect``, it is refused.
+
+    ``instead``: the option that a server has in its place, for the message."""
+    action = parser.add_argument(
+        *names, **{**arguments, "help": f"with --connect: {arguments['help']}"}
+    )
+    hint = f"; a server takes {instead}" if instead else ""
+    setattr(action, _WRONG_SIDE, (False, f"goes with --connect{hint}"))
+
+
+def refuse_wrong_side(
+    parser: argparse.ArgumentParser, arguments: Sequence[str], *, client: bool
+) -> None:
+    """Raise ``CommandError`` if ``arguments`` have an option that belongs to the other side.
+
+    ``parser`` must not take abbreviations and have no positional arguments: then no value begins
+    with two hyphens, and what does is an option that was given, not a default."""
+    given = {argument.partition("=")[0] for argument in arguments}
+    for action in parser._actions:
+        refused_for, why = getattr(action, _WRONG_SIDE, (None, ""))
+        if refused_for == client:
+            for name in given.intersection(action.option_strings):
+                raise CommandError(f"{name} {why}", WRONG_USAGE)
+
+
 def add_udp_arguments(parser: argparse._ActionsContainer, default_port: int | None = None) -> None:
     """The options ``--udp-port`` and ``--no-udp``, for servers over TCP and UDP."""
     default = "the same as --port" if default_port is None else default_port
-    parser.add_argument(
+    server_option(
+        parser,
         "--udp-port",
         metavar="N",
         type=port_number,
         default=default_port,
         help=f"port for UDP, 0 for any ({default})",
     )
-    parser.add_argument("--no-udp", action="store_true", help="serve TCP alone")
+    server_option(parser, "--no-udp", action="store_true", help="serve TCP alone")
 
 
 def serve_both(

@@ -12,12 +12,15 @@ import argparse
 import importlib
 import logging
 import os
+import re
 import socket
 import ssl
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib import metadata
+from importlib.machinery import PathFinder
+from importlib.util import module_from_spec
 from typing import Any, NoReturn
 
 from . import __version__
@@ -29,11 +32,15 @@ from .application import (
     CommandError,
     ProtocolApplication,
     Repeatable,
+    client_option,
     host_and_port,
     port_number,
     reason,
+    refuse_wrong_side,
     seconds,
+    server_option,
 )
+from .descriptors import room_for
 from .endpoints import Reactor
 from .pollers import POLLERS
 from .workers import Master, obey
@@ -67,11 +74,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str]) -> int:
     application = _application(arguments)
-    options = _parser(application).parse_args(arguments)
+    parser = _parser(application)
+    options = parser.parse_args(arguments)
     if application is None:
         raise CommandError(
             f"choose with --protocol: {', '.join(protocol_names())}, or module:Class", WRONG_USAGE
         )
+    if options.connect is None or type(application).connect is not Application.connect:
+        refuse_wrong_side(parser, arguments, client=options.connect is not None)
     logging.basicConfig(
         level=options.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
@@ -81,6 +91,7 @@ def _run(arguments: Sequence[str]) -> int:
     if options.connect is not None:
         with Reactor(poller=options.poller, grace=options.grace) as reactor:
             return application.connect(reactor, options)
+    _raise_descriptor_limit(application, options)
     with application.opened(options) as sockets:
         serve = partial(_serve, application, options)
         if getattr(options, "workers", 1) == 1:
@@ -109,6 +120,21 @@ def _serve(
     finally:
         application.close()
     return 0
+
+
+def _raise_descriptor_limit(application: Application, options: argparse.Namespace) -> None:
+    """Before there are workers: they inherit it."""
+    option = application.connections_option
+    if option is not None:
+        wanted = getattr(options, option.removeprefix("--").replace("-", "_"))
+        room = room_for(wanted, options.poller)
+        if room < wanted:
+            limit = "what select can watch" if options.poller == "select" else "ulimit -Hn"
+            print(
+                f"reactor: {option} {wanted} is more than there are descriptors for:"
+                f" {room} fit ({limit})",
+                file=sys.stderr,
+            )
 
 
 def _announce(lines: list[str]) -> None:
@@ -153,10 +179,10 @@ def _parser(application: Application | None) -> argparse.ArgumentParser:
         help=f"{', '.join(protocol_names())}, or module:Class; with --help: its own options too",
     )
     default_port = "the protocol's own" if application is None else application.default_port
-    parser.add_argument(
-        "--host", default="127.0.0.1", help="address to listen on (%(default)s); '' is all"
+    server_option(
+        parser, "--host", default="127.0.0.1", help="address to listen on (%(default)s); '' is all"
     )
-    parser.add_argument("--port", type=port_number, help=f"port, 0 for any ({default_port})")
+    server_option(parser, "--port", type=port_number, help=f"port, 0 for any ({default_port})")
     parser.add_argument(
         "--connect", metavar="HOST:PORT", type=host_and_port, help="be a client, where there is one"
     )
@@ -176,13 +202,13 @@ def _parser(application: Application | None) -> argparse.ArgumentParser:
         metavar="L",
         help=f"{', '.join(LOG_LEVELS)} (%(default)s)",
     )
-    parser.add_argument(
-        "--tls-cert", metavar="F", help="serve TLS with this certificate chain (PEM)"
+    server_option(
+        parser, "--tls-cert", metavar="F", help="serve TLS with this certificate chain (PEM)"
     )
-    parser.add_argument("--tls-key", metavar="F", help="its private key, if not in the same file")
-    parser.add_argument("--tls", action="store_true", help="with --connect: use TLS")
-    parser.add_argument(
-        "--tls-ca", metavar="F", help="with --connect: trust this certificate (PEM)"
+    server_option(parser, "--tls-key", metavar="F", help="its private key, if not in the same file")
+    client_option(parser, "--tls", action="store_true", help="use TLS", instead="--tls-cert")
+    client_option(
+        parser, "--tls-ca", metavar="F", help="trust this certificate (PEM)", instead="--tls-cert"
     )
     if application is not None:
         application.add_arguments(parser.add_argument_group(f"options of {application.name}"))
@@ -226,11 +252,7 @@ def _converted(
 def _set_tls(options: argparse.Namespace) -> None:
     """Replace the options about TLS by ``options.tls``, a context or None."""
     client = options.connect is not None
-    if not client and (options.tls or options.tls_ca):
-        raise CommandError(
-            "--tls and --tls-ca go with --connect; a server takes --tls-cert", WRONG_USAGE
-        )
-    if options.tls_key and not options.tls_cert:
+    if not client and options.tls_key and not options.tls_cert:
         raise CommandError("--tls-key goes with --tls-cert", WRONG_USAGE)
     context = None
     try:
@@ -240,7 +262,8 @@ def _set_tls(options: argparse.Namespace) -> None:
             context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
             context.load_cert_chain(options.tls_cert, options.tls_key)
     except (OSError, ValueError) as exc:
-        files = ", ".join(filter(None, (options.tls_cert, options.tls_key, options.tls_ca)))
+        used = (options.tls_ca,) if client else (options.tls_cert, options.tls_key)
+        files = ", ".join(filter(None, used))
         # OpenSSL's whole answer when one of the two is missing.
         why = "no certificate with its private key" if "PEM lib" in str(exc) else reason(exc)
         raise CommandError(f"cannot use the certificate in {files}: {why}", CANNOT_START) from exc
@@ -259,8 +282,11 @@ def load_application(name: str) -> Application:
     """The application called ``name``, or the one that serves ``module:Class``. Raises
     ``CommandError``."""
     if ":" in name:
+        if "" not in sys.path:
+            sys.path.insert(0, "")  # the current folder, also for the installed command
         return _application_of(name, name)
     if name in BUILT_IN:
+        _import_own_package(BUILT_IN[name].partition(".")[0])
         return _application_of(name, BUILT_IN[name])
     for point in metadata.entry_points(group=ENTRY_POINTS):
         if point.name == name:
@@ -269,10 +295,35 @@ def load_application(name: str) -> Application:
     raise CommandError(f"no protocol {name!r}; there is {known}, or module:Class", WRONG_USAGE)
 
 
+def _import_own_package(name: str) -> None:
+    """Import the package ``name`` of this distribution, from beside this one.
+
+    ``python -m`` puts the current folder in front of all others, and a user's protocols.py, or
+    http.py instead of Python's, would take the place of what is meant. So the current folder goes
+    to the end; with ``module:Class`` it is the first."""
+    if sys.path and sys.path[0] in ("", os.getcwd()):
+        sys.path.append(sys.path.pop(0))
+    if name not in sys.modules:
+        root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+        spec = PathFinder.find_spec(name, [root])
+        if spec is not None and spec.loader is not None:
+            sys.modules[name] = module = module_from_spec(spec)
+            spec.loader.exec_module(module)
+
+
+def _missing(name: str) -> str:
+    """Why there is no module ``name``."""
+    above = name.rpartition(".")[0]
+    if above and not hasattr(sys.modules[above], "__path__"):
+        where = getattr(sys.modules[above], "__file__", None) or "a part of Python"
+        return f"there is no module {name!r}, as {above!r} is no package but {where}"
+    return f"there is no module {name!r}"
+
+
 def _application_of(name: str, reference: str) -> Application:
     module_name, _, attribute = reference.partition(":")
-    if "" not in sys.path:
-        sys.path.insert(0, "")  # a module in the current folder, also for the installed command
+    if not re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*", reference):
+        raise CommandError(f"--protocol {name}: not of the form module:Class", WRONG_USAGE)
     try:
         found: Any = importlib.import_module(module_name)
     except ModuleNotFoundError as exc:
@@ -284,13 +335,12 @@ def _application_of(name: str, reference: str) -> Application:
             # An import inside that module that fails is the module's own bug, and wants its
             # traceback.
             raise
-        raise CommandError(
-            f"--protocol {name}: there is no module {exc.name!r}", WRONG_USAGE
-        ) from exc
-    except ValueError as exc:
-        raise CommandError(f"--protocol {name}: not of the form module:Class", WRONG_USAGE) from exc
+        raise CommandError(f"--protocol {name}: {_missing(exc.name)}", WRONG_USAGE) from exc
     for part in attribute.split("."):
-        found = getattr(found, part, None)
+        if not hasattr(found, part):
+            what = f"{module_name!r} has no {attribute!r}"
+            raise CommandError(f"--protocol {name}: {what}", WRONG_USAGE)
+        found = getattr(found, part)
     if isinstance(found, type) and issubclass(found, Application):
         found = found()
     if isinstance(found, Application):

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from .pollers import WRITE
-from .sockets import KeepAlive, prepare
+from .sockets import KeepAlive, numeric_address, prepare
 from .threads import ThreadCall
 from .timers import Deadline
 from .transport import StreamTransport
@@ -75,9 +75,13 @@ class Connector:
         reactor.attach(self)
 
     def resolve(self, host: str, port: int) -> None:
-        """Find the addresses of ``host``, in the resolver's threads, and try each."""
+        """Find the addresses of ``host``, in the resolver's threads, and try each. What is an
+        address already is tried at once: it need not wait behind slow names."""
         if not 0 <= port <= 65535:  # getaddrinfo would take it modulo 65536
             self._finish(ValueError(f"port must be 0-65535, not {port}"))
+            return
+        if (numeric := numeric_address(host, port)) is not None:
+            self.try_addresses([numeric])
             return
         try:
             self._resolving = resolving = self._reactor.resolver.submit(
@@ -113,7 +117,9 @@ class Connector:
 
     # -- one address -------------------------------------------------------------------------------
 
-    def _next(self) -> None:
+    def next_socket(self) -> socket.socket | None:
+        """A socket that connects to the next address that there is a way to; None after the last
+        one."""
         for family, address in self._candidates:
             try:
                 self._sock = sock = socket.socket(family, self._kind)
@@ -121,15 +127,25 @@ class Connector:
                 if self._local_addr is not None:
                     sock.bind(self._local_addr)
                 code = sock.connect_ex(address)
+                self._reactor.answered = True
                 if code in (errno.EAGAIN, errno.EWOULDBLOCK):
                     # Unix sockets: no writability would follow.
                     raise OSError(code, "the listener's backlog is full")
                 if code not in (0, errno.EINPROGRESS, errno.EINTR):
                     raise OSError(code, os.strerror(code))  # some systems refuse at once
+            except Exception as exc:  # the system's reason; or no address, for TypeError
+                self._attempt_failed(exc, registered=False)
+            else:
+                self._sock = None
+                return sock
+        return None
+
+    def _next(self) -> None:
+        while (sock := self.next_socket()) is not None:
+            self._sock = sock
+            try:
                 self._reactor.register(sock.fileno(), WRITE, self._on_ready)
-            except Exception as exc:
-                # The system's reason; or no address, for TypeError, or a descriptor too high for
-                # select.
+            except Exception as exc:  # a descriptor too high for select
                 self._attempt_failed(exc, registered=False)
             else:
                 self._attempt_deadline.reschedule(self._attempt_timeout)

@@ -120,20 +120,19 @@ class DatagramTransport(BaseTransport):
                 data, addr = self._sock.recvfrom(MAX_SIZE)
             except (BlockingIOError, InterruptedError):
                 return
-            except (
-                OSError
-            ) as exc:  # of a datagram sent earlier; the socket goes on (cpython gh-127057)
-                self._tell("error_received", exc)
+            except OSError as exc:
+                # Of a datagram sent earlier; the socket goes on (cpython gh-127057).
+                self._error_received(exc, self._sock)
                 continue
             stats.datagrams_received += 1
             self._tell("datagram_received", data, addr)
+        self._reactor.overrun()
 
     def _flush(self) -> None:
         for _ in range(SENDS_PER_EVENT):
             if not self._queue or not self._send_queued():
                 break
-        if not self._queue:
-            self._watch(self._interest & ~WRITE)
+        self._watch(self._interest | WRITE if self._queue else self._interest & ~WRITE)
         if self._paused and self._size <= HIGH_WATER // 4:
             self._paused = False
             self._tell("resume_writing")
@@ -152,9 +151,10 @@ class DatagramTransport(BaseTransport):
         except OSError as exc:
             stats.datagrams_dropped += 1
             if exc.errno not in _NO_BUFFERS:
-                self._reactor.call_soon(self._error_received, exc)
+                self._reactor.call_soon(self._error_received, exc, self._sock)
         else:
             stats.datagrams_sent += 1
+            self._reactor.answered = True
         return True
 
     def _send_queued(self) -> bool:
@@ -195,7 +195,7 @@ class DatagramTransport(BaseTransport):
         self._reactor.unregister(self._fd)
         self._reactor.call_soon(self._connection_lost, exc)
 
-    def _error_received(self, exc: OSError) -> None:
+    def _error_received(self, exc: OSError, sock: Any) -> None:
         if not self._lost:
             self._tell("error_received", exc)
 

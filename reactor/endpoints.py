@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from . import debug as debug_mode
 from .connector import CONNECT_TIMEOUT, Connector, FailureCallback
 from .datagram import DatagramTransport
+from .fallback import FallbackTransport
 from .listener import BACKLOG, Listener, ProtocolFactory
 from .loop import Loop
 from .pipes import PipeEnd, PipeTransport
@@ -168,7 +169,8 @@ class Reactor(Loop):
     ) -> Connector:
         """Connect; ``protocol_factory()`` makes the protocol once the connection stands.
 
-        Names are resolved in a thread, and each address is tried. If none answers within
+        Names are resolved in a thread, and each address is tried; what is an address already (with
+        IPv6 also with a scope, ``fe80::1%eth0``) is tried at once. If none answers within
         ``timeout`` seconds in all, ``on_failure(exc)`` is called, once; without it the failure is
         logged. ``server_hostname`` (default: ``host``) is what the TLS certificate must be for."""
         self.check_open()
@@ -252,7 +254,10 @@ class Reactor(Loop):
         """Receive UDP datagrams. Returns a transport, each with a protocol of its own, per address
         that ``host`` names.
 
-        ``host`` and ``port`` as for ``listen_tcp``. Raises ``OSError``.
+        ``host`` and ``port`` as for ``listen_tcp``. On a socket bound to all addresses, protocols
+        get a ``PeerAddress``, and what they send to it goes out from the address that the peer
+        asked: for IPv6, and on Linux for IPv4; other systems choose by the route. Raises
+        ``OSError``.
         """
         self.check_open()
         sockets = bind_inet(host, port, socket.SOCK_DGRAM, reuse_port=reuse_port)
@@ -278,8 +283,17 @@ class Reactor(Loop):
         timeout: float = CONNECT_TIMEOUT,
         local_addr: tuple[str, int] | None = None,
     ) -> Connector:
-        """A UDP socket that exchanges datagrams with one peer only. The name is resolved in a
-        thread."""
+        """A UDP socket that exchanges datagrams with one peer only. Names are resolved in a thread.
+
+        ``connection_made`` says only that there is a way to the peer. If a name has several
+        addresses, and one refuses before anything was heard from it, the next one is tried, and
+        what was sent so far (64 datagrams and 64 KiB at most) is sent there; when the last one
+        refuses, ``error_received`` is called. ``on_failure`` and ``timeout`` as for
+        ``connect_tcp``."""
+
+        def make_transport(*arguments: Any) -> FallbackTransport:
+            return FallbackTransport(connector.next_socket, *arguments)
+
         self.check_open()
         connector = Connector(
             self,
@@ -289,7 +303,7 @@ class Reactor(Loop):
             timeout=timeout,
             kind=socket.SOCK_DGRAM,
             local_addr=local_addr,
-            make_transport=DatagramTransport,
+            make_transport=make_transport,
         )
         connector.resolve(host, port)
         return connector

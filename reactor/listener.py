@@ -153,6 +153,7 @@ class Listener:
 
     def _accepted(self, sock: socket.socket, address: Any) -> None:
         self._reactor.stats.accepted += 1
+        self._reactor.answered = True
         try:
             prepare(sock, self._keepalive)
         except OSError as exc:

@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from .backlog import LATE, Backlog
 from .closed import ClosedQueue, ClosedTimerQueue, refuse
@@ -28,6 +28,8 @@ from .wakeup import Signals, Wakeup
 
 logger = logging.getLogger(__name__)
 
+BUSY_FOR: Final = 1.0  # seconds after ``overrun()`` in which no events gather
+
 
 class Loop(ExceptionReporter):
     """A single-threaded event loop; ``Reactor`` is this and all that can be opened on it.
@@ -39,8 +41,10 @@ class Loop(ExceptionReporter):
 
     Attributes: ``now``, the time of this turn in seconds of ``time()``; ``stats``, the counters;
     ``timers``, the queue. ``io_collect_interval``, 0 by default, is a number of seconds to let
-    events gather after a turn that had some and wrote nothing (libev's manual has it under that
+    events gather after a turn that had some and answered nobody (libev's manual has it under that
     name): heartbeats of thousands then share a turn, while whoever is answered never waits for it.
+    Transports, listeners and connectors say themselves when they answer. A handler of your own
+    that sends something sets ``answered`` to True, which holds until the next turn.
 
     ``slow_callback_duration``: in debug mode, seconds from which a callback is logged.
 
@@ -60,6 +64,7 @@ class Loop(ExceptionReporter):
         super().__init__()
         self.grace = grace
         self.io_collect_interval = 0.0
+        self.answered = False  # whether somebody was sent something in this turn, past ``written``
         self.time = clock
         self.now = clock()
         self.stats = Stats(self.now)
@@ -77,7 +82,8 @@ class Loop(ExceptionReporter):
         self._endpoints: dict[Endpoint, None] = {}
         self._owner = os.getpid()
         self._thread: int | None = None  # the thread that runs it, while one does
-        self._answered_nobody = False  # whether the last turn had events and wrote nothing
+        self._answered_nobody = False  # whether the last turn had events and sent nothing
+        self._busy_until = self.now
         self._stopped = False
         self._shutting_down = False
         self._closed = False
@@ -151,6 +157,7 @@ class Loop(ExceptionReporter):
 
         # 4. Dispatch. The handler of a descriptor given up earlier in this batch is gone; the
         # system call made by a handler, not the mask, decides what is true.
+        self.answered = False
         handlers = self._handlers
         for fd, mask in events:
             handler = handlers.get(fd)
@@ -172,7 +179,7 @@ class Loop(ExceptionReporter):
             self._run_handle(ready.popleft())
 
         # 7. Flush: whoever was written to in this turn sends all of it in one system call.
-        self._answered_nobody = bool(events) and not self._written
+        self._answered_nobody = bool(events) and not (self._written or self.answered)
         if self._written:
             self._flush_written()
 
@@ -366,6 +373,11 @@ class Loop(ExceptionReporter):
         the reactor."""
         return self._written
 
+    def overrun(self) -> None:
+        """More is waiting to be read than one event may take. For the next ``BUSY_FOR`` seconds no
+        events gather: meanwhile the system's buffer would overflow, or a bulk transfer crawl."""
+        self._busy_until = self.now + BUSY_FOR
+
     # -- failing -----------------------------------------------------------------------------------
 
     def _run_handle(self, handle: Handle) -> None:
@@ -430,6 +442,8 @@ class Loop(ExceptionReporter):
         """Let events gather, unless something wakes the loop; returns how long to wait still."""
         if self._catching_up:
             return 0
+        if self.now < self._busy_until:
+            return timeout
         interval = self.io_collect_interval
         if timeout is not None:
             interval = min(interval, timeout)

@@ -153,6 +153,7 @@ class TLSTransport(StreamTransport):
         self._shake_hands()
 
     def _shake_hands(self) -> None:
+        self._reactor.answered = True
         try:
             self._sock.do_handshake()
         except ssl.SSLWantReadError:

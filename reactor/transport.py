@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from .loop import Loop
 
 READ_SIZE: Final = 65536  # bytes per recv; asyncio's 256 KiB cost more to allocate than they save
+# Bytes: who sends so much at once is not done yet. It is what a TLS record holds, and one read
+# takes one record at most (RFC 8446 section 5.1).
+BULK_READ: Final = 16384
 
 _PARKED: Final = 1 << 8  # in StreamTransport._interest: not registered at all
 
@@ -80,7 +83,10 @@ class StreamTransport(WritingHalf):
         if not data:
             self._on_eof()
             return
-        self._stats.bytes_received += len(data)
+        size = len(data)
+        self._stats.bytes_received += size
+        if size >= BULK_READ:
+            self._reactor.overrun()
         try:
             self._protocol.data_received(data)
         except Exception as exc:
@@ -91,6 +97,7 @@ class StreamTransport(WritingHalf):
         if mask != READ and self._interest & WRITE:
             sent = self.flush()
             self._stats.bytes_sent += sent  # apart, as a callback in flush() may have sent as well
+            self._reactor.answered = True
         if self._interest & READ:
             return mask != WRITE  # ERROR and HANGUP as well: recv tells what they are
         if mask & (ERROR | HANGUP) and not self._state & LOST:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 
-from protocols.lineclient import add_client_arguments, refuse_client_options
+from protocols.lineclient import add_client_arguments
 from reactor import KeepAlive, Reactor
 from reactor.application import (
     WRONG_USAGE,
     Application,
     CommandError,
     add_udp_arguments,
+    client_option,
     count,
     number,
+    positive,
     seconds,
     serve_both,
+    server_option,
 )
 
 from .client import ChatClient
@@ -35,12 +38,11 @@ COLLECT_INTERVAL = 0.02
 _LIMITS, _FLOOD = Limits(), FloodPolicy()
 _OPTIONS = (
     ("--heartbeat-timeout", "S", seconds, 15.0, "seconds of silence after which a member has gone"),
-    ("--heartbeat-interval", "S", seconds, 5.0, "with --connect: seconds between heartbeats"),
-    ("--max-members", "N", count, _LIMITS.members, "members at a time"),
-    ("--max-rooms", "N", count, _LIMITS.rooms, "rooms at a time"),
+    ("--max-members", "N", positive, _LIMITS.members, "members at a time"),
+    ("--max-rooms", "N", positive, _LIMITS.rooms, "rooms at a time"),
     ("--history", "N", count, _LIMITS.history, "lines that a room remembers"),
     ("--flood-rate", "R", number, _FLOOD.rate, "lines a second for long, 0 for no limit"),
-    ("--flood-burst", "N", count, int(_FLOOD.burst), "lines at once"),
+    ("--flood-burst", "N", positive, int(_FLOOD.burst), "lines at once"),
     ("--flood-queue", "N", count, _FLOOD.queue, "lines over that which wait; more are dropped"),
     ("--flood-drops", "N", count, _FLOOD.drops, "lines dropped before the member is disconnected"),
 )
@@ -52,16 +54,24 @@ class ChatApplication(Application):
     name = "chat"
     description = "a chat of rooms, over TCP and UDP"
     default_port = DEFAULT_PORT
+    connections_option = "--max-members"
 
     def add_arguments(self, parser: argparse._ActionsContainer) -> None:
         add_udp_arguments(parser, DEFAULT_UDP_PORT)
         add_client_arguments(parser)
         for name, metavar, kind, default, meaning in _OPTIONS:
             text = f"{meaning} ({default:g})"
-            parser.add_argument(name, metavar=metavar, type=kind, default=default, help=text)
+            server_option(parser, name, metavar=metavar, type=kind, default=default, help=text)
+        client_option(
+            parser,
+            "--heartbeat-interval",
+            metavar="S",
+            type=seconds,
+            default=5.0,
+            help="seconds between heartbeats, 0 for none (%(default)g)",
+        )
 
     def serve(self, reactor: Reactor, options: argparse.Namespace) -> list[str]:
-        refuse_client_options(options)
         if not options.heartbeat_timeout:
             raise CommandError("--heartbeat-timeout must be more than 0", WRONG_USAGE)
         hub = Hub(
@@ -75,7 +85,7 @@ class ChatApplication(Application):
             flood=replace(
                 _FLOOD,
                 rate=options.flood_rate,
-                burst=max(options.flood_burst, 1),
+                burst=options.flood_burst,
                 queue=options.flood_queue,
                 drops=options.flood_drops,
             ),

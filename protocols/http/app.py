@@ -72,6 +72,7 @@ class HTTPApplication(Application):
     name = "http"
     description = "a web server (HTTP/1.1)"
     default_port = DEFAULT_PORT
+    connections_option = "--max-connections"
 
     def __init__(self) -> None:
         self._sockets: Sequence[socket.socket] = ()

@@ -83,7 +83,13 @@ def test_a_port_in_use_is_one_line_and_status_1(run_reactor):
         (["--protocol", "no_such_module:Class"], "there is no module 'no_such_module'"),
         (["--protocol", ":Class"], "not of the form module:Class"),
         (["--protocol", "reactor.cli:main"], "'main' is no protocol class"),
-        (["--protocol", "reactor.cli:missing"], "'missing' is no protocol class"),
+        (["--protocol", "reactor.cli:missing"], "'reactor.cli' has no 'missing'"),
+        (["--protocol", "reactor:Protocol.missing"], "'reactor' has no 'Protocol.missing'"),
+        (["--protocol", "reactor.cli.deeper:Class"], "as 'reactor.cli' is no package but "),
+        (["--protocol", "sys.deeper:Class"], "as 'sys' is no package but a part of Python"),
+        (["--protocol", ".relative:Class"], "not of the form module:Class"),
+        (["--protocol", "folder/shout.py:Shout"], "not of the form module:Class"),
+        (["--protocol", "reactor:"], "not of the form module:Class"),
         (["--protocol", "echo", "--port", "65536"], "a port is a number from 0 to 65535"),
         (["--protocol", "echo", "--port", "٣"], "a port is a number from 0 to 65535"),
         (["--protocol", "echo", "--grace", "-1"], "a number of seconds is wanted"),
@@ -96,7 +102,23 @@ def test_a_port_in_use_is_one_line_and_status_1(run_reactor):
         (["--protocol", "echo", "--connect", "nowhere"], "HOST:PORT is wanted"),
         (["--protocol", "echo", "--unknown"], "unrecognized arguments: --unknown"),
         (["--protocol", "echo", "--tls-key", "key.pem"], "--tls-key goes with --tls-cert"),
-        (["--protocol", "echo", "--tls"], "--tls and --tls-ca go with --connect"),
+        (["--protocol", "echo", "--tls"], "--tls goes with --connect; a server takes --tls-cert"),
+        (["--protocol", "echo", "--tls-ca=ca.pem"], "--tls-ca goes with --connect"),
+        (["--protocol", "echo", "--reconnect"], "--reconnect goes with --connect"),
+        (["--protocol", "chat", "--reconnect"], "--reconnect goes with --connect"),
+        (["--protocol", "chat", "--heartbeat-interval", "5"], "--heartbeat-interval goes with"),
+        (["--protocol", "echo", "--connect", "h:1", "--tls-cert", "c"], "--tls-cert is a server's"),
+        (["--protocol", "echo", "--connect", "h:1", "--tls-key=k"], "--tls-key is a server's"),
+        (["--protocol", "echo", "--connect", "h:1", "--port", "1"], "--port is a server's option"),
+        (["--protocol", "echo", "--connect", "h:1", "--host", "h"], "--host is a server's option"),
+        (["--protocol", "echo", "--connect", "h:1", "--no-udp"], "--no-udp is a server's option"),
+        (["--protocol", "echo", "--connect", "h:1", "--udp-port=1"], "--udp-port is a server's"),
+        (["--protocol", "chat", "--connect", "h:1", "--max-members", "9"], "does not go with"),
+        (["--protocol", "chat", "--max-members", "0"], "a number of at least 1 is wanted"),
+        (["--protocol", "chat", "--max-rooms", "0"], "a number of at least 1 is wanted"),
+        (["--protocol", "chat", "--flood-burst", "0"], "a number of at least 1 is wanted"),
+        (["--protocol", "http", "--max-connections", "0"], "a number of at least 1 is wanted"),
+        (["--protocol", "http", "--workers", "0"], "a number of at least 1 is wanted"),
         (["--protocol", "time", "--connect", "127.0.0.1:13"], "time has no client"),
     ],
 )
@@ -177,7 +199,7 @@ def test_flags_can_be_set_in_the_environment(serve, monkeypatch):
 def test_the_log_level_may_be_in_capitals(run_reactor):
     # The next mistake is the one that is told.
     result = run_reactor("--log-level", "DEBUG", "--protocol", "echo", "--tls")
-    assert "--tls and --tls-ca go with" in one_line(result.stderr)
+    assert "--tls goes with" in one_line(result.stderr)
 
 
 def test_the_version_is_that_of_the_distribution(run_reactor):
@@ -219,6 +241,33 @@ def test_a_datagram_protocol_of_ones_own_is_served_over_udp(serve, tmp_path):
         client.settimeout(10)
         client.sendto(b"hello", ("127.0.0.1", server.ports["udp"]))
         assert client.recv(100) == b"HELLO"
+
+
+@pytest.mark.parametrize("name", ["protocols", "echo", "http", "chat", "lineclient"])
+@pytest.mark.parametrize("protocol", ["echo", "http"])
+def test_modules_in_the_current_folder_are_not_taken_for_ours(serve, tmp_path, name, protocol):
+    (tmp_path / f"{name}.py").write_text("raise SystemExit('this is another one')\n")
+
+    assert serve("--protocol", protocol, "--port", "0", cwd=tmp_path).ports
+
+
+def test_a_protocol_may_be_in_a_module_called_protocols(serve, tmp_path):
+    (tmp_path / "protocols.py").write_text("from reactor import Protocol as Mine\n")
+    server = serve("--protocol", "protocols:Mine", "--port", "0", cwd=tmp_path)
+
+    assert server.printed[0].startswith("protocols:Mine: tcp://")
+
+
+def test_the_environment_may_hold_options_of_both_sides(serve, run_reactor, monkeypatch):
+    for name, value in (("UDP", "yes"), ("RECONNECT", "yes"), ("TLS_CA", "nowhere.pem")):
+        monkeypatch.setenv(f"REACTOR_{name}", value)
+    server = serve("--protocol", "echo", "--port", "0", "--udp-port", "0")
+
+    client = {"REACTOR_TLS_CERT": "no.pem", "REACTOR_TLS_KEY": "no.pem", "REACTOR_MAX_MEMBERS": "9"}
+    monkeypatch.undo()
+    address = f"127.0.0.1:{server.port}"
+    result = run_reactor("--protocol", "echo", "--connect", address, input="hi\n", **client)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "hi\n", "")
 
 
 def test_a_module_that_fails_keeps_its_traceback(run_reactor, tmp_path):

@@ -18,6 +18,7 @@ import pytest
 from reactor import WRITE, Connector, KeepAlive, Protocol, Reactor
 from reactor.connector import ATTEMPT_TIMEOUT, CONNECT_TIMEOUT
 from reactor.pollers import POLLERS
+from reactor.sockets import numeric_address
 from reactor.threads import ThreadPool
 from reactor.transport import StreamTransport
 
@@ -206,6 +207,45 @@ def test_slow_calls_in_threads_do_not_hold_up_names(outcome, server):
         gate.set()
 
     assert outcome.made == 1
+
+
+@pytest.mark.parametrize("kind", ["tcp", "udp"])
+def test_slow_names_do_not_hold_up_addresses(reactor, outcome, server, names, kind):
+    gate = threading.Event()
+    names["slow.test"] = lambda: gate.wait() and []
+    for _ in range(5):  # one more than there are threads for names
+        reactor.connect_tcp(Outcome(), "slow.test", 80, on_failure=lambda exc: None)
+    getattr(reactor, f"connect_{kind}")(outcome, *server.getsockname(), on_failure=outcome.failed)
+    run_until(reactor, lambda: outcome.ended)
+    gate.set()
+
+    assert outcome.made == 1
+
+
+@pytest.mark.parametrize(
+    ("host", "found"),
+    [
+        ("192.0.2.1", (socket.AF_INET, ("192.0.2.1", 80))),
+        ("2001:db8::1", (socket.AF_INET6, ("2001:db8::1", 80, 0, 0))),
+        ("fe80::1%7", (socket.AF_INET6, ("fe80::1", 80, 0, 7))),
+        ("fe80::1%no-such-interface", None),
+        ("fe80::1%", (socket.AF_INET6, ("fe80::1", 80, 0, 0))),
+        ("192.0.2.1%7", None),
+        ("localhost", None),
+        ("192.0.2.256", None),
+        ("1.2.3.4.example.test", None),
+        ("fe80::xyz", None),
+        ("a\0b", None),
+        ("", None),
+    ],
+)
+def test_addresses_are_known_from_names(host, found):
+    assert numeric_address(host, 80) == found
+
+
+def test_the_scope_of_an_address_may_be_a_name():
+    index, name = socket.if_nameindex()[0]
+    assert numeric_address(f"fe80::1%{name}", 80) == (socket.AF_INET6, ("fe80::1", 80, 0, index))
 
 
 def test_our_own_address_can_be_chosen(reactor, outcome, server):

@@ -7,7 +7,7 @@ import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -41,6 +41,31 @@ def addresses_are(monkeypatch: pytest.MonkeyPatch, *hosts: str) -> None:
 
 
 # -- options ---------------------------------------------------------------------------------------
+
+
+def test_a_udp_server_has_as_large_a_receive_buffer_as_the_system_gives(bound):
+    with socket.socket(socket.AF_INET, UDP) as asking:
+        asking.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, sockets.UDP_RECEIVE_BUFFER)
+        given = asking.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+    bound += bind_inet("127.0.0.1", 0, UDP)
+
+    assert bound[0].getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) == given
+
+
+def test_a_receive_buffer_that_the_system_refuses_is_asked_for_in_smaller_sizes(bound):
+    class Strict(socket.socket):  # as on macOS and BSD
+        asked: ClassVar[list[int]] = []
+
+        def setsockopt(self, level, option, value):  # type: ignore[override]
+            self.asked.append(value)
+            if value > sockets.UDP_RECEIVE_BUFFER // 4:
+                raise OSError(errno.ENOBUFS, "too much")
+            super().setsockopt(level, option, value)
+
+    bound.append(sock := Strict(socket.AF_INET, UDP))
+    sockets._enlarge_receive_buffer(sock)
+
+    assert sock.asked == [sockets.UDP_RECEIVE_BUFFER // n for n in (1, 2, 4)]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,146 @@
+"""UDP: small datagrams into the chat, how many are lost, and whether honest members survive them.
+
+One sender sends at a fixed rate, far more than flood control allows. Meanwhile honest members send
+heartbeats, and in the end each asks for a sign of life. Lost is what the kernel dropped, as the
+server's receive buffer was full (the last column of /proc/net/udp)."""
+
+import argparse
+import contextlib
+import os
+import re
+import select
+import socket
+import time
+from pathlib import Path
+
+from .common import (
+    BenchmarkError,
+    Reading,
+    Server,
+    goal,
+    print_table,
+    progress,
+    reactor_command,
+)
+
+_BEAT = 1.0  # seconds between two heartbeats of an honest member
+_TIMEOUT = 5.0  # seconds of silence after which the server expires it
+_TICK = 0.002  # seconds between two batches of the sender
+_SIGN_OF_LIFE = 5.0  # seconds to answer /ping in
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--rates", default="3000,15000,25000", help="datagrams a second")
+    parser.add_argument("--members", type=int, default=20)
+    parser.add_argument("--seconds", type=float, default=10.0, help="of each run")
+    parser.add_argument("--payload", default="x", help="what the sender says")
+
+
+def run(options: argparse.Namespace) -> bool:
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # the other core is the server's
+    rows, met = [], True
+    for rate in map(int, options.rates.split(",")):
+        progress(f"{rate} datagrams a second")
+        sent, lost, cpu, alive = _measure(rate, options)
+        rows.append(
+            [
+                f"{rate:,}/s",
+                f"{sent / options.seconds:,.0f}",
+                f"{lost:,}",
+                f"{lost / sent:.1%}",
+                f"{cpu / options.seconds:.0%}",
+                f"{alive} of {options.members}",
+            ]
+        )
+        if rate <= 15_000:
+            met &= lost == 0
+        met &= alive == options.members
+    progress("")
+    print_table(
+        f"{options.seconds:g} s of datagrams {options.payload!r}, {options.members} honest members",
+        ["wanted", "sent/s", "lost", "", "CPU", "survived"],
+        rows,
+    )
+    goal("nothing lost up to 15,000 a second, and all honest members survive", met)
+    print()
+    return met
+
+
+def _measure(rate: int, options: argparse.Namespace) -> tuple[int, int, float, int]:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+    command = reactor_command(
+        *("--protocol", "chat", "--port", "0", "--udp-port", str(port)),
+        *("--heartbeat-timeout", f"{_TIMEOUT:g}"),
+    )
+    with Server(command) as server, contextlib.ExitStack() as sockets:
+        members = [sockets.enter_context(_socket(port)) for _ in range(options.members)]
+        for member in members:
+            _join(member)
+        sender = sockets.enter_context(_socket(port))
+        dropped, before = _dropped(port), Reading.of(server.pid)
+        sent = _flood(sender, members, rate, options.seconds, options.payload.encode())
+        after = Reading.of(server.pid)
+        for member in members:
+            member.send(b"/ping")
+        until = time.monotonic() + _SIGN_OF_LIFE
+        alive = sum(_answers(member, until) for member in members)
+        lost = _dropped(port) - dropped
+    return sent, lost, after.cpu - before.cpu, alive
+
+
+def _socket(port: int) -> socket.socket:
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.connect(("127.0.0.1", port))
+    sock.settimeout(_SIGN_OF_LIFE)  # only reached by what is broken
+    return sock
+
+
+def _join(member: socket.socket) -> None:
+    member.send(b"HEARTBEAT")
+    if match := re.search(rb"/hello \w+", member.recv(65536)):  # prove the address
+        member.send(match[0])
+
+
+def _flood(
+    sender: socket.socket,
+    members: list[socket.socket],
+    rate: int,
+    seconds: float,
+    payload: bytes,
+) -> int:
+    """Send, and the members' heartbeats in between; returns how many were sent."""
+    sent, beats = 0, 0
+    began = time.monotonic()
+    while (passed := time.monotonic() - began) < seconds:
+        for _ in range(int(passed * rate) - sent):
+            with contextlib.suppress(OSError):
+                sender.send(payload)
+        sent = int(passed * rate)
+        while beats < passed * len(members) / _BEAT:
+            members[beats % len(members)].send(b"HEARTBEAT")
+            beats += 1
+        while select.select([sender], [], [], 0)[0]:
+            sender.recv(65536)  # or the answers would fill its buffer
+        time.sleep(_TICK)
+    return sent
+
+
+def _answers(member: socket.socket, until: float) -> bool:
+    """Whether it is a member still: one that has timed out has been told so."""
+    heard = b""
+    while b"*** pong" not in heard:
+        if not select.select([member], [], [], max(until - time.monotonic(), 0))[0]:
+            return False
+        heard += member.recv(65536) + b"\n"
+    return b"Nothing was heard of you" not in heard
+
+
+def _dropped(port: int) -> int:
+    """What the kernel dropped of the datagrams for ``port``."""
+    for line in Path("/proc/net/udp").read_text().splitlines()[1:]:
+        fields = line.split()
+        if int(fields[1].rpartition(":")[2], 16) == port and int(fields[2][:8], 16) == 0:
+            return int(fields[12])
+    raise BenchmarkError(f"nobody listens on port {port} over UDP")
