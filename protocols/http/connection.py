@@ -27,6 +27,7 @@ from .body import BodyReader
 from .decoding import ChunkedDecoder, FixedLengthDecoder
 from .errors import HTTPError
 from .limits import READ_AHEAD, UNREAD_BODY
+from .partial import END_OF_HEAD, PartialHead
 from .request import Request
 from .response import Response
 
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 
 _new_request: Final = object.__new__
 _EMPTY_LINES: Final = re.compile(rb"\A(?:\r\n)+")
-_END_OF_HEAD: Final = b"\r\n\r\n"
 # Pipelined requests answered in one turn, for the sake of the other connections.
 _REQUESTS_PER_TURN: Final = 32
 
@@ -45,12 +45,13 @@ _REQUESTS_PER_TURN: Final = 32
 class HTTPConnection(AnsweringHalf):
     """One connection of an ``HTTPServer``."""
 
-    __slots__ = ("_mark", "_timer")
+    __slots__ = ("_mark", "_partial", "_timer")
 
     def __init__(self, server: HTTPServer) -> None:
         super().__init__(server)
         self._body: BodyReader | None
         self._mark: tuple[float, int] | None = None  # when, and how much had been taken by then
+        self._partial: PartialHead | None = None  # while a head has come in part
 
     def connection_made(self, transport: StreamTransport) -> None:
         self.transport = transport
@@ -65,7 +66,7 @@ class HTTPConnection(AnsweringHalf):
             if head is not None:
                 self._begin(head)
                 return
-            if 0 < data.find(_END_OF_HEAD) == len(data) - 4 <= self.server.limits.head - 4:
+            if 0 < data.find(END_OF_HEAD) == len(data) - 4 <= self.server.limits.head - 4:
                 self._read_new(data)
                 return
         self._buffer += data
@@ -152,22 +153,27 @@ class HTTPConnection(AnsweringHalf):
             self._buffer = buffer = _EMPTY_LINES.sub(b"", buffer)
         if buffer in (b"", b"\r"):
             return self._wait_for_head()
-        end = buffer.find(_END_OF_HEAD) + 4
+        partial = self._partial
+        end = buffer.find(END_OF_HEAD) + 4 if partial is None else partial.find_end(buffer)
         limits = self.server.limits
         if end > limits.head or (end < 4 and len(buffer) > limits.head):
             self.server.parser.check_line(buffer)
-            raise HTTPError(431, "The head is too long.")
+            raise HTTPError(431, f"The head is longer than {limits.head} bytes (--max-head).")
         if end < 4:
+            if partial is None:
+                parser = self.server.parser
+                self._partial = partial = PartialHead(parser.check_line, limits.request_line)
+            partial.check(buffer)
             return self._wait_for_head()
-        data, self._buffer = buffer[:end], buffer[end:]
+        head = self.server.parse(buffer[:end])
+        self._buffer = buffer[end:]
         self._state &= ~PARTIAL
-        self._begin(self.server.parse(data))
+        self._partial = None
+        self._begin(head)
         return True
 
     def _wait_for_head(self) -> bool:
-        """Only a part of a head has come. What can be refused already is."""
-        if self._buffer not in (b"", b"\r"):
-            self.server.parser.check_start(self._buffer)
+        """Only a part of a head has come."""
         if not self._state & PARTIAL:
             self._state |= PARTIAL
             if self._written:  # the first one has the time since the connection began
@@ -228,9 +234,8 @@ class HTTPConnection(AnsweringHalf):
             return
         if self._body is not None:
             raise RuntimeError("the body was asked for already")
-        self._body = BodyReader(
-            self.reactor.now, self.server.limits.body, data_received, eof_received
-        )
+        limits = self.server.limits
+        self._body = BodyReader(self.reactor.now, limits, limits.body, data_received, eof_received)
         self._state |= ASKED
         if self._decoder is None:
             self.reactor.call_soon(self._body_ended, self._body)
@@ -245,17 +250,15 @@ class HTTPConnection(AnsweringHalf):
         """See ``Request.pause_reading``."""
         body = self._body
         if request is self.current and body is not None and not body.paused:
-            body.paused = True
-            body.paused_at = self.reactor.now
+            body.pause(self.reactor.now)
             self._deadline = math.inf
 
     def resume_body(self, request: Request) -> None:
         """See ``Request.resume_reading``."""
         body = self._body
         if request is self.current and body is not None and body.paused:
-            body.paused = False
-            body.since += self.reactor.now - body.paused_at  # that was not the client's fault
-            self._set_deadline(self._body_deadline(body) - self.reactor.now)
+            body.resume(self.reactor.now)
+            self._set_deadline(body.deadline - self.reactor.now)
             if self._decoder is None:
                 self.reactor.call_soon(self._body_ended, body)
             else:
@@ -263,8 +266,8 @@ class HTTPConnection(AnsweringHalf):
 
     def _read_body(self, body: BodyReader, decoder: BodyDecoder) -> None:
         data, self._buffer = decoder.decode(self._buffer)
-        body.size += len(data)
-        self._deadline = self._body_deadline(body)
+        if data:
+            body.count(len(data), self.reactor.now)
         if body.size > body.max_size:
             if not body.discarding:
                 raise HTTPError(413)
@@ -307,7 +310,8 @@ class HTTPConnection(AnsweringHalf):
         if not self._can_be_discarded():
             self.transport.close()
             return
-        self._body = BodyReader(self.reactor.now, UNREAD_BODY, _nothing, _nothing)
+        limits = self.server.limits
+        self._body = BodyReader(self.reactor.now, limits, UNREAD_BODY, _nothing, _nothing)
         self._body.discarding = True
         self._set_deadline(self.server.limits.body_timeout)
         self._advance()
@@ -321,13 +325,6 @@ class HTTPConnection(AnsweringHalf):
         if self._deadline < self._timer.when():
             self._timer.reschedule(timeout)
 
-    def _body_deadline(self, body: BodyReader) -> float:
-        """When the next of the body must have come for it to keep its rate."""
-        limits = self.server.limits
-        if not limits.body_rate:
-            return self.reactor.now + limits.body_timeout
-        return body.since + limits.body_timeout + body.size / limits.body_rate
-
     def _on_timer(self) -> None:
         now = self.reactor.now
         unsent = self.transport.get_unsent_size()
@@ -338,8 +335,11 @@ class HTTPConnection(AnsweringHalf):
             self._mark = None
         sending = unsent and not self._state & (BUSY | PARTIAL)
         if self._deadline <= now and not sending:
-            self._expire()
-            return
+            body = self._body
+            if body is None or body.is_late(now):
+                self._expire()
+                return
+            self._deadline = body.deadline
         limits = self.server.limits
         due = now + limits.write_timeout / 4
         if not sending:

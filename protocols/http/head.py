@@ -33,10 +33,6 @@ _REQUEST_LINE: Final = re.compile(
 _OTHER_VERSION: Final = re.compile(
     rb"(?!PRI )[!#$%&'*+.^_`|~0-9A-Za-z-]+ [!-~]+ HTTP/[0-9]\.[0-9]\r\n"
 ).match
-_LINE_START: Final = re.compile(
-    rb"[!#$%&'*+.^_`|~0-9A-Za-z-]*(?: [!-~]*(?: [HTP/0-9.]*\r?)?)?"
-).fullmatch
-_BARE_LF: Final = re.compile(rb"(?<!\r)\n").search
 _UNUSUAL: Final = frozenset({"CONNECT", "HEAD", "TRACE"})
 _CONDITIONAL: Final = frozenset(
     {"if-match", "if-modified-since", "if-none-match", "if-range", "if-unmodified-since", "range"}
@@ -157,15 +153,6 @@ class HeadParser:
                 raise HTTPError(505, "The version is neither HTTP/1.1 nor HTTP/1.0.")
             raise HTTPError(400, "The request line is not valid.")
         return match
-
-    def check_start(self, data: bytes) -> None:
-        """Check what may be the start of a head, as far as it goes. Raises ``HTTPError``."""
-        if b"\n" in data or len(data) > self._limits.request_line:
-            self.check_line(data)
-            if _BARE_LF(data):
-                raise HTTPError(400, "A line ends with LF alone.")
-        elif not _LINE_START(data):
-            raise HTTPError(400, "The request line is not valid.")
 
     def _feed(self, data: bytes) -> None:
         self._pairs = []
