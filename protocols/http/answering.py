@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import socket
 import struct
 import traceback
@@ -213,13 +214,32 @@ class AnsweringHalf(Protocol):
         self._completed(size)
 
     def cut(self, why: str) -> None:
-        """End the connection so that the client sees that the response is not complete."""
+        """End a response that cannot be completed, so that the client sees that it is not complete.
+
+        Where its length or its chunks show that something is missing (RFC 9112 section 8), what was
+        written is still sent. An end would look like the end of one that ends with the connection:
+        there the connection is reset."""
+        writer = self._writer
+        if writer is None or writer.ends_with_connection:
+            self.reset(why)
+            return
         logger.info("%s: %s", self.transport, why)
+        writer.detach()
+        self._deadline = math.inf
+        self.transport.close()
+        # The client may take a while to read what was written: do not wait for it.
+        self.reactor.call_soon(self._tell_lost)
+
+    def reset(self, why: str) -> None:
+        """End the connection at once, and throw away what was not sent."""
+        logger.info("%s: %s", self.transport, why)
+        self._reset_on_close()
+        self.transport.abort()
+
+    def _reset_on_close(self) -> None:
         sock = self.transport.get_extra_info("socket")
         if hasattr(sock, "setsockopt"):
-            # A plain end would look like the response's, where that is how it ends.
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-        self.transport.abort()
 
     def take_over(
         self, request: Request, protocol: Any, status: int, headers: Iterable[Header]

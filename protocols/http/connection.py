@@ -105,7 +105,10 @@ class HTTPConnection(AnsweringHalf):
             self.transport.pause_reading()
             self.reactor.call_soon(self._go_on)
         elif self._state & EOF and self._waits_for_more():
-            self.transport.close()
+            if self._status:
+                self.cut("the client ended in the middle of the body")
+            else:
+                self.transport.close()
         else:
             self._watch_input()
 
@@ -329,7 +332,7 @@ class HTTPConnection(AnsweringHalf):
         now = self.reactor.now
         unsent = self.transport.get_unsent_size()
         if unsent and self._is_read_too_slowly(now, unsent):
-            self.cut("the client did not read the response")
+            self.reset("the client did not read the response")
             return
         if not unsent:
             self._mark = None
@@ -399,8 +402,19 @@ class HTTPConnection(AnsweringHalf):
             self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self._status:  # in the middle of a response
+            self._lost_midway()
         self._let_go()
         self._tell_lost()
+
+    def _lost_midway(self) -> None:
+        writer, request = self._writer, self.current
+        assert writer is not None
+        assert request is not None
+        if writer.ends_with_connection:
+            self._reset_on_close()
+        if self.server.access_log is not None:
+            self.server.access_log.write(request, self._status, writer.size)
 
     def _let_go(self) -> None:
         self._timer.cancel()
