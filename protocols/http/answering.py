@@ -14,7 +14,7 @@ from reactor import Protocol, Reactor
 
 from .errors import HTTPError, error_page
 from .head import RequestHead
-from .limits import UNREAD_BODY
+from .limits import LOGGED_LINE, UNREAD_BODY
 from .request import Request
 from .response import Header, Response
 from .writer import CHUNKED, LENGTH, NOTHING, UNTIL_CLOSE, BodyWriter
@@ -46,7 +46,6 @@ def _length(size: int) -> bytes:
 
 
 _LENGTHS: Final = tuple(map(_length, range(1024)))  # looked up in half the time
-_UNREADABLE: Final = RequestHead("", "", 0)  # stands in the log for what could not be parsed
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)  # struct linger: on, 0 seconds
 
 
@@ -311,15 +310,16 @@ class AnsweringHalf(Protocol):
         if callback is not None:
             callback()
 
-    def _refuse(self, error: HTTPError) -> None:
-        """What came cannot be understood, or is too much or too slow: say so, and close."""
+    def _refuse(self, error: HTTPError, data: bytes = b"") -> None:
+        """What came cannot be understood, or is too much or too slow: say so, and close. ``data``:
+        what there is of the head, if there is no request yet."""
         request = self.current
         if request is None and self._state & BUSY:  # it was answered, and what is left is discarded
             self.transport.close()
             return
         self._state |= LAST
         if request is None:
-            self.current = request = Request(_UNREADABLE, self)  # type: ignore[arg-type]
+            self.current = request = Request(_unreadable(data), self)  # type: ignore[arg-type]
         if self._status:
             self.cut(f"{error.status}, when the response had begun: {error}")
             return
@@ -363,6 +363,14 @@ class AnsweringHalf(Protocol):
 
     def _let_go(self) -> None:
         raise NotImplementedError
+
+
+def _unreadable(data: bytes) -> RequestHead:
+    """Stands in the log for a head that was refused: it has no method, and what came of the request
+    line as its target."""
+    line = data[: LOGGED_LINE + 1].splitlines()[0] if data else b""
+    text = line[:LOGGED_LINE].decode("latin-1")
+    return RequestHead("", f"{text}..." if len(line) > LOGGED_LINE else text, 0)
 
 
 def _framing(head: RequestHead, status: int, content_length: int | None) -> tuple[int, bytes]:

@@ -83,7 +83,7 @@ class HTTPConnection(AnsweringHalf):
         try:
             self._begin(self.server.parse_new(data))
         except HTTPError as error:
-            self._refuse(error)
+            self._refuse(error, data)
 
     def _advance(self) -> None:
         """Go as far as possible with what has come."""
@@ -94,8 +94,8 @@ class HTTPConnection(AnsweringHalf):
         try:
             left = self._read_buffer()
         except HTTPError as error:
-            self._buffer = b""
-            self._refuse(error)
+            data, self._buffer = self._buffer, b""
+            self._refuse(error, data)
         finally:
             self._state &= ~ADVANCING
         if self.transport.is_closing() or self._state & OVER:
@@ -368,7 +368,8 @@ class HTTPConnection(AnsweringHalf):
         if body is not None and not body.discarding:
             self._refuse(HTTPError(408, "The body came too slowly."))
         elif self._state & PARTIAL and self._buffer:
-            self._refuse(HTTPError(408, "The head came too slowly."))
+            data, self._buffer = self._buffer, b""
+            self._refuse(HTTPError(408, "The head came too slowly."), data)
         else:
             self.transport.close()
 

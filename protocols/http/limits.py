@@ -31,4 +31,5 @@ class Limits:
 
 READ_AHEAD: Final = 16384  # bytes kept unread while a request is answered; then reading pauses
 UNREAD_BODY: Final = 65536  # of a body that nobody reads are discarded; then the connection closes
+LOGGED_LINE: Final = 1024  # of the request line of a refused request are in the access log
 FRAMING: Final = 16384  # chunk extensions and trailer fields of one message: 431

@@ -121,6 +121,11 @@ class Request:
         return self._connection.is_tls
 
     @property
+    def date(self) -> int:
+        """The time of day that the response's ``Date`` says, in seconds since the epoch."""
+        return self._connection.server.date(self._connection.reactor.now)
+
+    @property
     def reactor(self) -> Reactor:
         """The loop that serves it."""
         return self._connection.reactor

@@ -24,8 +24,8 @@ class BodyWriter:
     Write while ``paused`` is false; then wait for ``on_writable``, which is called when the client
     has taken most of what waits. Who goes on regardless loses the connection at the transport's
     hard cap. End with ``end()``; or with ``abort()``, which sends what was written and closes the
-    connection, so that the client sees that something is missing. When the client goes, ``Request.on_lost``'s callback is called;
-    what is written afterwards is dropped."""
+    connection, so that the client sees that something is missing. When the client goes,
+    ``Request.on_lost``'s callback is called; what is written afterwards is dropped."""
 
     __slots__ = ("_connection", "_framing", "_left", "on_writable", "size")
 
@@ -107,8 +107,8 @@ class BodyWriter:
         connection.response_ended(self.size, close=self._framing == UNTIL_CLOSE)
 
     def abort(self) -> None:
-        """Give up. The client gets what was written, and then the end of the connection; an HTTP/1.0
-        client that could take that for the end of the body gets a reset instead."""
+        """Give up. The client gets what was written, and then the end of the connection. An
+        HTTP/1.0 client that could take that for the end of the body gets a reset instead."""
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.cut("the response was given up")

@@ -99,7 +99,7 @@ class FileHandler:
                 known.alone_until = now + _NEIGHBOURS_FOR
             representation = known.representation
             if representation is None or not representation.is_of(status):
-                representation = Representation(status, known.media_type, None, False)
+                representation = Representation(status, known.media_type, None, False, request.date)
                 known.representation = representation
             return representation.answer(request, file)
         except BaseException:
@@ -156,7 +156,8 @@ class FileHandler:
                 file = neighbour
                 status = os.fstat(file.fd)
         try:
-            return Representation(status, known.media_type, coding, True).answer(request, file)
+            representation = Representation(status, known.media_type, coding, True, request.date)
+            return representation.answer(request, file)
         except BaseException:
             file.close()
             raise

@@ -1,4 +1,4 @@
-"""Responses that cannot be completed: what was written arrives, and nobody takes it for the whole."""
+"""Responses that cannot be completed: what was written arrives, and is not taken for the whole."""
 
 from __future__ import annotations
 
