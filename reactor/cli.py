@@ -33,6 +33,7 @@ from .application import (
     seconds,
 )
 from .endpoints import Reactor
+from .logs import LogFormatter
 from .pollers import POLLERS
 from .workers import Master, obey
 
@@ -68,9 +69,9 @@ def _run(arguments: Sequence[str]) -> int:
         raise CommandError(
             f"choose with --protocol: {', '.join(protocol_names())}, or module:Class", WRONG_USAGE
         )
-    logging.basicConfig(
-        level=options.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    handler = logging.StreamHandler()
+    handler.setFormatter(LogFormatter())
+    logging.basicConfig(level=options.log_level.upper(), handlers=[handler])
     _set_tls(options)
     if options.port is None:
         options.port = application.default_port

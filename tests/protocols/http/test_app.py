@@ -144,6 +144,18 @@ def test_debug_shows_tracebacks(serve, tmp_path):
         assert "LookupError" in server.stop()[1]
 
 
+@pytest.mark.parametrize("threads", ["1", "0"])
+def test_what_a_client_sends_writes_no_line_of_the_log(serve, tmp_path, threads):
+    (tmp_path / "failing.py").write_text(
+        "def app(environ, start_response): raise LookupError(environ['PATH_INFO'])\n"
+    )
+    server = serve(*HTTP, "--app", "failing:app", "--threads", threads, cwd=tmp_path)
+    assert ask(server, "/a%0A2026-01-01%2000:00:00%20forged%1B[31m").status == 500
+    errors = server.stop()[1]
+    assert "\n    2026-01-01 00:00:00 forged\\x1b[31m\n" in errors
+    assert "\x1b" not in errors
+
+
 # -- where -----------------------------------------------------------------------------------------
 
 
