@@ -17,8 +17,8 @@ _CONTROLS: Final = {
 
 
 class LogFormatter(logging.Formatter):
-    """Escapes control characters in messages and tracebacks, as ``\\xHH``. All lines of a record but
-    the first are indented: what a peer sent never begins a line."""
+    """Escapes control characters in messages and tracebacks, as ``\\xHH``, and indents all lines of
+    a record but the first: what a peer sent never begins a line."""
 
     def __init__(self) -> None:
         super().__init__(FORMAT)

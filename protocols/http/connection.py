@@ -25,7 +25,7 @@ from reactor.transport import StreamTransport
 from .answering import ADVANCING, ASKED, BUSY, EOF, LAST, MORE, OVER, PARTIAL, PAUSED, AnsweringHalf
 from .body import BodyReader
 from .decoding import ChunkedDecoder, FixedLengthDecoder
-from .errors import HTTPError
+from .errors import HTTPError, body_too_large
 from .limits import READ_AHEAD, UNREAD_BODY
 from .partial import END_OF_HEAD, PartialHead
 from .request import Request
@@ -211,7 +211,7 @@ class HTTPConnection(AnsweringHalf):
         if head.chunked:
             self._decoder = ChunkedDecoder(self.server.limits)
         elif head.content_length > self.server.limits.body:
-            raise HTTPError(413)
+            raise body_too_large(self.server.limits.body, "--max-body")
         elif head.content_length:
             self._decoder = FixedLengthDecoder(head.content_length)
         self._expects_continue = head.expects_continue
@@ -273,7 +273,7 @@ class HTTPConnection(AnsweringHalf):
             body.count(len(data), self.reactor.now)
         if body.size > body.max_size:
             if not body.discarding:
-                raise HTTPError(413)
+                raise body_too_large(body.max_size, "--max-body")
             self.transport.close()
             return
         if decoder.complete:

@@ -13,7 +13,7 @@ from typing import Final
 
 import httptools
 
-from .errors import HTTPError
+from .errors import HTTPError, body_too_large
 from .headers import Headers, list_members
 from .limits import Limits
 from .target import check_authority, split_target
@@ -146,7 +146,10 @@ class HeadParser:
         """Check the request line at the start of ``data``, which may be all that has come so far.
         Raises ``HTTPError``."""
         if data.find(b"\n", 0, self._limits.request_line) < 0:
-            raise HTTPError(414, "The request line is too long.")
+            limit = self._limits.request_line
+            raise HTTPError(
+                414, f"The request line is longer than {limit} bytes (--max-request-line)."
+            )
         match = _REQUEST_LINE(data)
         if match is None:
             if _OTHER_VERSION(data):
@@ -172,7 +175,8 @@ class HeadParser:
         if not self._complete:
             raise HTTPError(400, "The head is not complete.")
         if len(self._pairs) > self._limits.fields:
-            raise HTTPError(431, f"There are more than {self._limits.fields} fields.")
+            limit = self._limits.fields
+            raise HTTPError(431, f"There are more than {limit} fields (--max-fields).")
 
     # What httptools calls.
 
@@ -213,7 +217,7 @@ class HeadParser:
             head.upgrade = ", ".join(fields["upgrade"])
         for value in fields.get("content-length", ()):
             # llhttp has seen to it that it is one number in digits, without a sign.
-            head.content_length = _content_length(value)
+            head.content_length = _content_length(value, self._limits.body)
         head.chunked = _is_chunked(head.minor, fields.get("transfer-encoding", ()))
         head.has_body = head.chunked or head.content_length > 0
         for value in fields.get("expect", ()):
@@ -232,9 +236,9 @@ def _is_chunked(minor: int, codings: Sequence[str]) -> bool:
     return bool(codings)
 
 
-def _content_length(value: str) -> int:
+def _content_length(value: str, limit: int) -> int:
     if not re.fullmatch("[0-9]+", value):  # not \\d, which takes the digits of all scripts
         raise HTTPError(400, "The Content-Length is not a number.")
     if len(value) > 18:
-        raise HTTPError(413)
+        raise body_too_large(limit, "--max-body")
     return int(value)
