@@ -33,7 +33,7 @@ LAST: Final = 8  # the connection closes after this response
 EOF: Final = 16  # the client sends no more
 ADVANCING: Final = 32  # _advance() is running
 OVER: Final = 64  # lost, or another protocol's
-MORE: Final = 256  # the next turn goes on with what has come
+MORE: Final = 256  # it waits for a turn to go on with what has come
 ASKED: Final = 128  # the handler asked for the body, or to be told of a loss
 
 _BODILESS: Final = (101, 204, 304)  # RFC 9110 section 6.4.1

@@ -30,6 +30,7 @@ from .limits import READ_AHEAD, UNREAD_BODY
 from .partial import END_OF_HEAD, PartialHead
 from .request import Request
 from .response import Response
+from .turns import ARRIVALS, CONNECTION, REQUESTS
 
 if TYPE_CHECKING:
     from .decoding import BodyDecoder
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
 
 _new_request: Final = object.__new__
 _EMPTY_LINES: Final = re.compile(rb"\A(?:\r\n)+")
-# Pipelined requests answered in one turn, for the sake of the other connections.
-_REQUESTS_PER_TURN: Final = 32
 
 
 class HTTPConnection(AnsweringHalf):
@@ -61,7 +60,9 @@ class HTTPConnection(AnsweringHalf):
         self._timer: Timer = self.reactor.call_later(timeout, self._on_timer)
 
     def data_received(self, data: bytes) -> None:
-        if not self._state:
+        reactor = self.reactor
+        # The clock is read here at about a two-hundredth of a request's cost: see turns.py.
+        if not self._state and reactor.time() < reactor.now + ARRIVALS:
             head = self.server.heads.get(data)
             if head is not None:
                 self._begin(head)
@@ -85,14 +86,16 @@ class HTTPConnection(AnsweringHalf):
         except HTTPError as error:
             self._refuse(error, data)
 
-    def _advance(self) -> None:
+    def _advance(self, *, has_waited: bool = False) -> None:
         """Go as far as possible with what has come."""
         if self._state & (ADVANCING | MORE | OVER):
+            if self._state & MORE:
+                self._watch_input()
             return
         self._state |= ADVANCING
-        left = 0
+        more = False
         try:
-            left = self._read_buffer()
+            more = self._read_buffer(has_waited)
         except HTTPError as error:
             data, self._buffer = self._buffer, b""
             self._refuse(error, data)
@@ -100,10 +103,10 @@ class HTTPConnection(AnsweringHalf):
             self._state &= ~ADVANCING
         if self.transport.is_closing() or self._state & OVER:
             return
-        if not left and self._buffer:
+        if more:
             self._state |= MORE  # nothing that comes meanwhile may get ahead of it
-            self.transport.pause_reading()
-            self.reactor.call_soon(self._go_on)
+            self._watch_input()
+            self.server.turns.wait(self)
         elif self._state & EOF and self._waits_for_more():
             if self._status:
                 self.cut("the client ended in the middle of the body")
@@ -112,28 +115,41 @@ class HTTPConnection(AnsweringHalf):
         else:
             self._watch_input()
 
-    def _go_on(self) -> None:
+    def go_on(self) -> None:
+        """Its turn has come, after ``Turns.wait``."""
         self._state &= ~MORE
-        self._advance()
+        self._advance(has_waited=True)
+        if self._state & LAST and self.current is None:  # the server is stopping
+            self.transport.close()
 
-    def _read_buffer(self) -> int:
-        """Read heads and bodies. Returns how many requests more this turn may have begun."""
-        left = _REQUESTS_PER_TURN
-        while self._buffer and left and not self.transport.is_closing():
+    def _read_buffer(self, has_waited: bool) -> bool:
+        """Read heads and bodies. Returns whether there is more than this turn has time for."""
+        reactor = self.reactor
+        left = REQUESTS
+        until = reactor.time() + CONNECTION
+        if not has_waited:
+            until = min(until, reactor.now + ARRIVALS)
+        while self._buffer and not self.transport.is_closing():
             if not self._state & BUSY:
-                if self._state & PAUSED or not self._read_head():
+                if self._state & PAUSED:
                     break
+                # Whoever has waited may begin with one in any case.
+                if not left or (not has_waited and reactor.time() >= until):
+                    return True
+                has_waited = False
                 left -= 1
+                if not self._read_head():
+                    break
             elif self._body is None or self._body.paused or self._decoder is None:
                 break
             else:
                 self._read_body(self._body, self._decoder)
-        return left
+        return False
 
     def _watch_input(self) -> None:
         """Read on while there is room for what is read ahead."""
         # What waits for nothing but its rest is a head, and has a bound of its own.
-        room = len(self._buffer) < READ_AHEAD or not self._state & (BUSY | PAUSED)
+        room = len(self._buffer) < READ_AHEAD or not self._state & (BUSY | PAUSED | MORE)
         if room and not self.transport.is_reading():
             self.transport.resume_reading()
         elif not room:
@@ -337,7 +353,8 @@ class HTTPConnection(AnsweringHalf):
         if not unsent:
             self._mark = None
         sending = unsent and not self._state & (BUSY | PARTIAL)
-        if self._deadline <= now and not sending:
+        # Whoever waits for a turn waits for us.
+        if self._deadline <= now and not sending and not self._state & MORE:
             body = self._body
             if body is None or body.is_late(now):
                 self._expire()
@@ -345,7 +362,7 @@ class HTTPConnection(AnsweringHalf):
             self._deadline = body.deadline
         limits = self.server.limits
         due = now + limits.write_timeout / 4
-        if not sending:
+        if not sending and self._deadline > now:
             due = min(due, self._deadline)
         if self._mark is not None:
             due = min(due, self._mark[0] + limits.write_timeout)
@@ -399,7 +416,7 @@ class HTTPConnection(AnsweringHalf):
 
     def shutdown_requested(self) -> None:
         self._state |= LAST
-        if self.current is None:
+        if self.current is None and not self._state & MORE:
             self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -12,6 +12,7 @@ from .head import HeadParser, RequestHead
 from .limits import Limits
 from .proxies import TrustedProxies
 from .response import Header, Response, render_head
+from .turns import Turns
 
 if TYPE_CHECKING:
     from .request import Request
@@ -66,6 +67,7 @@ class HTTPServer:
         self.allow_connect = allow_connect
         self.parser = HeadParser(self.limits)
         self.heads: dict[bytes, RequestHead] = {}
+        self.turns = Turns()
         self._date = b""  # the Date field, good until _date_expires
         self._date_seconds = 0
         self._date_expires = float("-inf")
