@@ -11,7 +11,7 @@ from urllib.parse import unquote_to_bytes
 
 from ..errors import HTTPError
 from ..response import Response
-from .listing import listing
+from .listing import Listings
 from .media_types import media_type
 from .negotiation import SUFFIXES, choose_coding
 from .representation import Representation, is_regular
@@ -53,7 +53,7 @@ class FileHandler:
 
     def __init__(self, root: str | os.PathLike[str], *, listing: bool = True) -> None:
         self._root = Root(root)
-        self._listing = listing
+        self._listings = Listings() if listing else None
         self._files: dict[str, _File] = {}
 
     def __call__(self, request: Request) -> Response | None:
@@ -177,8 +177,9 @@ class FileHandler:
         try:
             return self._send(request, index)
         except HTTPError as error:
-            if error.status != 404 or not self._listing:
+            if error.status != 404 or self._listings is None:
                 raise
+            listings = self._listings
         folder = self._open(names)
         try:
             if not stat.S_ISDIR(os.fstat(folder.fd).st_mode):
@@ -195,7 +196,7 @@ class FileHandler:
                 finally:
                     file.close()
 
-            return listing(folder.fd, shown, request.query, follow)
+            return listings.page(folder.fd, shown, request.query, follow, request.reactor.now)
         finally:
             folder.close()
 
