@@ -46,6 +46,10 @@ def _length(size: int) -> bytes:
 
 
 _LENGTHS: Final = tuple(map(_length, range(1024)))  # looked up in half the time
+_USE_HTTPS: Final = (
+    "This port is for HTTPS, and the request came without encryption.\n"
+    "Use an address that begins with https://\n"
+)
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)  # struct linger: on, 0 seconds
 
 
@@ -95,6 +99,17 @@ class AnsweringHalf(Protocol):
     def is_tls(self) -> bool:
         """Whether the connection is encrypted."""
         return self.transport.get_extra_info("ssl_object") is not None
+
+    def plaintext_reply(self, transport: Any) -> bytes:
+        """What a client gets that speaks plain HTTP where HTTPS is spoken."""
+        self.transport = transport
+        response = Response.text(_USE_HTTPS, 400)
+        size = len(response.body)
+        if self.server.access_log is not None:
+            request = Request(_unreadable(b""), self)  # type: ignore[arg-type]
+            self.server.access_log.write(request, 400, size)
+        head = self.server.render(400, response.headers, transport.reactor.now)
+        return b"".join((head, b"Connection: close\r\n", _length(size), response.body))
 
     # -- a whole response --------------------------------------------------------------------------
 

@@ -172,6 +172,27 @@ def test_tls(serve, certificate):
     connection.close()
 
 
+def test_plain_http_where_https_is_spoken(serve, certificate, tmp_path):
+    server = serve(
+        *HTTP, "--tls-cert", certificate.chain, "--tls-key", certificate.key,
+        "--access-log", str(tmp_path / "log"),
+    )  # fmt: skip
+    for method in ("GET", "OPTIONS"):
+        connection = connect(server)
+        connection.request(method, "/", body=b"a" * 100)
+        response = connection.getresponse()
+        assert response.status == 400
+        assert response.getheader("Content-Type") == "text/plain; charset=utf-8"
+        assert response.getheader("Connection") == "close"
+        assert response.getheader("Date")
+        assert b"https://" in response.read()
+        connection.close()
+    server.stop()
+    lines = (tmp_path / "log").read_text().splitlines()
+    assert len(lines) == 2
+    assert '"-" 400 ' in lines[0]
+
+
 def test_a_unix_socket(serve, tmp_path):
     path = tmp_path / "s"
     server = serve("--protocol", "http", "--unix", str(path))
