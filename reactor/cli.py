@@ -42,6 +42,7 @@ from .application import (
 )
 from .descriptors import room_for
 from .endpoints import Reactor
+from .logs import LogFormatter
 from .pollers import POLLERS
 from .workers import Master, obey
 
@@ -82,9 +83,9 @@ def _run(arguments: Sequence[str]) -> int:
         )
     if options.connect is None or type(application).connect is not Application.connect:
         refuse_wrong_side(parser, arguments, client=options.connect is not None)
-    logging.basicConfig(
-        level=options.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    handler = logging.StreamHandler()
+    handler.setFormatter(LogFormatter())
+    logging.basicConfig(level=options.log_level.upper(), handlers=[handler])
     _set_tls(options)
     if options.port is None:
         options.port = application.default_port

@@ -69,6 +69,13 @@ class Protocol:
         ``self.transport``."""
         self.transport = transport
 
+    def plaintext_reply(self, transport: StreamTransport) -> bytes:
+        """A client's first bytes on a listener with TLS are not TLS. Returns what to send to it in
+        plain text, before the connection is closed; nothing by default.
+
+        No other method is called, neither before nor after. A protocol need not have this one."""
+        return b""
+
     def data_received(self, data: bytes) -> None:
         """Some bytes came, at least one. TCP is a stream: how they are cut into pieces means
         nothing."""

@@ -25,6 +25,8 @@ logger = logging.getLogger(__name__)
 HANDSHAKE_TIMEOUT: Final = 10.0  # seconds
 _READS_PER_EVENT: Final = 4
 _SEND_SIZE: Final = 65536
+# What OpenSSL says of first bytes that are no TLS record. It has answered nothing then.
+_NOT_TLS: Final = frozenset({"HTTP_REQUEST", "HTTPS_PROXY_REQUEST", "WRONG_VERSION_NUMBER"})
 
 
 class TLSSocket:
@@ -44,6 +46,7 @@ class TLSSocket:
         self.do_handshake = sock.do_handshake
         self.pending = sock.pending
         self.close = sock.close
+        self.detach = sock.detach
 
     def recv(self, size: int) -> bytes:
         try:
@@ -174,8 +177,28 @@ class TLSTransport(StreamTransport):
         logger.info("TLS handshake with %s failed: %s", self._peername, exc)
         self._reactor.stats.refused += 1
         self._end_handshake()
-        self._lose(exc)
+        answered = getattr(exc, "reason", None) in _NOT_TLS and self._reply_in_plain_text()
+        self._lose(exc, lingering=answered)
         self._report_result(exc)
+
+    def _reply_in_plain_text(self) -> bool:
+        """Send what the protocol has to say to a client that does not speak TLS. Returns whether
+        there was anything."""
+        reply = getattr(self._next_protocol, "plaintext_reply", None)
+        if reply is None or self._context.protocol != ssl.PROTOCOL_TLS_SERVER:
+            return False
+        try:
+            data = reply(self)
+        except Exception as exc:
+            self._report(exc, "plaintext_reply")
+            return False
+        if not data:
+            return False
+        self._sock = socket.socket(fileno=self._sock.detach())
+        self._sock.setblocking(False)
+        with suppress(OSError):  # there is room for it, or the client has left
+            self._sock.send(data)
+        return True
 
     def _handshake_timed_out(self) -> None:
         self._handshake_failed(

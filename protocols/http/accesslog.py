@@ -134,10 +134,13 @@ class AccessLog:
 
     def _describe(self, head: RequestHead) -> tuple[str, str]:
         """The request line, and the two fields at the end."""
-        line = f"{escape(head.method)} {escape(head.target)} HTTP/1.{head.minor}"
+        if head.method:
+            line = f"{escape(head.method)} {escape(head.target)} HTTP/1.{head.minor}"
+        else:  # it was refused, and the target is what came of the request line
+            line = escape(head.target) or "-"
         referer = escape(head.headers.get("referer") or "-")
         agent = escape(head.headers.get("user-agent") or "-")
-        described = (line if head.method else "-", f'"{referer}" "{agent}"')
+        described = (line, f'"{referer}" "{agent}"')
         # Heads that are kept anyway, since clients repeat them; see HTTPServer.parse.
         if head.plain and sum(len(n) + len(v) for n, v in head.headers) <= _REMEMBERED_SIZE:
             if len(self._heads) >= _REMEMBERED:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import socket
 import struct
 import traceback
@@ -13,7 +14,7 @@ from reactor import Protocol, Reactor
 
 from .errors import HTTPError, error_page
 from .head import RequestHead
-from .limits import UNREAD_BODY
+from .limits import LOGGED_LINE, UNREAD_BODY
 from .request import Request
 from .response import Header, Response
 from .writer import CHUNKED, LENGTH, NOTHING, UNTIL_CLOSE, BodyWriter
@@ -32,7 +33,7 @@ LAST: Final = 8  # the connection closes after this response
 EOF: Final = 16  # the client sends no more
 ADVANCING: Final = 32  # _advance() is running
 OVER: Final = 64  # lost, or another protocol's
-MORE: Final = 256  # the next turn goes on with what has come
+MORE: Final = 256  # it waits for a turn to go on with what has come
 ASKED: Final = 128  # the handler asked for the body, or to be told of a loss
 
 _BODILESS: Final = (101, 204, 304)  # RFC 9110 section 6.4.1
@@ -45,7 +46,10 @@ def _length(size: int) -> bytes:
 
 
 _LENGTHS: Final = tuple(map(_length, range(1024)))  # looked up in half the time
-_UNREADABLE: Final = RequestHead("", "", 0)  # stands in the log for what could not be parsed
+_USE_HTTPS: Final = (
+    "This port is for HTTPS, and the request came without encryption.\n"
+    "Use an address that begins with https://\n"
+)
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)  # struct linger: on, 0 seconds
 
 
@@ -95,6 +99,17 @@ class AnsweringHalf(Protocol):
     def is_tls(self) -> bool:
         """Whether the connection is encrypted."""
         return self.transport.get_extra_info("ssl_object") is not None
+
+    def plaintext_reply(self, transport: Any) -> bytes:
+        """What a client gets that speaks plain HTTP where HTTPS is spoken."""
+        self.transport = transport
+        response = Response.text(_USE_HTTPS, 400)
+        size = len(response.body)
+        if self.server.access_log is not None:
+            request = Request(_unreadable(b""), self)  # type: ignore[arg-type]
+            self.server.access_log.write(request, 400, size)
+        head = self.server.render(400, response.headers, transport.reactor.now)
+        return b"".join((head, b"Connection: close\r\n", _length(size), response.body))
 
     # -- a whole response --------------------------------------------------------------------------
 
@@ -213,13 +228,32 @@ class AnsweringHalf(Protocol):
         self._completed(size)
 
     def cut(self, why: str) -> None:
-        """End the connection so that the client sees that the response is not complete."""
+        """End a response that cannot be completed, so that the client sees that it is not complete.
+
+        Where its length or its chunks show that something is missing (RFC 9112 section 8), what was
+        written is still sent. An end would look like the end of one that ends with the connection:
+        there the connection is reset."""
+        writer = self._writer
+        if writer is None or writer.ends_with_connection:
+            self.reset(why)
+            return
         logger.info("%s: %s", self.transport, why)
+        writer.detach()
+        self._deadline = math.inf
+        self.transport.close()
+        # The client may take a while to read what was written: do not wait for it.
+        self.reactor.call_soon(self._tell_lost)
+
+    def reset(self, why: str) -> None:
+        """End the connection at once, and throw away what was not sent."""
+        logger.info("%s: %s", self.transport, why)
+        self._reset_on_close()
+        self.transport.abort()
+
+    def _reset_on_close(self) -> None:
         sock = self.transport.get_extra_info("socket")
         if hasattr(sock, "setsockopt"):
-            # A plain end would look like the response's, where that is how it ends.
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-        self.transport.abort()
 
     def take_over(
         self, request: Request, protocol: Any, status: int, headers: Iterable[Header]
@@ -291,15 +325,16 @@ class AnsweringHalf(Protocol):
         if callback is not None:
             callback()
 
-    def _refuse(self, error: HTTPError) -> None:
-        """What came cannot be understood, or is too much or too slow: say so, and close."""
+    def _refuse(self, error: HTTPError, data: bytes = b"") -> None:
+        """What came cannot be understood, or is too much or too slow: say so, and close. ``data``:
+        what there is of the head, if there is no request yet."""
         request = self.current
         if request is None and self._state & BUSY:  # it was answered, and what is left is discarded
             self.transport.close()
             return
         self._state |= LAST
         if request is None:
-            self.current = request = Request(_UNREADABLE, self)  # type: ignore[arg-type]
+            self.current = request = Request(_unreadable(data), self)  # type: ignore[arg-type]
         if self._status:
             self.cut(f"{error.status}, when the response had begun: {error}")
             return
@@ -343,6 +378,14 @@ class AnsweringHalf(Protocol):
 
     def _let_go(self) -> None:
         raise NotImplementedError
+
+
+def _unreadable(data: bytes) -> RequestHead:
+    """Stands in the log for a head that was refused: it has no method, and what came of the request
+    line as its target."""
+    line = data[: LOGGED_LINE + 1].splitlines()[0] if data else b""
+    text = line[:LOGGED_LINE].decode("latin-1")
+    return RequestHead("", f"{text}..." if len(line) > LOGGED_LINE else text, 0)
 
 
 def _framing(head: RequestHead, status: int, content_length: int | None) -> tuple[int, bytes]:

@@ -55,7 +55,7 @@ _LIMIT_OPTIONS: Final[tuple[tuple[str, str, Callable[[str], float], str, str], .
     ("--max-requests", "N", positive, "requests", "requests on one connection"),
     ("--head-timeout", "S", duration, "head_timeout", "seconds that a head may take; else 408"),
     ("--keepalive-timeout", "S", duration, "keepalive_timeout", "seconds between two requests"),
-    ("--body-timeout", "S", duration, "body_timeout", "seconds before --min-body-rate counts"),
+    ("--body-timeout", "S", duration, "body_timeout", "seconds that --min-body-rate is over"),
     ("--min-body-rate", "R", number, "body_rate", "bytes a second of a body; else 408; 0: any"),
     ("--write-timeout", "S", duration, "write_timeout", "seconds that --min-write-rate is over"),
     ("--min-write-rate", "R", number, "write_rate", "bytes a second that are read; 0: any"),

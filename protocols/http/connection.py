@@ -25,10 +25,12 @@ from reactor.transport import StreamTransport
 from .answering import ADVANCING, ASKED, BUSY, EOF, LAST, MORE, OVER, PARTIAL, PAUSED, AnsweringHalf
 from .body import BodyReader
 from .decoding import ChunkedDecoder, FixedLengthDecoder
-from .errors import HTTPError
+from .errors import HTTPError, body_too_large
 from .limits import READ_AHEAD, UNREAD_BODY
+from .partial import END_OF_HEAD, PartialHead
 from .request import Request
 from .response import Response
+from .turns import ARRIVALS, CONNECTION, REQUESTS
 
 if TYPE_CHECKING:
     from .decoding import BodyDecoder
@@ -37,21 +39,19 @@ if TYPE_CHECKING:
 
 _new_request: Final = object.__new__
 _EMPTY_LINES: Final = re.compile(rb"\A(?:\r\n)+")
-_END_OF_HEAD: Final = b"\r\n\r\n"
-# Pipelined requests answered in one turn, for the sake of the other connections.
-_REQUESTS_PER_TURN: Final = 32
 
 
 class HTTPConnection(AnsweringHalf):
     """One connection of an ``HTTPServer``."""
 
-    __slots__ = ("_mark", "_timer")
+    __slots__ = ("_mark", "_partial", "_timer")
 
     def __init__(self, server: HTTPServer) -> None:
         super().__init__(server)
         self._body: BodyReader | None
         # When, how much had been taken by then, and Stats.stalled_time.
         self._mark: tuple[float, int, float] | None = None
+        self._partial: PartialHead | None = None  # while a head has come in part
 
     def connection_made(self, transport: StreamTransport) -> None:
         self.transport = transport
@@ -61,12 +61,14 @@ class HTTPConnection(AnsweringHalf):
         self._timer: Timer = self.reactor.call_later(timeout, self._on_timer)
 
     def data_received(self, data: bytes) -> None:
-        if not self._state:
+        reactor = self.reactor
+        # The clock is read here at about a two-hundredth of a request's cost: see turns.py.
+        if not self._state and reactor.time() < reactor.now + ARRIVALS:
             head = self.server.heads.get(data)
             if head is not None:
                 self._begin(head)
                 return
-            if 0 < data.find(_END_OF_HEAD) == len(data) - 4 <= self.server.limits.head - 4:
+            if 0 < data.find(END_OF_HEAD) == len(data) - 4 <= self.server.limits.head - 4:
                 self._read_new(data)
                 return
         self._buffer += data
@@ -83,54 +85,72 @@ class HTTPConnection(AnsweringHalf):
         try:
             self._begin(self.server.parse_new(data))
         except HTTPError as error:
-            self._refuse(error)
+            self._refuse(error, data)
 
-    def _advance(self) -> None:
+    def _advance(self, *, has_waited: bool = False) -> None:
         """Go as far as possible with what has come."""
         if self._state & (ADVANCING | MORE | OVER):
+            if self._state & MORE:
+                self._watch_input()
             return
         self._state |= ADVANCING
-        left = 0
+        more = False
         try:
-            left = self._read_buffer()
+            more = self._read_buffer(has_waited)
         except HTTPError as error:
-            self._buffer = b""
-            self._refuse(error)
+            data, self._buffer = self._buffer, b""
+            self._refuse(error, data)
         finally:
             self._state &= ~ADVANCING
         if self.transport.is_closing() or self._state & OVER:
             return
-        if not left and self._buffer:
+        if more:
             self._state |= MORE  # nothing that comes meanwhile may get ahead of it
-            self.transport.pause_reading()
-            self.reactor.call_soon(self._go_on)
+            self._watch_input()
+            self.server.turns.wait(self)
         elif self._state & EOF and self._waits_for_more():
-            self.transport.close()
+            if self._status:
+                self.cut("the client ended in the middle of the body")
+            else:
+                self.transport.close()
         else:
             self._watch_input()
 
-    def _go_on(self) -> None:
+    def go_on(self) -> None:
+        """Its turn has come, after ``Turns.wait``."""
         self._state &= ~MORE
-        self._advance()
+        self._advance(has_waited=True)
+        if self._state & LAST and self.current is None:  # the server is stopping
+            self.transport.close()
 
-    def _read_buffer(self) -> int:
-        """Read heads and bodies. Returns how many requests more this turn may have begun."""
-        left = _REQUESTS_PER_TURN
-        while self._buffer and left and not self.transport.is_closing():
+    def _read_buffer(self, has_waited: bool) -> bool:
+        """Read heads and bodies. Returns whether there is more than this turn has time for."""
+        reactor = self.reactor
+        left = REQUESTS
+        until = reactor.time() + CONNECTION
+        if not has_waited:
+            until = min(until, reactor.now + ARRIVALS)
+        while self._buffer and not self.transport.is_closing():
             if not self._state & BUSY:
-                if self._state & PAUSED or not self._read_head():
+                if self._state & PAUSED:
                     break
+                # Whoever has waited may begin with one in any case.
+                if not left or (not has_waited and reactor.time() >= until):
+                    return True
+                has_waited = False
                 left -= 1
+                if not self._read_head():
+                    break
             elif self._body is None or self._body.paused or self._decoder is None:
                 break
             else:
                 self._read_body(self._body, self._decoder)
-        return left
+        return False
 
     def _watch_input(self) -> None:
         """Read on while there is room for what is read ahead."""
         # What waits for nothing but its rest is a head, and has a bound of its own.
-        room = len(self._buffer) < READ_AHEAD or not self._state & (BUSY | PAUSED)
+        room = len(self._buffer) < READ_AHEAD or not self._state & (BUSY | PAUSED | MORE)
         if room and not self.transport.is_reading():
             self.transport.resume_reading()
         elif not room:
@@ -153,22 +173,27 @@ class HTTPConnection(AnsweringHalf):
             self._buffer = buffer = _EMPTY_LINES.sub(b"", buffer)
         if buffer in (b"", b"\r"):
             return self._wait_for_head()
-        end = buffer.find(_END_OF_HEAD) + 4
+        partial = self._partial
+        end = buffer.find(END_OF_HEAD) + 4 if partial is None else partial.find_end(buffer)
         limits = self.server.limits
         if end > limits.head or (end < 4 and len(buffer) > limits.head):
             self.server.parser.check_line(buffer)
-            raise HTTPError(431, "The head is too long.")
+            raise HTTPError(431, f"The head is longer than {limits.head} bytes (--max-head).")
         if end < 4:
+            if partial is None:
+                parser = self.server.parser
+                self._partial = partial = PartialHead(parser.check_line, limits.request_line)
+            partial.check(buffer)
             return self._wait_for_head()
-        data, self._buffer = buffer[:end], buffer[end:]
+        head = self.server.parse(buffer[:end])
+        self._buffer = buffer[end:]
         self._state &= ~PARTIAL
-        self._begin(self.server.parse(data))
+        self._partial = None
+        self._begin(head)
         return True
 
     def _wait_for_head(self) -> bool:
-        """Only a part of a head has come. What can be refused already is."""
-        if self._buffer not in (b"", b"\r"):
-            self.server.parser.check_start(self._buffer)
+        """Only a part of a head has come."""
         if not self._state & PARTIAL:
             self._state |= PARTIAL
             if self._written:  # the first one has the time since the connection began
@@ -203,7 +228,7 @@ class HTTPConnection(AnsweringHalf):
         if head.chunked:
             self._decoder = ChunkedDecoder(self.server.limits)
         elif head.content_length > self.server.limits.body:
-            raise HTTPError(413)
+            raise body_too_large(self.server.limits.body, "--max-body")
         elif head.content_length:
             self._decoder = FixedLengthDecoder(head.content_length)
         self._expects_continue = head.expects_continue
@@ -229,9 +254,8 @@ class HTTPConnection(AnsweringHalf):
             return
         if self._body is not None:
             raise RuntimeError("the body was asked for already")
-        self._body = BodyReader(
-            self.reactor.now, self.server.limits.body, data_received, eof_received
-        )
+        limits = self.server.limits
+        self._body = BodyReader(self.reactor.now, limits, limits.body, data_received, eof_received)
         self._body.stalled_before = self.reactor.stats.stalled_time
         self._state |= ASKED
         if self._decoder is None:
@@ -247,17 +271,15 @@ class HTTPConnection(AnsweringHalf):
         """See ``Request.pause_reading``."""
         body = self._body
         if request is self.current and body is not None and not body.paused:
-            body.paused = True
-            body.paused_at = self.reactor.now
+            body.pause(self.reactor.now)
             self._deadline = math.inf
 
     def resume_body(self, request: Request) -> None:
         """See ``Request.resume_reading``."""
         body = self._body
         if request is self.current and body is not None and body.paused:
-            body.paused = False
-            body.since += self.reactor.now - body.paused_at  # that was not the client's fault
-            self._set_deadline(self._body_deadline(body) - self.reactor.now)
+            body.resume(self.reactor.now)
+            self._set_deadline(body.deadline - self.reactor.now)
             if self._decoder is None:
                 self.reactor.call_soon(self._body_ended, body)
             else:
@@ -265,11 +287,11 @@ class HTTPConnection(AnsweringHalf):
 
     def _read_body(self, body: BodyReader, decoder: BodyDecoder) -> None:
         data, self._buffer = decoder.decode(self._buffer)
-        body.size += len(data)
-        self._deadline = self._body_deadline(body)
+        if data:
+            body.count(len(data), self.reactor.now)
         if body.size > body.max_size:
             if not body.discarding:
-                raise HTTPError(413)
+                raise body_too_large(body.max_size, "--max-body")
             self.transport.close()
             return
         if decoder.complete:
@@ -309,7 +331,8 @@ class HTTPConnection(AnsweringHalf):
         if not self._can_be_discarded():
             self.transport.close()
             return
-        self._body = BodyReader(self.reactor.now, UNREAD_BODY, _nothing, _nothing)
+        limits = self.server.limits
+        self._body = BodyReader(self.reactor.now, limits, UNREAD_BODY, _nothing, _nothing)
         self._body.discarding = True
         self._set_deadline(self.server.limits.body_timeout)
         self._advance()
@@ -323,28 +346,25 @@ class HTTPConnection(AnsweringHalf):
         if self._deadline < self._timer.when():
             self._timer.reschedule(timeout)
 
-    def _body_deadline(self, body: BodyReader) -> float:
-        """When the next of the body must have come for it to keep its rate."""
-        limits = self.server.limits
-        if not limits.body_rate:
-            return self.reactor.now + limits.body_timeout
-        return body.since + limits.body_timeout + body.size / limits.body_rate
-
     def _on_timer(self) -> None:
         now = self.reactor.now
         unsent = self.transport.get_unsent_size()
         if unsent and self._is_read_too_slowly(now, unsent):
-            self.cut("the client did not read the response")
+            self.reset("the client did not read the response")
             return
         if not unsent:
             self._mark = None
         sending = unsent and not self._state & (BUSY | PARTIAL)
-        if self._deadline <= now and not sending:
-            self._expire()
-            return
+        # Whoever waits for a turn waits for us.
+        if self._deadline <= now and not sending and not self._state & MORE:
+            body = self._body
+            if body is None or body.is_late(now):
+                self._expire()
+                return
+            self._deadline = body.deadline
         limits = self.server.limits
         due = now + limits.write_timeout / 4
-        if not sending:
+        if not sending and self._deadline > now:
             due = min(due, self._deadline)
         if self._mark is not None:
             due = min(due, self._mark[0] + limits.write_timeout)
@@ -373,13 +393,14 @@ class HTTPConnection(AnsweringHalf):
                 # The client may have waited for us: for "100 Continue", or for room in the system's
                 # buffer. That is taken into account once.
                 body.stalled_before = math.inf
-                body.since += stalled
-                self._deadline += stalled
+                body.postpone(stalled)
+                self._deadline = body.deadline
                 self._timer.reschedule(self._deadline - self.reactor.now)
                 return
             self._refuse(HTTPError(408, "The body came too slowly."))
         elif self._state & PARTIAL and self._buffer:
-            self._refuse(HTTPError(408, "The head came too slowly."))
+            data, self._buffer = self._buffer, b""
+            self._refuse(HTTPError(408, "The head came too slowly."), data)
         else:
             self.transport.close()
 
@@ -409,12 +430,23 @@ class HTTPConnection(AnsweringHalf):
 
     def shutdown_requested(self) -> None:
         self._state |= LAST
-        if self.current is None:
+        if self.current is None and not self._state & MORE:
             self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self._status:  # in the middle of a response
+            self._lost_midway()
         self._let_go()
         self._tell_lost()
+
+    def _lost_midway(self) -> None:
+        writer, request = self._writer, self.current
+        assert writer is not None
+        assert request is not None
+        if writer.ends_with_connection:
+            self._reset_on_close()
+        if self.server.access_log is not None:
+            self.server.access_log.write(request, self._status, writer.size)
 
     def _let_go(self) -> None:
         self._timer.cancel()

@@ -94,7 +94,9 @@ class ChunkedDecoder:
         if self._allowance < 0:
             raise HTTPError(431, "There is too much besides the data of the chunks.")
         if self._fields > self._limits.fields:
-            raise HTTPError(431, f"There are more than {self._limits.fields} trailer fields.")
+            raise HTTPError(
+                431, f"There are more than {self._limits.fields} trailer fields (--max-fields)."
+            )
 
     # What httptools calls.
 

@@ -21,6 +21,12 @@ class HTTPError(Exception):
         self.headers = headers
 
 
+def body_too_large(limit: int, option: str = "") -> HTTPError:
+    """A body of more than ``limit`` bytes; ``option`` of the command line sets that."""
+    set_by = f" ({option})" if option else ""
+    return HTTPError(413, f"The request's body is larger than {limit} bytes{set_by}.")
+
+
 def phrase(status: int) -> str:
     """The reason phrase of RFC 9110, or "" for a status that has none."""
     try:

@@ -13,7 +13,7 @@ from typing import Final
 
 import httptools
 
-from .errors import HTTPError
+from .errors import HTTPError, body_too_large
 from .headers import Headers, list_members
 from .limits import Limits
 from .target import check_authority, split_target
@@ -33,10 +33,6 @@ _REQUEST_LINE: Final = re.compile(
 _OTHER_VERSION: Final = re.compile(
     rb"(?!PRI )[!#$%&'*+.^_`|~0-9A-Za-z-]+ [!-~]+ HTTP/[0-9]\.[0-9]\r\n"
 ).match
-_LINE_START: Final = re.compile(
-    rb"[!#$%&'*+.^_`|~0-9A-Za-z-]*(?: [!-~]*(?: [HTP/0-9.]*\r?)?)?"
-).fullmatch
-_BARE_LF: Final = re.compile(rb"(?<!\r)\n").search
 _UNUSUAL: Final = frozenset({"CONNECT", "HEAD", "TRACE"})
 _CONDITIONAL: Final = frozenset(
     {"if-match", "if-modified-since", "if-none-match", "if-range", "if-unmodified-since", "range"}
@@ -150,22 +146,16 @@ class HeadParser:
         """Check the request line at the start of ``data``, which may be all that has come so far.
         Raises ``HTTPError``."""
         if data.find(b"\n", 0, self._limits.request_line) < 0:
-            raise HTTPError(414, "The request line is too long.")
+            limit = self._limits.request_line
+            raise HTTPError(
+                414, f"The request line is longer than {limit} bytes (--max-request-line)."
+            )
         match = _REQUEST_LINE(data)
         if match is None:
             if _OTHER_VERSION(data):
                 raise HTTPError(505, "The version is neither HTTP/1.1 nor HTTP/1.0.")
             raise HTTPError(400, "The request line is not valid.")
         return match
-
-    def check_start(self, data: bytes) -> None:
-        """Check what may be the start of a head, as far as it goes. Raises ``HTTPError``."""
-        if b"\n" in data or len(data) > self._limits.request_line:
-            self.check_line(data)
-            if _BARE_LF(data):
-                raise HTTPError(400, "A line ends with LF alone.")
-        elif not _LINE_START(data):
-            raise HTTPError(400, "The request line is not valid.")
 
     def _feed(self, data: bytes) -> None:
         self._pairs = []
@@ -185,7 +175,8 @@ class HeadParser:
         if not self._complete:
             raise HTTPError(400, "The head is not complete.")
         if len(self._pairs) > self._limits.fields:
-            raise HTTPError(431, f"There are more than {self._limits.fields} fields.")
+            limit = self._limits.fields
+            raise HTTPError(431, f"There are more than {limit} fields (--max-fields).")
 
     # What httptools calls.
 
@@ -226,7 +217,7 @@ class HeadParser:
             head.upgrade = ", ".join(fields["upgrade"])
         for value in fields.get("content-length", ()):
             # llhttp has seen to it that it is one number in digits, without a sign.
-            head.content_length = _content_length(value)
+            head.content_length = _content_length(value, self._limits.body)
         head.chunked = _is_chunked(head.minor, fields.get("transfer-encoding", ()))
         head.has_body = head.chunked or head.content_length > 0
         for value in fields.get("expect", ()):
@@ -245,9 +236,9 @@ def _is_chunked(minor: int, codings: Sequence[str]) -> bool:
     return bool(codings)
 
 
-def _content_length(value: str) -> int:
+def _content_length(value: str, limit: int) -> int:
     if not re.fullmatch("[0-9]+", value):  # not \\d, which takes the digits of all scripts
         raise HTTPError(400, "The Content-Length is not a number.")
     if len(value) > 18:
-        raise HTTPError(413)
+        raise body_too_large(limit, "--max-body")
     return int(value)

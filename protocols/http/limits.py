@@ -21,8 +21,8 @@ class Limits:
     requests: int = 10_000  #: on one connection; the last is answered with ``Connection: close``
     head_timeout: float = 10.0  #: from the first byte of a head, or the connection's start: 408
     keepalive_timeout: float = 15.0  #: between requests; then the connection is closed
-    body_timeout: float = 10.0  #: that a body has before ``body_rate`` counts: 408
-    body_rate: float = 240.0  #: below which a body is given up; 0 for no limit
+    body_timeout: float = 10.0  #: over which ``body_rate`` is measured: 408
+    body_rate: float = 240.0  #: below which a body is given up; 0: any byte will do
     write_timeout: float = 60.0  #: over which ``write_rate`` is measured
     write_rate: float = 240.0  #: below which a peer that reads a response is given up
 
@@ -31,4 +31,5 @@ class Limits:
 
 READ_AHEAD: Final = 16384  # bytes kept unread while a request is answered; then reading pauses
 UNREAD_BODY: Final = 65536  # of a body that nobody reads are discarded; then the connection closes
+LOGGED_LINE: Final = 1024  # of the request line of a refused request are in the access log
 FRAMING: Final = 16384  # chunk extensions and trailer fields of one message: 431

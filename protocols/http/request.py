@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from .errors import HTTPError
+from .errors import body_too_large
 from .headers import Headers
 from .response import Header, Response
 from .writer import BodyWriter
@@ -121,6 +121,11 @@ class Request:
         return self._connection.is_tls
 
     @property
+    def date(self) -> int:
+        """The time of day that the response's ``Date`` says, in seconds since the epoch."""
+        return self._connection.server.date(self._connection.reactor.now)
+
+    @property
     def reactor(self) -> Reactor:
         """The loop that serves it."""
         return self._connection.reactor
@@ -138,7 +143,7 @@ class Request:
         ``RuntimeError`` if the body was asked for already."""
         announced = self.content_length
         if max_size is not None and announced is not None and announced > max_size:
-            raise HTTPError(413)
+            raise body_too_large(max_size)
         collector = _Collector(callback, max_size)
         self.stream(collector.data_received, collector.eof_received)
 
@@ -220,7 +225,7 @@ class _Collector:
     def data_received(self, data: bytes) -> None:
         self._size += len(data)
         if self._max_size is not None and self._size > self._max_size:
-            raise HTTPError(413)
+            raise body_too_large(self._max_size)
         self._pieces.append(data)
         if len(self._pieces) > 1000:  # tiny chunks would cost more than their bytes
             self._pieces = [b"".join(self._pieces)]

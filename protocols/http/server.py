@@ -12,6 +12,7 @@ from .head import HeadParser, RequestHead
 from .limits import Limits
 from .proxies import TrustedProxies
 from .response import Header, Response, render_head
+from .turns import Turns
 
 if TYPE_CHECKING:
     from .request import Request
@@ -66,7 +67,9 @@ class HTTPServer:
         self.allow_connect = allow_connect
         self.parser = HeadParser(self.limits)
         self.heads: dict[bytes, RequestHead] = {}
+        self.turns = Turns()
         self._date = b""  # the Date field, good until _date_expires
+        self._date_seconds = 0
         self._date_expires = float("-inf")
         self._rendered: dict[tuple[int, tuple[Header, ...]], bytes] = {}
         self._clock = clock
@@ -111,8 +114,15 @@ class HTTPServer:
             self._rendered[status, headers] = rendered
         return rendered
 
+    def date(self, now: float) -> int:
+        """What the Date field says, in seconds since the epoch. ``now``: the loop's time."""
+        if now >= self._date_expires:
+            self._refresh_date(now)
+        return self._date_seconds
+
     def _refresh_date(self, now: float) -> None:
         date = self._clock()
+        self._date_seconds = int(date)
         self._date_expires = now + 1.0 - date % 1.0
         self._date = f"Date: {formatdate(date, usegmt=True)}\r\n".encode()
         self._rendered.clear()  # as the date is in all of them

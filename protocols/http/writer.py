@@ -23,9 +23,9 @@ class BodyWriter:
 
     Write while ``paused`` is false; then wait for ``on_writable``, which is called when the client
     has taken most of what waits. Who goes on regardless loses the connection at the transport's
-    hard cap. End with ``end()``; or with ``abort()``, which cuts the connection so that the client
-    sees that something is missing. When the client goes, ``Request.on_lost``'s callback is called;
-    what is written afterwards is dropped."""
+    hard cap. End with ``end()``; or with ``abort()``, which sends what was written and closes the
+    connection, so that the client sees that something is missing. When the client goes,
+    ``Request.on_lost``'s callback is called; what is written afterwards is dropped."""
 
     __slots__ = ("_connection", "_framing", "_left", "on_writable", "size")
 
@@ -40,6 +40,11 @@ class BodyWriter:
     def paused(self) -> bool:
         """Whether enough waits to be sent."""
         return self._connection is not None and self._connection.is_write_paused
+
+    @property
+    def ends_with_connection(self) -> bool:
+        """Whether the end of the connection is what ends the body."""
+        return self._framing == UNTIL_CLOSE
 
     @property
     def is_closed(self) -> bool:
@@ -89,7 +94,7 @@ class BodyWriter:
             connection.send(b"\r\n")
 
     def end(self) -> None:
-        """The body is complete. If less was written than announced the connection is cut. A second
+        """The body is complete. If less was written than announced, this is ``abort()``. A second
         time, this does nothing."""
         connection, self._connection = self._connection, None
         if connection is None:
@@ -102,7 +107,8 @@ class BodyWriter:
         connection.response_ended(self.size, close=self._framing == UNTIL_CLOSE)
 
     def abort(self) -> None:
-        """Give up: cut the connection."""
+        """Give up. The client gets what was written, and then the end of the connection. An
+        HTTP/1.0 client that could take that for the end of the body gets a reset instead."""
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.cut("the response was given up")

@@ -216,6 +216,95 @@ def test_a_client_that_speaks_plain_text_is_refused_and_costs_nobody_else(
     world.until(lambda: world.ends[0].data == b"unharmed")
 
 
+class Explaining(Recorder):
+    """Says something to those who do not speak TLS."""
+
+    reply = b"this is TLS\n"
+
+    def plaintext_reply(self, transport: Any) -> bytes:
+        assert transport.get_extra_info("peername")[0] == "127.0.0.1"
+        return self.reply
+
+
+class Silent(Explaining):
+    reply = b""
+
+
+class Failing(Explaining):
+    def plaintext_reply(self, transport: Any) -> bytes:
+        raise LookupError
+
+
+def received(world: World, sock: socket.socket) -> bytes:
+    """All until the end, which must not be a reset."""
+    data = b""
+    while piece := world.drive(sock.recv, 1000):
+        data += piece
+    return data
+
+
+@pytest.mark.parametrize("pieces", [1, 3, 100])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"CONNECT a:443 HTTP/1.1\r\n\r\n",
+        b"hello, world\r\n",
+        b"POST / HTTP/1.1\r\n\r\n" + b"a" * 100_000,
+    ],
+)
+def test_a_client_without_tls_is_told(world: World, data: bytes, pieces: int) -> None:
+    listener = world.reactor.listen_tcp(Explaining, "127.0.0.1", 0, tls=world.server_context)
+    sock = world.plain(listener.addresses[0])
+    for start in range(0, 6, pieces):
+        sock.send(data[start : start + pieces] if start + pieces < 6 else data[start:])
+        world.turns(3)
+    assert received(world, sock) == b"this is TLS\n"
+    sock.close()
+    world.until(lambda: not world.reactor.stats.lingering)
+    assert listener.connections == 0
+    assert world.reactor.stats.refused == 1
+
+
+@pytest.mark.parametrize("factory", [Silent, Recorder])
+def test_a_protocol_need_not_have_anything_to_say_to_it(world: World, factory: Any) -> None:
+    listener = world.reactor.listen_tcp(factory, "127.0.0.1", 0, tls=world.server_context)
+    sock = world.plain(listener.addresses[0])
+    sock.send(b"GET /")
+    assert received(world, sock) == b""
+    world.until(lambda: not listener.connections)
+
+
+def test_one_that_fails_at_it_is_reported(world: World) -> None:
+    listener = world.reactor.listen_tcp(Failing, "127.0.0.1", 0, tls=world.server_context)
+    sock = world.plain(listener.addresses[0])
+    sock.send(b"GET /")
+    assert received(world, sock) == b""
+    [complaint] = world.complaints
+    assert complaint["message"] == "plaintext_reply failed:"  # type: ignore[index]
+    world.complaints.clear()
+
+
+def test_what_looks_like_tls_and_is_not_gets_an_alert(world: World) -> None:
+    listener = world.reactor.listen_tcp(Explaining, "127.0.0.1", 0, tls=world.server_context)
+    sock = world.plain(listener.addresses[0])
+    sock.send(b"\x16\x03\x01\x00\x05hello")
+    assert received(world, sock).startswith(b"\x15\x03")
+
+
+def test_a_client_of_ours_says_nothing_to_a_server_without_tls(world: World) -> None:
+    ours, theirs = socket.socketpair()
+    world.sockets.append(theirs)
+    theirs.send(b"220 ready\r\n")
+    theirs.setblocking(False)
+    transport = world.reactor.connect_socket(
+        Failing, ours, tls=world.client_context, server_hostname="localhost"
+    )
+    world.until(transport.is_closing)
+    assert world.complaints == []  # it was not asked
+
+
 @pytest.mark.parametrize("leave", ["close", "reset"])
 def test_a_client_that_leaves_in_the_middle_of_the_handshake(world: World, leave: str) -> None:
     client = world.plain(world.listen())

@@ -11,7 +11,7 @@ from urllib.parse import unquote_to_bytes
 
 from ..errors import HTTPError
 from ..response import Response
-from .listing import listing
+from .listing import Listings
 from .media_types import media_type
 from .negotiation import SUFFIXES, choose_coding
 from .representation import Representation, is_regular
@@ -53,7 +53,7 @@ class FileHandler:
 
     def __init__(self, root: str | os.PathLike[str], *, listing: bool = True) -> None:
         self._root = Root(root)
-        self._listing = listing
+        self._listings = Listings() if listing else None
         self._files: dict[str, _File] = {}
 
     def __call__(self, request: Request) -> Response | None:
@@ -99,7 +99,7 @@ class FileHandler:
                 known.alone_until = now + _NEIGHBOURS_FOR
             representation = known.representation
             if representation is None or not representation.is_of(status):
-                representation = Representation(status, known.media_type, None, False)
+                representation = Representation(status, known.media_type, None, False, request.date)
                 known.representation = representation
             return representation.answer(request, file)
         except BaseException:
@@ -156,7 +156,8 @@ class FileHandler:
                 file = neighbour
                 status = os.fstat(file.fd)
         try:
-            return Representation(status, known.media_type, coding, True).answer(request, file)
+            representation = Representation(status, known.media_type, coding, True, request.date)
+            return representation.answer(request, file)
         except BaseException:
             file.close()
             raise
@@ -176,8 +177,9 @@ class FileHandler:
         try:
             return self._send(request, index)
         except HTTPError as error:
-            if error.status != 404 or not self._listing:
+            if error.status != 404 or self._listings is None:
                 raise
+            listings = self._listings
         folder = self._open(names)
         try:
             if not stat.S_ISDIR(os.fstat(folder.fd).st_mode):
@@ -194,7 +196,7 @@ class FileHandler:
                 finally:
                     file.close()
 
-            return listing(folder.fd, shown, request.query, follow)
+            return listings.page(folder.fd, shown, request.query, follow, request.reactor.now)
         finally:
             folder.close()
 

@@ -1,4 +1,5 @@
-"""The page that shows what is in a folder."""
+"""The page that shows what is in a folder. Pages are kept for a while: a large folder takes tens of
+milliseconds to read, in which nobody else is served."""
 
 from __future__ import annotations
 
@@ -14,6 +15,13 @@ from ..response import Response
 from .conditions import LAST_SECOND
 
 MAX_ENTRIES: Final = 2000
+KEPT: Final = 8 << 20  # bytes of pages
+# Seconds that a page is kept. A new name in the folder, or one that is gone, changes the folder's
+# mtime and so is seen at once; a file's size or date is not, and may be shown as it was until then.
+KEPT_FOR: Final = 5.0
+# Seconds. A folder that was modified so lately may change once more with the same mtime, as the
+# file system's clock can be this coarse (FAT).
+_COARSE: Final = 2.0
 _STYLE: Final = (
     ":root{color-scheme:light dark}"
     "body{font:1rem/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem}"
@@ -31,6 +39,7 @@ _FIELDS: Final = (
     ("Cache-Control", "no-cache"),
 )
 
+_Key = tuple[int, int, str, str, str]
 Follow = Callable[[bytes], os.stat_result | None]
 
 
@@ -50,15 +59,52 @@ _KEYS: Final[dict[str, Callable[[Entry], object]]] = {
 }
 
 
-def listing(fd: int, path: str, query: str, follow: Follow) -> Response:
-    """The page for the folder that ``fd`` is open on. ``path``: for people to read. ``query`` may
-    say ``sort=name|size|time`` and ``order=asc|desc``. ``follow(name)`` gives the status of what a
-    symbolic link leads to, or None."""
-    asked = dict(pair.split("=", 1) for pair in query.split("&")[:4] if "=" in pair)
-    sort = asked.get("sort", "name")
-    order = asked.get("order", "asc")
-    if sort not in _KEYS:
-        sort = "name"
+class _Kept(NamedTuple):
+    """A page, the folder's mtime when it was made, and until when it is good."""
+
+    modified_ns: int
+    until: float
+    page: Response
+
+
+class Listings:
+    """Pages for folders. The latest are kept, up to ``KEPT`` bytes: the oldest goes first."""
+
+    def __init__(self) -> None:
+        self._kept: dict[_Key, _Kept] = {}
+        self._size = 0
+
+    def page(self, fd: int, path: str, query: str, follow: Follow, now: float) -> Response:
+        """The page for the folder that ``fd`` is open on.
+
+        ``path``: for people to read. ``query`` may say ``sort=name|size|time`` and
+        ``order=asc|desc``. ``follow(name)`` gives the status of what a symbolic link leads to, or
+        None. ``now``: the loop's time."""
+        asked = dict(pair.split("=", 1) for pair in query.split("&")[:4] if "=" in pair)
+        sort = asked.get("sort", "name")
+        if sort not in _KEYS:
+            sort = "name"
+        order = "desc" if asked.get("order") == "desc" else "asc"
+        status = os.fstat(fd)  # before the folder is read: what changes meanwhile is seen later
+        key = (status.st_dev, status.st_ino, path, sort, order)
+        kept = self._kept.get(key)
+        if kept is not None:
+            if kept.modified_ns == status.st_mtime_ns and now < kept.until:
+                return kept.page
+            self._forget(key)
+        page = _page(fd, path, sort, order, follow)
+        if time.time() - status.st_mtime > _COARSE and len(page.body) <= KEPT:
+            self._kept[key] = _Kept(status.st_mtime_ns, now + KEPT_FOR, page)
+            self._size += len(page.body)
+            while self._size > KEPT:
+                self._forget(next(iter(self._kept)))
+        return page
+
+    def _forget(self, key: _Key) -> None:
+        self._size -= len(self._kept.pop(key).page.body)
+
+
+def _page(fd: int, path: str, sort: str, order: str, follow: Follow) -> Response:
     entries, more = _read(fd, follow)
     entries.sort(key=_KEYS["name"])  # type: ignore[arg-type]
     entries.sort(key=_KEYS[sort], reverse=order == "desc")  # type: ignore[arg-type]

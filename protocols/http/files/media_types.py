@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import mimetypes
+import re
 from typing import Final
 
 # Without the system's files, which differ; with what the standard library lacks.
 _TYPES: Final = mimetypes.MimeTypes(filenames=())
 for _ending, _type in {
     ".avif": "image/avif",
+    ".cjs": "text/javascript",
     ".js": "text/javascript",  # RFC 9239
-    ".md": "text/markdown",
     ".mjs": "text/javascript",
     ".otf": "font/otf",
-    ".rst": "text/x-rst",
     ".ttf": "font/ttf",
     ".webmanifest": "application/manifest+json",
     ".webp": "image/webp",
@@ -21,8 +21,39 @@ for _ending, _type in {
     ".woff2": "font/woff2",
 }.items():
     _TYPES.add_type(_type, _ending)
-
+# Files that people read. Some have types of their own (application/yaml, text/markdown,
+# text/x-python), with which browsers offer to save them.
+_TEXT: Final = frozenset(
+    (
+        # notes, records
+        *("adoc", "asc", "bib", "log", "md", "markdown", "nfo", "org", "po", "rst", "tex", "text"),
+        *("diff", "err", "md5", "patch", "sha1", "sha256", "sha512", "srt", "sum", "todo"),
+        # data, settings
+        *("cfg", "cnf", "conf", "desktop", "env", "ini", "jsonl", "lock", "map", "ndjson"),
+        *("properties", "proto", "service", "toml", "yaml", "yml"),
+        # programs
+        *("awk", "bash", "bat", "c", "cc", "clj", "cmake", "cmd", "cpp", "cs", "csh", "dart", "el"),
+        *("erl", "ex", "exs", "fish", "go", "gradle", "graphql", "h", "hh", "hpp", "hs", "java"),
+        *("jl", "jsx", "kt", "less", "lisp", "lua", "m", "mk", "ml", "nim", "php", "pl", "pm"),
+        *("ps1", "py", "pyi", "pyx", "r", "rb", "rs", "s", "sass", "scala", "scm", "scss", "sh"),
+        *("sql", "svelte", "swift", "tcl", "tf", "tsx", "v", "vhd", "vim", "vue", "zig", "zsh"),
+    )
+)
+for _ending in _TEXT:
+    _TYPES.add_type("text/plain", f".{_ending}")
+# The same by name, whatever follows a dot or hyphen: README, LICENSE-MIT, Dockerfile.dev.
+_TEXT_NAMES: Final = frozenset(
+    (
+        *("authors", "changelog", "changes", "codeowners", "contributing", "contributors"),
+        *("copying", "copyright", "credits", "history", "install", "licence", "license"),
+        *("maintainers", "manifest", "news", "notice", "readme", "thanks", "todo", "version"),
+        *("brewfile", "build", "caddyfile", "containerfile", "dockerfile", "gemfile"),
+        *("gnumakefile", "jenkinsfile", "justfile", "kconfig", "makefile", "pipfile"),
+        *("pkgbuild", "procfile", "rakefile", "vagrantfile", "workspace"),
+    )
+)
 _DEFAULT: Final = "application/octet-stream"
+_PLAIN: Final = "text/plain; charset=utf-8"
 # Compressed archives are files of their own kind: not a tar that the client should unpack unasked.
 _ARCHIVES: Final = {
     "bzip2": "application/x-bzip2",
@@ -36,11 +67,13 @@ _WITH_CHARSET: Final = frozenset(
 
 def media_type(name: str) -> str:
     """The value of ``Content-Type`` for a file called ``name``. Text is said to be UTF-8."""
-    guessed, encoding = _TYPES.guess_type("./" + name.lower())
+    name = name.lower()
+    guessed, encoding = _TYPES.guess_type("./" + name)
     if encoding is not None:
         return _ARCHIVES.get(encoding, _DEFAULT)
     if guessed is None:
-        return _DEFAULT
+        stem = re.split("[.-]", name, maxsplit=1)[0]
+        return _PLAIN if stem in _TEXT_NAMES else _DEFAULT
     if guessed.startswith("text/") or guessed in _WITH_CHARSET:
         return f"{guessed}; charset=utf-8"
     return guessed

@@ -25,12 +25,18 @@ SMALL: Final = 65536
 
 
 class Representation:
-    """A file as it was when ``status`` was taken, in one content coding."""
+    """A file as it was when ``status`` was taken, in one content coding. ``date``: of the response,
+    in seconds since the epoch."""
 
     __slots__ = ("fields", "inode", "is_fresh", "media_type", "modified_ns", "size", "validators")
 
     def __init__(
-        self, status: os.stat_result, media_type: str, coding: str | None, varies: bool
+        self,
+        status: os.stat_result,
+        media_type: str,
+        coding: str | None,
+        varies: bool,
+        date: int,
     ) -> None:
         self.modified_ns = status.st_mtime_ns
         self.inode = status.st_ino
@@ -38,9 +44,11 @@ class Representation:
         self.media_type = media_type
         # It could change once more within the clock's tick, and look the same: then the validator
         # is a weak one (RFC 9110 section 8.8.1), and is made anew at the next request.
-        self.is_fresh = time.time() - status.st_mtime < 1.0
+        self.is_fresh = time.time() - status.st_mtime < 1.0 or status.st_mtime > date
         tag = f'"{self.modified_ns:x}-{self.size:x}-{self.inode:x}{"-" + coding if coding else ""}"'
-        self.validators = Validators(f"W/{tag}" if self.is_fresh else tag, int(status.st_mtime))
+        # No file was modified after the response that says so (RFC 9110 section 8.8.2.1).
+        modified = min(int(status.st_mtime), date)
+        self.validators = Validators(f"W/{tag}" if self.is_fresh else tag, modified)
         fields: list[Header] = [
             ("Content-Type", media_type),
             ("Last-Modified", self.validators.last_modified),

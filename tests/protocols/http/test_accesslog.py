@@ -105,12 +105,48 @@ def test_what_is_not_there_is_a_dash(world):
     assert world.lines[0].endswith('"GET / HTTP/1.1" 200 13 "-" "-"')
 
 
-def test_a_request_that_cannot_be_parsed_is_a_dash(world):
-    world.peer.send(b"\x16\x03\x01\r\n\r\n")
+@pytest.mark.parametrize(
+    ("data", "line", "status"),
+    [
+        (b"\x16\x03\x01\r\n\r\n", "\\x16\\x03\\x01", 400),
+        (b'\x1b[31m"\n', "\\x1B[31m\\x22", 400),
+        (b"GET /a HTTP/1.1\r\n\r\n", "GET /a HTTP/1.1", 400),
+        (b"GET /a HTTP/1.1\r\nHost: a\r\nA : b\r\n\r\n", "GET /a HTTP/1.1", 400),
+        (b"GET /a HTTP/1.1\r\nHost: a\r\nA: b\n", "GET /a HTTP/1.1", 400),
+        (b"\r\n\r\nGET /a HTTP/2.0\r\n\r\n", "GET /a HTTP/2.0", 505),
+        (b"BREW /a HTTP/1.1\r\nHost: a\r\n\r\n", "BREW /a HTTP/1.1", 501),
+        (b"TRACE /a HTTP/1.1\r\nHost: a\r\n\r\n", "TRACE /a HTTP/1.1", 405),
+        (b"GET /" + b"a" * 9000, "GET /" + "a" * 1019 + "...", 414),
+        (b"GET /a HTTP/1.1\r\nA: " + b"a" * 40_000, "GET /a HTTP/1.1", 431),
+        (b"GET /a HTTP/1.1\r\nHost: a\r\n" + b"A: b\r\n" * 200 + b"\r\n", "GET /a HTTP/1.1", 431),
+        (b"PUT /a HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999\r\n\r\n", "PUT /a HTTP/1.1", 413),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("size", [None, 1, 100])
+def test_a_refused_request_shows_what_came_of_its_line(world, data, line, status, size):
+    world.peer.send(data, size)
     world.reactor.settle()
     world.log.flush()
-    assert ' "-" 400 ' in world.lines[0]
-    assert world.lines[0].endswith('"-" "-"')
+    [logged] = world.lines
+    shown, _, rest = logged.partition('] "')[2].partition('" ')
+    assert rest.startswith(f"{status} ")
+    # Byte by byte, some are refused before all of the line has come.
+    assert shown == line or (size == 1 and shown and line.startswith(shown))
+    assert logged.endswith('"-" "-"')
+
+
+def test_a_head_that_came_too_slowly_shows_what_there_is(world):
+    world.peer.send(b"GET /sl")
+    world.reactor.advance(12.0)
+    world.log.flush()
+    assert '] "GET /sl" 408 ' in world.lines[0]
+
+
+def test_nothing_that_came_is_a_dash(world):
+    world.peer.send(b"\r\r\n")
+    world.reactor.settle()
+    world.log.flush()
+    assert '] "-" 400 ' in world.lines[0]
 
 
 def test_over_a_unix_socket_the_client_is_a_dash(world):

@@ -144,6 +144,18 @@ def test_debug_shows_tracebacks(serve, tmp_path):
         assert "LookupError" in server.stop()[1]
 
 
+@pytest.mark.parametrize("threads", ["1", "0"])
+def test_what_a_client_sends_writes_no_line_of_the_log(serve, tmp_path, threads):
+    (tmp_path / "failing.py").write_text(
+        "def app(environ, start_response): raise LookupError(environ['PATH_INFO'])\n"
+    )
+    server = serve(*HTTP, "--app", "failing:app", "--threads", threads, cwd=tmp_path)
+    assert ask(server, "/a%0A2026-01-01%2000:00:00%20forged%1B[31m").status == 500
+    errors = server.stop()[1]
+    assert "\n    2026-01-01 00:00:00 forged\\x1b[31m\n" in errors
+    assert "\x1b" not in errors
+
+
 # -- where -----------------------------------------------------------------------------------------
 
 
@@ -158,6 +170,27 @@ def test_tls(serve, certificate):
     assert get(connection).status == 200
     assert connection.sock.selected_alpn_protocol() == "http/1.1"
     connection.close()
+
+
+def test_plain_http_where_https_is_spoken(serve, certificate, tmp_path):
+    server = serve(
+        *HTTP, "--tls-cert", certificate.chain, "--tls-key", certificate.key,
+        "--access-log", str(tmp_path / "log"),
+    )  # fmt: skip
+    for method in ("GET", "OPTIONS"):
+        connection = connect(server)
+        connection.request(method, "/", body=b"a" * 100)
+        response = connection.getresponse()
+        assert response.status == 400
+        assert response.getheader("Content-Type") == "text/plain; charset=utf-8"
+        assert response.getheader("Connection") == "close"
+        assert response.getheader("Date")
+        assert b"https://" in response.read()
+        connection.close()
+    server.stop()
+    lines = (tmp_path / "log").read_text().splitlines()
+    assert len(lines) == 2
+    assert '"-" 400 ' in lines[0]
 
 
 def test_a_unix_socket(serve, tmp_path):

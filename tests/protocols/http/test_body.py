@@ -131,6 +131,30 @@ def test_too_much(world: HTTPWorld) -> None:
     assert chunked.eof_received
 
 
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (post(2001), b"larger than 2000 bytes (--max-body)"),
+        (post(5).replace(b"5", b"0" * 30), b"larger than 2000 bytes (--max-body)"),
+        (CHUNKED + b"7d1\r\n" + b"a" * 2001, b"larger than 2000 bytes (--max-body)"),
+        (post(1001), b"larger than 1000 bytes."),
+        (CHUNKED + b"3e9\r\n" + b"a" * 1001, b"larger than 1000 bytes."),
+        (post(2, b"A: " + b"a" * 600), b"longer than 600 bytes (--max-head)"),
+        (post(2, *[b"A: b"] * 9), b"more than 10 fields (--max-fields)"),
+        (b"GET /" + b"a" * 500, b"longer than 300 bytes (--max-request-line)"),
+        (CHUNKED + b"0\r\n" + b"A: b\r\n" * 11 + b"\r\n", b"10 trailer fields (--max-fields)"),
+    ],
+)
+def test_the_page_names_the_limit_and_its_option(
+    world: HTTPWorld, data: bytes, said: bytes
+) -> None:
+    limits = Limits(body=2000, head=600, fields=10, request_line=300)
+    peer = world.connect(lambda request: request.read(Response, max_size=1000), limits)
+    answer = world.ask(peer, data)
+    assert answer[9:12] in (b"413", b"414", b"431")
+    assert said in answer
+
+
 def test_a_handlers_own_bound(world: HTTPWorld) -> None:
     def handler(request: Request) -> None:
         request.read(Response, max_size=3)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from protocols.http import Limits, Request, Response
 
 from .conftest import GET, HTTPWorld
@@ -86,6 +88,96 @@ def test_a_body_must_keep_its_rate(world: HTTPWorld) -> None:
     for _ in range(20):
         peer.send(b"a" * 10)
         world.reactor.advance(1.0)
+    assert peer.received.startswith(b"HTTP/1.1 408 ")
+
+
+CHUNKED = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize("head", [post(16 << 20), CHUNKED + b"1000000\r\n"])
+@pytest.mark.parametrize("size", [2500, 1 << 20, (16 << 20) - 1])
+def test_a_fast_start_buys_no_time(world: HTTPWorld, head: bytes, size: int) -> None:
+    peer = world.connect(read)
+    peer.send(head)
+    peer.send(b"a" * size)
+    world.reactor.advance(LIMITS.body_timeout - 0.1)
+    assert peer.received == b""
+    world.reactor.advance(0.2)
+    assert peer.received.startswith(b"HTTP/1.1 408 ")
+
+
+def test_a_fast_start_does_not_pay_for_a_drip(world: HTTPWorld) -> None:
+    peer = world.connect(read)
+    peer.send(post(16 << 20))
+    peer.send(b"a" * (1 << 20))
+    world.reactor.settle()
+    for _ in range(21):
+        peer.send(b"a")
+        world.reactor.advance(1.0)
+    assert peer.received.startswith(b"HTTP/1.1 408 ")
+
+
+def test_without_a_rate_any_byte_will_do_but_silence_will_not(world: HTTPWorld) -> None:
+    peer = world.connect(read, Limits(body_rate=0))
+    peer.send(post(1 << 20))
+    peer.send(b"a" * 100_000)
+    for _ in range(30):
+        peer.send(b"a")
+        world.reactor.advance(LIMITS.body_timeout - 1.0)
+    assert peer.received == b""
+    world.reactor.advance(1.1)
+    assert peer.received.startswith(b"HTTP/1.1 408 ")
+
+
+@pytest.mark.parametrize("piece", [b"0", b";", b"x"], ids=["zeros", "extension", "trailer"])
+def test_what_is_not_data_moves_no_deadline(world: HTTPWorld, piece: bytes) -> None:
+    """Zeros before a chunk's size, chunk extensions and trailer fields, byte by byte."""
+    peer = world.connect(read)
+    starts = {b"0": b"", b";": b"5;", b"x": b"0\r\n"}
+    peer.send(CHUNKED + b"5\r\nhello\r\n" + starts[piece])
+    for _ in range(20):
+        peer.send(piece)
+        world.reactor.advance(1.0)
+    assert peer.received.startswith(b"HTTP/1.1 408 ")
+
+
+def test_a_body_that_nobody_reads_must_come_as_well(world: HTTPWorld) -> None:
+    peer = world.connect(fine)
+    world.ask(peer, post(60_000) + b"a" * 50_000)
+    world.reactor.advance(LIMITS.body_timeout - 0.1)
+    assert not peer.eof_received
+    world.reactor.advance(0.2)
+    assert peer.eof_received
+
+
+def test_empty_lines_do_not_move_the_deadline_of_a_head(world: HTTPWorld) -> None:
+    for first in (b"", GET):
+        peer = world.connect(fine)
+        world.ask(peer, first)
+        for _ in range(6):
+            peer.send(b"\r\n")
+            world.reactor.advance(2.0)
+        assert peer.eof_received
+
+
+def test_pauses_count_neither_for_nor_against_the_client(world: HTTPWorld) -> None:
+    requests: list[Request] = []
+
+    def handler(request: Request) -> None:
+        requests.append(request)
+        request.stream(lambda data: request.pause_reading(), lambda: Response.text("done"))
+
+    peer = world.connect(handler)
+    peer.send(post(1 << 20))
+    for _ in range(3):
+        peer.send(b"a" * 50_000)
+        world.reactor.advance(100.0)
+        assert peer.received == b""
+        requests[0].resume_reading()
+        world.reactor.settle()
+    world.reactor.advance(LIMITS.body_timeout - 0.1)
+    assert peer.received == b""
+    world.reactor.advance(0.2)
     assert peer.received.startswith(b"HTTP/1.1 408 ")
 
 

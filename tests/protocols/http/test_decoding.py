@@ -184,3 +184,13 @@ def test_nothing_is_kept_of_what_was_decoded():
         assert decoder.decode(b"x" * 1000) == (b"x" * 1000, b"")
     assert decoder._pieces == []
     assert len(decoder._tail) <= 4
+
+
+def test_what_is_dripped_is_fed_once(fed):
+    encoded = b"5;" + b"x" * 8000 + b"\r\nhello\r\n0\r\n" + b"X: " + b"y" * 4000 + b"\r\n\r\n"
+    decoder = chunked()
+    for byte in encoded:
+        decoder.decode(bytes([byte]))
+        assert len(decoder._tail) <= 4
+    assert decoder.complete
+    assert sum(fed) == len(ChunkedDecoder._HEAD) + len(encoded)

@@ -70,7 +70,8 @@ def test_after_the_head(world: HTTPWorld) -> None:
     peer = world.connect(handler)
     answer = world.ask(peer, GET)
     assert b"500" not in answer
-    assert peer.closed
+    assert answer.endswith(b"\r\n\r\na")
+    assert peer.eof_received
     assert len(world.failures) == 1
 
 
@@ -85,7 +86,8 @@ def test_when_the_client_can_take_more(world: HTTPWorld) -> None:
     world.ask(peer, GET)
     peer.resume()
     world.reactor.settle()
-    assert peer.closed
+    assert peer.eof_received
+    assert peer.received.endswith(b"a\r\n")  # what was written, and no last chunk
     assert len(world.failures) == 1
 
 

@@ -149,14 +149,3 @@ def test_a_head_means_the_same_whatever_came_before(first, second):
 def test_a_head_without_its_end_is_refused(parser):
     assert refusal(parser, get(b"A: b")[:-2]) == 400
     assert parser.parse(get()).plain
-
-
-@pytest.mark.parametrize("size", range(1, len(get(b"A: b"))))
-def test_every_start_of_a_head_may_become_one(parser, size):
-    parser.check_start(get(b"A: b")[:size])
-
-
-@pytest.mark.parametrize("name", [b"Content-Length", b"Transfer-Encoding", b"Host", b"Expect"])
-def test_a_line_that_ends_with_lf_alone_is_refused_at_once(parser, name):
-    with pytest.raises(HTTPError):
-        parser.check_start(b"GET / HTTP/1.1\r\nHost: a\r\n" + name + b": 1\n")

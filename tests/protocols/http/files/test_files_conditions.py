@@ -9,6 +9,7 @@ import pytest
 from protocols.http.files.conditions import Validators, http_date
 from protocols.http.headers import Headers
 
+from ..conftest import EPOCH
 from .conftest import OLD, OLD_DATE, Site
 
 EARLIER = "Sun, 09 Sep 2001 01:46:39 GMT"
@@ -173,3 +174,30 @@ def test_the_tag_becomes_strong_when_the_file_rests(
         weak = site.ask("/x.txt").fields["etag"]
         patch.setattr(time, "time", lambda: OLD + 1.5)
         assert weak == "W/" + site.ask("/x.txt").fields["etag"]
+
+
+@pytest.mark.parametrize("ahead", [1, 86_400, 10**11])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_no_file_was_modified_after_the_response(site: Site, ahead: float, method: str) -> None:
+    """RFC 9110 section 8.8.2.1. In the tests the clock runs from November 2023 on."""
+    now = EPOCH + site.world.reactor.time()
+    site.write("a.txt", b"x" * 100_000, now + ahead)
+    site.write("a.txt.gz", b"x", now + ahead)
+    for fields in ({}, {"Accept_Encoding": "gzip"}, {"Range": "bytes=1-2"}):
+        for _ in range(2):
+            answer = site.ask("/a.txt", method, **fields)
+            assert answer.fields["last-modified"] == answer.fields["date"]
+    tag = answer.fields["etag"]
+    unchanged = site.ask("/a.txt", If_None_Match=tag)
+    assert unchanged.status == 304
+    assert http_date(unchanged.fields["last-modified"]) <= http_date(unchanged.fields["date"])
+
+
+def test_a_file_of_the_future_is_dated_by_each_response_until_its_time_comes(site: Site) -> None:
+    now = EPOCH + site.world.reactor.time()
+    site.write("a.txt", b"x", now + 10)
+    modified = []
+    for _ in range(4):
+        modified.append(http_date(site.ask("/a.txt").fields["last-modified"]) - now)
+        site.world.reactor.advance(5.0)
+    assert modified == [0, 5, 10, 10]

@@ -254,6 +254,7 @@ def test_times_that_no_date_can_name(
             st_mode=status.st_mode,
             st_size=status.st_size,
             st_ino=status.st_ino,
+            st_dev=status.st_dev,
             st_mtime=float(seconds),
             st_mtime_ns=seconds * 10**9,
         )

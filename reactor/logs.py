@@ -1,0 +1,37 @@
+"""How the command line writes its log: nothing that a peer sent can look like a line of the log, or
+control the terminal of whoever reads it.
+
+Messages and tracebacks may hold what peers sent: ``ValueError(f"no such item: {name}")``.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Final
+
+FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+# C0 and C1 but for tab and LF, and the line ends of Unicode.
+_CONTROLS: Final = {
+    code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if code not in (9, 10)
+} | {code: f"\\u{code:x}" for code in (0x2028, 0x2029)}
+
+
+class LogFormatter(logging.Formatter):
+    """Escapes control characters in messages and tracebacks, as ``\\xHH``, and indents all lines of
+    a record but the first: what a peer sent never begins a line."""
+
+    def __init__(self) -> None:
+        super().__init__(FORMAT)
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        return _escaped(super().formatMessage(record))
+
+    def formatException(self, ei: Any) -> str:
+        return "    " + _escaped(super().formatException(ei))
+
+    def formatStack(self, stack_info: str) -> str:
+        return "    " + _escaped(super().formatStack(stack_info))
+
+
+def _escaped(text: str) -> str:
+    return text.translate(_CONTROLS).replace("\n", "\n    ")

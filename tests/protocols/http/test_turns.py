@@ -1,0 +1,190 @@
+"""Requests that take long share the loop's turns: everybody else is served in between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from protocols.http import HTTPServer, Limits, Request, Response
+from protocols.http.limits import READ_AHEAD
+from protocols.http.turns import ARRIVALS, CONNECTION, WAITING
+from reactor.testing import StreamPeer
+
+from .conftest import GET, HTTPWorld
+
+COST = 0.013  # seconds that a slow request takes, of the virtual clock
+LONGEST = ARRIVALS + WAITING + 2 * COST
+
+
+class Site:
+    """A server with slow requests and quick ones."""
+
+    def __init__(self, world: HTTPWorld, limits: Limits | None = None) -> None:
+        self.reactor = world.reactor
+        self.server = HTTPServer(self.handler, limits=limits)
+        self.seen: list[str] = []
+
+    def connect(self) -> StreamPeer:
+        return self.reactor.connect(self.server)
+
+    def handler(self, request: Request) -> Response | None:
+        self.seen.append(request.path)
+        if request.has_body:
+            request.read(Response)
+            return None
+        if request.path.startswith("/slow"):
+            self.reactor._virtual_now += COST
+        return Response.text(request.path)
+
+    def turn(self) -> float:
+        """Run one turn. Returns how long it took."""
+        self.reactor.run_once(0)
+        return self.reactor.time() - self.reactor.now
+
+
+@pytest.fixture
+def site(world: HTTPWorld) -> Site:
+    return Site(world)
+
+
+def get(path: str) -> bytes:
+    return f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode()
+
+
+def answered(peer: StreamPeer) -> int:
+    return peer.received.count(b"HTTP/1.1 200 ")
+
+
+def test_pipelined_requests_wait_for_further_turns(site: Site) -> None:
+    peer = site.connect()
+    peer.send(get("/slow") * 250)
+    turns = []
+    while answered(peer) < 250:
+        turns.append(site.turn())
+    assert max(turns) <= 2 * (CONNECTION + COST)
+    assert not site.reactor._busy()
+
+
+@pytest.mark.parametrize("remembered", [True, False])
+def test_requests_of_many_connections_share_a_turn(site: Site, remembered: bool) -> None:
+    peers = [site.connect() for _ in range(250)]
+    site.turn()
+    for number, peer in enumerate(peers):
+        peer.send(get("/slow" if remembered else f"/slow{number}"))
+    turns = []
+    while not all(map(answered, peers)):
+        turns.append(site.turn())
+    assert max(turns) <= LONGEST
+    assert len(turns) < 250
+
+
+def crowd(site: Site, number: int) -> list[StreamPeer]:
+    """Connections that ask for far too much."""
+    peers = [site.connect() for _ in range(number)]
+    for peer in peers:
+        peer.send(get("/slow") * 20)
+    for _ in range(3):
+        site.turn()
+    return peers
+
+
+def test_whoever_comes_is_not_behind_those_that_wait(site: Site) -> None:
+    crowd(site, 250)
+    for number in range(3):
+        peer = site.connect()
+        peer.send(get(f"/quick{number}"))
+        site.turn()
+        assert answered(peer) == 1
+
+
+def test_whoever_waits_goes_on_however_many_come(site: Site) -> None:
+    peers = crowd(site, 10)
+    for _ in range(200):
+        for _ in range(5):
+            site.connect().send(get("/slow"))
+        site.turn()
+    assert [answered(peer) for peer in peers] == [20] * 10
+
+
+def test_those_that_wait_take_turns(site: Site) -> None:
+    peers = crowd(site, 10)
+    for _ in range(50):
+        counts = [answered(peer) for peer in peers]
+        assert max(counts) - min(counts) <= 2
+        site.turn()
+
+
+@pytest.mark.parametrize("chunk", [None, 7])
+def test_everything_is_answered_in_order(site: Site, chunk: int | None) -> None:
+    post = b"POST /post HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello"
+    peers = [site.connect() for _ in range(5)]
+    for number, peer in enumerate(peers):
+        requests = [get(f"/slow{number}"), get("/a"), post, b"\r\n", get("/slow/b"), get("/c")]
+        peer.send(b"".join(requests) * 3, chunk)
+        peer.send_eof()
+    site.reactor.settle()
+    for number, peer in enumerate(peers):
+        bodies = [part.rpartition(b"\r\n\r\n")[2] for part in peer.received.split(b"HTTP/1.1")]
+        assert bodies == [
+            b"",
+            *([f"/slow{number}".encode(), b"/a", b"hello", b"/slow/b", b"/c"] * 3),
+        ]
+        assert peer.closed
+
+
+def test_to_wait_for_a_turn_is_not_the_clients_fault(world: HTTPWorld) -> None:
+    site = Site(world, Limits(head_timeout=1.0, keepalive_timeout=1.0, write_timeout=4.0))
+    peers = [site.connect() for _ in range(200)]
+    for peer in peers:
+        peer.send(get("/slow") * 3)
+    site.reactor.settle()
+    assert [answered(peer) for peer in peers] == [3] * 200
+    world.reactor.advance(4.0)
+    assert all(peer.eof_received for peer in peers)
+
+
+def lose(peer: StreamPeer) -> None:
+    peer.reset()
+
+
+def close(peer: StreamPeer) -> None:
+    peer.close()
+
+
+@pytest.mark.parametrize("leave", [lose, close])
+def test_one_that_leaves_while_it_waits_is_forgotten(
+    site: Site, leave: Callable[[StreamPeer], None]
+) -> None:
+    [peer] = crowd(site, 1)
+    leave(peer)
+    site.reactor.settle()
+    assert peer.closed
+    assert len(site.seen) < 20 or leave is close
+    assert not site.server.turns._waiting
+
+
+def test_what_comes_while_it_waits_has_a_bound(site: Site) -> None:
+    crowd(site, 50)
+    peer = site.connect()
+    for _ in range(100):
+        peer.send(get("/slow") * 400)
+    connection = peer.transport.get_protocol()
+    for _ in range(100):
+        site.turn()
+        assert len(connection._buffer) < READ_AHEAD + 65536
+    assert not peer.transport.is_reading()
+
+
+def test_a_stop_answers_one_that_waits(site: Site) -> None:
+    peers = [site.connect() for _ in range(20)]
+    for peer in peers:
+        peer.send(get("/slow"))
+    peers[-1].send(GET[:10])
+    late = site.connect()
+    late.send(GET[:10])
+    site.turn()
+    site.reactor.stop(5.0)
+    site.reactor.settle()
+    assert [answered(peer) for peer in peers] == [1] * 20
+    assert all(peer.eof_received for peer in (*peers, late))
