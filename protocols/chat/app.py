@@ -7,10 +7,12 @@ from dataclasses import replace
 
 from protocols.lineclient import add_client_arguments, refuse_client_options
 from reactor import KeepAlive, Reactor
+from reactor.addresses import LOOPBACK, Networks
 from reactor.application import (
     WRONG_USAGE,
     Application,
     CommandError,
+    Repeatable,
     add_udp_arguments,
     count,
     number,
@@ -31,6 +33,7 @@ DEFAULT_UDP_PORT = 9555
 # wakes for every one of them; with it a line that comes right after one waits so many seconds.
 COLLECT_INTERVAL = 0.02
 
+NONE = "none"  # --udp-trust none
 
 _LIMITS, _FLOOD = Limits(), FloodPolicy()
 _OPTIONS = (
@@ -59,6 +62,14 @@ class ChatApplication(Application):
         for name, metavar, kind, default, meaning in _OPTIONS:
             text = f"{meaning} ({default:g})"
             parser.add_argument(name, metavar=metavar, type=kind, default=default, help=text)
+        parser.add_argument(
+            "--udp-trust",
+            metavar="NETWORK",
+            action=Repeatable,
+            type=_networks,
+            help="over UDP, addresses that need not prove themselves, beside this machine's own; "
+            "'none': not even those; may be given more than once, or with commas",
+        )
 
     def serve(self, reactor: Reactor, options: argparse.Namespace) -> list[str]:
         refuse_client_options(options)
@@ -90,7 +101,8 @@ class ChatApplication(Application):
                 hub,
                 reactor,
                 heartbeat_timeout=options.heartbeat_timeout,
-                max_members=options.max_members,
+                trusted=_trusted(options.udp_trust),
+                max_remembered=options.max_members,
             ),
             keepalive=KeepAlive(),
         )
@@ -104,6 +116,21 @@ class ChatApplication(Application):
             tls=options.tls,
             reconnect=options.reconnect,
         ).run()
+
+
+def _networks(text: str) -> list[str]:
+    """The type of ``--udp-trust``."""
+    names = [name.strip() for name in text.split(",")]
+    try:
+        Networks(name for name in names if name != NONE)
+    except ValueError as exc:
+        raise argparse.ArgumentTypeError(f"{exc}") from None
+    return names
+
+
+def _trusted(choices: list[list[str]]) -> Networks:
+    names = {name for choice in choices for name in choice}
+    return Networks(names - {NONE} if NONE in names else names | set(LOOPBACK))
 
 
 app = ChatApplication()

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from heapq import nlargest
 
@@ -78,42 +79,39 @@ class Hub:
     # For ways in
 
     def join(
-        self, sink: Sink, *, name: str | None = None, flood: FloodPolicy | None = None
+        self,
+        sink: Sink,
+        *,
+        name: str | None = None,
+        room: str | None = None,
+        since: float = 0.0,
+        flood: FloodPolicy | None = None,
     ) -> Member:
-        """Let someone in, to the lobby. ``sink`` hears of it before this returns.
+        """Let someone in. ``sink`` hears of it before this returns.
 
-        ``name``: None for the next guest's. ``flood``: None for the hub's policy; those who can be
-        trusted may have another. Raises ChatError if the chat is full or closed, or the name not to
-        be had.
+        ``name``: None for the next guest's. ``room``: None for the lobby; another is made if there
+        is none, and if there are too many rooms it is the lobby. ``since``: of the room's last
+        lines, those said later are shown, in seconds since the epoch. ``flood``: None for the hub's
+        policy; those who can be trusted may have another. Raises ChatError if the chat is full or
+        closed, or the name not to be had.
         """
         if self._closed:
             raise ChatError(self._closed)
         if len(self.members) >= self.limits.members:
             raise ChatError("The chat is full: try again later")
         name = self._guest_name() if name is None else self._free_name(name)
-        member = Member(self, sink, name, self.lobby, flood or self.flood)
+        place = self.lobby
+        if room is not None:
+            with suppress(ChatError):
+                place = self._room(room)
+        member = Member(self, sink, name, place, flood or self.flood)
         self.members[_key(name)] = member
-        self._enter(member, self.lobby)
+        self._enter(member, place, since)
         return member
 
-    def welcome(self, member: Member) -> None:
-        """Tell ``member`` where it is, who else is there, and what was said last.
-
-        It was told when it came; this is for a way in that could not show it then.
-        """
-        room = member.room
-        room.skip(member)  # what is pending is among the last lines
-        now = self.clock()
-        welcome = [
-            Message(Kind.ENTERED, now, room.name, member.name),
-            Message(Kind.REPLY, now, room.name, text=room.roster()),
-        ]
-        if room.topic:
-            welcome.append(Message(Kind.TOPIC, now, room.name, text=room.topic))
-        member.deliver(Batch(tuple(welcome)))
-        history = room.history()
-        if history is not None:
-            member.deliver(history)
+    def is_taken(self, name: str) -> bool:
+        """Return whether somebody is called ``name``."""
+        return name.lower() in self.members
 
     def close(self, reason: str) -> None:
         """Dismiss everybody, and let nobody in any more. ``reason`` is for the members."""
@@ -149,14 +147,9 @@ class Hub:
 
     def move(self, member: Member, name: str) -> None:
         """Have ``member`` go to the room called ``name``, made if there is none, and both told."""
-        room = self.rooms.get(name.lower())
+        room = self._room(name)
         if room is member.room:
             raise ChatError(f"You are in {room.name} already")
-        if room is None:
-            self._check_name(name)
-            if len(self.rooms) >= self.limits.rooms:
-                raise ChatError("There are too many rooms: /rooms lists some")
-            room = self.rooms[name.lower()] = Room(name, self.scheduler, self.limits)
         member.room.catch_up(member)
         self._exit(member, Message(Kind.LEFT, self.clock(), member.room.name, member.name))
         self._enter(member, room)
@@ -179,12 +172,37 @@ class Hub:
 
     # Within
 
-    def _enter(self, member: Member, room: Room) -> None:
+    def _room(self, name: str) -> Room:
+        """Return the room called ``name``, made if there is none."""
+        room = self.rooms.get(name.lower())
+        if room is None:
+            self._check_name(name)
+            if len(self.rooms) >= self.limits.rooms:
+                raise ChatError("There are too many rooms: /rooms lists some")
+            room = self.rooms[name.lower()] = Room(name, self.scheduler, self.limits)
+        return room
+
+    def _enter(self, member: Member, room: Room, since: float = 0.0) -> None:
         if room.members:
             room.post(Message(Kind.JOINED, self.clock(), room.name, member.name))
         member.room = room
         room.add(member)
-        self.welcome(member)
+        room.skip(member)  # what is pending is among the last lines
+        self._welcome(member, room, since)
+
+    def _welcome(self, member: Member, room: Room, since: float) -> None:
+        """Tell ``member`` where it is, who else is there, and what was said last."""
+        now = self.clock()
+        welcome = [
+            Message(Kind.ENTERED, now, room.name, member.name),
+            Message(Kind.REPLY, now, room.name, text=room.roster()),
+        ]
+        if room.topic:
+            welcome.append(Message(Kind.TOPIC, now, room.name, text=room.topic))
+        member.deliver(Batch(tuple(welcome)))
+        history = room.history(since)
+        if history is not None:
+            member.deliver(history)
 
     def _exit(self, member: Member, message: Message) -> None:
         room = member.room

@@ -178,6 +178,11 @@ class Member:
         self.room.catch_up(self)
         self.deliver(Batch(tuple([self._message(kind, line) for line in lines])))
 
+    def tell_place(self) -> None:
+        """Tell this member what it is called and where it is."""
+        self.room.catch_up(self)
+        self.deliver(Batch((self._message(Kind.ENTERED, "", sender=self.name),)))
+
     def deliver(self, batch: Batch) -> None:
         """Give ``batch`` to the member's sink."""
         try:

@@ -124,8 +124,14 @@ class Room:
         self.echoless.clear()
         self._heard.clear()
 
-    def history(self) -> Batch | None:
-        """Return the last lines that were said here, or None if there are none."""
+    def history(self, since: float = 0.0) -> Batch | None:
+        """Return the last lines that were said here, or None if there are none.
+
+        With ``since``, in seconds since the epoch, only those that were said later.
+        """
+        if since:
+            missed = tuple([message for message in self._history if message.time > since])
+            return Batch(missed) if missed else None
         # The same batch while nothing new is said, so that it is rendered once for all who come in
         # a rush.
         if self._history_batch is None and self._history:
