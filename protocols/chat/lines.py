@@ -139,8 +139,16 @@ class LineConnection(LineProtocol):
     def _without_commands(self, data: bytes) -> bytes:
         if self._telnet is None:
             self._telnet = TelnetFilter()
+        # Counted before anything else is done for them: a peer that sends nothing but commands is
+        # dismissed before it has cost much.
+        commands = data.count(IAC)
+        if commands and self._member is not None:
+            self._member.heartbeat(commands)
+            if self._member.gone:
+                return b""
         text, answer = self._telnet.feed(data)
-        self.transport.write(answer)
+        if answer:
+            self.transport.write(answer)
         return text
 
 

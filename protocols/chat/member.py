@@ -99,15 +99,16 @@ class Member:
         else:
             self._refuse(verdict)
 
-    def heartbeat(self) -> bool:
-        """Note a sign of life that asks for nothing; return whether it is within the limit."""
+    def heartbeat(self, count: int = 1) -> bool:
+        """Note a sign of life that asks for nothing, or several that came together; return whether
+        they are within the limit."""
         if self.sink is _GONE:
             return False
         if self._policy.rate <= 0:
             return True
         if self._gate is None:
             self._gate = FloodGate(self._policy)
-        verdict = self._gate.admit_ping(self.hub.scheduler.time())
+        verdict = self._gate.admit_ping(self.hub.scheduler.time(), count)
         if verdict is Verdict.PASS:
             return True
         self._refuse(verdict)

@@ -10,6 +10,7 @@ import pytest
 from protocols.chat.flood import FloodPolicy
 from protocols.chat.hub import Hub, Limits
 from protocols.chat.lines import LineServer
+from protocols.chat.telnet import TelnetFilter
 from reactor.testing import StreamPeer, VirtualReactor
 
 HINT = "*** /help lists what you can do, /quit leaves"
@@ -140,6 +141,26 @@ def test_ctrl_c_in_telnet_does_not_freeze_it(house: House) -> None:
     (alice,) = house.visitors(1)
     alice.sends(b"\xff\xf4\xff\xfd\x06")
     assert alice.peer.read() == b"\xff\xfc\x06"
+
+
+def test_nothing_but_telnet_commands_is_a_flood(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice, bob = house.visitors(2)
+    alice.sends(b"\xff\xf1" * 50 + b"hello\n")
+    assert bob.sees() == ["[time] guest1: hello"]
+    monkeypatch.setattr(TelnetFilter, "feed", None)  # they are counted before they are looked at
+    alice.sends(b"\xff\xf1" * 30_000)
+    assert bob.sees() == ["*** guest1 left the chat: flooding"]
+    assert alice.sees()[-1] == "*** You kept sending too fast"
+
+
+def test_telnet_commands_that_come_slowly_for_ever_are_a_flood(house: House) -> None:
+    alice, bob = house.visitors(2)
+    for _ in range(100):
+        alice.sends(b"\xff\xf1" * 10)
+    assert bob.sees() == ["*** guest1 left the chat: flooding"]
+    assert len(house.hub.members) == 1
 
 
 def test_escape_sequences_do_not_reach_others(house: House) -> None:
