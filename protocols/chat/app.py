@@ -40,6 +40,13 @@ _OPTIONS = (
     ("--heartbeat-timeout", "S", seconds, 15.0, "seconds of silence after which a member has gone"),
     ("--heartbeat-interval", "S", seconds, 5.0, "with --connect: seconds between heartbeats"),
     ("--max-members", "N", count, _LIMITS.members, "members at a time"),
+    (
+        "--max-members-per-address",
+        "N",
+        count,
+        _LIMITS.members_per_origin,
+        "the same at one address other than this machine's, over TCP and UDP; 0: any",
+    ),
     ("--max-rooms", "N", count, _LIMITS.rooms, "rooms at a time"),
     ("--history", "N", count, _LIMITS.history, "lines that a room remembers"),
     ("--flood-rate", "R", number, _FLOOD.rate, "lines a second for long, 0 for no limit"),
@@ -80,6 +87,7 @@ class ChatApplication(Application):
             limits=replace(
                 _LIMITS,
                 members=options.max_members,
+                members_per_origin=options.max_members_per_address,
                 rooms=options.max_rooms,
                 history=options.history,
             ),

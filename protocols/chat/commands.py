@@ -70,7 +70,7 @@ def _rooms(member: Member, _: str) -> None:
 
 
 def _who(member: Member, _: str) -> None:
-    member.tell(Kind.REPLY, member.room.roster())
+    member.tell(Kind.REPLY, member.room.roster(member))
 
 
 def _msg(member: Member, rest: str) -> None:

@@ -85,6 +85,7 @@ from .flood import TokenBucket
 from .hub import Hub
 from .member import Member
 from .messages import Batch, ChatError, Kind
+from .origins import origin
 from .render import LINE_END, render_packets
 from .tokens import TOKEN_LENGTH, Tokens
 
@@ -296,14 +297,17 @@ class _Peer:
         server = self._server
         hub = server.hub
         name = departed.name if departed is not None else ""
+        came_from = origin(self._addr)
         if departed is None or not name:
-            self.member = hub.join(self)
+            self.member = hub.join(self, origin=came_from)
             last = f"After {server.heartbeat_timeout:g} s {STAY}"
         elif hub.is_taken(name):
-            self.member = hub.join(self, room=departed.room, since=departed.at)
+            self.member = hub.join(self, room=departed.room, since=departed.at, origin=came_from)
             last = f"Somebody else is called {name} now"
         else:
-            self.member = hub.join(self, name=name, room=departed.room, since=departed.at)
+            self.member = hub.join(
+                self, name=name, room=departed.room, since=departed.at, origin=came_from
+            )
             last = f"Welcome back, {name}"
         self._timer = IdleTimer(server.reactor, server.heartbeat_timeout, self._expired)
         self._send(last)

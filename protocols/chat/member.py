@@ -14,7 +14,7 @@ from .flood import FloodGate, FloodPolicy, Verdict
 from .messages import Batch, ChatError, Kind, Message
 
 if TYPE_CHECKING:
-    from .hub import Hub
+    from .hub import Hub, Origin
     from .interfaces import Cancellable, Sink
     from .room import Room
 
@@ -46,17 +46,39 @@ class Member:
     the member has left.
 
     To be read only: ``hub``, ``name``, ``room``, ``echo`` (whether it hears what it says itself),
-    ``gone``.
+    ``gone``, ``origin`` (what it is counted by, or None), ``spoke`` (when it last did something but
+    give signs of life, on the scheduler's clock).
     """
 
-    __slots__ = ("_gate", "_policy", "_timer", "echo", "hub", "name", "room", "sink")
+    __slots__ = (
+        "_gate",
+        "_policy",
+        "_timer",
+        "echo",
+        "hub",
+        "name",
+        "origin",
+        "room",
+        "sink",
+        "spoke",
+    )
 
-    def __init__(self, hub: Hub, sink: Sink, name: str, room: Room, policy: FloodPolicy) -> None:
+    def __init__(
+        self,
+        hub: Hub,
+        sink: Sink,
+        name: str,
+        room: Room,
+        policy: FloodPolicy,
+        origin: Origin | None = None,
+    ) -> None:
         self.hub = hub
         self.sink = sink
         self.name = name
         self.room = room
+        self.origin = origin
         self.echo = True
+        self.spoke = hub.scheduler.time()
         self._policy = policy
         self._gate: FloodGate | None = None
         self._timer: Cancellable | None = None
@@ -83,13 +105,13 @@ class Member:
         """
         if self.sink is _GONE:
             return
+        now = self.spoke = self.hub.scheduler.time()
         gate = self._gate
         if gate is None:
             if self._policy.rate <= 0:
                 self._attempt(function, args)
                 return
             gate = self._gate = FloodGate(self._policy)
-        now = self.hub.scheduler.time()
         verdict = gate.admit(now, size, (function, args))
         if verdict is Verdict.PASS:
             self._attempt(function, args)

@@ -8,7 +8,7 @@ import pytest
 
 from protocols.chat.datagrams import CHALLENGE, MUTED_FOR, REMEMBERED_FOR
 from protocols.chat.flood import FloodPolicy
-from protocols.chat.lines import LineServer
+from protocols.chat.lines import ANNOUNCE_AFTER, LineServer
 from protocols.chat.render import PACKET_SIZE
 from reactor.addresses import Networks
 
@@ -160,6 +160,7 @@ def test_hello_tells_a_member_who_it_is(network: Network) -> None:
 def test_tcp_and_udp_meet_in_one_room(network: Network) -> None:
     server = LineServer(network.hub, network.reactor)
     alice = network.reactor.connect(server.connection)
+    network.reactor.advance(ANNOUNCE_AFTER)
     (bob,) = network.members(1)
     alice.read()
     bob.sends("over UDP\n")
