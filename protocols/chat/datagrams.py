@@ -19,15 +19,14 @@ times the bytes that it sent, IP and UDP headers included. This is the limit tha
 would take the other's answers for questions, for ever. So a newcomer's datagram that begins like an
 answer of ours is neither heard nor answered.
 
-What a client can rely on
-=========================
-
-These lines are the contract with clients; ``NAME``, ``ROOM``, ``TOKEN`` and the seconds vary.
+*What a client can rely on.* These lines are the contract with clients; ``NAME``, ``ROOM``,
+``TOKEN`` and the seconds vary.
 
 * ``*** You are NAME in ROOM``: your address is a member now. The line comes each time that the
-  address joins: the first time, after a time-out, after ``/quit``, after a restart of the server.
-  A name other than before means that you are a newcomer to this server. Who is in the room, its
-  topic and its last lines follow.
+  address joins (the first time, after a time-out, after ``/quit``, after a restart of the server)
+  and when the member goes to another room. A name other than before means that the server takes
+  you for a newcomer. Who is in the room, its topic and its last lines follow.
+* ``*** OLD is now NEW``: what follows a ``/nick NEW`` that was accepted.
 * ``*** After 15 s of silence you have left: send HEARTBEAT in between`` ends this for a newcomer.
 * ``*** Welcome back, NAME`` ends it for a member that has timed out not more than five minutes ago:
   it has its old name, and of the last lines it is shown those that it has missed.
@@ -55,12 +54,9 @@ Over ``nc -u`` from another machine::
     *** 3 in lobby: alice, bob, guest3
     *** After 15 s of silence you have left: send HEARTBEAT in between
 
-Bounds
-======
-
-Tokens are limited to ``max_challenges_per_address`` a second for one subscriber (an IPv4 address,
-or the /64 of an IPv6 one) and to ``max_challenges`` for all. A member that was dismissed is not
-heard for ``MUTED_FOR`` seconds, as for a new connection it is enough to go on sending.
+*Bounds.* Tokens are limited to ``max_challenges_per_address`` a second for one subscriber (an IPv4
+address, or the /64 of an IPv6 one) and to ``max_challenges`` for all. A member that was dismissed
+is not heard for ``MUTED_FOR`` seconds, as for a new connection it is enough to go on sending.
 ``max_remembered`` addresses that have left are remembered; beyond that, the oldest is forgotten.
 
 Behind a UDP proxy on this machine every client has a loopback address, and none is proven by it:

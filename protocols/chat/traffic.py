@@ -2,7 +2,7 @@
 
 If each of 8,000 newcomers were reported to all who are there, that would be 32 million deliveries,
 and nobody could read them. So a room reports ``BURST`` of them one by one, and after that one crowd
-a second.
+every half second.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .room import Room
 
 BURST: Final = 10  # comings and goings that a room reports at once, after a time of rest
-RATE: Final = 1.0  # reports a second for long
+RATE: Final = 2.0  # reports a second for long
 
 # Members who leave with the same words, or without any, are one crowd. More different words than
 # these are not told in a crowd.
