@@ -72,7 +72,6 @@ import re
 from collections import OrderedDict
 from typing import Any, Final, NamedTuple
 
-from protocols.text import clean
 from reactor import DatagramProtocol, IdleTimer, Reactor
 from reactor.addresses import LOOPBACK, Networks, subscriber
 
@@ -342,10 +341,10 @@ class _Peer:
             hint = f"A line has at most {MAX_LINE_LENGTH} bytes: this one was not sent"
             member.submit(member.tell, Kind.ERROR, hint, size=MAX_LINE_LENGTH)
             return
-        line = clean(raw.removesuffix(b"\r"))
+        line = raw.decode("utf-8", "replace").rstrip()
         if line == HEARTBEAT:
             member.heartbeat()
-        elif line.strip().lower() == HELLO:
+        elif line.lower() == HELLO:
             if member.heartbeat():
                 member.tell_place()
         elif self._server.is_token(line, self._addr):

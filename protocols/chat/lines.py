@@ -15,7 +15,6 @@ import re
 from collections import deque
 from typing import Final
 
-from protocols.text import clean
 from reactor import IdleTimer, LineProtocol, Reactor, StreamTransport, WriteBufferOverflow
 
 from .commands import HEARTBEAT
@@ -133,9 +132,6 @@ class LineConnection(LineProtocol):
             self._heard_first(self._member)
             hint = f"A line has at most {self.max_line_length} bytes: this one was not sent"
             self._member.submit(self._member.tell, Kind.ERROR, hint, size=self.max_line_length)
-
-    def decode_line(self, line: bytes) -> str:
-        return clean(line)
 
     def eof_received(self) -> bool | None:
         super().eof_received()

@@ -9,6 +9,8 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from protocols.text import clean_text
+
 from . import commands
 from .flood import FloodGate, FloodPolicy, Verdict
 from .messages import Batch, ChatError, Kind, Message
@@ -91,12 +93,16 @@ class Member:
     # What comes in
 
     def receive(self, line: str) -> None:
-        """Do what ``line``, cleaned by ``text.py``, asks for in the grammar of ``commands.py``."""
+        """Do what ``line`` asks for in the grammar of ``commands.py``.
+
+        It is cleaned by ``text.py`` when flood control lets it pass: to clean what is then dropped
+        would be the most that a flood costs.
+        """
         if line[:1] == "/" and commands.is_ping(line):
             if self.heartbeat():
-                commands.execute(self, line)
+                self._attempt(self._execute, (line,))
         else:
-            self.submit(commands.execute, self, line, size=len(line))
+            self.submit(self._execute, line, size=len(line))
 
     def submit(self, function: Callable[..., object], *args: Any, size: int = 0) -> None:
         """Call ``function(*args)`` now, later or never, as flood control has it.
@@ -294,6 +300,11 @@ class Member:
         if not text or text.isspace():
             raise ChatError("There is nothing in it to be said")
         return text
+
+    def _execute(self, line: str) -> None:
+        line = clean_text(line)
+        if line != commands.HEARTBEAT:  # it may be one only now that it is clean
+            commands.execute(self, line)
 
     def _attempt(self, function: Callable[..., object], args: tuple[Any, ...]) -> None:
         try:
