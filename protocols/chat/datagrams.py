@@ -226,13 +226,15 @@ class ChatDatagrams(DatagramProtocol):
         if not trusted:
             text = data[:MAX_LINE_LENGTH].decode("ascii", "replace")
             if not self._tokens.found_in(text, addr, now):
-                self._answer(addr, len(data), CHALLENGE + self._tokens.make(addr, now))
+                if self._may_answer(addr):
+                    self._answer(addr, len(data), CHALLENGE + self._tokens.make(addr, now))
                 return None
         peer = _Peer(self, addr)
         try:
             peer.join(departed)
         except ChatError as exc:
-            self._answer(addr, len(data), f"*** {exc}")
+            if self._may_answer(addr):
+                self._answer(addr, len(data), f"*** {exc}")
             return None
         self._departed.pop(addr, None)
         self._peers[addr] = peer
@@ -242,23 +244,27 @@ class ChatDatagrams(DatagramProtocol):
         # A Unix socket's path is no network's, and is of this machine.
         return type(addr) is not tuple or addr[0] in self._trusted
 
-    def _answer(self, addr: Any, received: int, line: str) -> None:
-        """Send one line to an address that is no member, if it is not too much."""
-        packet = (line + LINE_END).encode()
-        within = HEADERS + len(packet) <= AMPLIFICATION * (HEADERS + received)
-        if within and self._may_answer(addr):
-            self.transport.sendto(packet, addr)
-        else:
-            self.unanswered += 1
-
     def _may_answer(self, addr: Any) -> bool:
+        """Return whether ``addr``, which is no member, and all the others have not had too many
+        answers; count it if so."""
         now = self.reactor.time()
         index = hash(subscriber(addr[0]) if type(addr) is tuple else addr) % _BUCKETS
         bucket = self._buckets[index]
         if bucket is None:
             rate = self._max_per_address
             bucket = self._buckets[index] = TokenBucket(rate, rate)
-        return bucket.pay(now, 1) and self._challenges.pay(now, 1)
+        if bucket.pay(now, 1) and self._challenges.pay(now, 1):
+            return True
+        self.unanswered += 1
+        return False
+
+    def _answer(self, addr: Any, received: int, line: str) -> None:
+        """Send one line to an address that is no member, if it is not too much."""
+        packet = (line + LINE_END).encode()
+        if HEADERS + len(packet) <= AMPLIFICATION * (HEADERS + received):
+            self.transport.sendto(packet, addr)
+        else:
+            self.unanswered += 1
 
 
 class _Departed(NamedTuple):

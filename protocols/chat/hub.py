@@ -124,7 +124,9 @@ class Hub:
         if origin is not None and limit:
             came_from = self._origins.get(origin) or Origin(origin)
             if came_from.count >= limit:
-                raise ChatError(f"There are {limit} members at your address already")
+                raise ChatError(
+                    f"There are {limit} members at your address already: try again later"
+                )
         if name is not None:
             name = self._free_name(name)
         if len(self.members) >= self.limits.members:

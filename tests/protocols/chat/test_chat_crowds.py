@@ -166,7 +166,7 @@ def test_members_of_one_address_count_over_tcp_and_udp(reactor: VirtualReactor) 
         reactor.settle()
         return peer.read().splitlines()[0]
 
-    full = b"*** There are 3 members at your address already"
+    full = b"*** There are 3 members at your address already: try again later"
     assert over_tcp("192.0.2.1") == b"*** You are guest1 in lobby"
     assert over_udp("192.0.2.1", 1) == b"*** You are guest2 in lobby"
     assert over_tcp("::ffff:192.0.2.1") == b"*** You are guest3 in lobby"
