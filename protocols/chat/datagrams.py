@@ -57,6 +57,9 @@ Over ``nc -u`` from another machine::
 *Bounds.* Tokens are limited to ``max_challenges_per_address`` a second for one subscriber (an IPv4
 address, or the /64 of an IPv6 one) and to ``max_challenges`` for all. A member that was dismissed
 is not heard for ``MUTED_FOR`` seconds, as for a new connection it is enough to go on sending.
+Of the members who needed no proof and have sent one datagram, no more than ``max_newcomers`` stay:
+the oldest of them times out early when another comes, and can come back like any other. So junk
+from fresh ports of this machine neither fills the rooms nor keeps newcomers out.
 ``max_remembered`` addresses that have left are remembered; beyond that, the oldest is forgotten.
 
 Behind a UDP proxy on this machine every client has a loopback address, and none is proven by it:
@@ -114,8 +117,9 @@ class ChatDatagrams(DatagramProtocol):
 
     ``heartbeat_timeout``: seconds of silence after which a member has timed out. ``trusted``: the
     addresses that need no proof; None for those of this machine. ``max_challenges``,
-    ``max_challenges_per_address``: tokens sent in a second, and at once. ``max_remembered``:
-    addresses of those who have left.
+    ``max_challenges_per_address``: tokens sent in a second, and at once. ``max_newcomers``: members
+    at a time who needed no proof and have sent one datagram. ``max_remembered``: addresses of those
+    who have left.
 
     Counted are ``ignored``, datagrams of those who were dismissed or seem to be servers, and
     heartbeats of those who have not joined; and ``unanswered``, those that would have been answered
@@ -126,8 +130,10 @@ class ChatDatagrams(DatagramProtocol):
         "_buckets",
         "_challenges",
         "_departed",
+        "_max_newcomers",
         "_max_per_address",
         "_max_remembered",
+        "_newcomers",
         "_peers",
         "_tokens",
         "_trusted",
@@ -147,6 +153,7 @@ class ChatDatagrams(DatagramProtocol):
         trusted: Networks | None = None,
         max_challenges: float = 5_000.0,
         max_challenges_per_address: float = 500.0,
+        max_newcomers: int = 256,
         max_remembered: int = 20_000,
     ) -> None:
         self.hub = hub
@@ -157,10 +164,12 @@ class ChatDatagrams(DatagramProtocol):
         self._trusted = Networks(LOOPBACK) if trusted is None else trusted
         self._challenges = TokenBucket(max_challenges, max_challenges)
         self._max_per_address = max_challenges_per_address
+        self._max_newcomers = max_newcomers
         self._max_remembered = max_remembered
         self._buckets: list[TokenBucket | None] = [None] * _BUCKETS
         self._tokens = Tokens()
         self._peers: dict[Any, _Peer] = {}
+        self._newcomers: OrderedDict[Any, _Peer] = OrderedDict()  # the oldest have to go first
         self._departed: OrderedDict[Any, _Departed] = OrderedDict()  # the first are forgotten first
 
     # What the transport tells
@@ -171,6 +180,8 @@ class ChatDatagrams(DatagramProtocol):
             peer = self._admit(data, addr)
             if peer is None:
                 return
+        elif self._newcomers:
+            self._newcomers.pop(addr, None)
         try:
             peer.receive(data)
         except Exception as exc:
@@ -198,6 +209,7 @@ class ChatDatagrams(DatagramProtocol):
     def forget(self, addr: Any, name: str, room: str, *, muted_for: float = 0.0) -> None:
         """``addr`` has left. With a ``name``, it can have that back, and its ``room``."""
         self._peers.pop(addr, None)
+        self._newcomers.pop(addr, None)
         now = self.reactor.time()
         departed = self._departed
         departed[addr] = _Departed(
@@ -223,6 +235,7 @@ class ChatDatagrams(DatagramProtocol):
         if ignored:
             self.ignored += 1
             return None
+        newcomer = trusted and departed is None
         if not trusted:
             text = data[:MAX_LINE_LENGTH].decode("ascii", "replace")
             if not self._tokens.found_in(text, addr, now):
@@ -238,6 +251,11 @@ class ChatDatagrams(DatagramProtocol):
             return None
         self._departed.pop(addr, None)
         self._peers[addr] = peer
+        if newcomer:
+            self._newcomers[addr] = peer
+            if len(self._newcomers) > self._max_newcomers:
+                oldest = next(iter(self._newcomers.values()))
+                oldest.expire("a moment, and many others have come")
         return peer
 
     def _is_trusted(self, addr: Any) -> bool:
@@ -310,7 +328,7 @@ class _Peer:
                 self, name=name, room=departed.room, since=departed.at, origin=came_from
             )
             last = f"Welcome back, {name}"
-        self._timer = IdleTimer(server.reactor, server.heartbeat_timeout, self._expired)
+        self._timer = IdleTimer(server.reactor, server.heartbeat_timeout, self._time_out)
         self._send(last)
 
     def receive(self, data: bytes) -> None:
@@ -325,6 +343,12 @@ class _Peer:
         """Have the server treat the address as one that can come back."""
         self._timer.cancel()
         self._server.forget(self._addr, self.member.name, self.member.room.name)
+
+    def expire(self, silence: str) -> None:
+        """The peer has been silent for too long: for ``silence``."""
+        self.forget()
+        self.member.leave("timed out")
+        self._send(f"Nothing was heard of you for {silence}: send something to come back")
 
     # What the hub tells
 
@@ -361,11 +385,8 @@ class _Peer:
         else:
             member.receive(line)
 
-    def _expired(self) -> None:
-        self.forget()
-        self.member.leave("timed out")
-        timeout = self._server.heartbeat_timeout
-        self._send(f"Nothing was heard of you for {timeout:g} s: send something to come back")
+    def _time_out(self) -> None:
+        self.expire(f"{self._server.heartbeat_timeout:g} s")
 
     def _send(self, notice: str) -> None:
         self._server.transport.sendto(f"*** {notice}{LINE_END}".encode(), self._addr)

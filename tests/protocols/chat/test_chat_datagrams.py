@@ -273,7 +273,35 @@ def test_addresses_that_left_are_forgotten_the_oldest_first(make_network: Any) -
     assert people[2].sees()[0] == "*** You are guest3 in lobby"
 
 
-def test_expiry_comes_when_it_is_due_however_many_there_are(network: Network) -> None:
+def test_newcomers_who_say_no_more_make_room_for_others(make_network: Any) -> None:
+    network = make_network(max_newcomers=3)
+    (alice,) = network.members(1)
+    zed, yan = network.peer("127.0.0.1"), network.peer("::1")
+    zed.sends("/nick zed")
+    yan.sends("hello")
+    yan.sends("HEARTBEAT")  # a second datagram: it stays
+    zed.sees()
+    junk = [network.peer("127.0.0.1") for _ in range(3)]
+    for peer in junk:
+        peer.sends("junk")
+    assert zed.sees()[-1] == (
+        "*** Nothing was heard of you for a moment, and many others have come: "
+        "send something to come back"
+    )
+    assert "*** zed left the chat: timed out" in alice.sees()
+    zed.sends("HEARTBEAT")
+    assert zed.sees()[-1] == "*** Welcome back, zed"
+    for _ in range(100):
+        network.peer("127.0.0.1").sends("junk")
+    assert {"guest1", "zed", "guest3"} <= set(network.hub.members)
+    assert len(network.hub.members) == 3 + 3
+    network.reactor.advance(16)
+    assert not network.hub.members
+    assert not network.chat._newcomers
+
+
+def test_expiry_comes_when_it_is_due_however_many_there_are(make_network: Any) -> None:
+    network = make_network(max_newcomers=300)
     for number in range(300):
         network.peers.send(b"HEARTBEAT", ("127.0.0.1", 40000 + number))
         network.reactor.advance(0.01)
