@@ -205,6 +205,18 @@ def test_in_a_full_chat_the_longest_silent_makes_room(make_chat: type[Chat]) -> 
     assert set(chat.hub.members) == {"carol", "dave", "erin"}
 
 
+def test_who_speaks_after_having_been_found_silent_may_stay(make_chat: type[Chat]) -> None:
+    chat = make_chat(Limits(members=3))
+    alice, bob, carol = chat.gather("alice", "bob", "carol")
+    chat.scheduler.advance(TEN_MINUTES)
+    chat.arrive("dave")
+    assert alice.sink.closed
+    bob.types("I am here")
+    chat.arrive("erin")
+    assert carol.sink.closed
+    assert set(chat.hub.members) == {"bob", "dave", "erin"}
+
+
 def test_nobody_has_to_go_for_a_name_that_is_taken(make_chat: type[Chat]) -> None:
     chat = make_chat(Limits(members=1))
     chat.gather("alice")

@@ -356,3 +356,11 @@ def test_a_heartbeat_is_never_said_however_it_is_dressed(make_chat: type[Chat], 
     alice.types(line, "/ping\tnow", "/ping\x1c")
     assert bob.sees() == []
     assert alice.sees() == ["*** pong"] * 2
+
+
+def test_more_pings_at_once_than_a_full_bucket_has_room_for_are_too_many() -> None:
+    gate = FloodGate(POLICY)
+    assert gate.admit_ping(0.0, 9) is Verdict.EXPEL
+    gate = FloodGate(POLICY)
+    assert gate.admit_ping(0.0, 8) is Verdict.PASS
+    assert gate.admit_ping(0.0, 1) is Verdict.DROP
