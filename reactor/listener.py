@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from .addresses import subscriber
 from .pollers import READ
 from .protocol import AnyProtocol
 from .sockets import KeepAlive, prepare, unlink_later
@@ -46,7 +47,6 @@ _NEXT: Final = frozenset(
         *(getattr(errno, name) for name in ("EHOSTDOWN", "ENONET") if hasattr(errno, name)),
     }
 )
-_IPV4_MAPPED: Final = bytes(10) + b"\xff\xff"
 _EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
@@ -196,7 +196,7 @@ class Listener:
             return None
         if self._exempt is not None and self._exempt(address[0]):
             return None
-        return _network(address[0])
+        return subscriber(address[0])
 
     def _counted_lost(self, key: bytes) -> None:
         self._by_address[key] -= 1
@@ -246,12 +246,3 @@ class Listener:
     def __repr__(self) -> str:
         where = "closed" if self._closed else self.addresses
         return f"<Listener {where} connections={self.connections}>"
-
-
-def _network(address: str) -> bytes:
-    """The IPv4 address, also where it comes as an IPv6 one (RFC 4291 section 2.5.5.2), or the first
-    64 bits of the IPv6 address."""
-    if ":" not in address:
-        return socket.inet_pton(socket.AF_INET, address)
-    packed = socket.inet_pton(socket.AF_INET6, address.partition("%")[0])
-    return packed[12:] if packed.startswith(_IPV4_MAPPED) else packed[:8]

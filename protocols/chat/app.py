@@ -7,10 +7,12 @@ from dataclasses import replace
 
 from protocols.lineclient import add_client_arguments
 from reactor import KeepAlive, Reactor
+from reactor.addresses import LOOPBACK, Networks
 from reactor.application import (
     WRONG_USAGE,
     Application,
     CommandError,
+    Repeatable,
     add_udp_arguments,
     client_option,
     count,
@@ -34,11 +36,19 @@ DEFAULT_UDP_PORT = 9555
 # wakes for every one of them; with it a line that comes right after one waits so many seconds.
 COLLECT_INTERVAL = 0.02
 
+NONE = "none"  # --udp-trust none
 
 _LIMITS, _FLOOD = Limits(), FloodPolicy()
 _OPTIONS = (
     ("--heartbeat-timeout", "S", seconds, 15.0, "seconds of silence after which a member has gone"),
     ("--max-members", "N", positive, _LIMITS.members, "members at a time"),
+    (
+        "--max-members-per-address",
+        "N",
+        count,
+        _LIMITS.members_per_origin,
+        "the same at one address other than this machine's, over TCP and UDP; 0: any",
+    ),
     ("--max-rooms", "N", positive, _LIMITS.rooms, "rooms at a time"),
     ("--history", "N", count, _LIMITS.history, "lines that a room remembers"),
     ("--flood-rate", "R", number, _FLOOD.rate, "lines a second for long, 0 for no limit"),
@@ -62,6 +72,15 @@ class ChatApplication(Application):
         for name, metavar, kind, default, meaning in _OPTIONS:
             text = f"{meaning} ({default:g})"
             server_option(parser, name, metavar=metavar, type=kind, default=default, help=text)
+        server_option(
+            parser,
+            "--udp-trust",
+            metavar="NETWORK",
+            action=Repeatable,
+            type=_networks,
+            help="over UDP, addresses that need not prove themselves, beside this machine's own; "
+            "'none': not even those; may be given more than once, or with commas",
+        )
         client_option(
             parser,
             "--heartbeat-interval",
@@ -79,6 +98,7 @@ class ChatApplication(Application):
             limits=replace(
                 _LIMITS,
                 members=options.max_members,
+                members_per_origin=options.max_members_per_address,
                 rooms=options.max_rooms,
                 history=options.history,
             ),
@@ -100,7 +120,8 @@ class ChatApplication(Application):
                 hub,
                 reactor,
                 heartbeat_timeout=options.heartbeat_timeout,
-                max_members=options.max_members,
+                trusted=_trusted(options.udp_trust),
+                max_remembered=options.max_members,
             ),
             keepalive=KeepAlive(),
         )
@@ -114,6 +135,21 @@ class ChatApplication(Application):
             tls=options.tls,
             reconnect=options.reconnect,
         ).run()
+
+
+def _networks(text: str) -> list[str]:
+    """The type of ``--udp-trust``."""
+    names = [name.strip() for name in text.split(",")]
+    try:
+        Networks(name for name in names if name != NONE)
+    except ValueError as exc:
+        raise argparse.ArgumentTypeError(f"{exc}") from None
+    return names
+
+
+def _trusted(choices: list[list[str]]) -> Networks:
+    names = {name for choice in choices for name in choice}
+    return Networks(names - {NONE} if NONE in names else names | set(LOOPBACK))
 
 
 app = ChatApplication()

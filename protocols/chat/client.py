@@ -47,10 +47,10 @@ class ChatClient(LineClient):
 
     def connected(self) -> None:
         self._heard = self._next_proof = self.reactor.now
+        if self.udp:
+            self.send(HELLO)  # it joins, or is answered with a token
         if self._interval:
             self._beat()
-        elif self.udp:
-            self.send(HEARTBEAT)  # the first datagram joins
         for line in self._chosen.values():
             self.send(line)
 

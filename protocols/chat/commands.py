@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 # no command and reaches no room: the way in keeps it, and calls ``Member.heartbeat``.
 HEARTBEAT = "HEARTBEAT"
 
+_LONGEST_PING = 32  # characters; what is longer is not as cheap as a ping
+
 
 class Command(NamedTuple):
     """How to use it, what it does, and what does it with all that was typed after it."""
@@ -49,8 +51,8 @@ def execute(member: Member, line: str) -> None:
 
 
 def is_ping(line: str) -> bool:
-    """Whether ``line`` is a ``/ping``, which has a limit of its own."""
-    return line[:6].rstrip().lower() == "/ping"
+    """Whether ``line`` is a ``/ping``, and no long one, which has a limit of its own."""
+    return len(line) <= _LONGEST_PING and line[:6].rstrip().lower() == "/ping"
 
 
 def _nick(member: Member, rest: str) -> None:
@@ -70,7 +72,7 @@ def _rooms(member: Member, _: str) -> None:
 
 
 def _who(member: Member, _: str) -> None:
-    member.tell(Kind.REPLY, member.room.roster())
+    member.tell(Kind.REPLY, member.room.roster(member))
 
 
 def _msg(member: Member, rest: str) -> None:

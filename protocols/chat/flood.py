@@ -107,10 +107,15 @@ class FloodGate(TokenBucket):
         self._queue.append((0, job))
         return Verdict.QUEUED
 
-    def admit_ping(self, now: float) -> Verdict:
-        """Judge a ping or a heartbeat: they cost little, and are dropped rather than delayed."""
+    def admit_ping(self, now: float, count: int = 1) -> Verdict:
+        """Judge ``count`` pings, heartbeats or commands of telnet that came together: they cost
+        little, and are dropped rather than delayed."""
         self._forgive(now)
-        return Verdict.PASS if self.pay(now, self._policy.ping_cost) else self._drop()
+        cost = count * self._policy.ping_cost
+        # One alone may cost more than a full bucket, if that is how the policy is. Many may not.
+        if (count == 1 or cost <= self._policy.burst) and self.pay(now, cost):
+            return Verdict.PASS
+        return self._drop(count)
 
     def waiting(self) -> int:
         """Return how many lines wait."""
@@ -143,6 +148,6 @@ class FloodGate(TokenBucket):
             self._dropped = 0
             self._warned = False
 
-    def _drop(self) -> Verdict:
-        self._dropped += 1
+    def _drop(self, count: int = 1) -> Verdict:
+        self._dropped += count
         return Verdict.EXPEL if self._dropped > self._policy.drops else Verdict.DROP

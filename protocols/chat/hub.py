@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from heapq import nlargest
 
@@ -19,6 +20,7 @@ from .interfaces import Scheduler, Sink
 from .member import Member
 from .messages import Batch, ChatError, Kind, Message
 from .room import Room
+from .silent import SilentMembers
 
 # ASCII alone: a name says who speaks, and letters that only look alike, of which Unicode has
 # thousands (UTS #39), would let anybody speak as somebody else. Also, everybody can type it after
@@ -33,6 +35,8 @@ class Limits:
     """What the hub holds at most. Sizes and lengths are in characters."""
 
     members: int = 20_000
+    members_per_origin: int = 256  # an address, for most ways in; 0: any number
+    silence: float = 600.0  # seconds after which a member may have to make room, in a full chat
     rooms: int = 1_000
     name_length: int = 32  # of members and rooms
     topic_length: int = 200  # of parting words, too
@@ -43,6 +47,16 @@ class Limits:
     # What may be said in a room during one turn of the loop (each line counts 64 more). Everybody
     # is given all of it in one go, so it must fit into the queue of a connection.
     turn_size: int = 131_072
+
+
+class Origin:
+    """Where members come from, and how many of them are here."""
+
+    __slots__ = ("count", "key")
+
+    def __init__(self, key: bytes) -> None:
+        self.key = key
+        self.count = 0
 
 
 class Hub:
@@ -72,48 +86,80 @@ class Hub:
         self.rooms: dict[str, Room] = {LOBBY: self.lobby}
         self.lines_dropped = 0
         self.members_expelled = 0
+        self._origins: dict[bytes, Origin] = {}
+        self._silent = SilentMembers(self.limits.silence)
         self._guests = 0
         self._closed = ""
 
     # For ways in
 
     def join(
-        self, sink: Sink, *, name: str | None = None, flood: FloodPolicy | None = None
+        self,
+        sink: Sink,
+        *,
+        name: str | None = None,
+        room: str | None = None,
+        since: float = 0.0,
+        flood: FloodPolicy | None = None,
+        origin: bytes | None = None,
+        announce: bool = True,
     ) -> Member:
-        """Let someone in, to the lobby. ``sink`` hears of it before this returns.
+        """Let someone in. ``sink`` hears of it before this returns.
 
-        ``name``: None for the next guest's. ``flood``: None for the hub's policy; those who can be
-        trusted may have another. Raises ChatError if the chat is full or closed, or the name not to
-        be had.
+        ``name``: None for the next guest's. ``room``: None for the lobby; another is made if there
+        is none, and if there are too many rooms it is the lobby. ``since``: of the room's last
+        lines, those said later are shown, in seconds since the epoch. ``flood``: None for the hub's
+        policy; those who can be trusted may have another. ``origin``: those who have the same are
+        limited in number; None for no limit. ``announce``: False if the room is not to be told
+        before ``announce(member)``, and not at all if the member leaves first.
+
+        In a full chat, a member that has been silent for long has to go. Raises ChatError if there
+        is none, if there are too many of this origin, if the chat is closed, or if the name is not
+        to be had.
         """
         if self._closed:
             raise ChatError(self._closed)
+        limit = self.limits.members_per_origin
+        came_from = None
+        if origin is not None and limit:
+            came_from = self._origins.get(origin) or Origin(origin)
+            if came_from.count >= limit:
+                raise ChatError(
+                    f"There are {limit} members at your address already: try again later"
+                )
+        if name is not None:
+            name = self._free_name(name)
         if len(self.members) >= self.limits.members:
-            raise ChatError("The chat is full: try again later")
-        name = self._guest_name() if name is None else self._free_name(name)
-        member = Member(self, sink, name, self.lobby, flood or self.flood)
+            self._make_room()
+        if name is None:
+            name = self._guest_name()
+        place = self.lobby
+        if room is not None:
+            with suppress(ChatError):
+                place = self._room(room)
+        if came_from is not None:
+            self._origins[came_from.key] = came_from
+            came_from.count += 1
+        member = Member(self, sink, name, place, flood or self.flood, came_from)
         self.members[_key(name)] = member
-        self._enter(member, self.lobby)
+        self._enter(member, place, since, announce=announce)
         return member
 
-    def welcome(self, member: Member) -> None:
-        """Tell ``member`` where it is, who else is there, and what was said last.
+    def announce(self, member: Member) -> None:
+        """Tell the room that ``member`` has come, if it has not been told yet.
 
-        It was told when it came; this is for a way in that could not show it then.
+        A way in that joined without announcing calls it before it hands over what is typed.
         """
-        room = member.room
-        room.skip(member)  # what is pending is among the last lines
-        now = self.clock()
-        welcome = [
-            Message(Kind.ENTERED, now, room.name, member.name),
-            Message(Kind.REPLY, now, room.name, text=room.roster()),
-        ]
-        if room.topic:
-            welcome.append(Message(Kind.TOPIC, now, room.name, text=room.topic))
-        member.deliver(Batch(tuple(welcome)))
-        history = room.history()
-        if history is not None:
-            member.deliver(history)
+        hidden = member.room.unannounced
+        if member in hidden:
+            hidden.remove(member)
+            if len(member.room.members) > 1:
+                message = Message(Kind.JOINED, self.clock(), member.room.name, member.name)
+                member.room.report(message, member)
+
+    def is_taken(self, name: str) -> bool:
+        """Return whether somebody is called ``name``."""
+        return name.lower() in self.members
 
     def close(self, reason: str) -> None:
         """Dismiss everybody, and let nobody in any more. ``reason`` is for the members."""
@@ -123,6 +169,7 @@ class Hub:
             room.clear()
         members = tuple(self.members.values())
         self.members.clear()
+        self._origins.clear()
         self.rooms = {LOBBY: self.lobby}
         for member in members:
             member.end(reason)
@@ -149,14 +196,9 @@ class Hub:
 
     def move(self, member: Member, name: str) -> None:
         """Have ``member`` go to the room called ``name``, made if there is none, and both told."""
-        room = self.rooms.get(name.lower())
+        room = self._room(name)
         if room is member.room:
             raise ChatError(f"You are in {room.name} already")
-        if room is None:
-            self._check_name(name)
-            if len(self.rooms) >= self.limits.rooms:
-                raise ChatError("There are too many rooms: /rooms lists some")
-            room = self.rooms[name.lower()] = Room(name, self.scheduler, self.limits)
         member.room.catch_up(member)
         self._exit(member, Message(Kind.LEFT, self.clock(), member.room.name, member.name))
         self._enter(member, room)
@@ -164,6 +206,11 @@ class Hub:
     def remove(self, member: Member, reason: str) -> None:
         """Forget ``member``, who is gone, and tell its room why."""
         del self.members[_key(member.name)]
+        origin = member.origin
+        if origin is not None:
+            origin.count -= 1
+            if not origin.count:
+                del self._origins[origin.key]
         reason = reason[: self.limits.topic_length]
         self._exit(member, Message(Kind.QUIT, self.clock(), member.room.name, member.name, reason))
 
@@ -179,18 +226,60 @@ class Hub:
 
     # Within
 
-    def _enter(self, member: Member, room: Room) -> None:
-        if room.members:
-            room.post(Message(Kind.JOINED, self.clock(), room.name, member.name))
+    def _room(self, name: str) -> Room:
+        """Return the room called ``name``, made if there is none."""
+        room = self.rooms.get(name.lower())
+        if room is None:
+            self._check_name(name)
+            if len(self.rooms) >= self.limits.rooms:
+                raise ChatError("There are too many rooms: /rooms lists some")
+            room = self.rooms[name.lower()] = Room(name, self.scheduler, self.limits)
+        return room
+
+    def _make_room(self) -> None:
+        """Dismiss the member who has been silent for longest. Raises ChatError if nobody has been
+        for long."""
+        member = self._silent.take(self.members.values(), self.scheduler.time())
+        if member is None:
+            raise ChatError("The chat is full: try again later")
+        minutes = f"{self.limits.silence / 60:g} minutes"
+        member.dismiss(
+            f"silent for {minutes}",
+            f"The chat is full, and you have said nothing for {minutes}: others have your place",
+        )
+
+    def _enter(
+        self, member: Member, room: Room, since: float = 0.0, *, announce: bool = True
+    ) -> None:
         member.room = room
         room.add(member)
-        self.welcome(member)
+        room.unannounced.add(member)
+        room.skip(member)  # what is pending is among the last lines
+        self._welcome(member, room, since)
+        if announce:
+            self.announce(member)
+
+    def _welcome(self, member: Member, room: Room, since: float) -> None:
+        """Tell ``member`` where it is, who else is there, and what was said last."""
+        now = self.clock()
+        welcome = [
+            Message(Kind.ENTERED, now, room.name, member.name),
+            Message(Kind.REPLY, now, room.name, text=room.roster(member)),
+        ]
+        if room.topic:
+            welcome.append(Message(Kind.TOPIC, now, room.name, text=room.topic))
+        member.deliver(Batch(tuple(welcome)))
+        history = room.history(since)
+        if history is not None:
+            member.deliver(history)
 
     def _exit(self, member: Member, message: Message) -> None:
         room = member.room
+        announced = member not in room.unannounced
         room.remove(member)
         if room.members:
-            room.post(message)
+            if announced:
+                room.report(message)
         elif room is not self.lobby:
             del self.rooms[room.name.lower()]
 

@@ -9,12 +9,14 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from protocols.text import clean_text
+
 from . import commands
 from .flood import FloodGate, FloodPolicy, Verdict
 from .messages import Batch, ChatError, Kind, Message
 
 if TYPE_CHECKING:
-    from .hub import Hub
+    from .hub import Hub, Origin
     from .interfaces import Cancellable, Sink
     from .room import Room
 
@@ -46,17 +48,39 @@ class Member:
     the member has left.
 
     To be read only: ``hub``, ``name``, ``room``, ``echo`` (whether it hears what it says itself),
-    ``gone``.
+    ``gone``, ``origin`` (what it is counted by, or None), ``spoke`` (when it last did something but
+    give signs of life, on the scheduler's clock).
     """
 
-    __slots__ = ("_gate", "_policy", "_timer", "echo", "hub", "name", "room", "sink")
+    __slots__ = (
+        "_gate",
+        "_policy",
+        "_timer",
+        "echo",
+        "hub",
+        "name",
+        "origin",
+        "room",
+        "sink",
+        "spoke",
+    )
 
-    def __init__(self, hub: Hub, sink: Sink, name: str, room: Room, policy: FloodPolicy) -> None:
+    def __init__(
+        self,
+        hub: Hub,
+        sink: Sink,
+        name: str,
+        room: Room,
+        policy: FloodPolicy,
+        origin: Origin | None = None,
+    ) -> None:
         self.hub = hub
         self.sink = sink
         self.name = name
         self.room = room
+        self.origin = origin
         self.echo = True
+        self.spoke = hub.scheduler.time()
         self._policy = policy
         self._gate: FloodGate | None = None
         self._timer: Cancellable | None = None
@@ -69,12 +93,16 @@ class Member:
     # What comes in
 
     def receive(self, line: str) -> None:
-        """Do what ``line``, cleaned by ``text.py``, asks for in the grammar of ``commands.py``."""
+        """Do what ``line`` asks for in the grammar of ``commands.py``.
+
+        It is cleaned by ``text.py`` when flood control lets it pass: to clean what is then dropped
+        would be the most that a flood costs.
+        """
         if line[:1] == "/" and commands.is_ping(line):
             if self.heartbeat():
-                commands.execute(self, line)
+                self._attempt(self._execute, (line,))
         else:
-            self.submit(commands.execute, self, line, size=len(line))
+            self.submit(self._execute, line, size=len(line))
 
     def submit(self, function: Callable[..., object], *args: Any, size: int = 0) -> None:
         """Call ``function(*args)`` now, later or never, as flood control has it.
@@ -83,13 +111,13 @@ class Member:
         """
         if self.sink is _GONE:
             return
+        now = self.spoke = self.hub.scheduler.time()
         gate = self._gate
         if gate is None:
             if self._policy.rate <= 0:
                 self._attempt(function, args)
                 return
             gate = self._gate = FloodGate(self._policy)
-        now = self.hub.scheduler.time()
         verdict = gate.admit(now, size, (function, args))
         if verdict is Verdict.PASS:
             self._attempt(function, args)
@@ -99,15 +127,16 @@ class Member:
         else:
             self._refuse(verdict)
 
-    def heartbeat(self) -> bool:
-        """Note a sign of life that asks for nothing; return whether it is within the limit."""
+    def heartbeat(self, count: int = 1) -> bool:
+        """Note a sign of life that asks for nothing, or several that came together; return whether
+        they are within the limit."""
         if self.sink is _GONE:
             return False
         if self._policy.rate <= 0:
             return True
         if self._gate is None:
             self._gate = FloodGate(self._policy)
-        verdict = self._gate.admit_ping(self.hub.scheduler.time())
+        verdict = self._gate.admit_ping(self.hub.scheduler.time(), count)
         if verdict is Verdict.PASS:
             return True
         self._refuse(verdict)
@@ -177,6 +206,11 @@ class Member:
         """Tell this member ``lines``, after all that was said before."""
         self.room.catch_up(self)
         self.deliver(Batch(tuple([self._message(kind, line) for line in lines])))
+
+    def tell_place(self) -> None:
+        """Tell this member what it is called and where it is."""
+        self.room.catch_up(self)
+        self.deliver(Batch((self._message(Kind.ENTERED, "", sender=self.name),)))
 
     def deliver(self, batch: Batch) -> None:
         """Give ``batch`` to the member's sink."""
@@ -266,6 +300,11 @@ class Member:
         if not text or text.isspace():
             raise ChatError("There is nothing in it to be said")
         return text
+
+    def _execute(self, line: str) -> None:
+        line = clean_text(line)
+        if line != commands.HEARTBEAT:  # it may be one only now that it is clean
+            commands.execute(self, line)
 
     def _attempt(self, function: Callable[..., object], args: tuple[Any, ...]) -> None:
         try:

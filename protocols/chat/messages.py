@@ -28,6 +28,7 @@ class Kind(Enum):
     JOINED = "joined"  # who came into the room
     LEFT = "left"  # who went to another room
     QUIT = "quit"  # who left the chat; why, or nothing
+    CROWD = "crowd"  # nobody; how many came or left, and some of their names
     RENAMED = "renamed"  # the old name; the new name
     TOPIC = "topic"  # who set the topic, or nobody if it stands; the topic
     REPLY = "reply"  # nobody; the answer to what a member asked

@@ -17,6 +17,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from .messages import Batch, ChatError, Kind, Message
+from .traffic import Traffic
 
 if TYPE_CHECKING:
     from .hub import Limits
@@ -42,10 +43,12 @@ class Room:
         "_pending",
         "_pending_size",
         "_scheduler",
+        "_traffic",
         "echoless",
         "members",
         "name",
         "topic",
+        "unannounced",
     )
 
     def __init__(self, name: str, scheduler: Scheduler, limits: Limits) -> None:
@@ -53,6 +56,7 @@ class Room:
         self.topic = ""
         self.members: dict[Member, None] = {}
         self.echoless: set[Member] = set()  # who of them does not want to hear itself
+        self.unannounced: set[Member] = set()  # of whom the others are not to know yet
         self._scheduler = scheduler
         self._limits = limits
         self._pending: list[Message] = []
@@ -61,6 +65,7 @@ class Room:
         self._history: deque[Message] = deque()
         self._history_size = 0
         self._history_batch: Batch | None = None
+        self._traffic: Traffic | None = None
 
     # Saying
 
@@ -86,11 +91,22 @@ class Room:
         ):
             self._history_size -= len(self._history.popleft().text) + _OVERHEAD
 
-    def post(self, message: Message) -> None:
-        """Have all members told of ``message`` at the end of this turn's events."""
+    def post(self, message: Message, *, but: Member | None = None) -> None:
+        """Have all members, ``but`` perhaps one, told of ``message`` at the end of this turn's
+        events."""
+        if but is not None and but in self.members:
+            self.catch_up(but)
         if not self._pending:
             self._scheduler.call_soon(self.flush)
         self._pending.append(message)
+        if but is not None and but in self.members:
+            self.skip(but)
+
+    def report(self, message: Message, newcomer: Member | None = None) -> None:
+        """Have all members but ``newcomer`` told who came or left, soon; see ``traffic.py``."""
+        if self._traffic is None:
+            self._traffic = Traffic(self, self._scheduler, self._limits.listed)
+        self._traffic.report(message, newcomer)
 
     def catch_up(self, member: Member) -> None:
         """Tell ``member`` what is pending now, so that an answer may follow it."""
@@ -117,25 +133,37 @@ class Room:
         del self.members[member]
         self._heard.pop(member, None)
         self.echoless.discard(member)
+        self.unannounced.discard(member)
 
     def clear(self) -> None:
         """Let all members out."""
         self.members.clear()
         self.echoless.clear()
+        self.unannounced.clear()
         self._heard.clear()
+        if self._traffic is not None:
+            self._traffic.clear()
 
-    def history(self) -> Batch | None:
-        """Return the last lines that were said here, or None if there are none."""
+    def history(self, since: float = 0.0) -> Batch | None:
+        """Return the last lines that were said here, or None if there are none.
+
+        With ``since``, in seconds since the epoch, only those that were said later.
+        """
+        if since:
+            missed = tuple([message for message in self._history if message.time > since])
+            return Batch(missed) if missed else None
         # The same batch while nothing new is said, so that it is rendered once for all who come in
         # a rush.
         if self._history_batch is None and self._history:
             self._history_batch = Batch(tuple(self._history))
         return self._history_batch
 
-    def roster(self) -> str:
-        """Return who is here, in words, however many they are."""
-        count = len(self.members)
-        shown = ", ".join([member.name for member in islice(self.members, self._limits.listed)])
+    def roster(self, viewer: Member) -> str:
+        """Return who is here as ``viewer`` may know it, in words, however many they are."""
+        hidden = self.unannounced
+        count = len(self.members) - len(hidden) + (viewer in hidden)
+        known = (member for member in self.members if member not in hidden or member is viewer)
+        shown = ", ".join([member.name for member in islice(known, self._limits.listed)])
         more = count - self._limits.listed
         return f"{count} in {self.name}: {shown}" + (f", and {more} more" if more > 0 else "")
 

@@ -5,17 +5,20 @@ begins a command: Ctrl+C is one, and so is each offer to switch an option on. We
 options, so all offers and requests are refused, and the other side remains what it is at first: a
 "network virtual terminal" that sends whole lines. Everyone else is not affected, for in UTF-8 the
 byte 255 never occurs.
+
+A peer can send nothing but commands, as fast as it likes. So they are taken out many at a time, by
+one regular expression, and the way in has flood control count them first.
 """
 
 from __future__ import annotations
 
-from enum import Enum
+import re
+from typing import Final
 
-IAC = b"\xff"
+IAC: Final = b"\xff"
 
-_SE, _SB, _WILL, _WONT, _DO, _DONT = 240, 250, 251, 252, 253, 254
-_IAC = 255
-_REFUSAL = {_WILL: _DONT, _DO: _WONT}
+_DO, _DONT, _WONT, _WILL = b"\xfd", b"\xfe", b"\xfc", b"\xfb"
+_REFUSALS: Final = {_WILL: _DONT, _DO: _WONT}
 
 # As no option is ever switched on, nobody has anything to negotiate in detail. A "subnegotiation"
 # that goes on for longer has lost its end, and must not swallow what is said for ever after.
@@ -26,86 +29,69 @@ MAX_SUBNEGOTIATION = 512
 # until its TIMING-MARK is answered, each time (RFC 860).
 MAX_ANSWERS = 256
 
+# A subnegotiation begins with IAC SB; in it a doubled IAC is data, and IAC SE ends it. If IAC and
+# another command come, the end is missing.
+_DATA = rb"(?:[^\xff]|\xff\xff)"
+_SUBNEGOTIATION = rb"\xff\xfa%s{0,%d}+(?:\xff\xf0)?" % (_DATA, MAX_SUBNEGOTIATION)
 
-class _State(Enum):
-    TEXT = 0
-    COMMAND = 1  # after IAC
-    OPTION = 2  # after IAC WILL, WONT, DO or DONT
-    SUBNEGOTIATION = 3  # after IAC SB
-    SUBNEGOTIATION_COMMAND = 4  # after IAC in there
+# A command whose end is still to come.
+_CUT = rb"\xff(?:[\xfb-\xfe]|\xfa%s{0,%d}+\xff?)?\Z" % (_DATA, MAX_SUBNEGOTIATION - 1)
+
+# Each alternative takes as many of its kind as follow one another. A doubled IAC is the byte
+# itself. A 255 before anything that is no command is no IAC, but a stray byte in another encoding:
+# nothing matches it, so it stays, and what follows it, perhaps a line's end, is not touched.
+_COMMANDS: Final = re.compile(
+    rb"(?P<simple>(?:\xff[\xf0-\xf9])+)"
+    rb"|(?P<options>(?:\xff[\xfb-\xfe].)+)"
+    rb"|(?P<doubled>(?:\xff\xff)+)"
+    rb"|(?P<cut>%s)"
+    rb"|(?P<subnegotiations>(?:(?!%s)%s)+)" % (_CUT, _CUT, _SUBNEGOTIATION),
+    re.DOTALL,
+)
 
 
 class TelnetFilter:
     """Separates text from commands, however a connection's bytes are cut into chunks."""
 
-    __slots__ = ("_after_cr", "_answers_left", "_state", "_sub_left", "_verb")
+    __slots__ = ("_after_cr", "_answer", "_answers_left", "_rest")
 
     def __init__(self) -> None:
-        self._state = _State.TEXT
-        self._verb = 0
-        self._sub_left = 0
+        self._rest = b""  # the beginning of a command whose end is still to come
+        self._answer = bytearray()
         self._answers_left = MAX_ANSWERS
         self._after_cr = False
 
     def feed(self, data: bytes) -> tuple[bytes, bytes]:
         """Return the text in ``data``, and the refusals to be sent; either may be empty."""
-        text = bytearray()
-        answer = bytearray()
-        position = 0
-        while position < len(data):
-            if self._state is _State.TEXT:
-                end = data.find(IAC, position)
-                if end < 0:
-                    text += data[position:]
-                    break
-                text += data[position:end]
-                position = end + 1
-                self._state = _State.COMMAND
-            else:
-                self._step(data[position], text, answer)
-                position += 1
-        return self._end_lines(bytes(text)), bytes(answer)
+        if self._rest or IAC in data:
+            data, self._rest = self._rest + data, b""
+            data = _COMMANDS.sub(self._take, data)
+        answer = bytes(self._answer)
+        self._answer.clear()
+        return self._end_lines(data), answer
 
-    def _step(self, byte: int, text: bytearray, answer: bytearray) -> None:
-        match self._state:
-            case _State.COMMAND:
-                self._command(byte, text)
-            case _State.OPTION:
-                self._state = _State.TEXT
-                # WONT and DONT are no news, as nothing is on; to answer them is how loops begin
-                # (RFC 854, page 3).
-                if self._verb in _REFUSAL and self._answers_left:
-                    self._answers_left -= 1
-                    answer += bytes((_IAC, _REFUSAL[self._verb], byte))
-            case _State.SUBNEGOTIATION:
-                self._sub_left -= 1
-                if byte == _IAC:
-                    self._state = _State.SUBNEGOTIATION_COMMAND
-                elif self._sub_left <= 0:
-                    self._state = _State.TEXT
-            case _:
-                if byte == _IAC:  # a doubled one is data
-                    self._state = _State.SUBNEGOTIATION
-                elif byte == _SE:
-                    self._state = _State.TEXT
-                else:  # the end is missing, and this is the next command
-                    self._command(byte, text)
+    def _take(self, match: re.Match[bytes]) -> bytes:
+        """Handle what ``_COMMANDS`` has found, and return what is left of it."""
+        found = match[0]
+        match match.lastgroup:
+            case "cut":
+                self._rest = found
+            case "doubled":
+                return found[::2]
+            case "options":
+                self._refuse(found)
+        return b""
 
-    def _command(self, byte: int, text: bytearray) -> None:
-        self._state = _State.TEXT
-        if byte == _SB:
-            self._state = _State.SUBNEGOTIATION
-            self._sub_left = MAX_SUBNEGOTIATION
-        elif byte in {_WILL, _WONT, _DO, _DONT}:
-            self._state = _State.OPTION
-            self._verb = byte
-        elif byte == _IAC or byte < _SE:
-            # A doubled IAC is the byte itself; before anything that is no command it was not one
-            # either, but a stray byte in another encoding. What follows it, the end of the line
-            # perhaps, is not touched.
-            text.append(_IAC)
-            if byte != _IAC:
-                text.append(byte)
+    def _refuse(self, options: bytes) -> None:
+        # WONT and DONT are no news, as nothing is on; to answer them is how loops begin (RFC 854,
+        # page 3).
+        for position in range(0, len(options), 3):
+            if not self._answers_left:
+                return
+            refusal = _REFUSALS.get(options[position + 1 : position + 2])
+            if refusal is not None:
+                self._answers_left -= 1
+                self._answer += IAC + refusal + options[position + 2 : position + 3]
 
     def _end_lines(self, text: bytes) -> bytes:
         """Turn CR NUL, Enter to a client in character mode (RFC 854, page 11), into an end."""

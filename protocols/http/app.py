@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import ipaddress
 import os
 import signal
 import socket
@@ -13,6 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from reactor import KeepAlive, Reactor
+from reactor.addresses import LOOPBACK, Networks, parse_network
 from reactor.application import (
     WRONG_USAGE,
     Application,
@@ -31,7 +31,7 @@ from reactor.application import (
 
 from .accesslog import AccessLog
 from .limits import Limits
-from .proxies import TrustedProxies, parse_network
+from .proxies import TrustedProxies
 from .server import HTTPServer
 
 if TYPE_CHECKING:
@@ -183,8 +183,10 @@ class HTTPApplication(Application):
         if options.tls is not None:
             options.tls.set_alpn_protocols(["http/1.1"])
 
+        loopback = Networks(LOOPBACK)
+
         def exempt(address: str) -> bool:
-            return proxies.trusts(address) or _is_loopback(address)
+            return proxies.trusts(address) or address in loopback
 
         listener = reactor.listen_sockets(
             server,
@@ -271,14 +273,6 @@ def _proxy(text: str) -> str:
         except ValueError as exc:
             raise argparse.ArgumentTypeError(f"{exc}") from None
     return text
-
-
-def _is_loopback(address: str) -> bool:
-    """Whether it is this machine's own: a proxy that runs here, most of the time."""
-    if ":" not in address:
-        return address.startswith("127.")
-    parsed = ipaddress.IPv6Address(address)
-    return (parsed.ipv4_mapped or parsed).is_loopback
 
 
 def _url(scheme: str, address: Any) -> str:

@@ -6,10 +6,11 @@ A proxy passes the other kind on as it came, from anyone: who believed both woul
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final, NamedTuple
+
+from reactor.addresses import Networks, parse_address
 
 from .errors import HTTPError
 from .target import check_authority
@@ -18,12 +19,8 @@ if TYPE_CHECKING:
     from .headers import Headers
     from .request import Request
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-
 _MOST_HOPS: Final = 32  # proxies in a row that are looked at; more than that is nonsense
 _LONGEST: Final = 4096  # characters of Forwarded, which must be read from its start
-_REMEMBERED: Final = 1024  # addresses that were looked up in the networks
 
 _TOKEN: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _QUOTED: Final = r'"((?:[^"\\]|\\.)*)"'
@@ -54,10 +51,9 @@ class TrustedProxies:
     def __init__(self, networks: Iterable[str] = (), *, forwarded: bool = False) -> None:
         names = frozenset(networks)
         self._unix = "unix" in names
-        self._networks = tuple(parse_network(name) for name in sorted(names - {"unix"}))
+        self._networks = Networks(names - {"unix"})
         self.trusts_anyone = bool(names)
         self._told = _forwarded if forwarded else _x_forwarded
-        self._known: dict[str, bool] = {}
 
     def origin(self, request: Request) -> Origin:
         """The client, scheme and host of ``request``."""
@@ -84,38 +80,7 @@ class TrustedProxies:
 
     def trusts(self, address: str) -> bool:
         """Whether ``address`` is one of them."""
-        known = self._known.get(address)
-        if known is None:
-            parsed = _address(address.partition("%")[0])
-            known = parsed is not None and any(parsed in network for network in self._networks)
-            if len(self._known) >= _REMEMBERED:
-                self._known.clear()
-            self._known[address] = known
-        return known
-
-
-def parse_network(text: str) -> Network:
-    """An address, or a network such as ``10.0.0.0/8``. Raises ``ValueError``."""
-    try:
-        return ipaddress.ip_network(text)
-    except ValueError as exc:
-        if str(exc).endswith("has host bits set"):
-            meant = ipaddress.ip_network(text, strict=False)
-            raise ValueError(f"{text} is no network; {meant} is") from None
-        raise ValueError(f"neither an address nor a network: {text!r}") from None
-
-
-def _address(text: str) -> Address | None:
-    """An IP address, an IPv4 one also where it comes as an IPv6 one; None if it is not valid."""
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        return None
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.scope_id is not None:  # means nothing to others, and may hold anything
-            return None
-        return address.ipv4_mapped or address
-    return address
+        return address in self._networks
 
 
 def _node(text: str) -> str | None:
@@ -124,7 +89,7 @@ def _node(text: str) -> str | None:
     if text.lower() == "unknown" or re.fullmatch(r"_[A-Za-z0-9._-]+(?::[0-9]{1,5})?", text):
         return ""
     match = _WITH_PORT(text)
-    address = _address((match[1] or match[2] or "") if match else text)
+    address = parse_address((match[1] or match[2] or "") if match else text)
     return None if address is None else str(address)
 
 

@@ -180,10 +180,19 @@ class Peer:
         return self.sees()[-1].removeprefix(CHALLENGE)
 
     def proves(self) -> None:
-        """Join if need be, prove to be there, and hear what there is to be heard."""
-        self.sends("HEARTBEAT\n")
+        """Prove to be there, join, and hear what there is to be heard."""
+        self.sends("/hello\n")
         self.sends(f"/hello {self.token()}\n")
         self.sees()
+
+
+class WallClock:
+    """The time of day, which passes when the test says so."""
+
+    now = WALL_TIME
+
+    def time(self) -> float:
+        return self.now
 
 
 class Network:
@@ -198,14 +207,18 @@ class Network:
         **options: Any,
     ) -> None:
         self.reactor = reactor
-        self.hub = Hub(reactor, limits=limits, flood=flood or FloodPolicy(rate=0))
+        self.wall = WallClock()
+        self.hub = Hub(
+            reactor, limits=limits, flood=flood or FloodPolicy(rate=0), clock=self.wall.time
+        )
         self.chat = ChatDatagrams(self.hub, reactor, **options)
         self.peers = reactor.datagram_socket(lambda: self.chat)
         self.count = 0
 
-    def peer(self) -> Peer:
+    def peer(self, host: str | None = None) -> Peer:
         self.count += 1
-        return Peer(self, self.address(self.count))
+        addr = self.address(self.count)
+        return Peer(self, addr if host is None else (host, addr[1]))
 
     def members(self, count: int) -> list[Peer]:
         """Peers who have proven to be there, and have heard each other come."""
@@ -218,6 +231,7 @@ class Network:
 
     @staticmethod
     def address(number: int) -> tuple[str, int]:
+        """An address that has to prove itself."""
         return (f"192.0.2.{number % 250}", 40000 + number)
 
     @staticmethod

@@ -166,7 +166,7 @@ def test_over_udp_it_hears_the_answer_to_a_last_line_before_it_leaves(reactor):
     client.typed("hi")
     client.finish()
     reactor.settle()
-    assert link.take() == [b"HEARTBEAT", b"hi"]
+    assert link.take() == [b"/hello", b"HEARTBEAT", b"hi"]
 
     reactor.advance(UDP_GOODBYE_DELAY)
 
@@ -195,4 +195,4 @@ def test_without_heartbeats_a_first_datagram_joins_all_the_same(reactor):
     )
     peers = reactor.datagram_socket(lambda: DatagramLink(client))
 
-    assert peers.sent == [(b"HEARTBEAT", None)]
+    assert peers.sent == [(b"/hello", None)]

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from protocols.chat.datagrams import CHALLENGE, MUTED_FOR
+from protocols.chat.datagrams import CHALLENGE, MUTED_FOR, REMEMBERED_FOR
 from protocols.chat.flood import FloodPolicy
-from protocols.chat.lines import LineServer
+from protocols.chat.lines import ANNOUNCE_AFTER, LineServer
 from protocols.chat.render import PACKET_SIZE
+from reactor.addresses import Networks
 
 if TYPE_CHECKING:
     from conftest import Network
@@ -20,34 +21,78 @@ STAY = "*** After 15 s of silence you have left: send HEARTBEAT in between"
 # Joining
 
 
-def test_a_first_datagram_joins_and_is_said(network: Network) -> None:
+def test_an_address_of_this_machine_joins_with_its_first_line(network: Network) -> None:
     (alice,) = network.members(1)
-    network.peer().sends("hello\n")
-    assert alice.sees() == ["*** guest2 joined lobby", "[time] guest2: hello"]
+    zed = network.peer("127.0.0.1")
+    zed.sends("zed: hello")
+    assert alice.sees() == ["*** guest2 joined lobby", "[time] guest2: zed: hello"]
+    assert zed.sees() == [
+        "*** You are guest2 in lobby",
+        "*** 2 in lobby: guest1, guest2",
+        STAY,
+        "[time] guest2: zed: hello",
+    ]
+    alice.sends("welcome")
+    assert zed.sees() == ["[time] guest1: welcome"]
 
 
-def test_with_the_proof_comes_all_that_was_missed(network: Network) -> None:
-    alice, _ = network.members(2)
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"])
+def test_heartbeats_of_this_machine_join_and_are_never_answered(
+    network: Network, host: str
+) -> None:
+    zed = network.peer(host)
+    zed.sends("HEARTBEAT")
+    assert zed.sees() == ["*** You are guest1 in lobby", "*** 1 in lobby: guest1", STAY]
+    for _ in range(20):
+        network.reactor.advance(5)
+        zed.sends("HEARTBEAT")
+    assert zed.sees() == []
+    assert set(network.hub.members) == {"guest1"}
+
+
+def test_trusted_networks_need_no_proof(make_network: Any) -> None:
+    network = make_network(trusted=Networks(["192.0.2.0/24"]))
+    alice = network.peer()
+    alice.sends("hello")
+    assert alice.sees()[0] == "*** You are guest1 in lobby"
+    local = network.peer("127.0.0.1")
+    local.sends("hello")
+    assert local.sees()[0].startswith(CHALLENGE)
+
+
+def test_another_address_is_asked_for_proof_and_nothing_is_said(network: Network) -> None:
+    (alice,) = network.members(1)
     bob = network.peer()
     bob.sends("hello\n")
-    alice.sends("welcome\n")
+    assert alice.sees() == []
     token = bob.token()
     bob.sends(f"/hello {token}\n")
-    assert bob.sees() == [
-        "*** You are guest3 in lobby",
-        "*** 3 in lobby: guest1, guest2, guest3",
-        "[time] guest3: hello",
-        "[time] guest1: welcome",
-        STAY,
-    ]
+    assert bob.sees() == ["*** You are guest2 in lobby", "*** 2 in lobby: guest1, guest2", STAY]
     alice.sends("can you hear me?\n")
     assert bob.sees() == ["[time] guest1: can you hear me?"]
+
+
+def test_with_the_proof_come_the_last_lines(network: Network) -> None:
+    alice, bob = network.members(1)[0], network.peer()
+    alice.sends("welcome\n")
+    bob.sends("/hello")
+    bob.sends(f"/hello {bob.token()}")
+    assert bob.sees()[2:] == ["[time] guest1: welcome", STAY]
+
+
+def test_a_heartbeat_without_proof_is_not_answered(network: Network) -> None:
+    bob = network.peer()
+    for data in ("HEARTBEAT", "HEARTBEAT\n", "HEARTBEAT\r\n"):
+        bob.sends(data)
+    assert bob.sees() == []
+    assert not network.hub.members
+    assert network.chat.ignored == 3
 
 
 def test_what_is_said_in_the_turn_of_the_proof_is_heard_once(network: Network) -> None:
     (alice,) = network.members(1)
     bob = network.peer()
-    bob.sends("HEARTBEAT")
+    bob.sends("/hello")
     token = bob.token()
     for data, addr in ((b"one", alice.addr), (f"/hello {token}".encode(), bob.addr)):
         network.peers.send(data, addr)
@@ -56,28 +101,66 @@ def test_what_is_said_in_the_turn_of_the_proof_is_heard_once(network: Network) -
     assert said == ["[time] guest1: one", "[time] guest1: two"]
 
 
-def test_a_proof_that_comes_twice_is_one(network: Network) -> None:
+@pytest.mark.parametrize("again", ["/hello {}\n", "zed: /hello {}", "{}"])
+def test_a_proof_that_comes_twice_is_one(network: Network, again: str) -> None:
+    (alice,) = network.members(1)
     bob = network.peer()
-    bob.sends("HEARTBEAT\n")
+    bob.sends("hi")
     token = bob.token()
     bob.sends(f"/hello {token}\n")
     bob.sees()
-    bob.sends(f"/hello {token}\n")
-    assert bob.sees() == []
-    assert network.chat.unproven == 0
+    alice.sees()
+    bob.sends(again.format(token))
+    assert bob.sees() == alice.sees() == []
 
 
-@pytest.mark.parametrize("form", ["/hello {}", "/hello  {} \r\n", "hi\n/hello {}\n"])
-def test_forms_of_the_proof(network: Network, form: str) -> None:
+@pytest.mark.parametrize(
+    ("form", "said"),
+    [
+        ("/hello {}", []),
+        ("/hello  {} \r\n", []),
+        ("zed: /hello {}", []),
+        ("{}", []),
+        ("HEARTBEAT {}", []),
+        ("hi\n/hello {}\n", ["[time] guest2: hi"]),
+    ],
+)
+def test_the_token_counts_anywhere_and_is_never_said(
+    network: Network, form: str, said: list[str]
+) -> None:
+    (alice,) = network.members(1)
     bob = network.peer()
-    bob.sends("HEARTBEAT\n")
+    bob.sends("let me in")
     bob.sends(form.format(bob.token().upper()))
-    assert bob.sees()[0] == "*** You are guest1 in lobby"
+    assert bob.sees()[0] == "*** You are guest2 in lobby"
+    assert alice.sees() == ["*** guest2 joined lobby", *said]
+
+
+def test_a_member_s_proof_for_somebody_else_is_not_said(network: Network) -> None:
+    alice, bob = network.members(2)
+    alice.sends("zed: /hello 7n7kml4p")
+    assert bob.sees() == []
+    assert alice.sees() == [
+        "*** You have joined already: /hello and a token are not said to the room"
+    ]
+    alice.sends("I say /hello everyone of you")  # eight letters that could be a token
+    assert bob.sees() == []
+    alice.sends("I say /hello to you")
+    assert bob.sees() == ["[time] guest1: I say /hello to you"]
+
+
+def test_hello_tells_a_member_who_it_is(network: Network) -> None:
+    (alice,) = network.members(1)
+    alice.sends("/nick alice\n/join cats")
+    alice.sees()
+    alice.sends("/hello")
+    assert alice.sees() == ["*** You are alice in cats"]
 
 
 def test_tcp_and_udp_meet_in_one_room(network: Network) -> None:
     server = LineServer(network.hub, network.reactor)
     alice = network.reactor.connect(server.connection)
+    network.reactor.advance(ANNOUNCE_AFTER)
     (bob,) = network.members(1)
     alice.read()
     bob.sends("over UDP\n")
@@ -104,32 +187,123 @@ def test_a_member_expires_after_its_last_datagram_of_any_kind(network: Network) 
     assert bob.sees() == ["*** guest1 left the chat: timed out"]
 
 
-def test_who_has_expired_is_told_and_can_come_back(network: Network) -> None:
-    (alice,) = network.members(1)
-    network.reactor.advance(15)
+@pytest.mark.parametrize("data", ["I am back", "HEARTBEAT"])
+@pytest.mark.parametrize("host", [None, "127.0.0.1"])
+def test_who_has_expired_is_told_and_comes_back_as_the_same(
+    network: Network, data: str, host: str | None
+) -> None:
+    (bob,) = network.members(1)
+    alice = network.peer(host)
+    alice.proves() if host is None else alice.sends("HEARTBEAT")
+    bob.sends("/join cats\nseen")
+    alice.sends("/nick alice\n/join cats")
+    alice.sees()
+    for _ in range(3):
+        network.reactor.advance(5)
+        bob.sends("HEARTBEAT")
     assert alice.sees() == ["*** Nothing was heard of you for 15 s: send something to come back"]
+    network.wall.now += 10
+    bob.sends("missed")
+    for _ in range(28):
+        network.reactor.advance(10)
+        bob.sends("HEARTBEAT")
+    bob.sees()
+    alice.sends(data)
+    assert bob.sees()[0] == "*** alice joined cats"
+    assert alice.sees()[:4] == [
+        "*** You are alice in cats",
+        "*** 2 in cats: guest1, alice",
+        "[time] guest1: missed",
+        "*** Welcome back, alice",
+    ]
+
+
+def test_who_comes_back_when_the_name_is_taken_is_told_so(network: Network) -> None:
+    alice, bob = network.members(2)
+    alice.sends("/nick alice\n/join cats")
+    for _ in range(3):
+        network.reactor.advance(5)
+        bob.sends("HEARTBEAT")
+    bob.sends("/nick Alice")
+    alice.sees()
+    alice.sends("HEARTBEAT")
+    assert alice.sees() == [
+        "*** You are guest3 in cats",
+        "*** 1 in cats: guest3",
+        "*** Somebody else is called alice now",
+    ]
+
+
+def test_after_five_minutes_an_address_is_a_newcomer(network: Network) -> None:
+    (alice,) = network.members(1)
+    network.reactor.advance(15 + REMEMBERED_FOR)
+    alice.sees()
     alice.sends("I am back")
-    assert set(network.hub.members) == {"guest2"}
     assert alice.sees()[0].startswith(CHALLENGE)
 
 
-def test_an_address_without_proof_expires_in_silence(network: Network) -> None:
+def test_a_restarted_server_asks_again_and_takes_nobody_for_somebody_else(
+    make_network: Any,
+) -> None:
+    before, after = make_network(), make_network()
+    (alice,) = before.members(1)
+    alice.network = after
+    alice.sends("HEARTBEAT")
+    assert alice.sees() == []
+    alice.sends("are you there?")
+    alice.sends(f"/hello {alice.token()}")
+    assert alice.sees()[0] == "*** You are guest1 in lobby"
+    local = after.peer("::1")
+    local.sends("HEARTBEAT")
+    assert local.sees()[0] == "*** You are guest2 in lobby"
+
+
+def test_addresses_that_left_are_forgotten_the_oldest_first(make_network: Any) -> None:
+    network = make_network(max_remembered=2)
+    people = network.members(3)
+    for person in people:
+        network.reactor.advance(0.1)
+        person.sends("HEARTBEAT")
+    network.reactor.advance(16)
+    for person in people:
+        person.sees()
+        person.sends("hello")
+    assert people[0].sees()[0].startswith(CHALLENGE)
+    assert people[1].sees()[0] == "*** You are guest2 in lobby"
+    assert people[2].sees()[0] == "*** You are guest3 in lobby"
+
+
+def test_newcomers_who_say_no_more_make_room_for_others(make_network: Any) -> None:
+    network = make_network(max_newcomers=3)
     (alice,) = network.members(1)
-    victim = network.peer()
-    victim.sends("forged")
-    victim.packets()
-    alice.sends("HEARTBEAT")
-    network.reactor.advance(14.9)
-    alice.sends("HEARTBEAT")
-    network.reactor.advance(0.1)
-    assert victim.packets() == []
-    assert alice.sees()[-1] == "*** guest2 left the chat: timed out"
+    zed, yan = network.peer("127.0.0.1"), network.peer("::1")
+    zed.sends("/nick zed")
+    yan.sends("hello")
+    yan.sends("HEARTBEAT")  # a second datagram: it stays
+    zed.sees()
+    junk = [network.peer("127.0.0.1") for _ in range(3)]
+    for peer in junk:
+        peer.sends("junk")
+    assert zed.sees()[-1] == (
+        "*** Nothing was heard of you for a moment, and many others have come: "
+        "send something to come back"
+    )
+    assert "*** zed left the chat: timed out" in alice.sees()
+    zed.sends("HEARTBEAT")
+    assert zed.sees()[-1] == "*** Welcome back, zed"
+    for _ in range(100):
+        network.peer("127.0.0.1").sends("junk")
+    assert {"guest1", "zed", "guest3"} <= set(network.hub.members)
+    assert len(network.hub.members) == 3 + 3
+    network.reactor.advance(16)
+    assert not network.hub.members
+    assert not network.chat._newcomers
 
 
 def test_expiry_comes_when_it_is_due_however_many_there_are(make_network: Any) -> None:
-    network = make_network(max_unproven=300)
+    network = make_network(max_newcomers=300)
     for number in range(300):
-        network.peers.send(b"HEARTBEAT", network.address(number))
+        network.peers.send(b"HEARTBEAT", ("127.0.0.1", 40000 + number))
         network.reactor.advance(0.01)
     network.reactor.advance(15 - 3.0 - 0.005)
     for gone in range(0, 300, 50):
@@ -203,17 +377,20 @@ def test_quitting(network: Network) -> None:
     assert bob.sees() == ["*** guest1 left the chat: see you"]
 
 
-def test_a_heartbeat_that_comes_late_does_not_bring_back_who_has_quit(network: Network) -> None:
+def test_heartbeats_do_not_bring_back_who_has_quit(network: Network) -> None:
     alice, bob = network.members(2)
     alice.sends("/quit")
     alice.sees()
     bob.sees()
-    alice.sends("HEARTBEAT")
+    alice.sends("hello?")  # typed too late, or sent by a flooder: it is not heard
+    for _ in range(4):
+        alice.sends("HEARTBEAT")
+        network.reactor.advance(MUTED_FOR / 2)
+        bob.sends("HEARTBEAT")
     assert alice.sees() == bob.sees() == []
-    assert network.chat.ignored == 1
-    network.reactor.advance(MUTED_FOR)
-    alice.sends("HEARTBEAT")
-    assert bob.sees() == ["*** guest3 joined lobby"]
+    assert network.chat.ignored == 5
+    alice.sends("hello again")  # five minutes long it is proven, but has given its name back
+    assert bob.sees() == ["*** guest3 joined lobby", "[time] guest3: hello again"]
 
 
 def test_a_flooder_is_dismissed_and_cannot_just_go_on(make_network: Any) -> None:
@@ -236,14 +413,10 @@ def test_endless_proofs_are_a_flood_too(make_network: Any) -> None:
 
 def test_stopping_tells_everyone_and_closes_the_socket(network: Network) -> None:
     alice, _ = network.members(2)
-    victim = network.peer()
-    victim.sends("forged")
-    victim.packets()
     alice.sees()
     network.reactor.stop(5)
     network.reactor.run()
     assert alice.sees() == ["*** The server is stopping"]
-    assert victim.packets() == []
     assert len(network.reactor.timers) == 0
 
 

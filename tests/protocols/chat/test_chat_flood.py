@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from protocols.chat.flood import FloodGate, FloodPolicy, Verdict
 from protocols.chat.messages import Kind
+from protocols.text import clean_text
 
 if TYPE_CHECKING:
     from conftest import Chat, Person
@@ -327,3 +328,39 @@ def test_when_the_delay_is_over_the_line_is_due(rate: float, start: float) -> No
     delay = gate.delay(start)
     assert delay is not None
     assert gate.take(start + delay + 1e-6) == (job, ())
+
+
+def test_what_is_dropped_is_not_cleaned(
+    make_chat: type[Chat], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cleaned = 0
+
+    def counted(text: str) -> str:
+        nonlocal cleaned
+        cleaned += 1
+        return clean_text(text)
+
+    monkeypatch.setattr("protocols.chat.member.clean_text", counted)
+    chat = make_chat(flood=FloodPolicy())
+    alice, bob = chat.gather("alice", "bob")
+    alice.types(*["\x01a" * 2000] * 50, *["/ping " + "\x01a" * 2000] * 50)
+    chat.scheduler.settle()
+    assert cleaned == 5
+    assert said(bob) == ["a" * 2000] * 5
+
+
+@pytest.mark.parametrize("line", ["HEARTBEAT", "\x1b[mHEART\u200bBEAT"])
+def test_a_heartbeat_is_never_said_however_it_is_dressed(make_chat: type[Chat], line: str) -> None:
+    chat = make_chat()
+    alice, bob = chat.gather("alice", "bob")
+    alice.types(line, "/ping\tnow", "/ping\x1c")
+    assert bob.sees() == []
+    assert alice.sees() == ["*** pong"] * 2
+
+
+def test_more_pings_at_once_than_a_full_bucket_has_room_for_are_too_many() -> None:
+    gate = FloodGate(POLICY)
+    assert gate.admit_ping(0.0, 9) is Verdict.EXPEL
+    gate = FloodGate(POLICY)
+    assert gate.admit_ping(0.0, 8) is Verdict.PASS
+    assert gate.admit_ping(0.0, 1) is Verdict.DROP

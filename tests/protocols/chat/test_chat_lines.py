@@ -9,9 +9,11 @@ import pytest
 
 from protocols.chat.flood import FloodPolicy
 from protocols.chat.hub import Hub, Limits
-from protocols.chat.lines import LineServer
+from protocols.chat.lines import ANNOUNCE_AFTER, LineServer
+from protocols.chat.telnet import TelnetFilter
 from reactor.testing import StreamPeer, VirtualReactor
 
+CLIENT_HELLO = b"\x16\x03\x01\x00\xf8\x01\x00\x00\xf4\x03\x03" + bytes(range(240))
 HINT = "*** /help lists what you can do, /quit leaves"
 
 
@@ -62,6 +64,7 @@ class House:
     def visitors(self, count: int) -> list[Visitor]:
         """Visitors who have heard each other come."""
         people = [self.visitor() for _ in range(count)]
+        self.reactor.advance(ANNOUNCE_AFTER)
         for person in people:
             person.sees()
         return people
@@ -130,6 +133,64 @@ def test_a_browser_that_is_made_to_post_to_the_chat_says_nothing(house: House) -
     assert "*** This is a chat, and no web server" in alice.sees()
 
 
+@pytest.mark.parametrize("delay", [0.0, 0.09])
+@pytest.mark.parametrize(
+    ("first", "answer"),
+    [
+        (b"GET / HTTP/1.1\r\n\r\n", "*** This is a chat, and no web server"),
+        (CLIENT_HELLO, "*** This port speaks plain text and no TLS: connect without TLS"),
+    ],
+)
+@pytest.mark.parametrize("chunk", [1, None])
+def test_who_comes_to_the_wrong_port_is_told_and_nobody_else(
+    house: House, first: bytes, answer: str, delay: float, chunk: int | None
+) -> None:
+    (alice,) = house.visitors(1)
+    lost = house.visitor()
+    house.reactor.advance(delay)
+    alice.types("/who")
+    lost.sends(first, chunk)
+    assert lost.sees()[-1] == answer
+    assert lost.peer.eof_received
+    house.reactor.advance(10)
+    assert alice.sees() == ["*** 1 in lobby: guest1"]
+    assert len(house.hub.members) == 1
+
+
+def test_who_says_nothing_is_announced_soon(house: House) -> None:
+    (alice,) = house.visitors(1)
+    bob = house.visitor()
+    house.reactor.advance(ANNOUNCE_AFTER * 0.5)
+    carol = house.visitor()
+    house.reactor.advance(ANNOUNCE_AFTER * 0.51)
+    assert alice.sees() == ["*** guest2 joined lobby"]
+    house.reactor.advance(ANNOUNCE_AFTER * 0.5)
+    assert alice.sees() == ["*** guest3 joined lobby"]
+    assert bob.sees()[-1] == "*** guest3 joined lobby"
+    # What a newcomer is told first and what it hears later make one story.
+    assert carol.sees() == [
+        "*** You are guest3 in lobby",
+        "*** 2 in lobby: guest1, guest3",
+        HINT,
+        "*** guest2 joined lobby",
+    ]
+
+
+def test_who_says_something_is_announced_before_it(house: House) -> None:
+    (alice,) = house.visitors(1)
+    house.visitor().types("hello")
+    assert alice.sees() == ["*** guest2 joined lobby", "[time] guest2: hello"]
+    house.reactor.advance(1)
+    assert alice.sees() == []
+
+
+def test_who_leaves_before_being_announced_was_not_there(house: House) -> None:
+    (alice,) = house.visitors(1)
+    house.visitor().peer.close()
+    house.reactor.advance(1)
+    assert alice.sees() == []
+
+
 def test_one_may_talk_about_requests(house: House) -> None:
     alice, bob = house.visitors(2)
     alice.types("what is this?", "GET / HTTP/1.1")
@@ -140,6 +201,26 @@ def test_ctrl_c_in_telnet_does_not_freeze_it(house: House) -> None:
     (alice,) = house.visitors(1)
     alice.sends(b"\xff\xf4\xff\xfd\x06")
     assert alice.peer.read() == b"\xff\xfc\x06"
+
+
+def test_nothing_but_telnet_commands_is_a_flood(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice, bob = house.visitors(2)
+    alice.sends(b"\xff\xf1" * 50 + b"hello\n")
+    assert bob.sees() == ["[time] guest1: hello"]
+    monkeypatch.setattr(TelnetFilter, "feed", None)  # they are counted before they are looked at
+    alice.sends(b"\xff\xf1" * 30_000)
+    assert bob.sees() == ["*** guest1 left the chat: flooding"]
+    assert alice.sees()[-1] == "*** You kept sending too fast"
+
+
+def test_telnet_commands_that_come_slowly_for_ever_are_a_flood(house: House) -> None:
+    alice, bob = house.visitors(2)
+    for _ in range(100):
+        alice.sends(b"\xff\xf1" * 10)
+    assert bob.sees() == ["*** guest1 left the chat: flooding"]
+    assert len(house.hub.members) == 1
 
 
 def test_escape_sequences_do_not_reach_others(house: House) -> None:
@@ -292,9 +373,11 @@ def test_thousands_expire_at_their_own_moment(house: House) -> None:
         person.types("HEARTBEAT")
         people.append(person)
         house.reactor.advance(0.01)
+    house.reactor.advance(1)
     witness.sees()
-    house.reactor.advance(15 - 1.0 + 0.495)
-    assert len(witness.sees()) == 50
+    house.reactor.advance(15 - 2.0 + 0.495)
+    assert len(house.hub.members) == 1 + 50
+    assert "*** guest2 left the chat: timed out" in witness.sees()
     assert [person.peer.eof_received for person in people] == [True] * 50 + [False] * 50
 
 

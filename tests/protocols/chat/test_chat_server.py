@@ -3,6 +3,7 @@
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -89,6 +90,101 @@ def test_nc_telnet_udp_and_the_client_meet_in_one_room(chat, talker):
     nc.hear("*** Goodbye")
     nc.end_input()  # nc waits for that, although the server has closed
     assert nc.process.wait(TIMEOUT) == 0
+
+
+class Student:
+    """The first UDP client that somebody writes: a fresh socket, and no idea of tokens."""
+
+    def __init__(self, port):
+        self.server = ("127.0.0.1", port)
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.settimeout(TIMEOUT)
+        self.received = ""
+
+    def sends(self, data):
+        self.socket.sendto(data, self.server)
+
+    def hears(self, text):
+        while text not in self.received:
+            self.received += self.socket.recv(65536).decode()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.socket.close()
+
+
+def test_the_first_udp_client_that_a_student_writes(chat, talker):
+    witness = talker("nc", "127.0.0.1", str(chat.ports["tcp"]))
+    witness.hear("You are guest1 in lobby")
+    with Student(chat.ports["udp"]) as zed, Student(chat.ports["udp"]) as listener:
+        listener.sends(b"HEARTBEAT")
+        listener.hears("*** You are guest2 in lobby")
+        zed.sends(b"zed: hello")
+        zed.hears("guest3: zed: hello\r\n")
+        for _ in range(3):
+            zed.sends(b"HEARTBEAT")
+        witness.say("good morning, zed")
+        for student in (zed, listener):
+            student.hears("guest1: good morning, zed\r\n")
+        zed.sends(b"zed: good morning")
+        listener.hears("guest3: zed: good morning\r\n")
+        witness.hear("guest3: zed: good morning")
+        assert "/hello" not in zed.received + listener.received + "".join(witness.lines)
+
+
+def test_a_flood_of_joins_from_fresh_ports_keeps_no_newcomer_out(chat):
+    junk = []
+    try:
+        for _ in range(100):  # at once; the system's buffer holds no more than some 250
+            junk.append(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+            junk[-1].sendto(b"\x00\xff junk", ("127.0.0.1", chat.ports["udp"]))
+        with Student(chat.ports["udp"]) as zed:
+            zed.sends(b"zed: hello")
+            zed.hears(" in lobby\r\n")
+            zed.hears(": zed: hello\r\n")
+    finally:
+        for sock in junk:
+            sock.close()
+
+
+def test_a_tls_client_at_the_plain_port_is_told_and_nobody_else(chat, talker):
+    address = ("127.0.0.1", chat.ports["tcp"])
+    witness = talker("nc", *map(str, address))
+    witness.say("I have come")
+    witness.hear("guest1: I have come")
+    hello = ssl.MemoryBIO()
+    client = ssl.create_default_context().wrap_bio(
+        ssl.MemoryBIO(), hello, server_hostname="localhost"
+    )
+    with pytest.raises(ssl.SSLWantReadError):
+        client.do_handshake()
+    with socket.create_connection(address, timeout=TIMEOUT) as lost:
+        lost.sendall(hello.read())
+        answer = b"".join(iter(lambda: lost.recv(65536), b""))
+    assert answer.endswith(b"*** This port speaks plain text and no TLS: connect without TLS\r\n")
+
+    other = talker("nc", *map(str, address))
+    other.hear("*** 2 in lobby: guest1, guest3")
+    other.say("hello")
+    witness.hear("guest3: hello")
+    assert not [line for line in witness.lines if "guest2" in line]
+
+
+def test_addresses_of_this_machine_can_be_asked_for_proof(serve):
+    server = serve(
+        *("--protocol", "chat", "--port", "0", "--udp-port", "0"),
+        *("--udp-trust", "192.0.2.0/24,2001:db8::/32", "--udp-trust", "none"),
+    )
+    with Student(server.ports["udp"]) as zed:
+        zed.sends(b"HEARTBEAT")
+        zed.sends(b"zed: hello")
+        zed.hears("*** Not sent. To join the chat, send: /hello ")
+        assert zed.received.startswith("*** Not sent.")
+        token = zed.received.split()[-1]
+        zed.sends(f"zed: /hello {token}".encode())
+        zed.hears("*** You are guest1 in lobby\r\n")
 
 
 def test_a_vanished_udp_member_times_out_and_all_are_told(serve, talker):
@@ -181,6 +277,9 @@ def test_a_member_that_does_not_read_is_put_out_and_delays_nobody(serve, talker)
         ("--heartbeat-timeout", "0", "--heartbeat-timeout must be more than 0"),
         ("--max-members", "-1", "a whole number is wanted"),
         ("--flood-rate", "fast", "a number is wanted"),
+        ("--max-members-per-address", "many", "a whole number is wanted"),
+        ("--udp-trust", "10.0.0.1/8", "10.0.0.1/8 is no network; 10.0.0.0/8 is"),
+        ("--udp-trust", "none,lan", "neither an address nor a network: 'lan'"),
     ],
 )
 def test_wrong_options_are_refused(run_reactor, option, value, complaint):

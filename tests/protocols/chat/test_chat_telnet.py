@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -90,6 +92,34 @@ def test_enter_in_character_mode_may_come_in_two_pieces() -> None:
     assert telnet.feed(b"hello\r")[0] == b"hello\r"
     assert telnet.feed(b"\0")[0] == b"\n"
     assert telnet.feed(b"\0")[0] == b"\0"
+
+
+@pytest.mark.parametrize(
+    "command", [IAC + NOP, IAC + DO + b"\x01", IAC + SB + b"abc" + IAC + SE, IAC + IAC]
+)
+def test_many_commands_are_handled_together(
+    command: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = 0
+    take = TelnetFilter._take
+
+    def counted(self: TelnetFilter, match: re.Match[bytes]) -> bytes:
+        nonlocal steps
+        steps += 1
+        return take(self, match)
+
+    monkeypatch.setattr(TelnetFilter, "_take", counted)
+    text, _ = feed(b"a" + command * 10_000 + b"b")
+    assert steps == 1
+    assert text.replace(b"\xff", b"") == b"ab"
+
+
+def test_a_command_that_never_ends_is_kept_within_a_bound() -> None:
+    telnet = TelnetFilter()
+    telnet.feed(IAC + SB)
+    for _ in range(10_000):
+        telnet.feed(b"x")
+        assert len(telnet._rest) <= MAX_SUBNEGOTIATION + 2
 
 
 stream = st.lists(
