@@ -216,5 +216,7 @@ def test_a_line_without_end_in_a_pipe_is_said(serve, run_reactor):
     result = run_reactor("--protocol", "echo", "--connect", address, input="z" * 70_000 + "\nok\n")
 
     assert result.stdout == "ok\n"
-    assert result.stderr == "reactor: a line of over 65536 bytes was left out\n"
-    assert result.returncode == 0
+    assert result.stderr == (
+        "reactor: a line of over 65536 bytes was left out\nreactor: 1 line was not sent\n"
+    )
+    assert result.returncode == 1
