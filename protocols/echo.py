@@ -13,7 +13,7 @@ from reactor import DatagramProtocol, Protocol, Reactor
 from reactor.application import Application, add_udp_arguments, serve_both
 
 from .lineclient import (
-    UDP_FINISH_TIMEOUT,
+    UDP_ANSWER_TIMEOUT,
     LineClient,
     add_client_arguments,
     refuse_client_options,
@@ -73,7 +73,7 @@ class EchoClient(LineClient):
                 self._on_progress,
                 window=_WINDOW,
                 window_size=_WINDOW_SIZE,
-                timeout=UDP_FINISH_TIMEOUT,
+                timeout=UDP_ANSWER_TIMEOUT,
             )
 
     def connected(self) -> None:

@@ -28,11 +28,12 @@ from .outbox import Outbox
 # server's end cannot be seen, fewer.
 FINISH_TIMEOUT: Final = 10.0
 UDP_FINISH_TIMEOUT: Final = 1.0
+# Seconds after which a datagram without an answer counts as lost.
+UDP_ANSWER_TIMEOUT: Final = 3.0
 CLOSE_GRACE: Final = 2.0  # seconds for what is still to be printed, and for goodbyes
 # Seconds that a connection must have been of use before the next loss is answered with haste. A
 # server that is full, or crashes at once, accepts every connection.
 STABLE_AFTER: Final = 10.0
-MAX_WAITING: Final = 1000  # lines that wait to be sent; a pipe is then left unread, keys are not
 
 
 class Backoff:
@@ -72,6 +73,9 @@ class LineClient:
     #: Whether the server says that it lets a client in; the subclass then calls ``confirm()``.
     #: Otherwise a TCP connection is as good, and over UDP any answer.
     greets = False
+
+    #: Lines that may wait to be sent. A pipe is left unread then; what a user types is refused.
+    max_waiting = 1000
 
     def __init__(
         self,
@@ -148,7 +152,11 @@ class LineClient:
 
     def wants_input(self) -> bool:
         """Whether the user's lines can be taken now."""
-        return self._link is not None and not self._server_slow and not self._backlog()
+        return self._link is not None and not self._server_slow and not self.has_backlog()
+
+    def has_backlog(self) -> bool:
+        """Whether no more lines may wait to be sent."""
+        return self.outbox is not None and len(self.outbox.waiting) >= self.max_waiting
 
     def all_answered(self) -> bool:
         """Whether the server has nothing more to say to what was sent. False: nobody knows.
@@ -189,7 +197,7 @@ class LineClient:
             self.end()
 
     def goodbye(self) -> None:
-        """The user leaves: over UDP nobody would notice that we are gone."""
+        """The user leaves: ask the server to close."""
         if self.farewell is not None:
             self.send(self.farewell)
 
@@ -263,6 +271,11 @@ class LineClient:
             why = "the server closed the connection" if exc is None else reason(exc)
             self._lost(f"the connection to {format_address(*self._address)} is lost: {why}")
 
+    def interrupted(self) -> None:
+        """The client ends; over UDP, where nobody would notice, it can still say so."""
+        if self._finishing is None:
+            self.goodbye()
+
     def server_is_slow(self, slow: bool) -> None:
         """The server does not take what was sent; with False, it does again."""
         self._server_slow = slow
@@ -299,9 +312,6 @@ class LineClient:
             self.console.resume()
         else:
             self.console.pause()
-
-    def _backlog(self) -> bool:
-        return self.outbox is not None and len(self.outbox.waiting) >= MAX_WAITING
 
     def _pause_server(self, paused: bool) -> None:
         if self._link is not None:

@@ -23,8 +23,8 @@ class LinkUser(typing.Protocol):
     def server_is_slow(self, slow: bool, /) -> None:
         """The server does not take what was sent; with False, it does again."""
 
-    def goodbye(self) -> None:
-        """The user interrupts; this is the last moment to send anything."""
+    def interrupted(self) -> None:
+        """The client ends; over UDP, where nobody would notice, it can still say so."""
 
 
 class StreamLink(LineProtocol):
@@ -122,7 +122,7 @@ class DatagramLink(DatagramProtocol):
             self._client.unlinked(exc)
 
     def shutdown_requested(self) -> None:
-        self._client.goodbye()
+        self._client.interrupted()
         self.transport.close()
 
     def send(self, line: str) -> None:

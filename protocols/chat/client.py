@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from protocols.lineclient import MAX_WAITING, LineClient
+from protocols.lineclient import UDP_ANSWER_TIMEOUT, LineClient
 from protocols.outbox import Outbox
 from protocols.text import clean
 from reactor import Reactor, Timer
@@ -46,12 +46,11 @@ _PROOF_INTERVAL: Final = 1.0
 _WINDOW: Final = 16
 _WINDOW_SIZE: Final = 4096  # characters
 _ANSWER_TIMEOUT: Final = 10.0  # seconds
-_UDP_ANSWER_TIMEOUT: Final = 2.0
 
 # Seconds within which the server has to let us in.
 _ADMISSION_TIMEOUT: Final = 30.0
 # Seconds that lines wait for the answers to our own commands when the server has let us in.
-_OPENING_TIMEOUT: Final = 2.0
+_OPENING_TIMEOUT: Final = 3.0
 _PING = "/ping"
 _PONG = "*** pong"
 _SYNC = "/help ping"
@@ -92,7 +91,7 @@ class ChatClient(LineClient):
             self._on_progress,
             window=1 if self.udp else _WINDOW,
             window_size=_WINDOW_SIZE,
-            timeout=_UDP_ANSWER_TIMEOUT if self.udp else _ANSWER_TIMEOUT,
+            timeout=UDP_ANSWER_TIMEOUT if self.udp else _ANSWER_TIMEOUT,
         )
         self._interval = heartbeat_interval
         self._heard = 0.0
@@ -118,8 +117,9 @@ class ChatClient(LineClient):
                 self.goodbye()
                 self.end()
                 return
-            if self._backlog():
-                self.console.notice(f"*** not sent, as {MAX_WAITING} lines wait already: {line}")
+            if self.has_backlog():
+                limit = self.max_waiting
+                self.console.notice(f"*** not sent, as {limit} lines wait already: {line}")
                 return
             if not self._confirmed:
                 self.console.notice(f"*** not connected: this line waits to be sent: {line}")
@@ -213,6 +213,7 @@ class ChatClient(LineClient):
             if challenge.startswith(_NOT_SENT):
                 self.outbox.take_back()
             self._expelled()
+            self._next_proof = self.reactor.now
         if self.reactor.now >= self._next_proof:
             self._next_proof = self.reactor.now + _PROOF_INTERVAL
             self.send(f"{HELLO} {challenge.removeprefix(CHALLENGE)}")
@@ -293,6 +294,7 @@ class ChatClient(LineClient):
     def _expelled(self) -> None:
         """The server has forgotten us. Over TCP it closes the connection instead."""
         self._confirmed = False
+        self._syncs = 0
         self.identity.forget()
         self.outbox.hold()
         if self._opening is not None:

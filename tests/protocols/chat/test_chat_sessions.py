@@ -330,18 +330,18 @@ def test_what_is_typed_while_disconnected_is_shown_and_sent_once_under_the_old_n
     assert client.console.said() == ["ada: one", "ada: two", "* ada waits", "ada: three"]
 
 
-def test_what_waits_is_bounded_and_the_user_is_told(make_world, monkeypatch):
-    monkeypatch.setattr("protocols.lineclient.MAX_WAITING", 3)
+def test_what_waits_is_bounded_and_the_user_is_told(make_world):
     world = make_world()
     client = world.client(reconnect=True)
+    client.max_waiting = 3
     world.crash()
     world.advance(0.1)
     for number in range(5):
         client.typed(str(number))
 
     assert [line for line in client.console.shown if "not sent, as" in line] == [
-        "*** not sent, as 1000 lines wait already: 3",
-        "*** not sent, as 1000 lines wait already: 4",
+        "*** not sent, as 3 lines wait already: 3",
+        "*** not sent, as 3 lines wait already: 4",
     ]
     client.end()
     assert client._undelivered() == "3 lines were not sent"
@@ -610,10 +610,10 @@ def test_with_reconnect_a_pipe_goes_on_after_a_restart(world):
     assert not client.outbox.waiting
 
 
-def test_a_pipe_is_read_no_faster_than_lines_go_out(make_world, monkeypatch):
-    monkeypatch.setattr("protocols.lineclient.MAX_WAITING", 50)
+def test_a_pipe_is_read_no_faster_than_lines_go_out(make_world):
     world = make_world()
     client = world.client(interactive=False)
+    client.max_waiting = 50
     assert client.console.reading
     for number in range(100):
         client.console.on_line(str(number))
