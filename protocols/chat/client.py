@@ -58,7 +58,8 @@ _SYNCED = "*** /ping: "  # how the answer begins
 _GOODBYE = "*** Goodbye"
 _EXPIRED = "*** Nothing was heard of you for "
 _NOT_SENT = "*** Not sent"
-_TRY_LATER = "try again later"  # how a refusal ends
+# How the lines end with which a server turns an address away, over UDP.
+_REFUSALS = ("try again later", "at your address already", "The server is stopping")
 _ECHO_ON = "*** You see your own lines"
 _ECHO_OFF = "*** You do not see your own lines any more"
 
@@ -177,7 +178,7 @@ class ChatClient(LineClient):
     # What the server says. The lines that it takes note of may be shown as well.
 
     def _is_for_us(self, line: str) -> bool:
-        """Take note of ``line``. Return whether that is all that it is for."""
+        """Take note of ``line``. Return whether it need not be shown (any more)."""
         alone = self.outbox.travels_alone or ""
         ours = False
         if self.udp and line.startswith(CHALLENGE):
@@ -194,7 +195,9 @@ class ChatClient(LineClient):
         elif not alone and self._pursuit.is_refused_by(line):
             ours = True  # the user is told once
         elif self.identity.hear(line):
+            self._shown.append(line)
             self._admitted()
+            ours = True
         elif not self._confirmed:
             ours = self._turned_away(line)
         elif line in {_ECHO_ON, _ECHO_OFF}:
@@ -221,7 +224,7 @@ class ChatClient(LineClient):
     def _turned_away(self, line: str) -> bool:
         """Hear a line of a server that has not let us in. Return whether the user need not."""
         if self.udp:  # any other line may belong to a welcome whose beginning was lost
-            if not line.endswith(_TRY_LATER):
+            if not line.endswith(_REFUSALS):
                 return False
             self.lose(ConnectionRefusedError(line.removeprefix("*** ")))
         self._last_words = line.removeprefix("*** ")

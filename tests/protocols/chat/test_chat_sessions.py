@@ -5,11 +5,12 @@ from functools import partial
 import pytest
 
 from protocols.chat.client import ChatClient
-from protocols.chat.datagrams import ChatDatagrams
+from protocols.chat.datagrams import CHALLENGE, ChatDatagrams
 from protocols.chat.flood import FloodPolicy
 from protocols.chat.hub import Hub, Limits
 from protocols.chat.lines import LineServer
 from protocols.console import Console
+from protocols.link import DatagramLink
 from reactor.testing import VirtualReactor
 
 STEP = 0.05  # seconds
@@ -281,6 +282,31 @@ def test_the_name_is_asked_for_politely_and_not_for_ever(make_world):
     assert "/nick ada" not in asked
 
 
+def test_a_room_that_there_is_no_place_for_is_entered_later(make_world):
+    world = make_world()
+    client = world.client(reconnect=True)
+    client.typed("/join cellar")
+    world.advance(1)
+    world.crash()
+    world.start(limits=Limits(rooms=1))
+    world.advance(5)
+    before = len(client.console.shown)
+    assert client.console.shown[-1].startswith("*** you are guest1 in lobby for now")
+    asked = []
+    send = client._link.send
+    client._link.send = lambda line: (asked.append(line), send(line))
+    world.hub.limits = Limits()
+    world.advance(10)
+
+    assert world.members() == ["guest1@cellar"]
+    assert client.console.shown[before:] == [
+        "*** You are guest1 in cellar",
+        "*** 1 in cellar: guest1",
+    ]
+    at = asked.index("/join cellar")
+    assert asked[at : at + 2] == ["/join cellar", "/help ping"]  # lines wait for the room's history
+
+
 def test_another_name_that_the_user_chooses_ends_the_asking(make_world):
     world = make_world()
     client = world.client(reconnect=True)
@@ -430,6 +456,15 @@ def test_after_a_stop_the_client_is_who_it_was(udp):
     assert not client._ended
 
 
+def test_keys_come_before_timers_when_a_stopped_client_goes_on(udp):
+    client = udp.client()
+    udp.stop_clients(20)
+    client.reactor.now += 20  # as at the beginning of the turn in which the keys are read
+    client.typed("hello")
+
+    assert list(client.outbox.waiting) == ["hello"]
+
+
 def test_a_long_stop_is_not_the_servers_silence(udp):
     client = udp.client()
     udp.stop_clients(600)
@@ -491,6 +526,85 @@ def test_a_lost_line_is_told(udp):
 
     assert client.console.said() == ["guest1: staying"]
     assert "*** not confirmed by the server, perhaps lost: vanishing" in client.console.shown
+
+
+def test_a_user_who_asks_who_it_is_has_an_answer(udp):
+    client = udp.client()
+    before = len(client.console.shown)
+    udp.advance(20)  # our own questions are not shown
+    assert client.console.shown[before:] == []
+    client.typed("/help ping")
+    udp.advance(1)
+
+    assert client.console.shown[before:] == ["*** /ping: have an answer"]
+
+
+def test_a_server_that_takes_the_user_for_a_newcomer_is_told_who_it_is(udp):
+    client = udp.client()
+    for line in ("/nick ada", "/join cellar"):
+        client.typed(line)
+    udp.advance(1)
+    client.lines_received(["*** You are guest9 in lobby"])  # as a server does that trusts us
+
+    assert client.console.shown[-2:] == [
+        "*** You are guest9 in lobby",
+        "*** the server has taken you for a newcomer: asking for ada in cellar again",
+    ]
+    client.lines_received(["*** You are ada already", "*** You are ada in cellar"])
+    assert client.identity.missing() == []
+
+
+def test_a_challenge_that_says_not_sent_has_the_line_sent_again(make_world, monkeypatch):
+    monkeypatch.setattr("protocols.chat.client.CHALLENGE", "*** Not sent. To join: /hello ")
+    world = make_world(udp=True)
+    client = ChatClient(world.there, ("chat", 1), udp=True, console=User(world.there, True))
+    link = world.there.datagram_socket(lambda: DatagramLink(client))
+    for data in (b"*** You are ada in lobby", b"*** /ping: have an answer"):
+        link.send(data, SERVER)
+        world.there.settle()
+    client.typed("hi")
+    assert link.take() == [b"/hello", b"/help ping", b"hi"]
+
+    link.send(b"*** Not sent. To join: /hello token7", SERVER)
+    world.there.settle()
+    assert link.take() == [b"/hello token7"]
+    for data in (b"*** You are ada in lobby", b"*** /ping: have an answer"):
+        link.send(data, SERVER)
+        world.there.settle()
+
+    assert link.take() == [b"/help ping", b"hi"]
+
+
+def test_a_server_that_was_started_again_is_given_its_proof_at_once(make_world):
+    world = make_world(udp=True)
+    client = ChatClient(world.there, ("chat", 1), udp=True, console=User(world.there, True))
+    link = world.there.datagram_socket(lambda: DatagramLink(client))
+    link.take()
+    for token in (b"first", b"second"):
+        link.send(CHALLENGE.encode() + token, SERVER)
+        world.there.settle()
+        assert link.take() == [b"/hello " + token]
+        link.send(b"*** You are ada in lobby", SERVER)
+        world.there.settle()
+        link.take()
+
+
+@pytest.mark.parametrize(
+    "why",
+    [
+        "The chat is full: try again later",
+        "There are 256 members at your address already",
+        "The server is stopping",
+    ],
+)
+def test_over_udp_a_refusal_is_a_failure(make_world, why):
+    world = make_world(udp=True)
+    client = ChatClient(world.there, ("chat", 1), udp=True, console=User(world.there, True))
+    link = world.there.datagram_socket(lambda: DatagramLink(client))
+    link.send(f"*** {why}\r\n".encode(), SERVER)
+    world.there.settle()
+
+    assert client._error == f"cannot connect to chat:1: {why}"
 
 
 # From a pipe
