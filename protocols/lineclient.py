@@ -11,7 +11,7 @@ import argparse
 import random
 from typing import Any, Final
 
-from reactor import Connector, IdleTimer, Reactor, Timer
+from reactor import IdleTimer, Reactor
 from reactor.application import (
     CANNOT_START,
     WRONG_USAGE,
@@ -99,8 +99,6 @@ class LineClient:
         self._reconnect = reconnect
         self._backoff = Backoff()
         self._link: StreamLink | DatagramLink | None = None
-        self._connector: Connector | None = None
-        self._retry: Timer | None = None
         self._was_connected = False
         self._confirmed = False  # the server is there, and lets us in
         self._confirmed_at = 0.0
@@ -284,14 +282,15 @@ class LineClient:
     # -- the rest --------------------------------------------------------------------------------
 
     def _connect(self) -> None:
-        self._retry = None
+        if self.is_ending():
+            return
         host, port = self._address
         if self.udp:
-            self._connector = self.reactor.connect_udp(
+            self.reactor.connect_udp(
                 lambda: DatagramLink(self), host, port, on_failure=self._failed
             )
         else:
-            self._connector = self.reactor.connect_tcp(
+            self.reactor.connect_tcp(
                 lambda: StreamLink(self), host, port, on_failure=self._failed, tls=self._tls
             )
 
@@ -303,7 +302,7 @@ class LineClient:
             self.end(message)
             return
         delay = self._backoff.next_delay()
-        self._retry = self.reactor.call_later(delay, self._connect)
+        self.reactor.call_later(delay, self._connect)
         self.console.notice(f"*** {message}; trying again in {delay:.1f} s")
         self.progress()
 

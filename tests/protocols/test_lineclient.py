@@ -371,3 +371,21 @@ def test_stream_links_need_a_server_that_ends_its_lines_within_a_bound(start, se
     reactor.settle()
 
     assert client.console.shown == ["short"]
+
+
+def test_a_client_that_ends_does_not_connect_again(start, server, reactor):
+    client = start(reconnect=True)
+    server.accept().close()
+    reactor.settle()
+    client.end()
+    reactor.advance(10)
+
+    assert len(server.attempts) == 1
+
+
+def test_what_was_too_long_to_be_sent_is_counted(start, server):
+    client = start()
+    server.accept()
+    client.console.on_left_out()
+
+    assert client._undelivered() == "1 line was not sent, the rest of the input was not read"
