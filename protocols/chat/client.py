@@ -115,7 +115,6 @@ class ChatClient(LineClient):
             return  # the server ignores it as well
         if self.console.interactive:
             if not self._confirmed and _is_quit(line):
-                self.goodbye()
                 self.end()
                 return
             if self.has_backlog():
