@@ -29,8 +29,12 @@ class Console:
     the terminal back at the end. Input begins with ``resume()``.
     """
 
+    #: Whether a person types the lines, who can be asked to type one again.
+    interactive = False
+
     def __init__(self, reactor: Reactor) -> None:
         self.on_line: LineCallback = lambda line: None
+        self.on_left_out: Callback = lambda: None  # a line was too long to be handed over
         self.on_eof: Callback = lambda: None
         self.on_slow: Callback = lambda: None  # standard output takes no more for now
         self.on_fast: Callback = lambda: None  # and now it does again
@@ -73,9 +77,6 @@ class Console:
         """Tell the user something that the server did not say."""
         raise NotImplementedError
 
-    def sent(self, line: str) -> None:
-        """``line`` was sent; a terminal may want to show it."""
-
     def _input_protocol(self) -> Protocol:
         raise NotImplementedError
 
@@ -105,6 +106,8 @@ class PipeConsole(Console):
 
 class TerminalConsole(Console):
     """A line to edit at the bottom of the screen; all else scrolls above it."""
+
+    interactive = True
 
     def __init__(self, reactor: Reactor, prompt: str = "> ") -> None:
         super().__init__(reactor)
@@ -176,6 +179,7 @@ class _PipeInput(LineProtocol):
 
     def line_too_long(self) -> None:
         self._console.notice(f"reactor: a line of over {self.max_line_length} bytes was left out")
+        self._console.on_left_out()
 
     def eof_received(self) -> bool:
         super().eof_received()

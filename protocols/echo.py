@@ -12,7 +12,17 @@ from typing import Any
 from reactor import DatagramProtocol, Protocol, Reactor
 from reactor.application import Application, add_udp_arguments, serve_both
 
-from .lineclient import LineClient, add_client_arguments
+from .lineclient import (
+    UDP_ANSWER_TIMEOUT,
+    LineClient,
+    add_client_arguments,
+)
+from .outbox import Outbox
+
+# Datagrams, and characters in them, that are on the way at a time: what the buffers of two sockets
+# hold with ease, as what goes beyond is lost.
+_WINDOW = 32
+_WINDOW_SIZE = 32768
 
 
 class Echo(Protocol):
@@ -48,6 +58,63 @@ class EchoDatagrams(DatagramProtocol):
         self.transport.sendto(data, addr)
 
 
+class EchoClient(LineClient):
+    """It knows when all that it sent has come back, and over UDP what has not."""
+
+    def __init__(self, reactor: Reactor, address: tuple[str, int], **options: Any) -> None:
+        super().__init__(reactor, address, **options)
+        self._sent = self._heard = 0  # lines
+        if self.udp:
+            self.outbox = Outbox(
+                reactor,
+                self._transmit,
+                lambda line: line.encode("utf-8", "replace").decode().removesuffix("\r"),
+                self._on_progress,
+                window=_WINDOW,
+                window_size=_WINDOW_SIZE,
+                timeout=UDP_ANSWER_TIMEOUT,
+            )
+
+    def connected(self) -> None:
+        self._sent = self._heard = 0
+        if self.outbox is not None:
+            self.outbox.open()
+
+    def disconnected(self) -> None:
+        if self.outbox is not None:
+            self.outbox.drop()
+        elif not self.is_ending():
+            self.lines_lost += max(self._sent - self._heard, 0)
+
+    def typed(self, line: str) -> None:
+        if self.outbox is not None:
+            self.outbox.put(line)
+            self.progress()
+        else:
+            self._sent += 1
+            self.send(line)
+
+    def lines_received(self, lines: list[str]) -> None:
+        self._heard += len(lines)
+        super().lines_received(lines)
+        if self.outbox is not None:
+            for line in lines:
+                self.outbox.answered(line)
+
+    def all_answered(self) -> bool:
+        return self.outbox is not None or self._heard >= self._sent
+
+    def _transmit(self, line: str) -> bool:
+        self.send(line)
+        return True
+
+    def _on_progress(self, lost: list[str]) -> None:
+        if self.console.interactive:
+            for line in lost:
+                self.console.notice(f"*** did not come back: {line}")
+        self.progress()
+
+
 class EchoApplication(Application):
     """``--protocol echo``: a server over TCP and UDP on one port number, and a client."""
 
@@ -63,7 +130,7 @@ class EchoApplication(Application):
         return serve_both(reactor, options, Echo, EchoDatagrams)
 
     def connect(self, reactor: Reactor, options: argparse.Namespace) -> int:
-        client = LineClient(
+        client = EchoClient(
             reactor, options.connect, udp=options.udp, tls=options.tls, reconnect=options.reconnect
         )
         return client.run()

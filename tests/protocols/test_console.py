@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 import select
 import signal
 import struct
@@ -185,6 +186,79 @@ def test_with_reconnect_it_waits_for_the_server(serve, user):
     one.see("guest1: there you are")
 
 
+def test_after_a_stop_over_udp_the_user_is_who_it_was(serve, user):
+    server = serve(
+        "--protocol", "chat", "--port", "0", "--udp-port", "0", "--heartbeat-timeout", "1"
+    )
+    options = ("--protocol", "chat", "--heartbeat-interval", "0.2", "--connect")
+    one = user(*options, f"127.0.0.1:{server.ports['udp']}", "--udp")
+    one.see("1 in lobby: guest1")
+    one.type(b"/nick ada\r")
+    one.see("guest1 is now ada")
+    other = user(*options, f"127.0.0.1:{server.ports['tcp']}")
+    other.see("2 in lobby: ada, guest2")
+
+    one.process.send_signal(signal.SIGSTOP)
+    other.see("*** ada left the chat: timed out")
+    one.process.send_signal(signal.SIGCONT)
+    # From a guest's name, or with its own as the server remembers the address.
+    back = re.compile(r"\*\*\* guest\d+ is now ada|\*\*\* ada joined lobby")
+    other.see(lambda rows: any(back.fullmatch(row) for row in rows))
+    one.type(b"here again\r")
+
+    other.see("ada: here again")
+
+
+def test_over_udp_a_server_may_be_started_again_between_two_heartbeats(serve, user):
+    chat = ("--protocol", "chat", "--port", "0", "--udp-port")
+    server = serve(*chat, "0")
+    port = str(server.ports["udp"])
+    one = user(
+        *("--protocol", "chat", "--udp", "--connect", f"127.0.0.1:{port}"),
+        *("--heartbeat-interval", "3600"),
+    )
+    one.see("1 in lobby: guest1")
+    one.type(b"/nick ada\r")
+    one.see("guest1 is now ada")
+    one.type(b"/join cellar\r")
+    one.see("1 in cellar: ada")
+    server.process.kill()
+    server.process.communicate()
+    serve(*chat, port)
+    one.type(b"anybody here?\r")
+
+    one.see(lambda rows: sum(row == "*** You are ada in cellar" for row in rows) == 2)
+    one.type(b"now as ada\r")
+    one.see("ada: now as ada")
+
+
+def test_an_interrupted_pipe_says_how_many_lines_were_not_sent(chat):
+    client = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "reactor", "--protocol", "chat"),
+            *("--connect", f"127.0.0.1:{chat.ports['tcp']}"),
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    client.stdin.write("".join(f"line {number}\n" for number in range(500)))
+    client.stdin.close()
+    client.stdin = None  # for communicate()
+    while "guest1: line 3" not in client.stdout.readline():
+        pass
+    client.send_signal(signal.SIGINT)
+    _, errors = client.communicate(timeout=TIMEOUT)
+
+    said = re.fullmatch(
+        r"reactor: (\d+) lines were not sent, (\d+) lines? w\w+ not confirmed by the server\n",
+        errors,
+    )
+    assert 400 < int(said[1]) + int(said[2]) <= 496
+    assert client.returncode == 1
+
+
 def test_the_window_may_change_its_size_and_be_cleared(chat, user):
     one = user("--protocol", "chat", "--connect", f"127.0.0.1:{chat.ports['tcp']}")
     one.see("1 in lobby: guest1")
@@ -259,5 +333,7 @@ def test_a_line_without_end_in_a_pipe_is_said(serve, run_reactor):
     result = run_reactor("--protocol", "echo", "--connect", address, input="z" * 70_000 + "\nok\n")
 
     assert result.stdout == "ok\n"
-    assert result.stderr == "reactor: a line of over 65536 bytes was left out\n"
-    assert result.returncode == 0
+    assert result.stderr == (
+        "reactor: a line of over 65536 bytes was left out\nreactor: 1 line was not sent\n"
+    )
+    assert result.returncode == 1

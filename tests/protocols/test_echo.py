@@ -2,8 +2,14 @@
 
 import socket
 
-from protocols.echo import Echo, EchoDatagrams
+import pytest
+
+from protocols.console import Console
+from protocols.echo import Echo, EchoClient, EchoDatagrams
+from protocols.lineclient import UDP_ANSWER_TIMEOUT
+from protocols.link import DatagramLink, StreamLink
 from reactor.testing import VirtualReactor
+from reactor.transport import StreamTransport
 from reactor.writing import HIGH_WATER
 
 
@@ -76,3 +82,98 @@ def test_the_client_works_in_a_pipe(serve, run_reactor):
 
     assert (piped.returncode, piped.stdout, piped.stderr) == (0, lines, "")
     assert (datagrams.returncode, datagrams.stdout, datagrams.stderr) == (0, "a\nb\n", "")
+
+
+class Pipe(Console):
+    """What a user of the client pipes into it and sees: nothing of it matters here."""
+
+    def show(self, lines):
+        pass
+
+    resume = pause = lambda self: None
+
+
+@pytest.fixture
+def make_client():
+    with VirtualReactor() as reactor:
+        yield lambda **options: EchoClient(reactor, ("s", 1), console=Pipe(reactor), **options)
+
+
+def test_over_tls_the_client_ends_when_all_has_come_back(make_client, monkeypatch):
+    monkeypatch.setattr(StreamTransport, "can_write_eof", lambda transport: False)
+    client = make_client()
+    peer = client.reactor.connect(lambda: StreamLink(client))
+    client.typed("one")
+    client.typed("two")
+    client.finish()
+    peer.send(b"one\ntw")
+    client.reactor.settle()
+    assert not client._ended
+
+    peer.send(b"o\n")
+    client.reactor.settle()
+
+    assert client._ended
+
+
+def test_over_tls_all_may_have_come_back_before_the_end(make_client, monkeypatch):
+    monkeypatch.setattr(StreamTransport, "can_write_eof", lambda transport: False)
+    client = make_client()
+    client.reactor.connect(lambda: StreamLink(client))
+    client.finish()
+
+    assert client._ended
+
+
+def test_over_udp_the_client_waits_for_datagrams_and_counts_what_is_lost(make_client):
+    client = make_client(udp=True)
+    peer = client.reactor.datagram_socket(lambda: DatagramLink(client))
+    for number in range(100):
+        client.typed(str(number))
+    client.finish()
+    while sent := peer.take():
+        assert len(sent) <= 32
+        for data in sent:
+            if data not in {b"3", b"40", b"99"}:
+                peer.send(data, None)
+        client.reactor.settle()
+    assert not client._ended
+
+    client.reactor.advance(UDP_ANSWER_TIMEOUT)
+
+    assert client._ended
+    assert client._undelivered() == "3 lines were not confirmed by the server"
+
+
+def test_lines_on_a_connection_that_broke_are_counted(make_client):
+    client = make_client(reconnect=True)
+    peer = client.reactor.connect(lambda: StreamLink(client))
+    for line in ("one", "two", "three"):
+        client.typed(line)
+    peer.send(b"one\n")
+    client.reactor.settle()
+    peer.reset()
+    client.reactor.settle()
+
+    assert client._undelivered().startswith("2 lines were not confirmed by the server")
+
+
+def test_the_client_works_in_a_pipe_over_tls(serve, run_reactor, certificate):
+    tls = ("--tls-cert", certificate.chain, "--tls-key", certificate.key)
+    server = serve("--protocol", "echo", "--port", "0", "--no-udp", *tls)
+    lines = "".join(f"{number}\n" for number in range(5_000))
+    address = f"localhost:{server.port}"
+    piped = run_reactor(
+        "--protocol", "echo", "--connect", address, "--tls-ca", certificate.ca, input=lines
+    )
+
+    assert (piped.returncode, piped.stdout, piped.stderr) == (0, lines, "")
+
+
+def test_thousands_of_datagrams_come_back(serve, run_reactor):
+    server = serve("--protocol", "echo", "--port", "0")
+    lines = "".join(f"{number}\n" for number in range(5_000))
+    address = f"127.0.0.1:{server.port}"
+    piped = run_reactor("--protocol", "echo", "--connect", address, "--udp", input=lines)
+
+    assert (piped.returncode, piped.stdout, piped.stderr) == (0, lines, "")

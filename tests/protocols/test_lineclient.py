@@ -7,12 +7,12 @@ import pytest
 from protocols.console import Console
 from protocols.lineclient import (
     FINISH_TIMEOUT,
+    STABLE_AFTER,
     UDP_FINISH_TIMEOUT,
     Backoff,
-    DatagramLink,
     LineClient,
-    StreamLink,
 )
+from protocols.link import DatagramLink, StreamLink
 from reactor.application import CommandError
 from reactor.testing import VirtualReactor
 
@@ -238,6 +238,22 @@ def test_with_reconnect_it_tries_again_and_the_user_waits(start, server, reactor
     assert client._error is None
 
 
+def test_a_server_that_closes_at_once_is_left_alone_longer_and_longer(start, server, reactor):
+    client = start(reconnect=True)
+    for _ in range(6):
+        server.accept().close()
+        reactor.settle()
+        reactor.advance(60)
+    assert client._backoff._tries == 6
+
+    server.accept()
+    reactor.advance(STABLE_AFTER)
+    server.peer.close()
+    reactor.settle()
+
+    assert client._backoff._tries == 1
+
+
 def test_the_users_end_while_it_is_not_connected_ends_it(start, server):
     client = start(reconnect=True)
     server.refuse()
@@ -287,9 +303,10 @@ def test_an_output_that_takes_no_more_does_not_matter_over_udp(start, server, re
     client.console.on_fast()
     peer.send(b"now")
     peer.send(b"")
+    peer.send(b"one line\x0bnot two\r\n")
     reactor.settle()
 
-    assert client.console.shown == ["now"]
+    assert client.console.shown == ["now", "", "one line\x0bnot two"]
 
 
 def test_an_output_that_is_gone_ends_it_quietly(start, server):
@@ -354,3 +371,21 @@ def test_stream_links_need_a_server_that_ends_its_lines_within_a_bound(start, se
     reactor.settle()
 
     assert client.console.shown == ["short"]
+
+
+def test_a_client_that_ends_does_not_connect_again(start, server, reactor):
+    client = start(reconnect=True)
+    server.accept().close()
+    reactor.settle()
+    client.end()
+    reactor.advance(10)
+
+    assert len(server.attempts) == 1
+
+
+def test_what_was_too_long_to_be_sent_is_counted(start, server):
+    client = start()
+    server.accept()
+    client.console.on_left_out()
+
+    assert client._undelivered() == "1 line was not sent, the rest of the input was not read"

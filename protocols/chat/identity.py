@@ -1,0 +1,126 @@
+"""Who a chat's client is: what the server has confirmed, and what is to be restored.
+
+The only source is the server's own lines, since what a user types may be refused. They cannot be
+forged. All that members say or do stands behind a time in brackets, and in the lines that begin
+with ``*** `` the text of a member (a topic, last words) comes after words that the patterns below
+do not match. Names contain no spaces.
+
+No I/O happens here.
+"""
+
+from __future__ import annotations
+
+import re
+
+from .hub import LOBBY
+
+_ENTERED = re.compile(r"\*\*\* You are (\S+) in (\S+)")
+_RENAMED = re.compile(r"\*\*\* (\S+) is now (\S+)")
+_ALREADY = re.compile(r"\*\*\* You are (\S+) already")
+_SPOKEN = re.compile(r"\[\d\d:\d\d:\d\d\] (.*)")
+
+
+class Identity:
+    """One user's name and room on one server.
+
+    To be read only: ``name`` and ``room``, what the server last said, None while it has let nobody
+    in; ``kept_name`` and ``kept_room``, what the user had last and is to have again.
+    """
+
+    def __init__(self) -> None:
+        self.name: str | None = None
+        self.room: str | None = None
+        self.kept_name: str | None = None
+        self.kept_room: str | None = None
+        # What the user asked for last: the server's answer to it may be lost over UDP, and is then
+        # no sign that the server has forgotten the user.
+        self._wished_name = ""
+        self._wished_room = ""
+
+    def wish(self, line: str) -> None:
+        """Take note of ``line``, which is sent to the server for the user."""
+        word, _, rest = line.partition(" ")
+        rest = rest.strip()
+        match word.lower():
+            case "/nick":
+                self._wished_name = rest
+            case "/join":
+                self._wished_room = rest.removeprefix("#")
+            case "/part":
+                self._wished_room = LOBBY
+
+    def forget(self) -> None:
+        """The server does not know this user any more. What was confirmed is kept."""
+        self.name = self.room = None
+
+    def hear(self, line: str) -> bool:
+        """Take note of a line of the server. Return whether it lets the user in as a newcomer."""
+        if entered := _ENTERED.fullmatch(line):
+            return self._enter(entered[1], entered[2])
+        renamed = _RENAMED.fullmatch(line)
+        if renamed and renamed[1] == self.name:
+            self.name = self.kept_name = renamed[2]
+        elif already := _ALREADY.fullmatch(line):  # the line that said so first was lost
+            self.name = already[1]
+        return False
+
+    def says_nothing_new(self, line: str) -> bool:
+        """Return whether ``line`` only repeats who the user is."""
+        return self.name is not None and line == f"*** You are {self.name} in {self.room}"
+
+    def missing(self) -> list[str]:
+        """Return the commands that make the user again who it was. There may be none."""
+        commands: list[str] = []
+        if self.name is None:
+            return commands
+        if self.kept_name is not None and self.name != self.kept_name:
+            commands.append(f"/nick {self.kept_name}")
+        if self.kept_room is not None and not _same(self.room, self.kept_room):
+            commands.append(f"/join {self.kept_room}")
+        return commands
+
+    def accept(self) -> None:
+        """Be content with what the server says now."""
+        self.kept_name, self.kept_room = self.name, self.room
+
+    def own_words(self, line: str) -> str | None:
+        """Return what this user said in ``line``, in the form of ``echo_of``, or None."""
+        spoken = _SPOKEN.fullmatch(line)
+        if spoken and self.name is not None:
+            said, did = f"{self.name}: ", f"* {self.name} "
+            if spoken[1].startswith(said):
+                return "say " + spoken[1].removeprefix(said)
+            if spoken[1].startswith(did):
+                return "do " + spoken[1].removeprefix(did)
+        return None
+
+    def _enter(self, name: str, room: str) -> bool:
+        known = self.name is not None and name in {self.name, self._wished_name}
+        moved = not _same(room, self.room)
+        wanted = not moved or _same(room, self._wished_room) or _same(room, self.kept_room)
+        newcomer = not (known and wanted)
+        if self.kept_name is None or (name != self.name and not newcomer):
+            self.kept_name = name
+        if self.kept_room is None or (moved and not newcomer):
+            self.kept_room = room
+        self.name, self.room = name, room
+        return newcomer
+
+
+def echo_of(line: str) -> str | None:
+    """Return how the server will show the sender ``line``, which is clean, or None if it will not.
+
+    The answers to commands differ too much to be foretold.
+    """
+    text = line.rstrip()
+    if not text.startswith("/"):
+        return "say " + text
+    if text.startswith("//"):
+        return "say " + text[1:]
+    if text[:4].lower() == "/me ":
+        return "do " + text[4:].strip()
+    return None
+
+
+def _same(room: str | None, other: str | None) -> bool:
+    return room is not None and other is not None and room.lower() == other.lower()

@@ -1,0 +1,97 @@
+"""Taking a name and a room back that the server does not give at once.
+
+After a lost connection the server may hold the old one for a while, and the name with it. So the
+client asks again from time to time, far below flood control, and tells its user once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from protocols.lineclient import Backoff
+from reactor import Reactor, Timer
+
+from .identity import Identity
+
+FIRST_TRY: Final = 1.0  # seconds until the name is asked for again, twice as many each time
+LONGEST_TRY: Final = 8.0
+# Seconds after which the name is left to its new owner: an old connection expires much earlier.
+GIVE_UP_AFTER: Final = 300.0
+
+_TAKEN = "*** Somebody else is called "
+_TOO_MANY_ROOMS = "*** There are too many rooms"
+
+
+class Pursuit:
+    """Asks for what ``identity`` is missing.
+
+    ``ask(commands)`` sends commands to the server, ``notice(text)`` tells the user something.
+    """
+
+    def __init__(
+        self,
+        reactor: Reactor,
+        identity: Identity,
+        ask: Callable[[list[str]], object],
+        notice: Callable[[str], object],
+    ) -> None:
+        self._reactor = reactor
+        self._identity = identity
+        self._ask = ask
+        self._notice = notice
+        self._backoff = Backoff(FIRST_TRY, LONGEST_TRY)
+        self._timer: Timer | None = None
+        self._asked = False  # a refusal may come
+        self._ends = 0.0
+
+    def begin(self) -> list[str]:
+        """The server has let the user in: ask for what is missing, and return that."""
+        self.cancel()
+        missing = self._identity.missing()
+        self._asked = bool(missing)
+        if missing:
+            self._ask(missing)
+        return missing
+
+    def go_on(self) -> None:
+        """What was asked for has been answered: if something is missing still, ask again later."""
+        me = self._identity
+        self._asked = bool(me.missing())
+        if self._asked and self._timer is None:
+            self._notice(
+                f"*** you are {me.name} in {me.room} for now; the client goes on asking for "
+                f"{me.kept_name} in {me.kept_room}"
+            )
+            self._backoff.reset()
+            self._ends = self._reactor.now + GIVE_UP_AFTER
+            self._try_later()
+
+    def cancel(self) -> None:
+        """Ask no more."""
+        self._asked = False
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def is_refused_by(self, line: str) -> bool:
+        """Return whether the server's ``line`` refuses what was asked for."""
+        if not self._asked:
+            return False
+        return line == f"{_TAKEN}{self._identity.kept_name}" or line.startswith(_TOO_MANY_ROOMS)
+
+    def _try_later(self) -> None:
+        self._timer = self._reactor.call_later(self._backoff.next_delay(), self._try)
+
+    def _try(self) -> None:
+        me = self._identity
+        missing = me.missing()
+        if not missing:
+            self.cancel()
+        elif self._reactor.now >= self._ends:
+            self.cancel()
+            self._notice(f"*** you stay {me.name} in {me.room}")
+            me.accept()
+        else:
+            self._ask(missing)
+            self._try_later()
