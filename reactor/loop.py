@@ -105,16 +105,17 @@ class Loop(ExceptionReporter):
             pause, self.stats.last_wake = now - self.stats.last_wake, now  # no work, but maybe long
             self._catch_up(self._backlog.pause(pause))
             try:
-                with self._signals.running():
-                    while True:
-                        self._turn(0 if self._stopped else None)  # stopped before: one turn
-                        if self._stopped:
-                            break
+                self._signals.run_begins()
+                while True:
+                    self._turn(0 if self._stopped else None)  # stopped before it was run: one turn
+                    if self._stopped:
+                        break
             finally:
                 self._stopped = False
                 if self._shutting_down:
                     self._deadline.cancel()
                     self._shutting_down = False
+                self._signals.run_ends()
 
     def run_once(self, timeout: float | None = None) -> None:
         """One turn of the loop. It waits for at most ``timeout`` seconds; None: for as long as

@@ -10,8 +10,8 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -105,25 +105,32 @@ class Signals:
         self._has_fd = False  # whether ours is the process's wake-up descriptor
         self._fd_before = (-1, _NO_FILE)
 
-    @contextmanager
-    def running(self) -> Iterator[None]:
-        """Within the block, SIGINT and SIGTERM stop the loop, each only if Python's default handles
-        it: an ignored signal stays ignored (``nohup``, ``&`` in a script), a handler of the
-        program's stays. What the program sets within the block stays after it. Outside the main
-        thread, which alone can do that, nothing happens."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        self._running = True
-        try:
+    def run_begins(self) -> None:
+        """From here to ``run_ends()``, SIGINT and SIGTERM stop the loop, each only if Python's
+        default handles it: an ignored signal stays ignored (``nohup``, ``&`` in a script), a
+        handler of the program's stays. What the program sets meanwhile stays as well. Outside the
+        main thread, which alone can do that, nothing happens.
+
+        No context manager: a generator's end could itself be interrupted by one more signal."""
+        if threading.current_thread() is threading.main_thread():
+            self._running = True
             self._take_fd()
             for signum in filter(is_default, STOP_SIGNALS):
                 self._taken[signum] = signal.getsignal(signum)
                 signal.signal(signum, self._on_stop_signal)
-            yield
-        finally:
-            self._running = self._asked = False
-            self._give_back_defaults()
+
+    def run_ends(self) -> None:
+        """Give back what ``run_begins()`` has taken."""
+        self._running = self._asked = False
+        for signum, previous in self._taken.items():
+            if signum in self._handlers:  # set meanwhile: removed later, it must not restore ours
+                ours, before = self._handlers[signum]
+                if before == self._on_stop_signal:
+                    self._handlers[signum] = ours, previous
+            elif signal.getsignal(signum) == self._on_stop_signal:
+                signal.signal(signum, previous)
+        self._taken.clear()
+        self._give_back_fd()
 
     def add(self, signum: int, callback: Callable[..., object], args: tuple[Any, ...]) -> None:
         def handler(_signum: int, _frame: object) -> None:
@@ -146,7 +153,7 @@ class Signals:
     def clear(self) -> None:
         for signum in list(self._handlers):
             self.remove(signum)
-        self._give_back_defaults()  # again, as a third signal may have interrupted that
+        self.run_ends()  # again, as a third signal may have interrupted that
 
     def check_thread(self) -> None:
         """Raise ``RuntimeError`` if there are handlers that this thread cannot remove."""
@@ -175,17 +182,6 @@ class Signals:
             stuck = calling_frame(frame)
             raise KeyboardInterrupt(why if stuck is None else f"{why}, at {line(stuck)}")
 
-    def _give_back_defaults(self) -> None:
-        while self._taken:
-            signum, previous = self._taken.popitem()
-            if signal.getsignal(signum) == self._on_stop_signal and signum not in self._handlers:
-                signal.signal(signum, previous)
-            elif signum in self._handlers:  # set meanwhile: removed later, it must not restore ours
-                ours, before = self._handlers[signum]
-                if before == self._on_stop_signal:
-                    self._handlers[signum] = ours, previous
-        self._give_back_fd()
-
     def _take_fd(self) -> None:
         self._has_fd = True
         before = signal.set_wakeup_fd(self._wakeup.fileno(), warn_on_full_buffer=False)
@@ -200,7 +196,8 @@ class Signals:
         current = signal.set_wakeup_fd(-1)
         before, file = self._fd_before
         if current != self._wakeup.fileno():
-            signal.set_wakeup_fd(current)  # the program has set another since
+            with suppress(OSError, ValueError):  # closed already
+                signal.set_wakeup_fd(current)  # the program has set another since
         elif before != -1 and _file(before) == file:
             # Else it is closed, and its number may be a connection's by now.
             signal.set_wakeup_fd(before)
