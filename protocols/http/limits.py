@@ -11,8 +11,8 @@ class Limits:
     """Sizes in bytes, times in seconds, rates in bytes a second. The status is what a request gets
     that goes over.
 
-    The rates and the time before they count are Kestrel's (``MinRequestBodyDataRate``,
-    ``MinResponseDataRate``: 240 bytes a second)."""
+    The rates are Kestrel's (``MinRequestBodyDataRate``, ``MinResponseDataRate``: 240 bytes a
+    second)."""
 
     request_line: int = 8192  #: method, target and version: 414
     head: int = 32768  #: request line and fields: 431
