@@ -308,7 +308,7 @@ class AnsweringHalf(Protocol):
         if callback is not None:
             callback()
 
-    def _handler_failed(self, request: Request, exc: Exception) -> None:
+    def _handler_failed(self, request: Request, exc: BaseException) -> None:
         """The handler raised, or gave back what is no response."""
         if not isinstance(exc, HTTPError):
             self.reactor.call_exception_handler(
