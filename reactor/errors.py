@@ -17,8 +17,8 @@ FATAL: Final = (KeyboardInterrupt, SystemExit)
 
 
 def as_exception(exc: BaseException, what: str) -> Exception:
-    """``exc`` for those who are promised an ``Exception``, as ``connection_lost`` is. ``what`` names
-    the code that raised it."""
+    """``exc`` for those who are promised an ``Exception``, as ``connection_lost`` is; ``what``
+    raised it."""
     if isinstance(exc, Exception):
         return exc
     error = RuntimeError(f"{what} raised {type(exc).__name__}")
