@@ -155,7 +155,7 @@ class ThreadPool:
         self._max_queued = max_queued
         self._max_abandoned = max_abandoned
         self.abandoned = 0  #: calls that were given up and have not returned yet
-        self._capacity = max_threads  # threads that there may be
+        self.capacity = max_threads  #: threads that there may be
         self._limit = max_threads + max_queued  # calls that there may be
         self._name = name
         self._queue: queue.SimpleQueue[ThreadCall[Any] | None] = queue.SimpleQueue()
@@ -171,7 +171,7 @@ class ThreadPool:
         if self._active >= self._limit:
             raise queue.Full(f"{self._active} calls wait for a thread of the pool {self._name!r}")
         call = ThreadCall(self, function, args)
-        if self._active >= self._threads < self._capacity:
+        if self._active >= self._threads < self.capacity:
             self._start_thread()
         self._active += 1
         if not self._awaited:
@@ -214,7 +214,7 @@ class ThreadPool:
         self._threads -= 1
         self._set_capacity()
         try:
-            while self._active > self._threads < self._capacity:
+            while self._active > self._threads < self.capacity:
                 self._start_thread()
         except RuntimeError as exc:  # submit() tries again
             logger.warning("no thread takes the place of an abandoned one: %s", exc)
@@ -247,7 +247,7 @@ class ThreadPool:
 
     def _set_capacity(self) -> None:
         beyond = max(self.abandoned - self._max_abandoned, 0)
-        self._capacity = capacity = max(self._max_threads - beyond, 0)
+        self.capacity = capacity = max(self._max_threads - beyond, 0)
         self._limit = capacity + self._max_queued if capacity else 0
 
     def _work(self, calls: queue.SimpleQueue[ThreadCall[Any] | None]) -> None:

@@ -92,6 +92,11 @@ class AnsweringHalf(Protocol):
         return bool(self._state & PAUSED)
 
     @property
+    def is_half_closed(self) -> bool:
+        """Whether the client has finished sending."""
+        return bool(self._state & EOF)
+
+    @property
     def is_tls(self) -> bool:
         """Whether the connection is encrypted."""
         return self.transport.get_extra_info("ssl_object") is not None

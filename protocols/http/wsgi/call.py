@@ -118,6 +118,10 @@ class Call:
                 logger.exception("%r: close() failed:", self)
         if ERRORS.pending:
             ERRORS.flush()
+        self.close_body()
+
+    def close_body(self) -> None:
+        """Close the request's body."""
         if self.body is not NO_BODY:
             try:
                 self.body.close()
