@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 WARNING_INTERVAL: Final = 10.0  # seconds
-REQUEST_TIMEOUT: Final = 60.0  # seconds
-MAX_SPOOL: Final = 1 << 30  # bytes: nginx's proxy_max_temp_file_size
 
 Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
@@ -52,8 +50,8 @@ class WSGIHandler:
         threads: int = 4,
         max_queued: int = 1000,
         spool_size: int = 1 << 20,
-        max_spool: int = MAX_SPOOL,
-        request_timeout: float = REQUEST_TIMEOUT,
+        max_spool: int = 1 << 30,
+        request_timeout: float = 60.0,
         on_exhausted: Callable[[], object] | None = None,
         multiprocess: bool = False,
         debug: bool = False,

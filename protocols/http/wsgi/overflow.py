@@ -70,6 +70,8 @@ class Overflow:
         except OSError as exc:
             logger.warning("a response's body cannot be spooled: %s", exc)
             self._room.give_back(size)
+            if not self._written:
+                self.clear()
             return False
         self._written += size
         return True
