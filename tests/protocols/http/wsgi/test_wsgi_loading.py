@@ -2,6 +2,7 @@
 
 import sys
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 
@@ -117,12 +118,10 @@ class Response:
      wrapped],
 )  # fmt: skip
 def test_an_asgi_application_is_one_line(app, monkeypatch):
-    import wsgi_site
-
-    monkeypatch.setattr(wsgi_site, "app", app)
+    monkeypatch.setitem(sys.modules, "asgi_site", SimpleNamespace(app=app))
     with pytest.raises(CommandError) as caught:
-        load_app("wsgi_site:app")
-    assert str(caught.value).startswith("--app wsgi_site:app: this is an ASGI application")
+        load_app("asgi_site:app")
+    assert str(caught.value).startswith("--app asgi_site:app: this is an ASGI application")
     assert "uvicorn" in str(caught.value)
     assert "\n" not in str(caught.value)
     assert caught.value.status == WRONG_USAGE
