@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ipaddress
+import logging
 import os
 import re
 import signal
@@ -39,6 +40,8 @@ from .server import HTTPServer
 
 if TYPE_CHECKING:
     from .server import Handler
+
+logger = logging.getLogger(__name__)
 
 DEFAULT_PORT = 8080
 
@@ -129,7 +132,11 @@ class HTTPApplication(Application):
             " the folder says who may connect)",
         )
         parser.add_argument(
-            "--workers", metavar="N", type=positive, default=1, help="processes (%(default)d)"
+            "--workers",
+            metavar="N",
+            type=positive,
+            default=1,
+            help="processes; from 2 on, SIGHUP reloads (%(default)d)",
         )
         parser.add_argument(
             "--access-log",
@@ -199,6 +206,8 @@ class HTTPApplication(Application):
                 ) from exc
         # Without a log as well: to be ended by it would be a surprise.
         reactor.add_signal_handler(signal.SIGUSR1, self._reopen_log)
+        if options.workers == 1:  # else it is the master's
+            reactor.add_signal_handler(signal.SIGHUP, _cannot_reload)
         server = HTTPServer(
             self._handler(reactor, options),
             limits=replace(
@@ -305,6 +314,10 @@ def _open(options: argparse.Namespace) -> tuple[list[socket.socket], Callable[[]
 
 def _nothing() -> None:
     pass
+
+
+def _cannot_reload() -> None:
+    logger.warning("SIGHUP: a single process cannot reload; --workers 2 or more can")
 
 
 def _mode(text: str) -> int:

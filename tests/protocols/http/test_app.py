@@ -480,3 +480,11 @@ def test_too_many_calls_that_hang_end_a_single_process_with_status_1(serve, tmp_
     _, errors = server.stop()
     assert errors.endswith("reactor: too many calls of the application hang\n")
     assert errors.count("its thread is written off") == 2
+
+
+def test_a_hangup_does_not_end_a_single_process(serve):
+    server = serve(*HTTP)
+    server.process.send_signal(signal.SIGHUP)
+    assert "SIGHUP: a single process cannot reload" in server.process.stderr.readline()
+    assert ask(server).status == 200
+    assert server.stop() == (0, "")
