@@ -223,10 +223,13 @@ def bind_tcp(options: argparse.Namespace) -> list[socket.socket]:
     return sockets
 
 
-def bind_unix_socket(path: str) -> tuple[socket.socket, Callable[[], None]]:
-    """The same for a Unix socket at ``path``, and a function that removes the file in the end."""
+def bind_unix_socket(
+    path: str, mode: int | None = None
+) -> tuple[socket.socket, Callable[[], None]]:
+    """The same for a Unix socket at ``path``, and a function that removes the file in the end.
+    ``mode``: its permissions; None leaves them to the umask."""
     try:
-        sock = bind_unix(path, socket.SOCK_STREAM)
+        sock = bind_unix(path, socket.SOCK_STREAM, mode)
         listen_all([sock], BACKLOG)
         return sock, unlink_later(path)
     except OSError as exc:

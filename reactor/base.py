@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from .errors import FATAL
 from .linger import linger
 
 if TYPE_CHECKING:
@@ -83,7 +84,9 @@ class BaseTransport:
         try:
             if self._protocol is not None:  # as there is none before a TLS handshake
                 self._protocol.connection_lost(exc)
-        except Exception as error:
+        except FATAL:
+            raise
+        except BaseException as error:
             self._report(error, "connection_lost")
         finally:
             # The protocol holds the transport: a cycle would keep both until a collection
@@ -101,11 +104,13 @@ class BaseTransport:
     def _tell(self, method: str, *args: object) -> object:
         try:
             return getattr(self._protocol, method)(*args)
-        except Exception as exc:
+        except FATAL:
+            raise
+        except BaseException as exc:
             self._protocol_failed(exc, method)
             return None
 
-    def _report(self, exc: Exception, method: str) -> None:
+    def _report(self, exc: BaseException, method: str) -> None:
         self._reactor.call_exception_handler(
             {
                 "message": f"{method} failed:",
@@ -129,5 +134,5 @@ class BaseTransport:
         """Close without sending what is queued."""
         raise NotImplementedError
 
-    def _protocol_failed(self, exc: Exception, method: str) -> None:
+    def _protocol_failed(self, exc: BaseException, method: str) -> None:
         raise NotImplementedError

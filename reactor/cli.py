@@ -98,7 +98,12 @@ def _run(arguments: Sequence[str]) -> int:
         if getattr(options, "workers", 1) == 1:
             return serve(_announce)
         master = Master(
-            serve, options.workers, announce=_announce, sockets=sockets, grace=options.grace
+            serve,
+            options.workers,
+            announce=_announce,
+            sockets=sockets,
+            grace=options.grace,
+            prepare=partial(_read_certificate_again, options),
         )
         return master.run()
 
@@ -269,6 +274,15 @@ def _set_tls(options: argparse.Namespace) -> None:
         why = "no certificate with its private key" if "PEM lib" in str(exc) else reason(exc)
         raise CommandError(f"cannot use the certificate in {files}: {why}", CANNOT_START) from exc
     options.tls = context
+
+
+def _read_certificate_again(options: argparse.Namespace) -> None:
+    previous, options.tls = options.tls, False
+    try:
+        _set_tls(options)
+    except CommandError:
+        options.tls = previous
+        raise
 
 
 # -- finding protocols -----------------------------------------------------------------------------

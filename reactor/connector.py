@@ -11,6 +11,7 @@ import socket
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
+from .errors import FATAL, as_exception
 from .pollers import WRITE
 from .sockets import KeepAlive, numeric_address, prepare
 from .threads import ThreadCall
@@ -194,11 +195,13 @@ class Connector:
                 self._reactor, sock, protocol, sock.getpeername(), None
             )
             self._transport.start(self._established)
-        except Exception as exc:
+        except FATAL:
+            raise
+        except BaseException as exc:
             # The factory failed; or the peer is gone; or the descriptor is too high for select.
             self._transport = None
             self._reactor.release(sock)
-            self._finish(exc)
+            self._finish(as_exception(exc, "the protocol factory"))
 
     def _established(self, exc: Exception | None) -> None:
         self._transport = None

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from .base import BaseTransport
+from .errors import as_exception
 from .pollers import READ, WRITE
 from .protocol import AnyDatagramProtocol
 
@@ -204,11 +205,11 @@ class DatagramTransport(BaseTransport):
             self._reactor.modify(self._fd, interest)
             self._interest = interest
 
-    def _protocol_failed(self, exc: Exception, method: str) -> None:
+    def _protocol_failed(self, exc: BaseException, method: str) -> None:
         """One that raises on one datagram keeps its socket: it serves all peers, not only one."""
         self._report(exc, method)
         if method == "connection_made":
-            self._lose(exc)
+            self._lose(as_exception(exc, method))
 
     def __repr__(self) -> str:
         state = "closing" if self._closing else "open"

@@ -265,7 +265,7 @@ class Reactor(Loop):
         try:
             for sock in sockets:
                 transports.append(self._datagram(protocol_factory, sock))  # noqa: PERF401
-        except Exception:
+        except BaseException:
             for transport in transports:
                 transport.abort()
             for sock in sockets[len(transports) :]:
@@ -350,7 +350,7 @@ class Reactor(Loop):
         try:
             transport = DatagramTransport(self, sock, factory(), peername, on_lost)
             transport.start()
-        except Exception:  # of the factory; or the poller cannot watch the descriptor
+        except BaseException:  # of the factory; or the poller cannot watch the descriptor
             sock.close()
             if on_lost is not None:
                 on_lost()

@@ -4,11 +4,26 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 logger = logging.getLogger(__name__)
 
 ExceptionHandler = Callable[[Any, dict[str, Any]], object]
+
+# The rule for all code that the loop calls: these two end ``run()``, as the program wants to end.
+# Anything else costs the connection or the callback that raised it, and is reported. ``except
+# Exception`` is not enough for that: GeneratorExit and asyncio.CancelledError are no Exceptions.
+FATAL: Final = (KeyboardInterrupt, SystemExit)
+
+
+def as_exception(exc: BaseException, what: str) -> Exception:
+    """``exc`` for those who are promised an ``Exception``, as ``connection_lost`` is; ``what``
+    raised it."""
+    if isinstance(exc, Exception):
+        return exc
+    error = RuntimeError(f"{what} raised {type(exc).__name__}")
+    error.__cause__ = exc
+    return error
 
 
 class ExceptionReporter:
@@ -32,7 +47,9 @@ class ExceptionReporter:
             try:
                 self._exception_handler(self, context)
                 return
-            except Exception:
+            except FATAL:
+                raise
+            except BaseException:
                 logger.exception("the exception handler failed")
         who = context.get("protocol") or context.get("handle") or context.get("transport") or ""
         logger.error("%s %s", context["message"], who, exc_info=context.get("exception"))

@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from .addresses import subscriber
+from .errors import FATAL
 from .pollers import READ
 from .protocol import AnyProtocol
 from .sockets import KeepAlive, prepare, unlink_later
@@ -166,7 +167,9 @@ class Listener:
             return
         try:
             protocol = self._factory()
-        except Exception as exc:
+        except FATAL:
+            raise
+        except BaseException as exc:
             self._reactor.call_exception_handler(
                 {"message": "protocol factory failed:", "exception": exc}
             )
@@ -204,7 +207,7 @@ class Listener:
             del self._by_address[key]
         self._connection_lost()
 
-    def _refuse(self, sock: socket.socket, why: Exception | str) -> None:
+    def _refuse(self, sock: socket.socket, why: BaseException | str) -> None:
         logger.debug("refused: %s", why)
         self._reactor.stats.refused += 1
         sock.close()

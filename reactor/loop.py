@@ -19,7 +19,7 @@ from typing import Any, Final, Self
 
 from .backlog import LATE, Backlog
 from .closed import ClosedQueue, ClosedTimerQueue, refuse
-from .errors import ExceptionReporter
+from .errors import FATAL, ExceptionReporter
 from .interfaces import Closable, Endpoint, Flushable
 from .pollers import Poller, make_poller
 from .stats import Stats
@@ -165,7 +165,9 @@ class Loop(ExceptionReporter):
             if handler is not None:
                 try:
                     handler(mask)
-                except Exception as exc:
+                except FATAL:
+                    raise
+                except BaseException as exc:
                     self._handler_failed(fd, handler, exc)
 
         # 5. Run the timers that are due: all are collected before the first is run.
@@ -384,7 +386,9 @@ class Loop(ExceptionReporter):
     def _run_handle(self, handle: Handle) -> None:
         try:
             handle.run()
-        except Exception as exc:
+        except FATAL:
+            raise
+        except BaseException as exc:
             self.call_exception_handler(
                 {"message": "callback failed:", "exception": exc, "handle": handle}
             )
@@ -392,12 +396,16 @@ class Loop(ExceptionReporter):
     def _guard(self, callback: Callable[[], object], endpoint: Endpoint) -> None:
         try:
             callback()
-        except Exception as exc:
+        except FATAL:
+            raise
+        except BaseException as exc:
             self.call_exception_handler(
                 {"message": "shutdown failed:", "exception": exc, "transport": endpoint}
             )
 
-    def _handler_failed(self, fd: int, handler: Callable[[int], object], exc: Exception) -> None:
+    def _handler_failed(
+        self, fd: int, handler: Callable[[int], object], exc: BaseException
+    ) -> None:
         """A handler let an exception through. Its event would fire for ever (pyftpdlib#115), so it
         is watched no more."""
         self.call_exception_handler(
@@ -459,7 +467,9 @@ class Loop(ExceptionReporter):
             for transport in written:
                 try:
                     sent += transport.flush()
-                except Exception as exc:
+                except FATAL:
+                    raise
+                except BaseException as exc:
                     self.call_exception_handler(
                         {"message": "flush failed:", "exception": exc, "transport": transport}
                     )
@@ -476,7 +486,9 @@ class Loop(ExceptionReporter):
             except OSError as exc:
                 # ECONNRESET, on some systems; the descriptor is gone all the same.
                 logger.debug("close: %s", exc)
-            except Exception as exc:  # a pipe may be any object of the user's
+            except FATAL:
+                raise
+            except BaseException as exc:  # a pipe may be any object of the user's
                 self.call_exception_handler(
                     {"message": "close failed:", "exception": exc, "handle": closable}
                 )

@@ -14,6 +14,7 @@ import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
+from .errors import FATAL, as_exception
 from .pollers import ERROR, HANGUP, READ, WRITE
 from .protocol import AnyProtocol
 from .writing import ARMED, CLOSE, CLOSING, EOF_WRITTEN, LOST, WritingHalf
@@ -89,7 +90,9 @@ class StreamTransport(WritingHalf):
             self._reactor.overrun()
         try:
             self._protocol.data_received(data)
-        except Exception as exc:
+        except FATAL:
+            raise
+        except BaseException as exc:
             self._protocol_failed(exc, "data_received")
 
     def _on_other(self, mask: int) -> bool:
@@ -202,9 +205,9 @@ class StreamTransport(WritingHalf):
             self._reactor.register(self._fd, interest, self._on_ready)
         self._interest = interest
 
-    def _protocol_failed(self, exc: Exception, method: str) -> None:
+    def _protocol_failed(self, exc: BaseException, method: str) -> None:
         self._report(exc, method)
-        self._lose(exc)
+        self._lose(as_exception(exc, method))
 
     def _socket_error(self) -> OSError:
         try:

@@ -14,6 +14,10 @@ The master has no loop. It waits for signals, for the ends of its children, and 
 Between it and each worker there is a socket pair. From the worker comes a line with its addresses,
 once it serves. To the worker goes one byte: stop, or end at once. When the master is gone, however
 it died, the pair ends, and the worker stops.
+
+SIGHUP reloads: a new generation of workers starts, and imports the application anew, as the master
+never imports it. When all of them serve, the old ones are told to stop. If one of them ends before
+it serves, the reload has failed, and the old ones go on.
 """
 
 from __future__ import annotations
@@ -28,7 +32,7 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NoReturn
 
 from .application import CANNOT_START, INTERRUPTED, CommandError
@@ -40,7 +44,7 @@ logger = logging.getLogger(__name__)
 
 _STOP: Final = b"s"
 _END: Final = b"e"
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGCHLD)
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP, signal.SIGCHLD)
 
 LIVED: Final = 5.0  # seconds after which a worker's death does not count against the next one
 FIRST_DELAY: Final = 0.1  # seconds before the second replacement in a row; then twice as many
@@ -53,8 +57,11 @@ END_TIMEOUT: Final = 2.0  # seconds from the order to end at once, or the end of
 class Worker:
     """One child, as the master sees it."""
 
-    def __init__(self, pid: int, channel: socket.socket) -> None:
+    def __init__(self, pid: int, channel: socket.socket, generation: int = 0) -> None:
         self.pid = pid
+        self.generation = generation
+        self.leaving = False  # it was told to stop
+        self.kill_at = float("inf")
         self.channel = channel
         self.started = time.monotonic()
         self.heard = b""  # of the line that says that it serves
@@ -72,7 +79,8 @@ class Master:
     ``serve(ready, channel)`` runs in each worker, calls ``ready(lines)`` from within its loop, and
     returns the exit status. ``announce(lines)`` is called here once, when all serve. ``sockets``
     are closed when it stops, so that nobody waits in them for a worker that will not come.
-    ``grace``: seconds that workers have to stop."""
+    ``grace``: seconds that workers have to stop. ``prepare()`` is called for a reload, before the
+    new workers start; if it raises ``CommandError``, nothing changes."""
 
     def __init__(
         self,
@@ -82,7 +90,12 @@ class Master:
         announce: Callable[[list[str]], object],
         sockets: Sequence[socket.socket] = (),
         grace: float = 5.0,
+        prepare: Callable[[], object] = lambda: None,
     ) -> None:
+        self._prepare = prepare
+        self._generation = 0  # of the workers that there are to be
+        self._last_generation = 0
+        self._serving = 0  # the last one of which all have served
         self._serve = serve
         self._number = number
         self._announce = announce
@@ -97,7 +110,6 @@ class Master:
         self._never_served = 0  # those in a row that never served
         self._fork_at = 0.0
         self._stopping = False
-        self._kill_at = float("inf")
 
     def run(self) -> int:
         """Returns the exit status: 0 after a clean stop. Raises ``CommandError`` if workers cannot
@@ -118,9 +130,7 @@ class Master:
                 while self._signals:
                     self._act(self._signals.pop(0))
                 self._bury()
-                if time.monotonic() >= self._kill_at:
-                    self._signal_all(signal.SIGKILL)
-                    self._kill_at = float("inf")
+                self._kill_late()
         finally:
             self._signal_all(signal.SIGKILL)
             for worker in self._workers:
@@ -146,13 +156,15 @@ class Master:
             self._stop(at_once=self._stopping)
         elif signum == signal.SIGUSR1:
             self._signal_all(signum)
+        elif signum == signal.SIGHUP and not self._stopping:
+            self._reload()
 
     # -- waiting -----------------------------------------------------------------------------------
 
     def _wait(self, waking: socket.socket) -> None:
         """Until a signal comes, a worker says something, or it is time for something."""
         now = time.monotonic()
-        until = self._kill_at
+        until = min((worker.kill_at for worker in self._workers), default=float("inf"))
         if self._lacks_workers():
             until = min(until, self._fork_at)
         poller = select.poll()
@@ -176,16 +188,50 @@ class Master:
         worker.listened_to = bool(data) and not worker.serves  # at its end, SIGCHLD will tell
         if worker.serves:
             self._never_served = 0
-            if not self._announced and sum(w.serves for w in self._workers) == self._number:
-                self._announced = True
-                self._announce(json.loads(worker.heard))
+            if sum(w.serves for w in self._current()) == self._number:
+                if not self._announced:
+                    self._announced = True
+                    self._announce(json.loads(worker.heard))
+                self._serving = self._generation
+                self._retire(w for w in self._workers if w.generation != self._serving)
+
+    def _current(self) -> list[Worker]:
+        """The workers of the generation that there is to be."""
+        return [w for w in self._workers if w.generation == self._generation and not w.leaving]
+
+    # -- reloading ---------------------------------------------------------------------------------
+
+    def _reload(self) -> None:
+        try:
+            self._prepare()
+        except CommandError as exc:
+            logger.error("reload failed, nothing has changed: %s", exc)
+            return
+        logger.info("reloading")
+        if self._generation != self._serving:  # another reload, before the last one came to its end
+            self._retire(self._current())
+        self._last_generation += 1
+        self._generation = self._last_generation
+        self._fork_at = 0.0
+
+    def _reload_failed(self, how: str) -> None:
+        logger.error("reload failed, the old workers go on: a new one %s before it served", how)
+        failed = self._current()
+        self._generation = self._serving
+        self._retire(failed)
+
+    def _retire(self, workers: Iterable[Worker]) -> None:
+        """Tell them to stop; nobody takes their place."""
+        for worker in workers:
+            self._tell_to_stop(worker, at_once=False)
 
     # -- starting ----------------------------------------------------------------------------------
 
     def _lacks_workers(self) -> bool:
         # The first one goes alone: what is wrong with all of them is said once.
-        wanted = self._number if any(worker.serves for worker in self._workers) else 1
-        return not self._stopping and len(self._workers) < wanted
+        current = self._current()
+        wanted = self._number if any(worker.serves for worker in current) else 1
+        return not self._stopping and len(current) < wanted
 
     def _start_missing(self) -> None:
         while self._lacks_workers() and time.monotonic() >= self._fork_at:
@@ -207,7 +253,7 @@ class Master:
             ours.close()
             self._become_worker(theirs)
         theirs.close()
-        self._workers.append(Worker(pid, ours))
+        self._workers.append(Worker(pid, ours, self._generation))
 
     def _become_worker(self, channel: socket.socket) -> NoReturn:
         status = CANNOT_START
@@ -252,7 +298,7 @@ class Master:
             if pid:
                 self._workers.remove(worker)
                 worker.channel.close()
-                if not self._stopping:
+                if not self._stopping and not worker.leaving:
                     self._lost(worker, os.waitstatus_to_exitcode(status))
 
     def _lost(self, worker: Worker, status: int) -> None:
@@ -263,6 +309,10 @@ class Master:
             self._status = status or CANNOT_START  # it has said itself what is wrong
             self._stop(at_once=False)
             return
+        if self._generation != self._serving:
+            if worker.generation == self._generation and not worker.serves:
+                self._reload_failed(how)
+            return  # an old one: the new ones take its place
         self._never_served = 0 if worker.serves else self._never_served + 1
         if self._never_served == MOST_FAILURES:
             self._given_up = f"{MOST_FAILURES} workers in a row {how} before they served"
@@ -283,12 +333,25 @@ class Master:
         for sock in self._sockets:
             sock.close()
         for worker in self._workers:
-            try:
-                worker.channel.send(_END if at_once else _STOP)
-            except OSError:
-                pass  # it has gone already
+            self._tell_to_stop(worker, at_once=at_once)
+
+    def _tell_to_stop(self, worker: Worker, *, at_once: bool) -> None:
+        if worker.leaving and not at_once:
+            return
+        worker.leaving = True
+        try:
+            worker.channel.send(_END if at_once else _STOP)
+        except OSError:
+            pass  # it has gone already
         # One that does not hear us, in an endless loop perhaps, is killed in the end.
-        self._kill_at = time.monotonic() + END_TIMEOUT + (0 if at_once else self._grace)
+        worker.kill_at = time.monotonic() + END_TIMEOUT + (0 if at_once else self._grace)
+
+    def _kill_late(self) -> None:
+        now = time.monotonic()
+        for worker in self._workers:
+            if now >= worker.kill_at:
+                worker.kill_at = float("inf")
+                os.kill(worker.pid, signal.SIGKILL)
 
     def _signal_all(self, signum: int) -> None:
         for worker in self._workers:

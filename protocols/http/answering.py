@@ -96,6 +96,11 @@ class AnsweringHalf(Protocol):
         return bool(self._state & PAUSED)
 
     @property
+    def is_half_closed(self) -> bool:
+        """Whether the client has finished sending."""
+        return bool(self._state & EOF)
+
+    @property
     def is_tls(self) -> bool:
         """Whether the connection is encrypted."""
         return self.transport.get_extra_info("ssl_object") is not None
@@ -343,7 +348,7 @@ class AnsweringHalf(Protocol):
         if callback is not None:
             callback()
 
-    def _handler_failed(self, request: Request, exc: Exception) -> None:
+    def _handler_failed(self, request: Request, exc: BaseException) -> None:
         """The handler raised, or gave back what is no response."""
         if not isinstance(exc, HTTPError):
             self.reactor.call_exception_handler(

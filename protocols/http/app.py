@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
+import re
 import signal
 import socket
 from collections.abc import Callable, Iterator, Sequence
@@ -14,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from reactor import KeepAlive, Reactor
 from reactor.addresses import LOOPBACK, Networks, parse_network
 from reactor.application import (
+    CANNOT_START,
     WRONG_USAGE,
     Application,
     CommandError,
@@ -27,6 +30,7 @@ from reactor.application import (
     number,
     positive,
     reason,
+    seconds,
 )
 
 from .accesslog import AccessLog
@@ -37,6 +41,8 @@ from .server import HTTPServer
 if TYPE_CHECKING:
     from .server import Handler
 
+logger = logging.getLogger(__name__)
+
 DEFAULT_PORT = 8080
 
 # Connections of a process. Each holds a descriptor; without descriptors accepting pauses as well.
@@ -44,6 +50,12 @@ MAX_CONNECTIONS: Final = 20_000
 # Enough for an office behind one address, whose browsers have six each, and no more than about a
 # hundredth of what there is.
 MAX_CONNECTIONS_PER_ADDRESS: Final = 256
+
+# gunicorn's, whose umask for it is 0. nginx and the like run as another user.
+UNIX_MODE: Final = 0o777
+# Of WSGIHandler. They are here, as that is imported for --app alone.
+REQUEST_TIMEOUT: Final = 60.0  # seconds
+MAX_SPOOL: Final = 1 << 30  # bytes: nginx's proxy_max_temp_file_size
 
 _LIMITS: Final = Limits()
 # Option, metavar, type, attribute of Limits, meaning.
@@ -77,6 +89,7 @@ class HTTPApplication(Application):
     def __init__(self) -> None:
         self._sockets: Sequence[socket.socket] = ()
         self._log: AccessLog | None = None
+        self._exhausted = False
 
     def add_arguments(self, parser: argparse._ActionsContainer) -> None:
         parser.add_argument("--root", metavar="DIR", help="serve the files in this folder")
@@ -94,10 +107,37 @@ class HTTPApplication(Application):
             help="with --app: threads that run it; 0 runs it on the loop (%(default)d)",
         )
         parser.add_argument(
+            "--request-timeout",
+            metavar="S",
+            type=seconds,
+            default=REQUEST_TIMEOUT,
+            help="with --app: seconds without progress that a call may take in its thread; else "
+            "503, and the thread is replaced; 0: any; no use with --threads 0 (%(default)g)",
+        )
+        parser.add_argument(
+            "--max-spool",
+            metavar="BYTES",
+            type=count,
+            default=MAX_SPOOL,
+            help="with --app: of streamed responses that wait in temporary files for slow clients "
+            "(%(default)d)",
+        )
+        parser.add_argument(
             "--unix", metavar="PATH", help="listen on this Unix socket, not on --host and --port"
         )
         parser.add_argument(
-            "--workers", metavar="N", type=positive, default=1, help="processes (%(default)d)"
+            "--unix-mode",
+            metavar="MODE",
+            type=_mode,
+            help=f"with --unix: the permissions of the socket, octal ({UNIX_MODE:o}, as gunicorn's:"
+            " the folder says who may connect)",
+        )
+        parser.add_argument(
+            "--workers",
+            metavar="N",
+            type=positive,
+            default=1,
+            help="processes; from 2 on, SIGHUP reloads (%(default)d)",
         )
         parser.add_argument(
             "--access-log",
@@ -167,8 +207,10 @@ class HTTPApplication(Application):
                 ) from exc
         # Without a log as well: to be ended by it would be a surprise.
         reactor.add_signal_handler(signal.SIGUSR1, self._reopen_log)
+        if options.workers == 1:  # else it is the master's
+            reactor.add_signal_handler(signal.SIGHUP, _cannot_reload)
         server = HTTPServer(
-            _handler(reactor, options),
+            self._handler(reactor, options),
             limits=replace(
                 _LIMITS,
                 **{
@@ -204,6 +246,36 @@ class HTTPApplication(Application):
     def close(self) -> None:
         if self._log is not None:
             self._log.close()
+        if self._exhausted:
+            raise CommandError("too many calls of the application hang", CANNOT_START)
+
+    def _handler(self, reactor: Reactor, options: argparse.Namespace) -> Handler:
+        if options.root is not None:
+            from .files.handler import FileHandler
+
+            return FileHandler(options.root, listing=not options.no_listing)
+        if options.app is not None:
+            from .wsgi.gateway import WSGIHandler
+            from .wsgi.loading import load_app
+
+            def on_exhausted() -> None:
+                # A master starts another process; without one, whoever started us has to.
+                self._exhausted = True
+                reactor.stop(reactor.grace)
+
+            return WSGIHandler(
+                load_app(options.app),
+                reactor,
+                threads=options.threads,
+                max_spool=options.max_spool,
+                request_timeout=options.request_timeout,
+                on_exhausted=on_exhausted,
+                multiprocess=options.workers > 1,
+                debug=options.debug,
+            )
+        from .demo import demonstration
+
+        return demonstration
 
     def _reopen_log(self) -> None:
         if self._log is not None:
@@ -216,6 +288,8 @@ def _check(options: argparse.Namespace) -> None:
         raise CommandError("--root and --app do not go together", WRONG_USAGE)
     if options.no_listing and options.root is None:
         raise CommandError("--no-listing goes with --root", WRONG_USAGE)
+    if options.unix_mode is not None and options.unix is None:
+        raise CommandError("--unix-mode goes with --unix", WRONG_USAGE)
     if options.forwarded and not options.trusted_proxy:
         raise CommandError("--forwarded goes with --trusted-proxy", WRONG_USAGE)
     if options.root is not None:
@@ -235,7 +309,8 @@ def _open(options: argparse.Namespace) -> tuple[list[socket.socket], Callable[[]
             raise CommandError("--unix does not go with LISTEN_FDS", WRONG_USAGE)
         return sockets, _nothing
     if options.unix is not None:
-        sock, unlink = bind_unix_socket(options.unix)
+        mode = UNIX_MODE if options.unix_mode is None else options.unix_mode
+        sock, unlink = bind_unix_socket(options.unix, mode)
         return [sock], unlink
     return bind_tcp(options), _nothing
 
@@ -244,25 +319,15 @@ def _nothing() -> None:
     pass
 
 
-def _handler(reactor: Reactor, options: argparse.Namespace) -> Handler:
-    if options.root is not None:
-        from .files.handler import FileHandler
+def _cannot_reload() -> None:
+    logger.warning("SIGHUP: a single process cannot reload; --workers 2 or more can")
 
-        return FileHandler(options.root, listing=not options.no_listing)
-    if options.app is not None:
-        from .wsgi.gateway import WSGIHandler
-        from .wsgi.loading import load_app
 
-        return WSGIHandler(
-            load_app(options.app),
-            reactor,
-            threads=options.threads,
-            multiprocess=options.workers > 1,
-            debug=options.debug,
-        )
-    from .demo import demonstration
-
-    return demonstration
+def _mode(text: str) -> int:
+    """The type of ``--unix-mode``."""
+    if not re.fullmatch(r"(0o)?[0-7]{3,4}", text) or int(text, 8) > 0o777:
+        raise argparse.ArgumentTypeError(f"an octal mode from 000 to 777 is wanted, not {text!r}")
+    return int(text, 8)
 
 
 def _proxy(text: str) -> str:

@@ -20,6 +20,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from reactor import Timer
+from reactor.errors import FATAL
 from reactor.transport import StreamTransport
 
 from .answering import ADVANCING, ASKED, BUSY, EOF, LAST, MORE, OVER, PARTIAL, PAUSED, AnsweringHalf
@@ -215,7 +216,9 @@ class HTTPConnection(AnsweringHalf):
             response = handler(request)
             if response is not None:
                 self.respond(request, response)
-        except Exception as exc:
+        except FATAL:
+            raise
+        except BaseException as exc:
             self._handler_failed(request, exc)
         if self.current is request and self._body is None:
             self._deadline = math.inf
@@ -299,7 +302,9 @@ class HTTPConnection(AnsweringHalf):
         try:
             if data:
                 body.data_received(data)
-        except Exception as exc:
+        except FATAL:
+            raise
+        except BaseException as exc:
             if self.current is not None:
                 self._body = None
                 self._handler_failed(self.current, exc)
@@ -323,7 +328,9 @@ class HTTPConnection(AnsweringHalf):
             response = body.eof_received()
             if response is not None:
                 self.respond(request, response)
-        except Exception as exc:
+        except FATAL:
+            raise
+        except BaseException as exc:
             self._handler_failed(request, exc)
 
     def _discard_body(self) -> None:
@@ -424,7 +431,9 @@ class HTTPConnection(AnsweringHalf):
             request = self.current
             try:
                 writer.on_writable()
-            except Exception as exc:
+            except FATAL:
+                raise
+            except BaseException as exc:
                 assert request is not None
                 self._handler_failed(request, exc)
 

@@ -209,6 +209,11 @@ class Request:
         """Whether nobody is there any more to answer to."""
         return self._connection.current is not self or self._connection.transport.is_closing()
 
+    @property
+    def is_half_closed(self) -> bool:
+        """Whether the client has finished sending: it waits for the answer, or has gone."""
+        return self._connection.is_half_closed
+
     def __repr__(self) -> str:
         return f"<Request {self.method} {self.target}>"
 

@@ -8,6 +8,7 @@ import queue
 import subprocess
 import sys
 import threading
+import time
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
@@ -258,16 +259,123 @@ def test_the_queue_has_a_bound_and_what_is_beyond_is_refused(reactor, gate):
     pool.close()
 
 
-def test_calls_cancelled_in_the_queue_still_count_for_its_bound(reactor, gate):
+def test_calls_cancelled_in_the_queue_do_not_count_for_its_bound(reactor, gate):
     pool = ThreadPool(reactor, 1, "bounded", max_queued=1)
     running = pool.submit(gate)
-    pool.submit(gate).cancel()
+    gate.wait_until_entered()
+    cancelled = pool.submit(gate)
+    cancelled.cancel()
+    assert cancelled.dropped
 
+    last = pool.submit(str)
     with pytest.raises(queue.Full):
         pool.submit(gate)
 
     gate.open()
-    end_of(reactor, running)
+    end_of(reactor, running, last)
+    assert gate.calls == 1
+    assert pool._active == 0
+    pool.close()
+
+
+def test_calls_cancelled_in_the_queue_do_not_stay_there(reactor, gate):
+    class Big:
+        def __call__(self) -> None:
+            raise AssertionError
+
+    pool = ThreadPool(reactor, 1, "bounded", max_queued=10)
+    running = pool.submit(gate)
+    gate.wait_until_entered()
+    order = []
+    kept = [pool.submit(order.append, 0)]
+    for _ in range(10_000):
+        pool.submit(str).cancel()
+    big = Big()
+    gone = weakref.ref(big)
+    pool.submit(big).cancel()
+    del big
+    assert gone() is None
+    kept.append(pool.submit(order.append, 1))
+    assert pool._queue.qsize() < 100
+
+    gate.open()
+    end_of(reactor, running, *kept)
+    assert order == [0, 1]
+    pool.close()
+
+
+# -- calls that hang -------------------------------------------------------------------------------
+
+
+def test_an_abandoned_call_is_replaced_within_a_bound_that_is_given_back(reactor):
+    pool = ThreadPool(reactor, 1, "hanging", max_queued=1, max_abandoned=1)
+    gates = [Gate() for _ in range(2)]
+    told = []
+    hanging = [pool.submit(gates[0], "late"), pool.submit(gates[1], "late")]
+    for call in hanging:
+        call.add_done_callback(told.append)
+    gates[0].wait_until_entered()
+    pool.abandon(hanging[0])
+    gates[1].wait_until_entered()  # the one that waited has the new thread
+    assert pool.abandoned == 1
+
+    pool.abandon(hanging[1])  # beyond the bound: there is no thread any more
+    assert pool.abandoned == 2
+    with pytest.raises(queue.Full):
+        pool.submit(str)
+
+    gates[0].open()
+    while pool.abandoned > 1:
+        reactor.run_once(TIMEOUT)
+    end_of(reactor, pool.submit(str))
+    gates[1].open()
+    while pool.abandoned:
+        reactor.run_once(TIMEOUT)
+    end_of(reactor, pool.submit(str))
+    assert told == []
+    while len(threads_of("hanging")) > 1:  # those of the abandoned calls end
+        time.sleep(0)
+    pool.close()
+
+
+def test_a_call_that_returns_as_it_is_abandoned_leaves_no_thread_too_many(reactor, gate):
+    pool = ThreadPool(reactor, 1, "racing", max_abandoned=1)
+    call = pool.submit(gate)
+    gate.wait_until_entered()
+    gate.open()
+    while not reactor._ready:  # it has returned, and the loop does not know of it yet
+        time.sleep(0)
+    pool.abandon(call)
+    while pool.abandoned:
+        reactor.run_once(TIMEOUT)
+    for _ in range(3):
+        end_of(reactor, pool.submit(str))
+    while len(threads_of("racing")) > 1:
+        time.sleep(0)
+    pool.close()
+    while threads_of("racing"):
+        time.sleep(0)
+
+
+def test_a_stopping_reactor_does_not_wait_for_an_abandoned_call(reactor, gate):
+    pool = ThreadPool(reactor, 1, "hanging", max_abandoned=1)
+    call = pool.submit(gate)
+    gate.wait_until_entered()
+    pool.abandon(call)
+    reactor.call_soon(reactor.stop, 1000)
+    reactor.run()
+    pool.close()
+
+
+def test_only_a_call_that_runs_can_be_abandoned(reactor, gate):
+    pool = ThreadPool(reactor, 1, "hanging")
+    calls = [pool.submit(gate), pool.submit(str)]
+    with pytest.raises(ValueError, match="that runs"):
+        pool.abandon(calls[1])
+    gate.open()
+    end_of(reactor, *calls)
+    with pytest.raises(ValueError, match="that runs"):
+        pool.abandon(calls[0])
     pool.close()
 
 
@@ -403,6 +511,7 @@ def test_a_call_that_ends_after_the_reactor_was_closed_ends_in_silence(gate):
 
 HANGING = """
 import threading
+import time
 from reactor import Reactor
 
 started = threading.Event()

@@ -6,13 +6,16 @@ import contextlib
 import http.client
 import os
 import re
+import select
 import signal
 import socket
+import ssl
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import trustme
 
 from reactor import workers
 from reactor.application import CommandError
@@ -355,6 +358,63 @@ def test_a_unix_socket_is_removed_in_the_end(serve, tmp_path):
         assert client.recv(15) == b"HTTP/1.1 200 OK"
     assert server.stop() == (0, "")
     assert not (tmp_path / "s").exists()
+
+
+# -- reloading -------------------------------------------------------------------------------------
+
+
+def test_a_hangup_starts_new_workers_and_old_ones_finish(site):
+    old = site.workers
+    slow = site.begin("/slow")
+    (site.folder / "served.py").write_text(APP.replace("{os.getpid()} ", "{-os.getpid()} "))
+    site.command.process.send_signal(signal.SIGHUP)
+    until(lambda: len(site.workers - old) == 2 and len(site.workers & old) == 1)
+    assert all(-site.ask() in site.workers - old for _ in range(4))  # the new code
+    (site.folder / "go").touch()
+    assert int(slow.getresponse().read().split()[0]) in old
+    slow.close()
+    until(lambda: not site.workers & old)
+    assert site.command.stop() == (0, "")
+
+
+def test_a_reload_that_fails_keeps_the_old_workers(site):
+    old = site.workers
+    (site.folder / "served.py").write_text("raise SystemExit(3)  # a new application\n")
+    site.command.process.send_signal(signal.SIGHUP)
+    ready, _, _ = select.select([site.command.process.stderr], [], [], TIMEOUT)
+    assert ready
+    assert "reload failed, the old workers go on: a new one ended: 3" in (
+        site.command.process.stderr.readline()
+    )
+    assert site.ask() in old
+    until(lambda: site.workers == old)
+    (site.folder / "served.py").write_text(APP)
+    site.command.process.send_signal(signal.SIGHUP)
+    until(lambda: len(site.workers) == 2 and not site.workers & old)
+    assert site.ask() in site.workers
+    assert site.command.stop() == (0, "")
+
+
+def test_a_reload_reads_the_certificate_again(serve, tmp_path, certificate):
+    chain, key = tmp_path / "chain.pem", tmp_path / "key.pem"
+    chain.write_bytes(Path(certificate.chain).read_bytes())
+    key.write_bytes(Path(certificate.key).read_bytes())
+    server = serve(
+        "--protocol", "http", "--port", "0", "--workers", "2",
+        "--tls-cert", str(chain), "--tls-key", str(key), cwd=tmp_path,
+    )  # fmt: skip
+    address = ("127.0.0.1", int(re.search(r":(\d+)/$", server.printed[0])[1]))
+    first = ssl.get_server_certificate(address)
+    chain.write_text("no certificate")
+    server.process.send_signal(signal.SIGHUP)
+    line = server.process.stderr.readline()
+    assert "reload failed, nothing has changed: cannot use the certificate" in line
+    issued = trustme.CA().issue_cert("127.0.0.1")
+    key.write_bytes(issued.private_key_pem.bytes())
+    chain.write_bytes(b"".join(pem.bytes() for pem in issued.cert_chain_pems))
+    server.process.send_signal(signal.SIGHUP)
+    until(lambda: ssl.get_server_certificate(address) != first)
+    assert server.stop() == (0, "")
 
 
 def test_the_delays_between_replacements_grow_to_a_bound(monkeypatch):

@@ -26,6 +26,11 @@ class Call:
     What is set here in the class is what most calls leave as it is: no slots, then, but nothing to
     be set for each request."""
 
+    # What an application raises costs its request only, whatever it is. In the loop's thread
+    # KeyboardInterrupt passes through: it may be a signal's, which nothing tells from an
+    # application's.
+    passing: tuple[type[BaseException], ...] = ()
+
     head: Head | None = None
     left: int | None = None  # bytes of the response's body that were announced and did not come yet
     overrun = False  # more came than was announced
@@ -107,10 +112,16 @@ class Call:
         if result is not None and hasattr(result, "close"):
             try:
                 result.close()
-            except (Exception, SystemExit):
+            except self.passing:
+                raise
+            except BaseException:
                 logger.exception("%r: close() failed:", self)
         if ERRORS.pending:
             ERRORS.flush()
+        self.close_body()
+
+    def close_body(self) -> None:
+        """Close the request's body."""
         if self.body is not NO_BODY:
             try:
                 self.body.close()

@@ -8,12 +8,11 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import IO, TYPE_CHECKING, Any, Final
 
-from reactor.threads import ThreadPool
-
 from ..errors import HTTPError
 from .environ import make_environ
 from .inline import InlineCall
 from .input import NO_BODY, Spool
+from .supervision import Supervisor
 from .threaded import ThreadedCall
 
 if TYPE_CHECKING:
@@ -37,8 +36,11 @@ class WSGIHandler:
     ``threads``: as many calls at a time, each in a thread of its own; with 0 the application runs
     in the loop. ``max_queued``: requests that wait for a thread; more are answered with 503.
     ``spool_size``: bytes of a request's body that are kept in memory; what is longer goes to a
-    temporary file. ``multiprocess``: whether other processes run the same application. ``debug``:
-    show tracebacks to clients."""
+    temporary file. ``max_spool``: bytes of all streamed responses together that wait in temporary
+    files for clients that read slowly. ``request_timeout``: seconds without progress after which a
+    call in a thread is written off; 0: never. ``on_exhausted()`` is called when more threads than
+    ``threads`` hang (see ``Supervisor``). ``multiprocess``: whether other processes run the same
+    application. ``debug``: show tracebacks to clients."""
 
     def __init__(
         self,
@@ -48,6 +50,9 @@ class WSGIHandler:
         threads: int = 4,
         max_queued: int = 1000,
         spool_size: int = 1 << 20,
+        max_spool: int = 1 << 30,
+        request_timeout: float = 60.0,
+        on_exhausted: Callable[[], object] | None = None,
         multiprocess: bool = False,
         debug: bool = False,
     ) -> None:
@@ -62,7 +67,16 @@ class WSGIHandler:
         self._reactor = reactor
         self._refused = 0  # requests, since that was last said
         self._next_warning = float("-inf")
-        self._pool = ThreadPool(reactor, threads, "wsgi", max_queued) if threads else None
+        self._supervisor = None
+        if threads:
+            self._supervisor = Supervisor(
+                reactor,
+                threads,
+                max_queued=max_queued,
+                timeout=request_timeout,
+                max_spool=max_spool,
+                on_exhausted=on_exhausted,
+            )
         self._is_simple = not threads and not self._flags
 
     def __call__(self, request: Request) -> Response | None:
@@ -87,10 +101,11 @@ class WSGIHandler:
     def _run(self, request: Request, environ: dict[str, Any], body: IO[bytes]) -> Response | None:
         if self._flags:
             environ.update(self._flags)
-        if self._pool is None:
+        supervisor = self._supervisor
+        if supervisor is None:
             return InlineCall(request, body).run(self._app, environ, self._debug)
         try:
-            ThreadedCall(request, body, self._pool, self._app, environ, self._debug).begin()
+            ThreadedCall(request, body, supervisor, self._app, environ, self._debug).begin()
         except (queue.Full, RuntimeError) as exc:  # too many calls wait; the system has no threads
             body.close()
             self._warn(exc)

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from functools import lru_cache
 from typing import Final, NamedTuple
-from wsgiref.util import is_hop_by_hop
 
 from ..response import Header, render_head
+
+logger = logging.getLogger(__name__)
 
 BODILESS: Final = (204, 304)  # statuses: RFC 9110 section 6.4.1
 
 _STATUS: Final = re.compile(r"([2-9][0-9]{2})(?: [\t\x20-\x7e\x80-\xff]*)?").fullmatch
 _DIGITS: Final = re.compile(r"[0-9]{1,18}").fullmatch
+# RFC 9110 section 7.6.1, and what older specifications name. They concern one connection, and so
+# the server: PEP 3333 forbids them to applications ("Other HTTP Features").
+_HOP_BY_HOP: Final = frozenset(
+    (
+        *("connection", "keep-alive", "te", "trailer", "trailers", "transfer-encoding", "upgrade"),
+        *("proxy-authenticate", "proxy-authentication-info", "proxy-authorization"),
+        "proxy-connection",
+    )
+)
+_warned: set[str] = set()  # names of dropped fields that are in the log already
 
 
 class Head(NamedTuple):
@@ -26,10 +38,10 @@ class Head(NamedTuple):
 @lru_cache(512)
 def check_head(status: str, fields: tuple[Header, ...]) -> Head:
     """What ``start_response`` was called with. The reason phrase is not sent: the server has the
-    registered ones.
+    registered ones. Hop-by-hop fields are dropped, with one warning for each name.
 
     Raises ``ValueError`` or ``TypeError`` for what must not be sent (PEP 3333, "The
-    start_response() Callable"): hop-by-hop fields, lengths that are none, control characters."""
+    start_response() Callable"): lengths that are none, control characters."""
     match = _STATUS(status)
     if match is None:
         raise ValueError(f"not a status: {status!r}")
@@ -39,9 +51,10 @@ def check_head(status: str, fields: tuple[Header, ...]) -> Head:
         if type(field) is not tuple or len(field) != 2:
             raise TypeError(f"a header field is a tuple of name and value, not {field!r}")
         name, value = field
-        if is_hop_by_hop(name):
-            raise ValueError(f"{name} is the server's to send, not the application's")
-        if name.lower() != "content-length":
+        lowered = name.lower()
+        if lowered in _HOP_BY_HOP:
+            _warn(lowered)
+        elif lowered != "content-length":
             kept.append(field)
         elif length is not None:
             raise ValueError("there is more than one Content-Length")
@@ -51,3 +64,11 @@ def check_head(status: str, fields: tuple[Header, ...]) -> Head:
             length = int(value)
     render_head(int(match[1]), kept)  # here rather than later, where it would be nobody's fault
     return Head(int(match[1]), tuple(kept), length)
+
+
+def _warn(name: str) -> None:
+    if name not in _warned:
+        _warned.add(name)
+        logger.warning(
+            "the application sets %s: dropped, as only the server may (PEP 3333)", name.title()
+        )

@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from reactor.errors import as_exception
+
 from ..response import Response
 from .call import Call
 from .filewrapper import FileWrapper
@@ -20,6 +22,8 @@ class InlineCall(Call):
 
     What is not a list is pulled piece by piece: the next one in the next turn of the loop, if the
     client has taken enough by then."""
+
+    passing = (KeyboardInterrupt,)
 
     _outflow: Outflow | None = None
     _result: Any = None
@@ -48,12 +52,12 @@ class InlineCall(Call):
             self._debug = debug
             self._result = result
             return self._respond(result)
-        except SystemExit as exc:  # the application's end is not the server's
-            self._finish()
-            raise RuntimeError("the application raised SystemExit") from exc
-        except BaseException:
+        except (Exception, KeyboardInterrupt):
             self._finish()
             raise
+        except BaseException as exc:  # SystemExit: the application's end is not the server's
+            self._finish()
+            raise as_exception(exc, "the application") from exc
 
     def _respond(self, result: Any) -> Response | None:
         if type(result) in (list, tuple):
@@ -125,7 +129,10 @@ class InlineCall(Call):
                 outflow.flush()
                 self.request.reactor.call_soon(self._go_on)
                 return
-        except (Exception, SystemExit) as exc:
+        except KeyboardInterrupt:
+            self._finish()
+            raise
+        except BaseException as exc:
             self._finish()
             fail(self, exc, writer, self._debug)
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import re
 import sys
 from typing import Any, Final
@@ -47,4 +48,23 @@ def load_app(reference: str) -> Any:
     if not callable(found):
         what = f"{attribute}()" if is_factory else attribute
         raise CommandError(f"--app {reference}: {what!r} cannot be called", WRONG_USAGE)
+    if is_asgi(found):
+        raise CommandError(
+            f"--app {reference}: this is an ASGI application, and this server runs WSGI: use an "
+            "ASGI server such as uvicorn, or wrap it in a2wsgi.ASGIMiddleware",
+            WRONG_USAGE,
+        )
     return found
+
+
+def is_asgi(app: Any) -> bool:
+    """Whether ``app`` looks like an ASGI application: a coroutine function, an object whose
+    ``__call__`` is one, or a callable whose parameters have ASGI's names (versions 2 and 3)."""
+    call = getattr(app, "__call__", None)  # noqa: B004  # of a class: what its instances have
+    if inspect.iscoroutinefunction(app) or inspect.iscoroutinefunction(call):
+        return True
+    try:
+        names = list(inspect.signature(app).parameters)
+    except (TypeError, ValueError):  # written in C, for example
+        return False
+    return names in (["scope"], ["scope", "receive", "send"])

@@ -9,6 +9,7 @@ import re
 import signal
 import socket
 import ssl
+import stat
 import subprocess
 import sys
 import time
@@ -463,3 +464,60 @@ def test_help_says_what_each_option_means_and_its_default(run_reactor):
     text = " ".join(run_reactor("--protocol", "http", "--help").stdout.split())
     assert "--max-body BYTES of a request's body; else 413 (16777216)" in text
     assert "--keepalive-timeout S seconds between two requests (15)" in text
+
+
+# -- the permissions of a Unix socket --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("more", "mode"), [((), 0o777), (("--unix-mode", "0660"), 0o660)])
+def test_the_mode_of_a_unix_socket(serve, tmp_path, more, mode):
+    serve("--protocol", "http", "--unix", "s", *more, cwd=tmp_path, umask=0o077)
+    assert stat.S_IMODE((tmp_path / "s").stat().st_mode) == mode
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--unix-mode", "600"), "--unix-mode goes with --unix"),
+        (("--unix", "s", "--unix-mode", "999"), "an octal mode from 000 to 777"),
+        (("--unix", "s", "--unix-mode", "7777"), "an octal mode from 000 to 777"),
+    ],
+)
+def test_a_mode_that_is_none(run_reactor, tmp_path, arguments, said):
+    result = run_reactor("--protocol", "http", *arguments, cwd=tmp_path)
+    assert result.returncode == 2
+    assert said in one_line(result.stderr)
+
+
+# -- calls that hang -------------------------------------------------------------------------------
+
+HANG = """
+import threading
+def app(environ, start_response):
+    if environ["PATH_INFO"] == "/hang":
+        threading.Event().wait()
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"well"]
+"""
+
+
+def test_too_many_calls_that_hang_end_a_single_process_with_status_1(serve, tmp_path):
+    (tmp_path / "hang.py").write_text(HANG)
+    server = serve(
+        *HTTP, "--app", "hang:app", "--threads", "1", "--request-timeout", "0.05", cwd=tmp_path
+    )
+    assert ask(server, "/hang").status == 503
+    assert ask(server).body == b"well"
+    assert ask(server, "/hang").status == 503
+    assert server.process.wait(TIMEOUT) == 1
+    _, errors = server.stop()
+    assert errors.endswith("reactor: too many calls of the application hang\n")
+    assert errors.count("its thread is written off") == 2
+
+
+def test_a_hangup_does_not_end_a_single_process(serve):
+    server = serve(*HTTP)
+    server.process.send_signal(signal.SIGHUP)
+    assert "SIGHUP: a single process cannot reload" in server.process.stderr.readline()
+    assert ask(server).status == 200
+    assert server.stop() == (0, "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -26,6 +27,29 @@ def test_before_the_response(world: HTTPWorld) -> None:
     assert "GET /" in world.failures[0]["message"]
     assert isinstance(world.failures[0]["exception"], LookupError)
     assert world.ask(peer, GET).startswith(b"HTTP/1.1 500 ")  # the connection is none the worse
+
+
+class Own(BaseException):
+    """A program's own exception below BaseException."""
+
+
+@pytest.mark.parametrize("kind", [GeneratorExit, asyncio.CancelledError, Own])
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda fail: lambda request: fail(),
+        lambda fail: lambda request: request.read(fail),
+        lambda fail: lambda request: request.stream(fail, fail),
+    ],
+    ids=["handler", "read", "stream"],
+)
+def test_what_is_no_exception(world: HTTPWorld, kind: type[BaseException], ask: Any) -> None:
+    def fail(*_: object) -> Any:
+        raise kind
+
+    peer = world.connect(ask(fail))
+    assert world.ask(peer, POST).startswith(b"HTTP/1.1 500 ")
+    assert [type(failure["exception"]) for failure in world.failures] == [kind]
 
 
 def test_debug_shows_the_traceback_escaped(world: HTTPWorld) -> None:

@@ -3,6 +3,7 @@
 import io
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.client import HTTPConnection, HTTPException, HTTPResponse, IncompleteRead
 from typing import Any
@@ -66,10 +67,15 @@ class Served:
     """An application on a real port; the loop runs in a thread of its own."""
 
     def __init__(
-        self, app: Any, threads: int, limits: Limits | None = None, **options: Any
+        self,
+        app: Any,
+        threads: int,
+        limits: Limits | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        **options: Any,
     ) -> None:
         self.errors: list[dict[str, Any]] = []
-        self.reactor = Reactor()
+        self.reactor = Reactor(clock=clock)
         self.reactor.set_exception_handler(lambda _, context: self.errors.append(context))
         self.handler = WSGIHandler(app, self.reactor, threads=threads, **options)
         server = HTTPServer(self.handler, limits=limits, server_name="")

@@ -160,7 +160,7 @@ def test_application_runs_in_a_thread_of_the_pool(serve_app):
 def test_thread_waits_for_the_client_and_is_free_when_it_leaves(serve_app, write, caplog):
     caplog.set_level("INFO")
     app = Endless(write)
-    served = serve_app(app, threads=1)
+    served = serve_app(app, threads=1, max_spool=0)
     with served.connect_raw(SMALL_BUFFER) as sock:
         sock.sendall(GET)
         assert sock.recv(100).startswith(b"HTTP/1.1 200")
@@ -174,7 +174,7 @@ def test_thread_waits_for_the_client_and_is_free_when_it_leaves(serve_app, write
         assert not app.closed.is_set()
     assert app.closed.wait(TIMEOUT)
     assert (app.error is not None) == write
-    assert served.in_loop(lambda: served.handler._pool._active) in (0, 1)
+    assert served.in_loop(lambda: served.handler._supervisor.pool._active) in (0, 1)
     served.stop()
     assert served.errors == []
     assert caplog.messages == []
@@ -276,7 +276,7 @@ def test_too_many_requests_are_refused(serve_app, caplog):
         if connection is waiting[0]:
             assert running.acquire(timeout=TIMEOUT)
         else:
-            while served.in_loop(lambda: served.handler._pool._active) < 2:
+            while served.in_loop(lambda: served.handler._supervisor.pool._active) < 2:
                 pass
     for body in (None, b"x" * 10):
         status, headers, _ = served.get(method="POST", body=body)
@@ -305,7 +305,7 @@ def test_request_whose_client_has_left_is_not_run(serve_app):
     assert running.wait(TIMEOUT)
     with served.connect_raw() as second:
         second.sendall(b"GET /second HTTP/1.1\r\nHost: a\r\n\r\n")
-        while served.in_loop(lambda: served.handler._pool._active) < 2:
+        while served.in_loop(lambda: served.handler._supervisor.pool._active) < 2:
             pass
         second.setsockopt(*RESET_ON_CLOSE)
     while served.in_loop(lambda: served.reactor.stats.connections) > 1:
@@ -367,7 +367,7 @@ def test_stopping_waits_for_running_calls(serve_app):
 @pytest.mark.parametrize("write", [False, True], ids=["iterable", "write"])
 def test_thread_that_waits_is_woken_when_the_grace_is_over(serve_app, write):
     app = Endless(write)
-    served = serve_app(app)
+    served = serve_app(app, max_spool=0)
     with served.connect_raw(SMALL_BUFFER) as sock:
         sock.sendall(GET)
         assert sock.recv(100)

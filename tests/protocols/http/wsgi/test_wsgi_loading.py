@@ -1,10 +1,12 @@
 """``--app module:callable``."""
 
 import sys
+from functools import partial
+from types import SimpleNamespace
 
 import pytest
 
-from protocols.http.wsgi.loading import load_app
+from protocols.http.wsgi.loading import is_asgi, load_app
 from reactor.application import WRONG_USAGE, CommandError
 
 MODULE = """
@@ -71,6 +73,65 @@ def test_what_is_not_found_is_one_line(reference, message):
         load_app(reference)
     assert str(caught.value) == f"--app {reference}: {message}"
     assert caught.value.status == WRONG_USAGE
+
+
+async def coroutine_function(scope, receive, send):
+    pass
+
+
+class Instance:
+    async def __call__(self, scope, receive, send):
+        pass
+
+
+class DoubleCallable:
+    """ASGI 2."""
+
+    def __init__(self, scope):
+        pass
+
+    async def __call__(self, receive, send):
+        pass
+
+
+def double_callable(scope):
+    return coroutine_function
+
+
+def wrapped(scope, receive, send):
+    return coroutine_function(scope, receive, send)
+
+
+class Response:
+    """A WSGI application may be a class whose instances are the response."""
+
+    def __init__(self, environ, start_response):
+        pass
+
+    def __iter__(self):
+        return iter(())
+
+
+@pytest.mark.parametrize(
+    "app",
+    [coroutine_function, partial(coroutine_function), Instance(), DoubleCallable, double_callable,
+     wrapped],
+)  # fmt: skip
+def test_an_asgi_application_is_one_line(app, monkeypatch):
+    monkeypatch.setitem(sys.modules, "asgi_site", SimpleNamespace(app=app))
+    with pytest.raises(CommandError) as caught:
+        load_app("asgi_site:app")
+    assert str(caught.value).startswith("--app asgi_site:app: this is an ASGI application")
+    assert "uvicorn" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert caught.value.status == WRONG_USAGE
+
+
+@pytest.mark.parametrize(
+    "app", [Response, lambda environ, start_response: [], lambda *args: [], max]
+)
+def test_what_is_no_asgi_application(app):
+    assert not is_asgi(app)
 
 
 def test_error_within_the_module_is_its_authors():

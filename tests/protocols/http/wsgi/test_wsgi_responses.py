@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from protocols.http.wsgi import heads
+
 PLAIN = [("Content-Type", "text/plain")]
 
 
@@ -300,10 +302,6 @@ def test_reason_phrase_is_ours(ask):
         ("X Name", "a"),
         ("", "a"),
         ("X:", "a"),
-        ("Connection", "close"),
-        ("Transfer-Encoding", "chunked"),
-        ("keep-alive", "1"),
-        ("Upgrade", "websocket"),
         ("Content-Length", "+1"),
         ("Content-Length", "1_0"),
         ("Content-Length", "-1"),
@@ -325,6 +323,31 @@ def test_header_that_must_not_be_sent_is_500(ask, header):
     assert answer.status == 500
     assert b"Set-Cookie" not in answer.data
     assert len(answer.errors) == 1
+
+
+HOP_BY_HOP = [
+    ("Connection", "keep-alive"),
+    ("Transfer-Encoding", "chunked"),
+    ("keep-alive", "1"),
+    ("Upgrade", "websocket"),
+    ("TE", "trailers"),
+    ("Trailer", "X"),
+    ("Proxy-Authenticate", "Basic"),
+    ("Proxy-Connection", "close"),
+]
+
+
+@pytest.mark.parametrize("header", HOP_BY_HOP, ids=repr)
+def test_hop_by_hop_fields_are_dropped_with_one_warning(ask, header, caplog, monkeypatch):
+    monkeypatch.setattr(heads, "_warned", set())
+    heads.check_head.cache_clear()
+    for status in ("200 OK", "404 Not Found"):
+        answer = ask(app_of([b"x"], status, [*PLAIN, header, ("X-Kept", "a")]))
+        assert (answer.status, answer.body, answer.errors) == (int(status[:3]), b"x", [])
+        assert answer.headers["X-Kept"] == "a"
+        assert header not in answer.headers.items()
+    [message] = caplog.messages
+    assert message.lower().startswith(f"the application sets {header[0].lower()}: dropped")
 
 
 def test_two_lengths_are_500(ask):
