@@ -65,24 +65,30 @@ class HTTPConnection(AnsweringHalf):
             if head is not None:
                 self._begin(head)
                 return
-            if 0 < data.find(_END_OF_HEAD) == len(data) - 4 <= self.server.limits.head - 4:
-                self._read_new(data)
+            if self._read_whole(data):
                 return
         self._buffer += data
         self._advance()
 
     # -- reading -----------------------------------------------------------------------------------
 
-    def _read_new(self, data: bytes) -> None:
-        """``data`` is one whole head and nothing else, as it mostly is."""
-        if data.startswith(b"\r\n"):
-            self._buffer = data
-            self._advance()
-            return
+    def _read_whole(self, data: bytes) -> bool:
+        """Begin with the request, if ``data`` is one whole head and nothing else, as it mostly is.
+        Returns whether it was."""
+        parser = self.server.parser
         try:
-            self._begin(self.server.parse_new(data))
+            head = parser.recall(data)
+            if head is None:
+                most = self.server.limits.head
+                if not 0 < data.find(_END_OF_HEAD) == len(data) - 4 <= most - 4:
+                    return False
+                if data.startswith(b"\r\n"):
+                    return False
+                head = parser.parse_new(data)
+            self._begin(head)
         except HTTPError as error:
             self._refuse(error)
+        return True
 
     def _advance(self) -> None:
         """Go as far as possible with what has come."""
@@ -161,7 +167,7 @@ class HTTPConnection(AnsweringHalf):
             return self._wait_for_head()
         data, self._buffer = buffer[:end], buffer[end:]
         self._state &= ~PARTIAL
-        self._begin(self.server.parse(data))
+        self._begin(self.server.parser.parse(data))
         return True
 
     def _wait_for_head(self) -> bool:

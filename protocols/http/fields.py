@@ -1,0 +1,203 @@
+"""Reading the fields of request heads: ``httptools`` (llhttp) checks and splits the lines, and what
+they say about the message is worked out here.
+
+Clients send the same fields again and again, with another request line above them, or with one line
+changed. So what was read is remembered, byte for byte, as a whole and line by line; only lines that
+were not seen before go through the parser. Each time that is a new parser: no head can change what
+another one means.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+import httptools
+
+from .cache import FIFOCache
+from .errors import HTTPError
+from .headers import Headers, list_members
+from .limits import Limits
+from .target import check_authority
+
+_CONDITIONAL: Final = frozenset(
+    {"if-match", "if-modified-since", "if-none-match", "if-range", "if-unmodified-since", "range"}
+)
+# The fields that the server itself acts on.
+_SPECIAL: Final = _CONDITIONAL | {
+    *("connection", "content-length", "expect", "host", "transfer-encoding", "upgrade"),
+}
+# Lines that are never remembered on their own. Whether llhttp accepts one of the first two depends
+# on the other lines; it judges every other line by itself. The last three are secrets.
+_NEVER_KEPT: Final = frozenset(
+    {"content-length", "transfer-encoding", "authorization", "cookie", "proxy-authorization"}
+)
+# Names in the spelling that browsers use: to look one up takes half the time of changing its case.
+_NAMES: Final = {
+    name.encode(): name.lower()
+    for name in (
+        *("Accept", "Accept-Encoding", "Accept-Language", "Authorization", "Cache-Control"),
+        *("Connection", "Content-Length", "Content-Type", "Cookie", "Host", "If-Modified-Since"),
+        *("If-None-Match", "Origin", "Pragma", "Referer", "User-Agent", "X-Forwarded-For"),
+        *("X-Forwarded-Proto", "Upgrade-Insecure-Requests", "sec-ch-ua", "sec-ch-ua-mobile"),
+        *("sec-ch-ua-platform", "Sec-Fetch-Dest", "Sec-Fetch-Mode", "Sec-Fetch-Site"),
+    )
+}
+
+# What bounds the memory of both caches: entries, and bytes of each as it was sent.
+_BLOCKS: Final = 512
+_LARGEST_BLOCK: Final = 2048
+_LINES: Final = 1024
+_LARGEST_LINE: Final = 256
+
+
+class Fields:
+    """What the fields of a head say. It never changes, and is shared by heads with the same ones.
+
+    ``host``: of the ``Host`` field; "" for HTTP/1.0 without one. ``plain``: there is nothing to
+    mind: HTTP/1.1, kept alive, without a body, no upgrade. ``conditional``: there is a field that
+    makes a condition, or ``Range``. ``upgrade``: the protocols that the client offers to change to.
+    ``is_kept``: later heads may have the same fields, so what follows from them can be stored."""
+
+    __slots__ = (
+        "chunked",
+        "conditional",
+        "content_length",
+        "expects_continue",
+        "has_body",
+        "headers",
+        "host",
+        "is_kept",
+        "keep_alive",
+        "minor",
+        "plain",
+        "upgrade",
+        "wsgi_environ",
+    )
+
+    def __init__(self, pairs: tuple[tuple[str, str], ...], minor: int) -> None:
+        """``minor``: of the version, on which it depends what fields mean. Raises ``HTTPError``."""
+        self.minor = minor
+        self.headers = Headers(pairs)
+        self.content_length = 0
+        self.chunked = False
+        self.conditional = False
+        self.expects_continue = False
+        self.has_body = False
+        self.keep_alive = minor == 1
+        self.upgrade: str | None = None
+        self.is_kept = False
+        self.wsgi_environ: dict[str, object] | None = None  # kept by the WSGI gateway
+        special: dict[str, list[str]] = {}
+        for name, value in pairs:
+            if name in _SPECIAL:
+                special.setdefault(name, []).append(value)
+        hosts = special.pop("host", ())
+        if len(hosts) > 1 or (not hosts and minor == 1):
+            raise HTTPError(400, "There must be one Host field.")
+        if special:
+            self._interpret(minor, special)
+        self.host = check_authority(hosts[0]) if hosts else ""
+        self.plain = minor == 1 and self.keep_alive and not self.has_body and self.upgrade is None
+
+    def _interpret(self, minor: int, fields: dict[str, list[str]]) -> None:
+        options = [
+            option for value in fields.get("connection", ()) for option in list_members(value)
+        ]
+        self.keep_alive = "close" not in options and (minor == 1 or "keep-alive" in options)
+        if "upgrade" in options and "upgrade" in fields and minor == 1:
+            self.upgrade = ", ".join(fields["upgrade"])
+        for value in fields.get("content-length", ()):
+            # llhttp has seen to it that it is one number in digits, without a sign.
+            self.content_length = _content_length(value)
+        self.chunked = _is_chunked(minor, fields.get("transfer-encoding", ()))
+        self.has_body = self.chunked or self.content_length > 0
+        for value in fields.get("expect", ()):
+            if value.lower() != "100-continue":
+                raise HTTPError(417, "Only 100-continue can be expected.")
+            # To be ignored from a client that cannot know it (RFC 9110 section 10.1.1).
+            self.expects_continue = minor == 1 and self.has_body
+        self.conditional = not fields.keys().isdisjoint(_CONDITIONAL)
+
+
+class FieldsParser:
+    """Reads the fields of heads, one head at a time."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self.known: FIFOCache[bytes, Fields] = FIFOCache(_BLOCKS, _LARGEST_BLOCK)
+        self._lines: FIFOCache[bytes, tuple[str, str]] = FIFOCache(_LINES, _LARGEST_LINE)
+
+    def parse(self, block: bytes) -> Fields:
+        """``block``: a head from the minor version (the last byte of the request line) to the empty
+        line at its end. Raises ``HTTPError``."""
+        if not block.endswith(b"\r\n\r\n"):
+            raise HTTPError(400, "The head is not complete.")
+        lines = block[:-4].split(b"\r\n")
+        minor = int(lines.pop(0))
+        if len(lines) > self._limits.fields:
+            raise HTTPError(431, f"There are more than {self._limits.fields} fields.")
+        pairs = list(map(self._lines.get, lines))
+        places = [place for place, pair in enumerate(pairs) if pair is None]
+        if places:
+            new = [lines[place] for place in places]
+            for place, line, pair in zip(places, new, _Reader().read(new), strict=True):
+                pairs[place] = pair
+                if pair[0] not in _NEVER_KEPT:
+                    self._lines.offer(line, pair, len(line))
+        fields = Fields(tuple(pairs), minor)  # type: ignore[arg-type]  # there is no None any more
+        fields.is_kept = self.known.offer(block, fields, len(block))
+        return fields
+
+
+class _Reader:
+    """Reads lines, once. A new parser costs a fifth of what it costs to read one line."""
+
+    def __init__(self) -> None:
+        self._pairs: list[tuple[str, str]] = []
+        self._complete = False
+
+    def read(self, lines: list[bytes]) -> list[tuple[str, str]]:
+        """The names and values in ``lines``, which have no line ends. Raises ``HTTPError``."""
+        # The request line is checked elsewhere; llhttp reads all fields alike, whatever it says.
+        head = b"\r\n".join((b"GET / HTTP/1.1", *lines, b"", b""))
+        try:
+            httptools.HttpRequestParser(self).feed_data(head)
+        except httptools.HttpParserUpgrade:  # after the head, that is, at its end
+            pass
+        except httptools.HttpParserError as exc:
+            raise HTTPError(400, f"{exc}.") from None
+        if not self._complete or len(self._pairs) != len(lines):
+            raise HTTPError(400, "The head is not valid.")
+        return self._pairs
+
+    # What httptools calls.
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        # White space at the end of a value is no part of it (RFC 9110 section 5.5).
+        self._pairs.append(
+            (
+                _NAMES.get(name) or name.decode("ascii").lower(),
+                value.decode("latin-1").rstrip(" \t"),
+            )
+        )
+
+    def on_headers_complete(self) -> None:
+        self._complete = True
+
+
+def _is_chunked(minor: int, codings: Sequence[str]) -> bool:
+    if codings and minor == 0:
+        raise HTTPError(400, "HTTP/1.0 has no Transfer-Encoding.")
+    if codings and (len(codings) > 1 or codings[0].lower() != "chunked"):
+        raise HTTPError(400, "No transfer coding but chunked is understood.")
+    return bool(codings)
+
+
+def _content_length(value: str) -> int:
+    if not re.fullmatch("[0-9]+", value):  # not \\d, which takes the digits of all scripts
+        raise HTTPError(400, "The Content-Length is not a number.")
+    if len(value) > 18:
+        raise HTTPError(413)
+    return int(value)
