@@ -75,16 +75,13 @@ class HTTPConnection(AnsweringHalf):
     def _read_whole(self, data: bytes) -> bool:
         """Begin with the request, if ``data`` is one whole head and nothing else, as it mostly is.
         Returns whether it was."""
-        parser = self.server.parser
+        server = self.server
+        if len(data) > server.limits.head:
+            return False
         try:
-            head = parser.recall(data)
+            head = server.parser.parse_whole(data)
             if head is None:
-                most = self.server.limits.head
-                if not 0 < data.find(_END_OF_HEAD) == len(data) - 4 <= most - 4:
-                    return False
-                if data.startswith(b"\r\n"):
-                    return False
-                head = parser.parse_new(data)
+                return False
             self._begin(head)
         except HTTPError as error:
             self._refuse(error)

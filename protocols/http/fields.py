@@ -10,7 +10,6 @@ another one means.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import Final
 
 import httptools
@@ -24,10 +23,8 @@ from .target import check_authority
 _CONDITIONAL: Final = frozenset(
     {"if-match", "if-modified-since", "if-none-match", "if-range", "if-unmodified-since", "range"}
 )
-# The fields that the server itself acts on.
-_SPECIAL: Final = _CONDITIONAL | {
-    *("connection", "content-length", "expect", "host", "transfer-encoding", "upgrade"),
-}
+# The fields that the server itself acts on, besides Connection, Host and Upgrade.
+_RARE: Final = _CONDITIONAL | {"content-length", "expect", "transfer-encoding"}
 # Lines that are never remembered on their own. Whether llhttp accepts one of the first two depends
 # on the other lines; it judges every other line by itself. The last three are secrets.
 _NEVER_KEPT: Final = frozenset(
@@ -42,8 +39,10 @@ _NAMES: Final = {
         *("If-None-Match", "Origin", "Pragma", "Referer", "User-Agent", "X-Forwarded-For"),
         *("X-Forwarded-Proto", "Upgrade-Insecure-Requests", "sec-ch-ua", "sec-ch-ua-mobile"),
         *("sec-ch-ua-platform", "Sec-Fetch-Dest", "Sec-Fetch-Mode", "Sec-Fetch-Site"),
+        *("Sec-Fetch-User", "Priority", "DNT"),
     )
 }
+USUAL_NAMES: Final = tuple(_NAMES.values())  #: in lower case
 
 # What bounds the memory of both caches: entries, and bytes of each as it was sent.
 _BLOCKS: Final = 512
@@ -89,36 +88,40 @@ class Fields:
         self.upgrade: str | None = None
         self.is_kept = False
         self.wsgi_environ: dict[str, object] | None = None  # kept by the WSGI gateway
-        special: dict[str, list[str]] = {}
-        for name, value in pairs:
-            if name in _SPECIAL:
-                special.setdefault(name, []).append(value)
-        hosts = special.pop("host", ())
-        if len(hosts) > 1 or (not hosts and minor == 1):
+        by_name = self.headers.by_name()
+        host = by_name.get("host")
+        is_repeated = len(by_name) != len(pairs) and len(self.headers.get_all("host")) > 1
+        if is_repeated or (host is None and minor):
             raise HTTPError(400, "There must be one Host field.")
-        if special:
-            self._interpret(minor, special)
-        self.host = check_authority(hosts[0]) if hosts else ""
+        connection = by_name.get("connection")
+        # Nearly all requests have no other of these fields, and nothing else in this one.
+        if by_name.keys() & _RARE or connection not in (None, "keep-alive") or not minor:
+            self._interpret(by_name, list_members(connection or ""))
+        self.host = "" if host is None else check_authority(host)
         self.plain = minor == 1 and self.keep_alive and not self.has_body and self.upgrade is None
 
-    def _interpret(self, minor: int, fields: dict[str, list[str]]) -> None:
-        options = [
-            option for value in fields.get("connection", ()) for option in list_members(value)
-        ]
+    def _interpret(self, by_name: dict[str, str], options: list[str]) -> None:
+        """``options``: of the connection."""
+        minor = self.minor
         self.keep_alive = "close" not in options and (minor == 1 or "keep-alive" in options)
-        if "upgrade" in options and "upgrade" in fields and minor == 1:
-            self.upgrade = ", ".join(fields["upgrade"])
-        for value in fields.get("content-length", ()):
+        if "upgrade" in options and minor == 1:
+            self.upgrade = by_name.get("upgrade")
+        if "content-length" in by_name:
             # llhttp has seen to it that it is one number in digits, without a sign.
-            self.content_length = _content_length(value)
-        self.chunked = _is_chunked(minor, fields.get("transfer-encoding", ()))
+            self.content_length = _content_length(by_name["content-length"])
+        if "transfer-encoding" in by_name:
+            if minor == 0:
+                raise HTTPError(400, "HTTP/1.0 has no Transfer-Encoding.")
+            if by_name["transfer-encoding"].lower() != "chunked":
+                raise HTTPError(400, "No transfer coding but chunked is understood.")
+            self.chunked = True
         self.has_body = self.chunked or self.content_length > 0
-        for value in fields.get("expect", ()):
+        for value in self.headers.get_all("expect"):
             if value.lower() != "100-continue":
                 raise HTTPError(417, "Only 100-continue can be expected.")
             # To be ignored from a client that cannot know it (RFC 9110 section 10.1.1).
             self.expects_continue = minor == 1 and self.has_body
-        self.conditional = not fields.keys().isdisjoint(_CONDITIONAL)
+        self.conditional = not _CONDITIONAL.isdisjoint(by_name)
 
 
 class FieldsParser:
@@ -129,19 +132,19 @@ class FieldsParser:
         self.known: FIFOCache[bytes, Fields] = FIFOCache(_BLOCKS, _LARGEST_BLOCK)
         self._lines: FIFOCache[bytes, tuple[str, str]] = FIFOCache(_LINES, _LARGEST_LINE)
 
-    def parse(self, block: bytes) -> Fields:
+    def parse(self, block: bytes) -> Fields | None:
         """``block``: a head from the minor version (the last byte of the request line) to the empty
-        line at its end. Raises ``HTTPError``."""
-        if not block.endswith(b"\r\n\r\n"):
-            raise HTTPError(400, "The head is not complete.")
+        line at its end; None if there is an empty line before. Raises ``HTTPError``."""
         lines = block[:-4].split(b"\r\n")
         minor = int(lines.pop(0))
-        if len(lines) > self._limits.fields:
-            raise HTTPError(431, f"There are more than {self._limits.fields} fields.")
         pairs = list(map(self._lines.get, lines))
         places = [place for place, pair in enumerate(pairs) if pair is None]
-        if places:
-            new = [lines[place] for place in places]
+        new = [lines[place] for place in places]
+        if b"" in new:
+            return None
+        if len(lines) > self._limits.fields:
+            raise HTTPError(431, f"There are more than {self._limits.fields} fields.")
+        if new:
             for place, line, pair in zip(places, new, _Reader().read(new), strict=True):
                 pairs[place] = pair
                 if pair[0] not in _NEVER_KEPT:
@@ -185,14 +188,6 @@ class _Reader:
 
     def on_headers_complete(self) -> None:
         self._complete = True
-
-
-def _is_chunked(minor: int, codings: Sequence[str]) -> bool:
-    if codings and minor == 0:
-        raise HTTPError(400, "HTTP/1.0 has no Transfer-Encoding.")
-    if codings and (len(codings) > 1 or codings[0].lower() != "chunked"):
-        raise HTTPError(400, "No transfer coding but chunked is understood.")
-    return bool(codings)
 
 
 def _content_length(value: str) -> int:

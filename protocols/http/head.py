@@ -100,38 +100,44 @@ class HeadParser:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._longest_line = limits.request_line
-        self._longest_head = limits.head
         self.heads: FIFOCache[bytes, RequestHead] = FIFOCache(_HEADS, _LARGEST_HEAD)
         self._fields = FieldsParser(limits)
         self._known_fields = self._fields.known.get
 
     def parse(self, data: bytes) -> RequestHead:
         """``data``: a whole head, with the empty line at its end. Raises ``HTTPError``."""
-        return self.heads.get(data) or self.recall(data) or self.parse_new(data)
-
-    def recall(self, data: bytes) -> RequestHead | None:
-        """The head, if ``data`` is one with fields that are known, and nothing else; mostly it is.
-        Else None: it may be anything. Raises ``HTTPError``."""
-        line = _REQUEST_LINE(data)
-        if line is None:
-            return None
-        end = line.end()
-        fields = self._known_fields(data[end - 3 :])
-        if fields is None or end > self._longest_line or len(data) > self._longest_head:
-            return None
-        head = _make_head(line, fields)
-        if head.plain:
-            head.is_kept = self.heads.offer(data, head, len(data))
+        head = self.heads.get(data) or self.parse_whole(data)
+        if head is None:
+            self.check_line(data)
+            raise HTTPError(400, "The head is not complete.")
         return head
 
-    def parse_new(self, data: bytes) -> RequestHead:
-        """Like ``parse``, for a head whose fields are not known."""
-        line = self.check_line(data)
-        if line[1] not in _METHODS:  # before what is wrong with the fields
+    def parse_whole(self, data: bytes) -> RequestHead | None:
+        """The head that ``data`` is; None if it is less than a head, more, or none at all. Raises
+        ``HTTPError``."""
+        line = _REQUEST_LINE(data)
+        if line is None or not data.endswith(b"\r\n\r\n"):
+            return None
+        end = line.end()
+        if end > self._limits.request_line:
+            return None
+        method_, target_, _ = line.groups()
+        method = _METHODS.get(method_)
+        if method is None:
             raise HTTPError(501, "The method is not known.")
-        # With the minor version, on which it depends what the fields mean.
-        return _make_head(line, self._fields.parse(data[line.end() - 3 :]))
+        block = data[end - 3 :]  # with the minor version, on which it depends what fields mean
+        fields = self._known_fields(block) or self._fields.parse(block)
+        if fields is None:
+            return None
+        target = target_.decode("ascii")
+        head = RequestHead(method, target, fields.minor, fields)
+        authority, head.path, head.query = split_target(method, target)
+        if authority is not None:
+            head.authority = authority
+        if fields.plain and method not in _UNUSUAL and head.path != "*":
+            head.plain = True
+            head.is_kept = self.heads.offer(data, head, len(data))
+        return head
 
     def check_line(self, data: bytes) -> re.Match[bytes]:
         """Check the request line at the start of ``data``, which may be all that has come so far.
@@ -153,20 +159,3 @@ class HeadParser:
                 raise HTTPError(400, "A line ends with LF alone.")
         elif not _LINE_START(data):
             raise HTTPError(400, "The request line is not valid.")
-
-
-def _make_head(line: re.Match[bytes], fields: Fields) -> RequestHead:
-    """``line``: a valid request line, but for what is to be checked here. Raises ``HTTPError``."""
-    method_, target_, _ = line.groups()
-    method = _METHODS.get(method_)
-    if method is None:
-        raise HTTPError(501, "The method is not known.")
-    target = target_.decode("ascii")
-    head = RequestHead(method, target, fields.minor, fields)
-    authority, path, query = split_target(method, target)
-    head.path = path
-    head.query = query
-    if authority is not None:
-        head.authority = authority
-    head.plain = fields.plain and method not in _UNUSUAL and path != "*"
-    return head

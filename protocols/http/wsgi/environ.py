@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote_to_bytes
 
 from ..errors import HTTPError
+from ..fields import USUAL_NAMES
 from .errors import ERRORS
 from .filewrapper import FileWrapper
 from .input import NO_BODY
@@ -22,7 +22,6 @@ _DEFAULT_PORTS: Final = {"http": "80", "https": "443"}
 # runs in the same process ("httpoxy", CVE-2016-5385); Transfer-Encoding is undone already; the
 # others have variables without the prefix.
 _NOT_PASSED: Final = frozenset({"content-length", "content-type", "proxy", "transfer-encoding"})
-_LONGEST_NAME: Final = 64  # bytes of a field's name whose variable is remembered
 
 _CONSTANT: Final[dict[str, Any]] = {
     "GATEWAY_INTERFACE": "CGI/1.1",
@@ -106,8 +105,9 @@ def _from_fields(fields: Fields, minor: int) -> dict[str, Any]:
     environ = _CONSTANT.copy()
     environ["SERVER_PROTOCOL"] = "HTTP/1.1" if minor else "HTTP/1.0"
     by_name = fields.headers.by_name()
+    variables = _VARIABLES
     for name, value in by_name.items():
-        environ[_variable(name)] = value
+        environ[variables.get(name) or _variable(name)] = value
     environ.pop("", None)
     if "content-type" in by_name:
         environ["CONTENT_TYPE"] = by_name["content-type"]
@@ -117,7 +117,7 @@ def _from_fields(fields: Fields, minor: int) -> dict[str, Any]:
     return environ
 
 
-def _new_variable(name: str) -> str:
+def _variable(name: str) -> str:
     """The variable for a field; "" for one that is not passed on."""
     # Not those with an underscore, which would look like others that have a dash: a proxy that
     # removes "X-User" lets "X_User" pass.
@@ -126,11 +126,8 @@ def _new_variable(name: str) -> str:
     return f"HTTP_{name.upper().replace('-', '_')}"
 
 
-_remembered_variable: Final = lru_cache(512)(_new_variable)
-
-
-def _variable(name: str) -> str:
-    return _remembered_variable(name) if len(name) <= _LONGEST_NAME else _new_variable(name)
+# Of the fields that browsers send, at hand.
+_VARIABLES: Final = {name: _variable(name) for name in USUAL_NAMES if _variable(name)}
 
 
 def _set_server(environ: dict[str, Any], scheme: str, host: str, sockname: Any) -> None:
