@@ -28,7 +28,7 @@ class FIFOCache(dict[K, V]):
         """Keep ``value``, of ``size`` bytes together with its key."""
         if size > self._largest:
             return
-        if len(self) >= self._entries:
+        if len(self) >= self._entries and key not in self:
             del self[next(iter(self))]  # a dict has the order in which its keys came
         self[key] = value
 

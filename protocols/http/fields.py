@@ -44,6 +44,9 @@ _NAMES: Final = {
 }
 USUAL_NAMES: Final = tuple(_NAMES.values())  #: in lower case
 
+# Each client has a cookie of its own, while its other fields are those of its browser.
+_COOKIE: Final = b"\r\nCookie:"
+
 # What bounds the memory of both caches: entries, and bytes of each as it was sent.
 _BLOCKS: Final = 512
 _LARGEST_BLOCK: Final = 2048
@@ -57,9 +60,11 @@ class Fields:
     ``host``: of the ``Host`` field; "" for HTTP/1.0 without one. ``plain``: there is nothing to
     mind: HTTP/1.1, kept alive, without a body, no upgrade. ``conditional``: there is a field that
     makes a condition, or ``Range``. ``upgrade``: the protocols that the client offers to change to.
-    ``is_kept``: later heads may have the same fields, so what follows from them can be stored."""
+    ``base``: the same with an empty cookie, from which these were made, or None. ``is_kept``: later
+    heads may have the same fields, so what follows from them can be stored."""
 
     __slots__ = (
+        "base",
         "chunked",
         "conditional",
         "content_length",
@@ -87,6 +92,7 @@ class Fields:
         self.keep_alive = minor == 1
         self.upgrade: str | None = None
         self.is_kept = False
+        self.base: Fields | None = None
         self.wsgi_environ: dict[str, object] | None = None  # kept by the WSGI gateway
         by_name = self.headers.by_name()
         host = by_name.get("host")
@@ -123,6 +129,26 @@ class Fields:
             self.expects_continue = minor == 1 and self.has_body
         self.conditional = not _CONDITIONAL.isdisjoint(by_name)
 
+    def with_cookie(self, place: int, pair: tuple[str, str]) -> Fields:
+        """The same fields, but for the one at ``place``, a cookie, which means nothing to us."""
+        fields = object.__new__(Fields)
+        pairs = self.headers.pairs
+        fields.headers = Headers((*pairs[:place], pair, *pairs[place + 1 :]))
+        fields.base = self
+        fields.chunked = self.chunked
+        fields.conditional = self.conditional
+        fields.content_length = self.content_length
+        fields.expects_continue = self.expects_continue
+        fields.has_body = self.has_body
+        fields.host = self.host
+        fields.is_kept = False
+        fields.keep_alive = self.keep_alive
+        fields.minor = self.minor
+        fields.plain = self.plain
+        fields.upgrade = self.upgrade
+        fields.wsgi_environ = None
+        return fields
+
 
 class FieldsParser:
     """Reads the fields of heads, one head at a time."""
@@ -135,6 +161,27 @@ class FieldsParser:
     def parse(self, block: bytes) -> Fields | None:
         """``block``: a head from the minor version (the last byte of the request line) to the empty
         line at its end; None if there is an empty line before. Raises ``HTTPError``."""
+        fields: Fields | None
+        start = block.find(_COOKIE)
+        if start < 0:
+            fields = self._parse_lines(block)
+        else:
+            end = block.find(b"\r\n", start + 2)
+            # The same fields, but for the cookie, which is empty: many clients may send them.
+            others = block[: start + len(_COOKIE)] + block[end:]
+            base = self.known.get(others)
+            if base is None:
+                base = self._parse_lines(others)
+                if base is None:
+                    return None
+                base.is_kept = self.known.offer(others, base, len(others))
+            pair = _Reader().read([block[start + 2 : end]])[0]
+            fields = base.with_cookie(block.count(b"\r\n", 0, start), pair)
+        if fields is not None:
+            fields.is_kept = self.known.offer(block, fields, len(block))
+        return fields
+
+    def _parse_lines(self, block: bytes) -> Fields | None:
         lines = block[:-4].split(b"\r\n")
         minor = int(lines.pop(0))
         pairs = list(map(self._lines.get, lines))
@@ -145,13 +192,18 @@ class FieldsParser:
         if len(lines) > self._limits.fields:
             raise HTTPError(431, f"There are more than {self._limits.fields} fields.")
         if new:
-            for place, line, pair in zip(places, new, _Reader().read(new), strict=True):
+            for place, line, pair in zip(places, new, self._read(new, lines), strict=True):
                 pairs[place] = pair
                 if pair[0] not in _NEVER_KEPT:
                     self._lines.offer(line, pair, len(line))
-        fields = Fields(tuple(pairs), minor)  # type: ignore[arg-type]  # there is no None any more
-        fields.is_kept = self.known.offer(block, fields, len(block))
-        return fields
+        return Fields(tuple(pairs), minor)  # type: ignore[arg-type]  # there is no None any more
+
+    def _read(self, new: list[bytes], lines: list[bytes]) -> list[tuple[str, str]]:
+        try:
+            return _Reader().read(new)
+        except HTTPError:
+            _Reader().read(lines)  # what is wrong may have to do with the line before
+            raise
 
 
 class _Reader:

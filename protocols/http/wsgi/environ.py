@@ -82,13 +82,7 @@ def _from_head(head: RequestHead) -> dict[str, Any]:
     if method == "CONNECT":  # any answer with 2xx would open a tunnel
         raise HTTPError(501, "The application is no proxy.")
     fields = head.fields
-    environ: dict[str, Any] | None = fields.wsgi_environ
-    if environ is None:
-        environ = _from_fields(fields, head.minor)
-        if fields.is_kept:
-            fields.wsgi_environ = environ.copy()
-    else:
-        environ = environ.copy()
+    environ = _from_fields(fields)
     path = head.path
     environ["REQUEST_METHOD"] = method
     environ["REQUEST_URI"] = environ["RAW_URI"] = head.target
@@ -100,10 +94,24 @@ def _from_head(head: RequestHead) -> dict[str, Any]:
     return environ
 
 
-def _from_fields(fields: Fields, minor: int) -> dict[str, Any]:
+def _from_fields(fields: Fields) -> dict[str, Any]:
     """The part of it that does not depend on the request line, but for the version."""
+    known = fields.wsgi_environ
+    if known is not None:
+        return known.copy()
+    if fields.base is None:
+        environ = _from_new_fields(fields)
+    else:
+        environ = _from_fields(fields.base)
+        environ["HTTP_COOKIE"] = fields.headers.get("cookie")
+    if fields.is_kept:
+        fields.wsgi_environ = environ.copy()
+    return environ
+
+
+def _from_new_fields(fields: Fields) -> dict[str, Any]:
     environ = _CONSTANT.copy()
-    environ["SERVER_PROTOCOL"] = "HTTP/1.1" if minor else "HTTP/1.0"
+    environ["SERVER_PROTOCOL"] = "HTTP/1.1" if fields.minor else "HTTP/1.0"
     by_name = fields.headers.by_name()
     variables = _VARIABLES
     for name, value in by_name.items():
