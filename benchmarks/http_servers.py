@@ -108,7 +108,7 @@ def python(name: str, script: str, *arguments: object, needs: tuple[str, ...] = 
 
 
 def nginx(folder: Path) -> Contender:
-    """nginx in the temporary ``folder``: serves ``folder/files``, and 13 bytes under ``/hello/``."""
+    """nginx in the temporary ``folder``: serves ``folder/files``, and 13 bytes at ``/hello/*``."""
 
     def command(port: int) -> list[str]:
         (folder / "nginx.conf").write_text(_nginx_configuration(folder, port))

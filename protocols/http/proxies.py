@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from .cache import FIFOCache
 from .errors import HTTPError
 from .target import check_authority
 
@@ -24,6 +25,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _MOST_HOPS: Final = 32  # proxies in a row that are looked at; more than that is nonsense
 _LONGEST: Final = 4096  # characters of Forwarded, which must be read from its start
 _REMEMBERED: Final = 1024  # addresses that were looked up in the networks
+_LONGEST_ADDRESS: Final = 64  # characters, with a zone
 
 _TOKEN: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _QUOTED: Final = r'"((?:[^"\\]|\\.)*)"'
@@ -57,7 +59,7 @@ class TrustedProxies:
         self._networks = tuple(parse_network(name) for name in sorted(names - {"unix"}))
         self.trusts_anyone = bool(names)
         self._told = _forwarded if forwarded else _x_forwarded
-        self._known: dict[str, bool] = {}
+        self._known: FIFOCache[str, bool] = FIFOCache(_REMEMBERED, _LONGEST_ADDRESS)
 
     def origin(self, request: Request) -> Origin:
         """The client, scheme and host of ``request``."""
@@ -88,9 +90,7 @@ class TrustedProxies:
         if known is None:
             parsed = _address(address.partition("%")[0])
             known = parsed is not None and any(parsed in network for network in self._networks)
-            if len(self._known) >= _REMEMBERED:
-                self._known.clear()
-            self._known[address] = known
+            self._known.keep(address, known, len(address))
         return known
 
 
