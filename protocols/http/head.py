@@ -131,9 +131,13 @@ class HeadParser:
             return None
         target = target_.decode("ascii")
         head = RequestHead(method, target, fields.minor, fields)
-        authority, head.path, head.query = split_target(method, target)
-        if authority is not None:
-            head.authority = authority
+        if target[0] == "/" and method != "CONNECT" and "#" not in target:
+            # What split_target() does with nearly all targets, at a third of its cost.
+            head.path, _, head.query = target.partition("?")
+        else:
+            authority, head.path, head.query = split_target(method, target)
+            if authority is not None:
+                head.authority = authority
         if fields.plain and method not in _UNUSUAL and head.path != "*":
             head.plain = True
             head.is_kept = self.heads.offer(data, head, len(data))
