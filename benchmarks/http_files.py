@@ -22,7 +22,7 @@ def run(options: argparse.Namespace) -> bool:
         for name, size in ("large.bin", 1 << 20), ("small.bin", 4096):
             body = os.urandom(size)
             (root / name).write_bytes(body)
-            results[name] = measure_all(present, f"/{name}", body, options)
+            results[name] = measure_all(present, f"/{name}?", body, options)
             print_results(f"A static file of {size // 1024} KiB", results[name], options)
     met = compare(
         results["large.bin"],

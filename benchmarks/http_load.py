@@ -25,6 +25,13 @@ _WARM_UP = 1  # seconds of load before the measurement
 _GRACE = 30  # seconds that wrk may take longer than it should
 _ERRORS = ("failed", "connect", "read", "write", "timeout")
 
+# What --vary changes, in words.
+_VARIED = {
+    "none": "all requests the same",
+    "path": "paths that never repeat",
+    "all": "paths and cookies that never repeat",
+}
+
 Results = dict[str, list[Result]]
 
 
@@ -34,15 +41,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=int, default=2, help="of each run")
     parser.add_argument(
         "--vary",
-        action="store_true",
-        help="a field of its own in each request, so that no server profits from heads it has seen",
+        choices=_VARIED,
+        default="path",
+        help="what changes from one request to the next: nothing, a path that never repeats, or the"
+        " path and a cookie (%(default)s)",
     )
 
 
 def measure_all(
     contenders: Iterable[Contender], path: str, body: bytes, options: argparse.Namespace
 ) -> Results:
-    """Measure by turns how all of them answer ``path`` with ``body``."""
+    """Measure by turns how all of them answer with ``body`` to requests for ``path``, behind which
+    a number is written (see ``--vary``)."""
     by_name = {contender.name: contender for contender in contenders}
 
     def measure(names: list[str]) -> Result:
@@ -53,7 +63,7 @@ def measure_all(
 
 def _measure(contender: Contender, path: str, body: bytes, options: argparse.Namespace) -> Result:
     with RunningServer(contender) as server:
-        server.check(path, body)
+        server.check(f"{path}0", body)
         _wrk(server, path, _WARM_UP, options)
         before, load_before = server.reading(), _ended_children()
         busy_before = _machine_busy()
@@ -82,7 +92,7 @@ def _wrk(
     """Put the server under load, and return what wrk.lua tells."""
     command = [find_program("wrk") or "wrk", "-t1", f"-c{options.connections}", f"-d{seconds}s"]
     command += ["-s", str(HERE / "wrk.lua"), f"http://127.0.0.1:{server.port}{path}"]
-    environment = os.environ | ({"VARY": "1"} if options.vary else {})
+    environment = os.environ | {"VARY": options.vary}
     process = start(command, LOAD_CORES, stdout=subprocess.PIPE, env=environment)
     try:
         output, _ = process.communicate(timeout=seconds + _GRACE)
@@ -118,10 +128,9 @@ def cpu(result: Result) -> float:
 def print_results(title: str, results: Results, options: argparse.Namespace) -> None:
     """A table. The first server is what the others are compared with."""
     [(ours, our_rounds), *_] = results.items()
-    varied = ", each request with a field of its own" if options.vary else ""
     print_table(
-        f"{title}, {options.connections} connections{varied}, {options.rounds} rounds of"
-        f" {options.seconds} s, medians",
+        f"{title}, {options.connections} connections, {_VARIED[options.vary]}, {options.rounds}"
+        f" rounds of {options.seconds} s, medians",
         [
             *("", "CPU us/request", "user", "system", "best"),
             *(f"{ours} is", "by medians", "requests/s", "MB/s", "p50", "p99", "busy", "load"),
@@ -145,6 +154,12 @@ def print_results(title: str, results: Results, options: argparse.Namespace) -> 
             for name, rounds in results.items()
         ],
     )
+
+
+def compare_cpu(results: Results, ours: str, theirs: str, most: float) -> bool:
+    """Print whether our CPU time is at most ``most`` times that of the others."""
+    text = f"{ours}: CPU at most {most} x {theirs}'s"
+    return compare(results, ours, theirs, text, lambda x: x <= most)
 
 
 def compare(

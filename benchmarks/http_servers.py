@@ -108,7 +108,7 @@ def python(name: str, script: str, *arguments: object, needs: tuple[str, ...] = 
 
 
 def nginx(folder: Path) -> Contender:
-    """nginx in the temporary ``folder``: serves ``folder/files``, and 13 bytes at ``/hello``."""
+    """nginx in the temporary ``folder``: serves ``folder/files``, and 13 bytes at ``/hello/*``."""
 
     def command(port: int) -> list[str]:
         (folder / "nginx.conf").write_text(_nginx_configuration(folder, port))
@@ -147,7 +147,7 @@ http {{
     default_type text/plain;
     server {{
         listen 127.0.0.1:{port} backlog=4096;
-        location = /hello {{
+        location /hello/ {{
             return 200 "{HELLO.decode()}";
         }}
         location / {{

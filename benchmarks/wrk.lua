@@ -1,11 +1,43 @@
--- What wrk runs for us: it tells the figures of a run in one line of name=value pairs. With VARY in
--- the environment each request has a field of its own.
-if os.getenv("VARY") then
-  local number = 0
-  function request()
+-- What wrk runs for us. The requests have the head that Chromium sends for a page, of 15 fields. VARY
+-- in the environment says what changes from one to the next: "none"; "path", whose last part is a
+-- number that never comes again; or "all", the path and a cookie. At the end the figures of a run are
+-- told in one line of name=value pairs.
+local vary = os.getenv("VARY") or "none"
+local number = os.time() * 1000000  -- beyond those of the runs before
+local first, middle, last
+
+function init()
+  first = "GET " .. wrk.path
+  middle = table.concat({
+    " HTTP/1.1",
+    "Host: " .. wrk.host .. ":" .. wrk.port,
+    "Connection: keep-alive",
+    'sec-ch-ua: "Chromium";v="140", "Not=A?Brand";v="24", "Google Chrome";v="140"',
+    "sec-ch-ua-mobile: ?0",
+    'sec-ch-ua-platform: "Linux"',
+    "Upgrade-Insecure-Requests: 1",
+    "User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko)"
+      .. " Chrome/140.0.0.0 Safari/537.36",
+    "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,"
+      .. "image/apng,*/*;q=0.8,application/signed-exchange;v=b3;q=0.7",
+    "Sec-Fetch-Site: same-origin",
+    "Sec-Fetch-Mode: navigate",
+    "Sec-Fetch-User: ?1",
+    "Sec-Fetch-Dest: document",
+    "Accept-Encoding: gzip, deflate, br, zstd",
+    "Accept-Language: en-US,en;q=0.9",
+    "Cookie: theme=dark; session=",
+  }, "\r\n")
+  last = "\r\n\r\n"
+end
+
+function request()
+  if vary ~= "none" then
     number = number + 1
-    return wrk.format(nil, nil, {["Host"] = "127.0.0.1", ["X-Number"] = tostring(number)})
   end
+  -- The cookie is a session's identifier, as long as it is the same and as it changes.
+  local session = vary == "all" and number or 1700000000000000
+  return string.format("%s%.0f%s%032.0f%s", first, number, middle, session, last)
 end
 
 function done(summary, latency, requests)

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from .cache import FIFOCache
 from .proxies import TrustedProxies
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ MOST_WAITING: Final = 1 << 20  # bytes, for a pipe that is full; what comes then
 _PIECE: Final = getattr(select, "PIPE_BUF", 512)
 _MODE: Final = 0o640  # who asked for what is not everybody's affair
 _REMEMBERED: Final = 512
-_REMEMBERED_SIZE: Final = 2048
+_REMEMBERED_SIZE: Final = 2048  # characters
 
 # Not strftime's, which are the locale's.
 _MONTHS: Final = "JanFebMarAprMayJunJulAugSepOctNovDec"
@@ -64,7 +65,8 @@ class AccessLog:
         self._timer: Timer | None = None
         self._time = ""  # between brackets, good until _time_expires
         self._time_expires = float("-inf")
-        self._heads: dict[RequestHead, tuple[str, str]] = {}
+        self._heads: FIFOCache[RequestHead, tuple[str, str]]
+        self._heads = FIFOCache(_REMEMBERED, _REMEMBERED_SIZE)
         self._failing = False
         self._blocked = False  # whether a pipe was full when last tried
         self._torn = False  # whether the last line that was written lacks its end
@@ -141,11 +143,8 @@ class AccessLog:
         referer = escape(head.headers.get("referer") or "-")
         agent = escape(head.headers.get("user-agent") or "-")
         described = (line, f'"{referer}" "{agent}"')
-        # Heads that are kept anyway, since clients repeat them; see HTTPServer.parse.
-        if head.plain and sum(len(n) + len(v) for n, v in head.headers) <= _REMEMBERED_SIZE:
-            if len(self._heads) >= _REMEMBERED:
-                self._heads.clear()
-            self._heads[head] = described
+        if head.is_kept:
+            self._heads.keep(head, described, sum(map(len, described)))
         return described
 
     def _refresh_time(self, now: float) -> None:

@@ -69,24 +69,27 @@ class HTTPConnection(AnsweringHalf):
             if head is not None:
                 self._begin(head)
                 return
-            if 0 < data.find(END_OF_HEAD) == len(data) - 4 <= self.server.limits.head - 4:
-                self._read_new(data)
+            if self._read_whole(data):
                 return
         self._buffer += data
         self._advance()
 
     # -- reading -----------------------------------------------------------------------------------
 
-    def _read_new(self, data: bytes) -> None:
-        """``data`` is one whole head and nothing else, as it mostly is."""
-        if data.startswith(b"\r\n"):
-            self._buffer = data
-            self._advance()
-            return
+    def _read_whole(self, data: bytes) -> bool:
+        """Begin with the request, if ``data`` is one whole head and nothing else, as it mostly is.
+        Returns whether it was."""
+        server = self.server
+        if len(data) > server.limits.head:
+            return False
         try:
-            self._begin(self.server.parse_new(data))
+            head = server.parser.parse_whole(data)
+            if head is None:
+                return False
+            self._begin(head)
         except HTTPError as error:
             self._refuse(error, data)
+        return True
 
     def _advance(self, *, has_waited: bool = False) -> None:
         """Go as far as possible with what has come."""
@@ -186,7 +189,7 @@ class HTTPConnection(AnsweringHalf):
                 self._partial = partial = PartialHead(parser.check_line, limits.request_line)
             partial.check(buffer)
             return self._wait_for_head()
-        head = self.server.parse(buffer[:end])
+        head = self.server.parser.parse(buffer[:end])
         self._buffer = buffer[end:]
         self._state &= ~PARTIAL
         self._partial = None

@@ -15,31 +15,30 @@ class Headers:
 
     def __init__(self, pairs: tuple[tuple[str, str], ...]) -> None:
         self.pairs = pairs
-        self._by_name: dict[str, list[str]] | None = None
+        self._by_name: dict[str, str] | None = None
 
     def get(self, name: str, default: str | None = None) -> str | None:
         """The value of the field; several of one name are joined as a list, by ", " (RFC 9110
         section 5.3), cookies by "; "."""
-        values = self._index().get(name.lower())
-        if values is None:
-            return default
-        if len(values) == 1:
-            return values[0]
-        return ("; " if name.lower() == "cookie" else ", ").join(values)
+        return self.by_name().get(name.lower(), default)
 
     def get_all(self, name: str) -> list[str]:
         """The values of all fields of that name."""
-        return list(self._index().get(name.lower(), ()))
+        name = name.lower()
+        return [value for other, value in self.pairs if other == name]
 
-    def _index(self) -> dict[str, list[str]]:
-        if self._by_name is None:
-            self._by_name = {}
-            for name, value in self.pairs:
-                self._by_name.setdefault(name, []).append(value)
-        return self._by_name
+    def by_name(self) -> dict[str, str]:
+        """The value of each field as ``get`` gives it. Not to be changed."""
+        by_name = self._by_name
+        if by_name is None:
+            by_name = dict(self.pairs)
+            if len(by_name) < len(self.pairs):
+                by_name = _joined(self.pairs)
+            self._by_name = by_name
+        return by_name
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and name.lower() in self._index()
+        return isinstance(name, str) and name.lower() in self.by_name()
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         return iter(self.pairs)
@@ -49,6 +48,13 @@ class Headers:
 
     def __repr__(self) -> str:
         return f"Headers({self.pairs!r})"
+
+
+def _joined(pairs: tuple[tuple[str, str], ...]) -> dict[str, str]:
+    values: dict[str, list[str]] = {}
+    for name, value in pairs:
+        values.setdefault(name, []).append(value)
+    return {name: ("; " if name == "cookie" else ", ").join(each) for name, each in values.items()}
 
 
 def list_members(value: str) -> list[str]:

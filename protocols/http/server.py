@@ -7,8 +7,9 @@ from collections.abc import Callable
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Final, Protocol
 
+from .cache import FIFOCache
 from .connection import HTTPConnection
-from .head import HeadParser, RequestHead
+from .head import HeadParser
 from .limits import Limits
 from .proxies import TrustedProxies
 from .response import Header, Response, render_head
@@ -19,10 +20,9 @@ if TYPE_CHECKING:
 
 Handler = Callable[["Request"], "Response | None"]
 
-# Clients that keep their connection send the same head again and again, byte for byte, and handlers
-# answer with the same fields: what was made of them is kept. Beyond the bound all is forgotten.
-_REMEMBERED: Final = 512  # heads
-_REMEMBERED_SIZE: Final = 2048  # bytes of a head
+# Handlers answer with the same fields again and again: what was made of them is kept.
+_REMEMBERED: Final = 512  # heads of responses
+_REMEMBERED_SIZE: Final = 2048  # bytes of one
 
 
 class RequestLog(Protocol):
@@ -66,12 +66,13 @@ class HTTPServer:
         self.debug = debug
         self.allow_connect = allow_connect
         self.parser = HeadParser(self.limits)
-        self.heads: dict[bytes, RequestHead] = {}
+        self.heads = self.parser.heads  # at hand for every request
         self.turns = Turns()
         self._date = b""  # the Date field, good until _date_expires
         self._date_seconds = 0
         self._date_expires = float("-inf")
-        self._rendered: dict[tuple[int, tuple[Header, ...]], bytes] = {}
+        self._rendered: FIFOCache[tuple[int, tuple[Header, ...]], bytes]
+        self._rendered = FIFOCache(_REMEMBERED, _REMEMBERED_SIZE)
         self._clock = clock
         self._server_field = (("Server", server_name),) if server_name else ()
         render_head(200, self._server_field)
@@ -79,20 +80,6 @@ class HTTPServer:
     def __call__(self) -> HTTPConnection:
         """A protocol for one more connection."""
         return HTTPConnection(self)
-
-    def parse(self, data: bytes) -> RequestHead:
-        """A whole head, parsed, or remembered. Raises ``HTTPError``."""
-        head = self.heads.get(data)
-        return self.parse_new(data) if head is None else head
-
-    def parse_new(self, data: bytes) -> RequestHead:
-        """A whole head that is not in ``heads``. Raises ``HTTPError``."""
-        head = self.parser.parse(data)
-        if head.plain and len(data) <= _REMEMBERED_SIZE:
-            if len(self.heads) >= _REMEMBERED:
-                self.heads.clear()
-            self.heads[data] = head
-        return head
 
     def render(self, status: int, headers: tuple[Header, ...], now: float) -> bytes:
         """The status line and all fields but those about the connection and the length. ``now``:
@@ -108,10 +95,7 @@ class HTTPServer:
         )
         if "date" not in names:
             rendered += self._date
-        if len(self._rendered) >= _REMEMBERED:
-            self._rendered.clear()
-        if len(rendered) <= _REMEMBERED_SIZE:
-            self._rendered[status, headers] = rendered
+        self._rendered.offer((status, headers), rendered, len(rendered))
         return rendered
 
     def date(self, now: float) -> int:

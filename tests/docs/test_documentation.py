@@ -53,7 +53,11 @@ def test_readme_needs_no_sphinx() -> None:
 
 def test_ci_runs_what_the_readme_says() -> None:
     ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
-    said = [block.text for block in read_blocks(ROOT / "README.rst", ROOT) if "install tox" in block.text]
+    said = [
+        block.text
+        for block in read_blocks(ROOT / "README.rst", ROOT)
+        if "install tox" in block.text
+    ]
     assert len(said) == 1
     assert said[0].strip() in ci
 

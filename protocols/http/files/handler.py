@@ -9,6 +9,7 @@ import stat
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote_to_bytes
 
+from ..cache import FIFOCache
 from ..errors import HTTPError
 from ..response import Response
 from .listing import Listings
@@ -24,6 +25,7 @@ _ALLOW: Final = (("Allow", "GET, HEAD, OPTIONS"),)
 _BAD_ESCAPE: Final = re.compile("%(?![0-9A-Fa-f]{2})").search
 _FORBIDDEN: Final = re.compile(rb"[/\\\0]").search
 _REMEMBERED: Final = 1024  # files
+_LONGEST_PATH: Final = 1024  # characters of the path of one of them
 _NEIGHBOURS_FOR: Final = 1.0  # seconds that the absence of compressed neighbours is believed
 
 _EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
@@ -54,7 +56,7 @@ class FileHandler:
     def __init__(self, root: str | os.PathLike[str], *, listing: bool = True) -> None:
         self._root = Root(root)
         self._listings = Listings() if listing else None
-        self._files: dict[str, _File] = {}
+        self._files: FIFOCache[str, _File] = FIFOCache(_REMEMBERED, _LONGEST_PATH)
 
     def __call__(self, request: Request) -> Response | None:
         """Answer ``request``. Raises ``HTTPError``."""
@@ -77,9 +79,7 @@ class FileHandler:
         self._root.close()
 
     def _remember(self, path: str, file: _File) -> _File:
-        if len(self._files) >= _REMEMBERED:
-            self._files.clear()
-        self._files[path] = file
+        self._files.keep(path, file, len(path))
         return file
 
     # -- files -------------------------------------------------------------------------------------

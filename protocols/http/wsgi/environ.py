@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote_to_bytes
 
 from ..errors import HTTPError
+from ..fields import USUAL_NAMES
 from .errors import ERRORS
 from .filewrapper import FileWrapper
 from .input import NO_BODY
 
 if TYPE_CHECKING:
+    from ..fields import Fields
     from ..head import RequestHead
     from ..request import Request
 
@@ -21,11 +23,32 @@ _DEFAULT_PORTS: Final = {"http": "80", "https": "443"}
 # others have variables without the prefix.
 _NOT_PASSED: Final = frozenset({"content-length", "content-type", "proxy", "transfer-encoding"})
 
+_CONSTANT: Final[dict[str, Any]] = {
+    "GATEWAY_INTERFACE": "CGI/1.1",
+    "SERVER_SOFTWARE": "select-reactor",
+    "SCRIPT_NAME": "",
+    "REMOTE_ADDR": "",  # nothing is known of who came by a Unix socket
+    "wsgi.version": (1, 0),
+    "wsgi.errors": ERRORS,
+    "wsgi.file_wrapper": FileWrapper,
+    "wsgi.input_terminated": True,  # reading it to its end is safe, whatever the length says
+    "wsgi.input": NO_BODY,
+    "wsgi.multithread": False,
+    "wsgi.multiprocess": False,
+    "wsgi.run_once": False,
+}
+
 
 def make_environ(request: Request) -> dict[str, Any]:
     """The environ of a request without a body, and of an application that is alone."""
     head = request.head
-    environ: dict[str, Any] = (head.wsgi_environ or _from_head(head)).copy()
+    environ: dict[str, Any] | None = head.wsgi_environ
+    if environ is None:
+        environ = _from_head(head)
+        if head.is_kept:
+            head.wsgi_environ = environ.copy()
+    else:
+        environ = environ.copy()
     connection = request._connection
     transport = connection.transport
     peer = transport.get_extra_info("peername")
@@ -54,44 +77,65 @@ def _set_origin(environ: dict[str, Any], request: Request) -> None:
 
 
 def _from_head(head: RequestHead) -> dict[str, Any]:
-    """What follows from the head, and what is always the same. It is kept with the head, as many
-    requests have the same bytes. Raises ``HTTPError``."""
-    if head.method == "CONNECT":  # any answer with 2xx would open a tunnel
+    """What follows from the head, and what is always the same. Raises ``HTTPError``."""
+    method = head.method
+    if method == "CONNECT":  # any answer with 2xx would open a tunnel
         raise HTTPError(501, "The application is no proxy.")
-    environ: dict[str, Any] = {
-        "GATEWAY_INTERFACE": "CGI/1.1",
-        "SERVER_SOFTWARE": "select-reactor",
-        "SERVER_PROTOCOL": f"HTTP/1.{head.minor}",
-        "REQUEST_METHOD": head.method,
-        "REQUEST_URI": head.target,
-        "RAW_URI": head.target,
-        "SCRIPT_NAME": "",
-        "PATH_INFO": unquote_to_bytes(head.path).decode("latin-1"),
-        "QUERY_STRING": head.query,
-        "REMOTE_ADDR": "",  # nothing is known of who came by a Unix socket
-        "wsgi.version": (1, 0),
-        "wsgi.errors": ERRORS,
-        "wsgi.file_wrapper": FileWrapper,
-        "wsgi.input_terminated": True,  # reading it to its end is safe, whatever the length says
-        "wsgi.input": NO_BODY,
-        "wsgi.multithread": False,
-        "wsgi.multiprocess": False,
-        "wsgi.run_once": False,
-    }
-    for name in dict(head.headers):
-        # Not those with an underscore, which would look like others that have a dash: a proxy that
-        # removes "X-User" lets "X_User" pass.
-        if "_" not in name and name not in _NOT_PASSED:
-            environ[f"HTTP_{name.upper().replace('-', '_')}"] = head.headers.get(name)
-    if "content-type" in head.headers:
-        environ["CONTENT_TYPE"] = head.headers.get("content-type")
-    if "content-length" in head.headers:
-        environ["CONTENT_LENGTH"] = str(head.content_length)
-    if head.authority:
-        environ["HTTP_HOST"] = head.authority  # the target's counts (RFC 9112 section 3.2.2)
-    _set_server(environ, "http", head.authority, None)
-    head.wsgi_environ = environ
+    fields = head.fields
+    environ = _from_fields(fields)
+    path = head.path
+    environ["REQUEST_METHOD"] = method
+    environ["REQUEST_URI"] = environ["RAW_URI"] = head.target
+    environ["PATH_INFO"] = unquote_to_bytes(path).decode("latin-1") if "%" in path else path
+    environ["QUERY_STRING"] = head.query
+    if head.authority != fields.host:  # the target's counts (RFC 9112 section 3.2.2)
+        environ["HTTP_HOST"] = head.authority
+        _set_server(environ, "http", head.authority, None)
     return environ
+
+
+def _from_fields(fields: Fields) -> dict[str, Any]:
+    """The part of it that does not depend on the request line, but for the version."""
+    known = fields.wsgi_environ
+    if known is not None:
+        return known.copy()
+    if fields.base is None:
+        environ = _from_new_fields(fields)
+    else:
+        environ = _from_fields(fields.base)
+        environ["HTTP_COOKIE"] = fields.headers.get("cookie")
+    if fields.is_kept:
+        fields.wsgi_environ = environ.copy()
+    return environ
+
+
+def _from_new_fields(fields: Fields) -> dict[str, Any]:
+    environ = _CONSTANT.copy()
+    environ["SERVER_PROTOCOL"] = "HTTP/1.1" if fields.minor else "HTTP/1.0"
+    by_name = fields.headers.by_name()
+    variables = _VARIABLES
+    for name, value in by_name.items():
+        environ[variables.get(name) or _variable(name)] = value
+    environ.pop("", None)
+    if "content-type" in by_name:
+        environ["CONTENT_TYPE"] = by_name["content-type"]
+    if "content-length" in by_name:
+        environ["CONTENT_LENGTH"] = str(fields.content_length)
+    _set_server(environ, "http", fields.host, None)
+    return environ
+
+
+def _variable(name: str) -> str:
+    """The variable for a field; "" for one that is not passed on."""
+    # Not those with an underscore, which would look like others that have a dash: a proxy that
+    # removes "X-User" lets "X_User" pass.
+    if "_" in name or name in _NOT_PASSED:
+        return ""
+    return f"HTTP_{name.upper().replace('-', '_')}"
+
+
+# Of the fields that browsers send, at hand.
+_VARIABLES: Final = {name: _variable(name) for name in USUAL_NAMES if _variable(name)}
 
 
 def _set_server(environ: dict[str, Any], scheme: str, host: str, sockname: Any) -> None:

@@ -85,6 +85,25 @@ def test_case_in_memory(world, case):
         assert world.failures == []
 
 
+@pytest.mark.parametrize("separate", [False, True], ids=["with the probe", "before the probe"])
+def test_all_cases_one_after_another_on_one_server(world, separate):
+    """What the server remembers of one request does not change what another one means: from the
+    third round on, it has seen all heads before."""
+    it = Exchange(world)
+    for _ in range(4):
+        for case in CASES:
+            it.seen.clear()
+            it.peer = world.reactor.connect(it.server)
+            received = b""
+            for data in (case.data, PROBE) if separate else (case.data + PROBE,):
+                if not it.peer.closed and not it.peer.eof_received:
+                    received += it.ask(data)
+            check(case, received, it.peer.eof_received, it.seen)
+            it.peer.close()
+            world.reactor.settle()
+    assert world.failures == []
+
+
 @pytest.fixture(scope="module")
 def real_server() -> Iterator[tuple[int, list[tuple[str, str, bytes]], list[object]]]:
     """A server on a loopback socket, for all cases; its port, what its handler saw, its errors."""
