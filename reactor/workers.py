@@ -309,10 +309,12 @@ class Master:
             self._status = status or CANNOT_START  # it has said itself what is wrong
             self._stop(at_once=False)
             return
-        if self._generation != self._serving:
-            if worker.generation == self._generation and not worker.serves:
-                self._reload_failed(how)
-            return  # an old one: the new ones take its place
+        if worker.generation != self._generation:
+            logger.warning("worker %d %s; a new one takes its place", worker.pid, how)
+            return
+        if self._generation != self._serving and not worker.serves:
+            self._reload_failed(how)
+            return
         self._never_served = 0 if worker.serves else self._never_served + 1
         if self._never_served == MOST_FAILURES:
             self._given_up = f"{MOST_FAILURES} workers in a row {how} before they served"
