@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final, TypeVar
+from array import array
+from typing import TypeVar
 
 K = TypeVar("K")
 V = TypeVar("V")
-
-_NOTHING: Final = 0
 
 
 class FIFOCache(dict[K, V]):
@@ -22,7 +21,8 @@ class FIFOCache(dict[K, V]):
         super().__init__()
         self._entries = entries
         self._largest = largest
-        self._offered = [_NOTHING] * entries  # hashes of keys, each at its own place
+        # Hashes of keys, each at its own place; not a list, whose numbers would be objects.
+        self._offered = array("q", bytes(8 * entries))
 
     def keep(self, key: K, value: V, size: int) -> None:
         """Keep ``value``, of ``size`` bytes together with its key."""

@@ -201,3 +201,21 @@ def test_a_trusted_proxy_is_believed(in_memory):
     assert environ["HTTPS"] == "on"
     assert environ["HTTP_HOST"] == environ["SERVER_NAME"] == "shop.example"
     assert environ["SERVER_PORT"] == "443"
+
+
+def test_what_is_remembered_does_not_change_it(in_memory, environ_of):
+    """Requests of several clients, whose lines, fields and cookies come again in other heads."""
+    heads = [
+        f"{line} HTTP/1.{minor}\r\nHost: {host}\r\nConnection: keep-alive\r\n{cookie}A: b\r\n\r\n"
+        for line in ("GET /a%20b?c", "GET /", "GET http://other:1/x", "DELETE /a")
+        for minor in (1, 0)
+        for host in ("one", "two:2")
+        for cookie in ("", "Cookie: a=1\r\n", "Cookie: b=2\r\n", "Cookie:\r\ncookie: c\r\n")
+    ]
+    gateway = in_memory(show)
+    peer = gateway.connect()
+    for head in heads * 4:
+        peer.send(head.encode())
+        gateway.reactor.settle()
+        answer = peer.read()
+        assert json.loads(answer.partition(b"\r\n\r\n")[2]) == environ_of(head.encode())
