@@ -91,6 +91,7 @@ class Pipe(Console):
         pass
 
     resume = pause = lambda self: None
+    notice = lambda self, text: None  # noqa: E731
 
 
 @pytest.fixture

@@ -100,7 +100,7 @@ CALLS: dict[str, Callable[[Reactor], object]] = {
     "stop": lambda r: r.stop(),
     "run_in_thread": lambda r: r.run_in_thread(print),
     "listen_tcp": lambda r: r.listen_tcp(Protocol, "127.0.0.1", 0),
-    "connect_tcp": lambda r: r.connect_tcp(Protocol, "127.0.0.1", 9),
+    "listen_udp": lambda r: r.listen_udp(DatagramProtocol, "127.0.0.1", 0),
 }
 
 
@@ -242,11 +242,12 @@ def test_a_protocol_that_is_slow_to_go_on_writing_is_logged(reactor, caplog):
 
 def test_a_callback_that_fails_says_where_it_was_created(reactor, caplog):
     def fail() -> None:
-        raise ValueError
+        raise ValueError("it failed")
 
     reactor.call_soon(fail)
     created = here(-1)
-    reactor.settle()
+    with pytest.raises(ValueError, match="it failed"):
+        reactor.settle()
 
     [record] = caplog.records
     assert f"created at {created}>" in record.getMessage()

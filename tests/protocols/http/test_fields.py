@@ -175,7 +175,10 @@ def test_the_number_of_fields_is_limited_when_all_lines_are_known():
         parser.parse(get(b"A: b"))
     assert outcome(parser, get(*[b"A: b"] * 9))["plain"] == "True"  # type: ignore[index]
     for _ in range(3):
-        assert outcome(parser, get(*[b"A: b"] * 10)) == (431, "There are more than 10 fields.")
+        assert outcome(parser, get(*[b"A: b"] * 10)) == (
+            431,
+            "There are more than 10 fields (--max-fields).",
+        )
 
 
 # -- warm and cold ---------------------------------------------------------------------------------
