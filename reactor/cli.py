@@ -40,6 +40,7 @@ from .application import (
     seconds,
     server_option,
 )
+from .debug import VARIABLE as DEBUG_VARIABLE
 from .descriptors import room_for
 from .endpoints import Reactor
 from .logs import LogFormatter
@@ -95,11 +96,12 @@ def _run(arguments: Sequence[str]) -> int:
     _raise_descriptor_limit(application, options)
     with application.opened(options) as sockets:
         serve = partial(_serve, application, options)
-        if getattr(options, "workers", 1) == 1:
+        workers = getattr(options, "workers", None)
+        if workers is None:
             return serve(_announce)
         master = Master(
             serve,
-            options.workers,
+            workers,
             announce=_announce,
             sockets=sockets,
             grace=options.grace,
@@ -229,7 +231,7 @@ def _defaults_from_environment(parser: argparse.ArgumentParser) -> None:
             continue
         variable = "REACTOR_" + names[0].lstrip("-").replace("-", "_").upper()
         value = os.environ.get(variable)
-        if value is None:
+        if value is None or variable == DEBUG_VARIABLE:
             continue
         action.default = _converted(parser, action, value, variable)
 

@@ -39,11 +39,14 @@ _CHECKED: Final = (
 )
 
 
+VARIABLE: Final = "REACTOR_DEBUG"  # no protocol's --debug: that may show secrets to clients
+
+
 def is_wanted() -> bool:
     """Whether ``REACTOR_DEBUG`` or Python's development mode asks for debug mode."""
     if sys.flags.ignore_environment:
         return sys.flags.dev_mode
-    value = os.environ.get("REACTOR_DEBUG", "").lower()
+    value = os.environ.get(VARIABLE, "").lower()
     return sys.flags.dev_mode or value not in ("", "0", "false", "no", "off")
 
 

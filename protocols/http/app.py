@@ -136,8 +136,8 @@ class HTTPApplication(Application):
             "--workers",
             metavar="N",
             type=positive,
-            default=1,
-            help="processes; from 2 on, SIGHUP reloads (%(default)d)",
+            help="worker processes, and one that looks after them: SIGHUP reloads "
+            "(one process that is alone)",
         )
         parser.add_argument(
             "--access-log",
@@ -207,7 +207,9 @@ class HTTPApplication(Application):
                 ) from exc
         # Without a log as well: to be ended by it would be a surprise.
         reactor.add_signal_handler(signal.SIGUSR1, self._reopen_log)
-        if options.workers == 1:  # else it is the master's
+        # With workers it is the master's. In a terminal, which sends it when it is closed, it ends us
+        # as it ends every program; a supervisor that sends it wants a reload, and no end.
+        if options.workers is None and not os.isatty(0):
             reactor.add_signal_handler(signal.SIGHUP, _cannot_reload)
         server = HTTPServer(
             self._handler(reactor, options),
@@ -238,7 +240,7 @@ class HTTPApplication(Application):
             max_connections_per_address=options.max_connections_per_address or None,
             exempt=exempt,
             keepalive=KeepAlive(),
-            shared=options.workers > 1,
+            shared=(options.workers or 1) > 1,
         )
         scheme = "http" if options.tls is None else "https"
         return [_url(scheme, address) for address in listener.addresses]
@@ -270,7 +272,7 @@ class HTTPApplication(Application):
                 max_spool=options.max_spool,
                 request_timeout=options.request_timeout,
                 on_exhausted=on_exhausted,
-                multiprocess=options.workers > 1,
+                multiprocess=(options.workers or 1) > 1,
                 debug=options.debug,
             )
         from .demo import demonstration
@@ -320,7 +322,7 @@ def _nothing() -> None:
 
 
 def _cannot_reload() -> None:
-    logger.warning("SIGHUP: a single process cannot reload; --workers 2 or more can")
+    logger.warning("SIGHUP: only workers can be reloaded: start with --workers 1, or more")
 
 
 def _mode(text: str) -> int:

@@ -63,6 +63,7 @@ class Site:
 
     def __init__(self, serve, folder: Path, *arguments: str, number: int = 2) -> None:
         self.folder = folder
+        self.number = number
         (folder / "served.py").write_text(APP)
         self.command = serve(
             "--protocol", "http", "--port", "0", "--app", "served:app", "--workers", str(number),
@@ -84,7 +85,7 @@ class Site:
         with contextlib.closing(connection):
             connection.request("GET", path)
             pid, multiprocess = connection.getresponse().read().split()
-            assert multiprocess == b"True"
+            assert multiprocess == str(self.number > 1).encode()
             return int(pid)
 
     def begin(self, path: str) -> http.client.HTTPConnection:
@@ -374,6 +375,15 @@ def test_a_hangup_starts_new_workers_and_old_ones_finish(site):
     assert int(slow.getresponse().read().split()[0]) in old
     slow.close()
     until(lambda: not site.workers & old)
+    assert site.command.stop() == (0, "")
+
+
+def test_one_worker_can_be_reloaded_as_well(serve, tmp_path):
+    site = Site(serve, tmp_path, number=1)
+    [old] = site.workers
+    site.command.process.send_signal(signal.SIGHUP)
+    until(lambda: len(site.workers) == 1 and old not in site.workers)
+    assert site.ask() != old
     assert site.command.stop() == (0, "")
 
 

@@ -515,9 +515,19 @@ def test_too_many_calls_that_hang_end_a_single_process_with_status_1(serve, tmp_
     assert errors.count("its thread is written off") == 2
 
 
+def test_what_turns_on_the_loops_debug_mode_shows_clients_nothing(serve, tmp_path, monkeypatch):
+    monkeypatch.setenv("REACTOR_DEBUG", "1")
+    (tmp_path / "fails.py").write_text("def app(environ, start_response): raise OSError('secret')")
+    server = serve(*HTTP, "--app", "fails:app", cwd=tmp_path)
+    reply = ask(server)
+    assert reply.status == 500
+    assert b"secret" not in reply.body
+    assert server.stop()[0] == 0
+
+
 def test_a_hangup_does_not_end_a_single_process(serve):
     server = serve(*HTTP)
     server.process.send_signal(signal.SIGHUP)
-    assert "SIGHUP: a single process cannot reload" in server.process.stderr.readline()
+    assert "SIGHUP: only workers can be reloaded" in server.process.stderr.readline()
     assert ask(server).status == 200
     assert server.stop() == (0, "")
