@@ -72,7 +72,8 @@ class Supervisor:
         self._timer = None
         for call in tuple(self.calls):
             job = call.job
-            assert job is not None
+            if job is None or job.done():  # refused a moment ago; ended, and is told next
+                continue
             if job.thread:
                 if call.progress != call.progress_seen or call.waits:
                     call.progress_seen = call.progress

@@ -1,10 +1,14 @@
 """Calls that hang in their threads, slow readers that hold none, and requests that nobody waits
 for."""
 
+import contextlib
 import socket
 import threading
 
 import pytest
+
+from protocols.http.wsgi.supervision import Supervisor
+from reactor.testing import VirtualReactor
 
 from .conftest import TIMEOUT, read_to_end
 
@@ -209,6 +213,40 @@ def test_beyond_the_bound_there_are_no_more_threads(serve_app, clock, hanging, c
     while served.in_loop(lambda: served.handler._supervisor.pool.abandoned):
         pass
     assert served.get("/quick")[0] == 200
+
+
+def test_all_that_wait_are_refused_when_the_last_thread_hangs(serve_app, clock, hanging):
+    served = serve_app(hanging, threads=1, clock=clock, request_timeout=60)
+    with begin(served, hanging), contextlib.ExitStack() as stack:
+        clock.advance(served, 65)
+        stack.enter_context(begin(served, hanging))
+        queued = [stack.enter_context(served.connect_raw()) for _ in range(20)]
+        for sock in queued:
+            sock.sendall(GET)
+        while len(served.in_loop(lambda: set(served.handler._supervisor.calls))) < 21:
+            pass
+        clock.advance(served, 65)
+        for sock in queued:
+            assert sock.recv(100).startswith(b"HTTP/1.1 503 ")
+    assert served.errors == []
+
+
+def test_call_that_returns_when_its_time_is_over_is_not_written_off(hanging):
+    class Looked:
+        progress = progress_seen = 0
+        waits = False
+        age = 0.0
+
+    with VirtualReactor() as reactor:
+        reactor.thread_timeout = 0  # it is not waited for
+        supervisor = Supervisor(reactor, 1, max_queued=1, timeout=60, max_spool=0)
+        call = Looked()
+        call.job = supervisor.submit(call, hanging.hang_here)
+        assert hanging.entered.acquire(timeout=TIMEOUT)
+        reactor.advance(59)
+        call.job.finish()  # as the pool does; its callbacks come in the next turn
+        reactor.advance(2)
+        assert supervisor.pool.abandoned == 0
 
 
 # -- requests that nobody waits for ----------------------------------------------------------------
