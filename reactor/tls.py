@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
+from .errors import FATAL
 from .pollers import READ, WRITE
 from .protocol import AnyProtocol
 from .timers import Deadline
@@ -185,11 +186,14 @@ class TLSTransport(StreamTransport):
         """Send what the protocol has to say to a client that does not speak TLS. Returns whether
         there was anything."""
         reply = getattr(self._next_protocol, "plaintext_reply", None)
+        self._next_protocol = None  # it may keep the transport: no cycle
         if reply is None or self._context.protocol != ssl.PROTOCOL_TLS_SERVER:
             return False
         try:
             data = reply(self)
-        except Exception as exc:
+        except FATAL:
+            raise
+        except BaseException as exc:
             self._report(exc, "plaintext_reply")
             return False
         if not data:

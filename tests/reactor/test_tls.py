@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import socket
 import ssl
 import struct
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -235,6 +237,11 @@ class Failing(Explaining):
         raise LookupError
 
 
+class Ending(Explaining):
+    def plaintext_reply(self, transport: Any) -> bytes:
+        raise GeneratorExit
+
+
 def received(world: World, sock: socket.socket) -> bytes:
     """All until the end, which must not be a reset."""
     data = b""
@@ -276,8 +283,33 @@ def test_a_protocol_need_not_have_anything_to_say_to_it(world: World, factory: A
     world.until(lambda: not listener.connections)
 
 
-def test_one_that_fails_at_it_is_reported(world: World) -> None:
-    listener = world.reactor.listen_tcp(Failing, "127.0.0.1", 0, tls=world.server_context)
+def test_it_leaves_nothing_for_the_garbage_collector(world: World) -> None:
+    made: list[weakref.ref[Any]] = []
+
+    class Keeping(Explaining):
+        def plaintext_reply(self, transport: Any) -> bytes:
+            self.transport = transport
+            made.extend([weakref.ref(self), weakref.ref(transport)])
+            return self.reply
+
+    listener = world.reactor.listen_tcp(Keeping, "127.0.0.1", 0, tls=world.server_context)
+    sock = world.plain(listener.addresses[0])
+    gc.collect()
+    gc.disable()
+    try:
+        sock.send(b"GET /")
+        assert received(world, sock) == b"this is TLS\n"
+        sock.close()
+        world.until(lambda: not world.reactor.stats.lingering)
+        world.turns()
+        assert [reference() for reference in made] == [None] * 2
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize("factory", [Failing, Ending])
+def test_one_that_fails_at_it_is_reported(world: World, factory: Any) -> None:
+    listener = world.reactor.listen_tcp(factory, "127.0.0.1", 0, tls=world.server_context)
     sock = world.plain(listener.addresses[0])
     sock.send(b"GET /")
     assert received(world, sock) == b""
