@@ -77,6 +77,7 @@ from typing import Any, Final, NamedTuple
 
 from reactor import DatagramProtocol, IdleTimer, Reactor
 from reactor.addresses import LOOPBACK, Networks, subscriber
+from reactor.errors import FATAL
 
 from .commands import HEARTBEAT
 from .flood import TokenBucket
@@ -184,7 +185,9 @@ class ChatDatagrams(DatagramProtocol):
             self._newcomers.pop(addr, None)
         try:
             peer.receive(data)
-        except Exception as exc:
+        except FATAL:
+            raise
+        except BaseException as exc:
             peer.member.fail(exc)
 
     def error_received(self, exc: OSError) -> None:
@@ -215,7 +218,9 @@ class ChatDatagrams(DatagramProtocol):
         departed[addr] = _Departed(
             name, room, self.hub.clock(), now + muted_for, now + REMEMBERED_FOR
         )
-        while len(departed) > self._max_remembered or next(iter(departed.values())).until <= now:
+        while departed and (
+            len(departed) > self._max_remembered or next(iter(departed.values())).until <= now
+        ):
             departed.popitem(last=False)
 
     # Within

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from protocols.text import clean_text
+from reactor.errors import FATAL
 
 from . import commands
 from .flood import FloodGate, FloodPolicy, Verdict
@@ -216,7 +217,9 @@ class Member:
         """Give ``batch`` to the member's sink."""
         try:
             self.sink.deliver(batch)
-        except Exception as exc:
+        except FATAL:
+            raise
+        except BaseException as exc:
             self.fail(exc)
 
     # Leaving
@@ -250,7 +253,7 @@ class Member:
         """Close the sink, without a word to anybody else. For the hub, when it closes."""
         self._close(self._detach(), parting)
 
-    def fail(self, exc: Exception) -> None:
+    def fail(self, exc: BaseException) -> None:
         """Something of ours raised ``exc``: log it, and lose this member alone."""
         if self.sink is _GONE or self.sink is _FAILED:
             return
@@ -267,7 +270,9 @@ class Member:
     def _close(self, sink: Sink, parting: str) -> None:
         try:
             sink.close(parting)
-        except Exception:
+        except FATAL:
+            raise
+        except BaseException:
             logger.exception("%s could not be closed", self.name)
 
     def _detach(self) -> Sink:
@@ -323,7 +328,9 @@ class Member:
         try:
             while not self.gone and (job := gate.take(now)):
                 self._attempt(*job)
-        except Exception as exc:
+        except FATAL:
+            raise
+        except BaseException as exc:
             self.fail(exc)
         if not self.gone:
             self._arm(gate, now)

@@ -16,6 +16,8 @@ from collections import deque
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from reactor.errors import FATAL
+
 from .messages import Batch, ChatError, Kind, Message
 from .traffic import Traffic
 
@@ -182,7 +184,9 @@ class Room:
             for member in everyone:
                 try:
                     member.sink.deliver(batch)
-                except Exception as exc:
+                except FATAL:
+                    raise
+                except BaseException as exc:
                     member.fail(exc)
             return
         for member in everyone:

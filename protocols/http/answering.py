@@ -416,6 +416,6 @@ def _deliver(transport: Any, protocol: Any, rest: bytes, ended: bool) -> None:
             protocol.data_received(rest)
         if ended and not transport.is_closing() and not protocol.eof_received():
             transport.close()
-    except Exception:
+    except BaseException:
         transport.abort()
         raise

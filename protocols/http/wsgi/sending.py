@@ -82,7 +82,7 @@ def send_file(
             count = 0
         writer.sendfile(file, offset, count, lambda _: callback())
         writer.end()
-    except Exception:
+    except BaseException:
         callback()
         raise
 

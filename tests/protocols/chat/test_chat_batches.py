@@ -182,24 +182,27 @@ def test_everyone_hears_each_line_once_and_in_order(
 class Broken:
     """A sink that raises, and counts how often it was asked to close."""
 
-    def __init__(self, *, close_raises: bool = False) -> None:
+    def __init__(
+        self, *, kind: type[BaseException] = ZeroDivisionError, close_raises: bool = False
+    ) -> None:
         self.closed = 0
         self.works = True
+        self.kind = kind
         self.close_raises = close_raises
 
     def deliver(self, batch: Batch, /) -> None:
         if not self.works:
-            raise ZeroDivisionError("a bug")
+            raise self.kind("a bug")
 
     def close(self, reason: str, /) -> None:
         self.closed += 1
         if self.close_raises:
-            raise ZeroDivisionError("another bug")
+            raise self.kind("another bug")
 
 
-@pytest.fixture
-def broken() -> Broken:
-    return Broken()
+@pytest.fixture(params=[ZeroDivisionError, GeneratorExit])
+def broken(request: pytest.FixtureRequest) -> Broken:
+    return Broken(kind=request.param)
 
 
 @pytest.mark.parametrize("trigger", ["room", "answer", "echo off", "dismiss", "close"])

@@ -273,6 +273,15 @@ def test_addresses_that_left_are_forgotten_the_oldest_first(make_network: Any) -
     assert people[2].sees()[0] == "*** You are guest3 in lobby"
 
 
+def test_with_no_place_for_those_who_left_none_is_remembered(make_network: Any) -> None:
+    network = make_network(max_remembered=0)
+    (alice,) = network.members(1)
+    network.reactor.advance(16)
+    alice.sees()
+    alice.sends("hello")
+    assert alice.sees()[0].startswith(CHALLENGE)
+
+
 def test_newcomers_who_say_no_more_make_room_for_others(make_network: Any) -> None:
     network = make_network(max_newcomers=3)
     (alice,) = network.members(1)

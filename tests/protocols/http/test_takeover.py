@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from protocols.http import Request, Response
 from reactor import Protocol
 
@@ -110,10 +112,11 @@ def test_a_body_must_be_read_first(world: HTTPWorld) -> None:
     assert world.ask(peer, data + b"hello" + b"world").endswith(b"\r\n\r\nWORLD")
 
 
-def test_a_protocol_that_fails_at_once(world: HTTPWorld) -> None:
+@pytest.mark.parametrize("kind", [LookupError, GeneratorExit])
+def test_a_protocol_that_fails_at_once(world: HTTPWorld, kind: type[BaseException]) -> None:
     class Broken(Shout):
         def data_received(self, data: bytes) -> None:
-            raise LookupError
+            raise kind
 
     peer = world.connect(lambda request: request.take_over(Broken()))
     world.ask(peer, UPGRADE + b"hello")
