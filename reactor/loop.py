@@ -14,7 +14,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import Any, Final, Self
 
 from .backlog import LATE, Backlog
@@ -23,6 +22,7 @@ from .errors import FATAL, ExceptionReporter
 from .interfaces import Closable, Endpoint, Flushable
 from .pollers import Poller, make_poller
 from .stats import Stats
+from .stopping import Shutdown, abort_all
 from .timers import Handle, Timer, TimerQueue
 from .wakeup import Signals, Wakeup
 
@@ -85,7 +85,7 @@ class Loop(ExceptionReporter):
         self._answered_nobody = False  # whether the last turn had events and sent nothing
         self._busy_until = self.now
         self._stopped = False
-        self._shutting_down = False
+        self._shutdown: Shutdown | None = None  # from stop(grace) to the end of run()
         self._closed = False
         self._wakeup = Wakeup(self)
         self._signals = Signals(self, self._wakeup)
@@ -112,9 +112,9 @@ class Loop(ExceptionReporter):
                         break
             finally:
                 self._stopped = False
-                if self._shutting_down:
-                    self._deadline.cancel()
-                    self._shutting_down = False
+                if self._shutdown is not None:
+                    self._shutdown.end()
+                    self._shutdown = None
                 self._signals.run_ends()
 
     def run_once(self, timeout: float | None = None) -> None:
@@ -200,12 +200,9 @@ class Loop(ExceptionReporter):
         all is closed, and what is left after ``grace`` seconds is aborted."""
         if grace is None:
             self._stopped = True
-        elif not self._shutting_down and not self._closed:
-            self._shutting_down = True
-            self._deadline = self.call_later(grace, self._grace_over)
-            for endpoint in list(self._endpoints):
-                self._request_shutdown(endpoint)
-            self._check_shut_down()
+        elif self._shutdown is None and not self._closed:
+            self._shutdown = Shutdown(self, self._endpoints, grace)
+            self._shutdown.begin()
         # It may be called from a signal handler of the user's, while the poller waits.
         self._wakeup.wake()
 
@@ -215,7 +212,7 @@ class Loop(ExceptionReporter):
 
     def is_stopping(self) -> bool:
         """Whether the reactor is shutting down, after ``stop(grace)`` or a signal."""
-        return self._shutting_down
+        return self._shutdown is not None
 
     def get_debug(self) -> bool:
         """Whether it is in debug mode."""
@@ -258,8 +255,7 @@ class Loop(ExceptionReporter):
         for _ in range(100):
             if not self._endpoints and not self._released:
                 break
-            for endpoint in list(self._endpoints):
-                self._guard(endpoint.abort, endpoint)
+            abort_all(self, self._endpoints)
             self._turn(0)
 
     def __del__(self) -> None:
@@ -355,14 +351,14 @@ class Loop(ExceptionReporter):
         """Count ``endpoint`` among what is open. One that comes while the reactor shuts down is
         told at once."""
         self._endpoints[endpoint] = None
-        if self._shutting_down:
-            self.call_soon(self._request_shutdown, endpoint)
+        if self._shutdown is not None:
+            self.call_soon(self._shutdown.request, endpoint)
 
     def detach(self, endpoint: Endpoint) -> None:
         """``endpoint`` is done."""
         self._endpoints.pop(endpoint, None)
-        if self._shutting_down:
-            self._check_shut_down()
+        if self._shutdown is not None:
+            self._shutdown.check()
 
     def check_open(self) -> None:
         """Raise ``RuntimeError`` if the reactor is closed. All that opens or watches something
@@ -393,16 +389,6 @@ class Loop(ExceptionReporter):
                 {"message": "callback failed:", "exception": exc, "handle": handle}
             )
 
-    def _guard(self, callback: Callable[[], object], endpoint: Endpoint) -> None:
-        try:
-            callback()
-        except FATAL:
-            raise
-        except BaseException as exc:
-            self.call_exception_handler(
-                {"message": "shutdown failed:", "exception": exc, "transport": endpoint}
-            )
-
     def _handler_failed(
         self, fd: int, handler: Callable[[int], object], exc: BaseException
     ) -> None:
@@ -417,25 +403,7 @@ class Loop(ExceptionReporter):
             except OSError as error:  # the handler has closed the descriptor
                 logger.debug("unregister: %s", error)
 
-    # -- stopping ----------------------------------------------------------------------------------
-
-    def _request_shutdown(self, endpoint: Endpoint) -> None:
-        if endpoint in self._endpoints:  # else it is done in the meantime
-            self._guard(endpoint.request_shutdown, endpoint)
-
-    def _check_shut_down(self) -> None:
-        if not self._endpoints:
-            self.call_soon(self._shut_down)  # behind what the last one to go has queued
-
-    def _shut_down(self, *, in_any_case: bool = False) -> None:
-        if self._shutting_down and (in_any_case or not self._endpoints):
-            self._stopped = True
-
-    def _grace_over(self) -> None:
-        for endpoint in list(self._endpoints):
-            self._guard(endpoint.abort, endpoint)
-        # Behind the calls of connection_lost that abort() has queued.
-        self.call_soon(partial(self._shut_down, in_any_case=True))
+    # -- the parts of a turn -----------------------------------------------------------------------
 
     def _catch_up(self, catching_up: bool) -> None:
         """Begin, go on or end to catch up with what has arrived during a stall."""
