@@ -143,4 +143,4 @@ def _dropped(port: int) -> int:
         fields = line.split()
         if int(fields[1].rpartition(":")[2], 16) == port and int(fields[2][:8], 16) == 0:
             return int(fields[12])
-    raise BenchmarkError(f"nobody listens on port {port} over UDP")
+    raise BenchmarkError(f"no server listens on port {port} over UDP")

@@ -119,8 +119,8 @@ class Connector:
     # -- one address -------------------------------------------------------------------------------
 
     def next_socket(self) -> socket.socket | None:
-        """A socket that connects to the next address that there is a way to; None after the last
-        one."""
+        """A socket that connects to the next address that the system has a route to; None after the
+        last one."""
         for family, address in self._candidates:
             try:
                 self._sock = sock = socket.socket(family, self._kind)

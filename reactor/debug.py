@@ -1,8 +1,8 @@
 """Debug mode: a loop that watches how it is used. ``Reactor(debug=True)``, ``REACTOR_DEBUG=1`` or
 ``python -X dev`` turn it on, as for asyncio.
 
-A reactor in debug mode is of a subclass, made when it is, and its transports are of subclasses too:
-without debug mode nothing here runs, and nothing asks whether it should."""
+In debug mode a reactor and its transports are of subclasses that are made here. Without it nothing
+here runs, and no code asks whether it should."""
 
 from __future__ import annotations
 
@@ -65,12 +65,11 @@ class DebugLoop(Loop):
       loop raises ``RuntimeError``: scheduling, watching, opening, ``stop()``, and the methods of
       transports that write, close, pause and resume.
     * Callbacks, timers and descriptors' handlers that take ``slow_callback_duration`` seconds or
-      longer are logged, with the places of their definition and, where the program asked for them,
-      of that.
-    * Transports that are still open when the loop is closed or collected are told of by a
-      ``ResourceWarning``, with the place where they were opened."""
+      longer are logged, with the places where they are defined and where the program created them.
+    * A transport that is still open when the loop is closed or collected causes a
+      ``ResourceWarning`` with the place where it was opened."""
 
-    _origin: str | None = None  # what the callback that runs just now was created by
+    _origin: str | None = None  # where the callback that runs just now was created
     _origins: dict[Any, str | None]  # by endpoint
 
     def get_debug(self) -> bool:

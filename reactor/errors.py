@@ -17,7 +17,7 @@ FATAL: Final = (KeyboardInterrupt, SystemExit)
 
 
 def as_exception(exc: BaseException, what: str) -> Exception:
-    """``exc`` for those who are promised an ``Exception``, as ``connection_lost`` is; ``what``
+    """``exc`` as an ``Exception``, which ``connection_lost`` and the like are promised; ``what``
     raised it."""
     if isinstance(exc, Exception):
         return exc

@@ -1,5 +1,5 @@
 """How the command line writes its log: nothing that a peer sent can look like a line of the log, or
-control the terminal of whoever reads it.
+control the terminal in which it is read.
 
 Messages and tracebacks may hold what peers sent: ``ValueError(f"no such item: {name}")``.
 """

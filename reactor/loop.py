@@ -40,11 +40,11 @@ class Loop(ExceptionReporter):
     finish.
 
     Attributes: ``now``, the time of this turn in seconds of ``time()``; ``stats``, the counters;
-    ``timers``, the queue. ``io_collect_interval``, 0 by default, is a number of seconds to let
-    events gather after a turn that had some and answered nobody (libev's manual has it under that
-    name): heartbeats of thousands then share a turn, while whoever is answered never waits for it.
-    Transports, listeners and connectors say themselves when they answer. A handler of your own
-    that sends something sets ``answered`` to True, which holds until the next turn.
+    ``timers``, the queue. ``io_collect_interval``, 0 by default: seconds in which events gather
+    after a turn that had events and sent nothing (libev has an option of that name). The heartbeats
+    of thousands then share a turn, and a peer that gets an answer does not wait. Transports,
+    listeners and connectors set ``answered`` when they send. A handler of your own that sends
+    something sets it to True; it holds until the next turn.
 
     ``slow_callback_duration``: in debug mode, seconds from which a callback is logged.
 
@@ -64,7 +64,7 @@ class Loop(ExceptionReporter):
         super().__init__()
         self.grace = grace
         self.io_collect_interval = 0.0
-        self.answered = False  # whether somebody was sent something in this turn, past ``written``
+        self.answered = False  # whether this turn has sent something without ``written``
         self.time = clock
         self.now = clock()
         self.stats = Stats(self.now)
@@ -82,7 +82,7 @@ class Loop(ExceptionReporter):
         self._endpoints: dict[Endpoint, None] = {}
         self._owner = os.getpid()
         self._thread: int | None = None  # the thread that runs it, while one does
-        self._answered_nobody = False  # whether the last turn had events and sent nothing
+        self._answered_nobody = False  # the last turn had events and sent nothing
         self._busy_until = self.now
         self._stopped = False
         self._shutdown: Shutdown | None = None  # from stop(grace) to the end of run()
@@ -181,13 +181,13 @@ class Loop(ExceptionReporter):
         for _ in range(len(ready)):
             self._run_handle(ready.popleft())
 
-        # 7. Flush: whoever was written to in this turn sends all of it in one system call.
+        # 7. Flush: each transport written to in this turn sends its whole queue in one system call.
         self._answered_nobody = bool(events) and not (self._written or self.answered)
         if self._written:
             self._flush_written()
 
-        # 8. Give back descriptors. Not earlier: a number that is used anew would get events meant
-        # for the old owner.
+        # 8. Give back descriptors. Not earlier: a number that is given out again would get events
+        # meant for its old owner.
         if self._released:
             self._close_released()
 

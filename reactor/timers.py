@@ -139,12 +139,12 @@ class IdleTimer(Timer):
 
 
 class Deadline(Timer):
-    """Calls ``callback(*args)`` after ``delay`` seconds in which the loop did its part.
+    """Calls ``callback(*args)`` after ``delay`` seconds, not counting stalls of the loop.
 
-    For what a peer cannot do without our answers, as a handshake. What it sends in one go needs no
-    more than a timer: after a stall of the loop, that is read before any timer runs. But while the
-    loop stood still (``Stats.stalled_time``) nobody answered; the callback is put off by that time.
-    That happens only once, which at most doubles the time that has passed: a peer that can slow us
+    This is for what a peer cannot do without our answers, a handshake for example: while the loop
+    stood still (``Stats.stalled_time``) it sent no answer, so the callback is put off by that time.
+    For what a peer sends in one go a timer is enough: after a stall, that is read before any timer
+    runs. The callback is put off only once, which at most doubles the time: a peer that can slow us
     down cannot make it last for ever."""
 
     __slots__ = ("_stalled_before", "_stats")

@@ -6,8 +6,8 @@ from the wrong one, and the client, who asked the other, does not hear it. So th
 tell with each datagram which address it was sent to (ip(7), IP_PKTINFO; RFC 3542 section 6), and
 told with each answer which one to send from.
 
-Nothing is remembered here for that: the address of a sender, as it is given to the protocol, knows
-it, and whoever sends to that very object answers from there."""
+Nothing is stored for that: the sender's address, as the protocol gets it, knows which of ours was
+asked, and an answer that is sent to that very object goes out from there."""
 
 from __future__ import annotations
 

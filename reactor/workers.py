@@ -15,9 +15,9 @@ Between it and each worker there is a socket pair. From the worker comes a line 
 once it serves. To the worker goes one byte: stop, or end at once. When the master is gone, however
 it died, the pair ends, and the worker stops.
 
-SIGHUP reloads: a new generation of workers starts, and imports the application anew, as the master
-never imports it. When all of them serve, the old ones are told to stop. If one of them ends before
-it serves, the reload has failed, and the old ones go on.
+SIGHUP reloads: a new generation of workers starts. Each imports the application as it is now, since
+the master never imports it. When all of them serve, the old ones are told to stop. If one of them
+ends before it serves, the reload has failed, and the old ones go on.
 """
 
 from __future__ import annotations
@@ -221,7 +221,7 @@ class Master:
         self._retire(failed)
 
     def _retire(self, workers: Iterable[Worker]) -> None:
-        """Tell them to stop; nobody takes their place."""
+        """Tell them to stop; they are not replaced."""
         for worker in workers:
             self._tell_to_stop(worker, at_once=False)
 

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 TIMEOUT = 20  # seconds: only reached by what is broken
 
 # The shell has a background job ignore SIGINT and SIGQUIT, and nohup SIGHUP. Children inherit that,
-# and what we test respects it: whoever runs the tests, they begin with Python's defaults.
+# and what we test respects it: so the tests always begin with Python's defaults.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 for _number in (signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM, signal.SIGTSTP):
     if signal.getsignal(_number) is signal.SIG_IGN:

@@ -8,9 +8,9 @@ timed out. When its address is heard again within five minutes, it gets its name
 
 *Proof that somebody is there.* The source of a datagram can be forged. If every first datagram were
 answered with all that is said in the lobby from then on, a few bytes could turn this server against
-anybody ("amplification"). So an address has to prove that it hears us. Those of this machine are
-proven by themselves, as nobody outside can forge them; ``trusted`` names more. Every other address
-sends back a token that only its owner can have read. Until then it is no member: what it sends is
+anybody ("amplification"). So an address has to prove that it hears us. Those of this machine need
+no proof, as they cannot be forged from outside; ``trusted`` names more. Every other address sends
+back a token that only its owner can have read. Until then it is no member: what it sends is
 not said, and is answered with nothing but that token, in one line, which is never more than three
 times the bytes that it sent, IP and UDP headers included. This is the limit that QUIC has chosen
 (RFC 9000, section 8.1). Nothing is stored for an address before its proof.
@@ -36,14 +36,13 @@ answer of ours is neither heard nor answered.
   datagram with the token in it will do. A token is good for five to ten minutes.
 * ``*** Nothing was heard of you for 15 s: send something to come back``: you have timed out.
 
-``HEARTBEAT`` is never answered. From an address that is proven it joins, and brings back a member
-that has timed out; but it does not bring back one that has left with ``/quit`` or was dismissed.
-From any other address it does nothing: a client that only listens joins with ``/hello``, which asks
-for the token, as any other line does. To a member ``/hello`` alone answers ``*** You are NAME in
-ROOM``. No ``/hello`` with a token is ever said to a room, nor is a line that holds a valid token.
+``HEARTBEAT`` is never answered. It brings back a member that has timed out, but not one that has
+left with ``/quit`` or was dismissed; an address that needs no proof joins with it. From any other
+address it does nothing: a client that only listens joins with ``/hello``, which asks for the token,
+as any other line does. To a member ``/hello`` alone answers ``*** You are NAME in ROOM``. No ``/hello`` with a token is ever said to a room, nor is a line that holds a valid token.
 
-A server that was restarted knows nobody. It answers the next line of an address that is not proven
-by itself with a token; one that is proven joins with its next datagram, and is told so.
+After a restart the server knows no members. It answers the next line of an address that needs a
+proof with a token; one that needs none joins with its next datagram, and is told so.
 
 Over ``nc -u`` from another machine::
 

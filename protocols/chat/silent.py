@@ -43,7 +43,7 @@ class SilentMembers:
 
     def _search(self, members: Iterable[Member], now: float) -> None:
         found = nsmallest(MAX_FOUND, members, key=_spoke)
-        # Until then nobody can have been silent for so long whoever comes or goes.
+        # Before that time no member can have been silent for so long, even if others come or go.
         soonest = found[0].spoke + self._silence if found else now
         self._next_search = max(soonest, now + SEARCH_INTERVAL)
         self._found = [

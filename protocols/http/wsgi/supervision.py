@@ -1,4 +1,4 @@
-"""The threads of an application, and the watch over calls that hang or that nobody waits for."""
+"""The threads of an application, and the watch over calls that hang or whose clients have gone."""
 
 from __future__ import annotations
 
