@@ -39,7 +39,8 @@ answer of ours is neither heard nor answered.
 ``HEARTBEAT`` is never answered. It brings back a member that has timed out, but not one that has
 left with ``/quit`` or was dismissed; an address that needs no proof joins with it. From any other
 address it does nothing: a client that only listens joins with ``/hello``, which asks for the token,
-as any other line does. To a member ``/hello`` alone answers ``*** You are NAME in ROOM``. No ``/hello`` with a token is ever said to a room, nor is a line that holds a valid token.
+as any other line does. To a member ``/hello`` alone answers ``*** You are NAME in ROOM``. No
+``/hello`` with a token is ever said to a room, nor is a line that holds a valid token.
 
 After a restart the server knows no members. It answers the next line of an address that needs a
 proof with a token; one that needs none joins with its next datagram, and is told so.

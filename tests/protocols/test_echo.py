@@ -4,13 +4,14 @@ import socket
 
 import pytest
 
-from protocols.console import Console
 from protocols.echo import Echo, EchoClient, EchoDatagrams
 from protocols.lineclient import UDP_ANSWER_TIMEOUT
 from protocols.link import DatagramLink, StreamLink
 from reactor.testing import VirtualReactor
 from reactor.transport import StreamTransport
 from reactor.writing import HIGH_WATER
+
+from .users import User
 
 
 def test_what_comes_goes_back():
@@ -84,20 +85,10 @@ def test_the_client_works_in_a_pipe(serve, run_reactor):
     assert (datagrams.returncode, datagrams.stdout, datagrams.stderr) == (0, "a\nb\n", "")
 
 
-class Pipe(Console):
-    """What a user of the client pipes into it and sees: nothing of it matters here."""
-
-    def show(self, lines):
-        pass
-
-    resume = pause = lambda self: None
-    notice = lambda self, text: None  # noqa: E731
-
-
 @pytest.fixture
 def make_client():
     with VirtualReactor() as reactor:
-        yield lambda **options: EchoClient(reactor, ("s", 1), console=Pipe(reactor), **options)
+        yield lambda **options: EchoClient(reactor, ("s", 1), console=User(reactor), **options)
 
 
 def test_over_tls_the_client_ends_when_all_has_come_back(make_client, monkeypatch):

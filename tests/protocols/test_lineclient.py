@@ -4,7 +4,6 @@ from contextlib import nullcontext
 
 import pytest
 
-from protocols.console import Console
 from protocols.lineclient import (
     FINISH_TIMEOUT,
     STABLE_AFTER,
@@ -16,26 +15,7 @@ from protocols.link import DatagramLink, StreamLink
 from reactor.application import CommandError
 from reactor.testing import VirtualReactor
 
-
-class FakeConsole(Console):
-    """A user: ``shown`` is what it saw. ``type()`` and ``end_input()`` are what it does."""
-
-    def __init__(self, reactor):
-        super().__init__(reactor)
-        self.shown = []
-        self.reading = False
-
-    def show(self, lines):
-        self.shown += lines
-
-    def notice(self, text):
-        self.shown.append(text)
-
-    def resume(self):
-        self.reading = True
-
-    def pause(self):
-        self.reading = False
+from .users import User
 
 
 class Server:
@@ -83,7 +63,7 @@ def start(reactor, server, monkeypatch):
     """Start a client without running the reactor: the test does that."""
 
     def start(client_class=LineClient, **options):
-        client = client_class(reactor, ("server", 1), console=FakeConsole(reactor), **options)
+        client = client_class(reactor, ("server", 1), console=User(reactor), **options)
         client._connect()
         return client
 
@@ -329,8 +309,8 @@ def test_giving_up_says_why(start, server, reactor):
 
 
 def test_run_raises_the_error_for_the_command_line_to_print(reactor, server, monkeypatch):
-    client = LineClient(reactor, ("server", 1), console=FakeConsole(reactor))
-    monkeypatch.setattr(FakeConsole, "opened", lambda console: nullcontext())
+    client = LineClient(reactor, ("server", 1), console=User(reactor))
+    monkeypatch.setattr(User, "opened", lambda console: nullcontext())
     reactor.call_soon(
         lambda: server.attempts[-1][1](ConnectionRefusedError(111, "Connection refused"))
     )

@@ -13,6 +13,8 @@ from reactor.listener import ACCEPTS_PER_TURN
 from reactor.loop import BUSY_FOR
 from reactor.transport import BULK_READ, READ_SIZE
 
+from .clock import Clock
+
 
 class Listening(Protocol):
     """Reads and says nothing, but "yes" to a question."""
@@ -28,15 +30,6 @@ class ListeningDatagrams(DatagramProtocol):
     def datagram_received(self, data, addr):
         if data.endswith(b"?"):
             self.transport.sendto(b"yes", addr)
-
-
-class Clock:
-    """Time that the test sets."""
-
-    now = 1000.0
-
-    def __call__(self):
-        return self.now
 
 
 @pytest.fixture

@@ -22,17 +22,9 @@ from reactor.sockets import numeric_address
 from reactor.threads import ThreadPool
 from reactor.transport import StreamTransport
 
+from .clock import Clock
+
 TIMEOUT = 60  # seconds: only reached by what is broken
-
-
-class Clock:
-    """Time that the test sets."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class Silent(Reactor):

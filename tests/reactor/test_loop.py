@@ -15,15 +15,7 @@ from reactor import READ, WRITE, Protocol, Reactor, Stats
 from reactor.pollers import POLLERS
 from reactor.testing import VirtualReactor
 
-
-class Clock:
-    """Time that the test sets."""
-
-    def __init__(self, now: float = 1000.0) -> None:
-        self.now = now
-
-    def __call__(self) -> float:
-        return self.now
+from .clock import Clock
 
 
 class Script:

@@ -16,22 +16,14 @@ from reactor import READ, Handle, IdleTimer, Reactor, Timer, timers
 from reactor.testing import VirtualReactor
 from reactor.timers import TimerQueue
 
-
-class Clock:
-    """Time that the test sets."""
-
-    def __init__(self, now: float = 0.0) -> None:
-        self.now = now
-
-    def __call__(self) -> float:
-        return self.now
+from .clock import Clock
 
 
 class Bench:
     """A queue without a loop: ``set`` timers, and ``fire`` those that are due."""
 
     def __init__(self) -> None:
-        self.clock = Clock()
+        self.clock = Clock(0.0)
         self.queue = TimerQueue(self.clock)
         self.fired: list[object] = []
 
@@ -427,7 +419,7 @@ def test_what_arrives_at_the_very_deadline_is_in_time():
             clock.now += timeout or 0
             return [(1 << 20, READ)]
 
-    clock = Clock()
+    clock = Clock(0.0)
     expired = []
     with Reactor(clock=clock, poller=Wire()) as reactor:
         timer = IdleTimer(reactor, 15, expired.append, "expired")

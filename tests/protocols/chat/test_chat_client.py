@@ -5,21 +5,10 @@ import pytest
 from protocols.chat.client import ChatClient
 from protocols.chat.datagrams import CHALLENGE, ChatDatagrams
 from protocols.chat.hub import Hub
-from protocols.console import Console
 from protocols.link import DatagramLink, StreamLink
 from reactor.testing import VirtualReactor
 
-
-class FakeConsole(Console):
-    def __init__(self, reactor):
-        super().__init__(reactor)
-        self.shown = []
-
-    def show(self, lines):
-        self.shown += lines
-
-    def notice(self, text):
-        self.shown.append(text)
+from ..users import User
 
 
 @pytest.fixture
@@ -30,7 +19,7 @@ def reactor():
 
 @pytest.fixture
 def client(reactor):
-    return ChatClient(reactor, ("server", 1), console=FakeConsole(reactor))
+    return ChatClient(reactor, ("server", 1), console=User(reactor))
 
 
 WELCOME = b"*** You are guest1 in lobby\r\n"
@@ -52,7 +41,7 @@ def test_it_sends_a_heartbeat_at_once_and_every_interval(client, reactor):
 
 
 def test_no_heartbeats_on_request(reactor):
-    client = ChatClient(reactor, ("server", 1), console=FakeConsole(reactor), heartbeat_interval=0)
+    client = ChatClient(reactor, ("server", 1), console=User(reactor), heartbeat_interval=0)
     peer = reactor.connect(lambda: StreamLink(client))
     reactor.advance(100)
 
@@ -118,7 +107,7 @@ def test_the_end_that_the_user_asked_for_is_no_error(client, reactor, line):
 def test_over_udp_it_proves_by_itself_that_it_hears(reactor):
     hub = Hub(reactor)
     server = reactor.datagram_socket(lambda: ChatDatagrams(hub, reactor))
-    client = ChatClient(reactor, ("server", 1), udp=True, console=FakeConsole(reactor))
+    client = ChatClient(reactor, ("server", 1), udp=True, console=User(reactor))
     link = reactor.datagram_socket(lambda: DatagramLink(client))
 
     def carry():
@@ -140,7 +129,7 @@ def test_over_udp_it_proves_by_itself_that_it_hears(reactor):
 
 
 def test_many_challenges_are_answered_with_one_proof(reactor):
-    client = ChatClient(reactor, ("server", 1), udp=True, console=FakeConsole(reactor))
+    client = ChatClient(reactor, ("server", 1), udp=True, console=User(reactor))
     link = reactor.datagram_socket(lambda: DatagramLink(client))
     link.take()
     challenge = f"{CHALLENGE}k7f3q2ma\r\n".encode()
@@ -180,7 +169,7 @@ def test_a_server_that_lets_nobody_in_is_left(client, reactor):
 
 def test_without_heartbeats_a_first_datagram_joins_all_the_same(reactor):
     client = ChatClient(
-        reactor, ("server", 1), console=FakeConsole(reactor), heartbeat_interval=0, udp=True
+        reactor, ("server", 1), console=User(reactor), heartbeat_interval=0, udp=True
     )
     peers = reactor.datagram_socket(lambda: DatagramLink(client))
 

@@ -9,38 +9,14 @@ from protocols.chat.datagrams import CHALLENGE, ChatDatagrams
 from protocols.chat.flood import FloodPolicy
 from protocols.chat.hub import Hub, Limits
 from protocols.chat.lines import LineServer
-from protocols.console import Console
 from protocols.link import DatagramLink
 from reactor.testing import VirtualReactor
+
+from ..users import User
 
 STEP = 0.05  # seconds
 TOO_FAST = "*** You are sending too fast: lines are being dropped until you slow down"
 SERVER = ("192.0.2.2", 9555)
-
-
-class User(Console):
-    """A user: ``shown`` is what it saw; ``interactive`` one at a terminal."""
-
-    def __init__(self, reactor, interactive):
-        super().__init__(reactor)
-        self.interactive = interactive
-        self.shown = []
-        self.reading = False
-
-    def show(self, lines):
-        self.shown += lines
-
-    notice = lambda self, text: self.show([text])  # noqa: E731
-
-    def resume(self):
-        self.reading = True
-
-    def pause(self):
-        self.reading = False
-
-    def said(self):
-        """The lines that people said, without the time."""
-        return [line.partition("] ")[2] for line in self.shown if line.startswith("[")]
 
 
 class World:
@@ -158,6 +134,20 @@ class World:
         return busy
 
 
+def sent_by(client):
+    """A list that fills with the lines that ``client`` sends."""
+    lines = []
+    send = client._link.send
+    client._link.send = lambda line: (lines.append(line), send(line))
+    return lines
+
+
+def client_of_the_test(world):
+    """A client over UDP, and the network around it: the test plays the server."""
+    client = ChatClient(world.there, ("chat", 1), udp=True, console=User(world.there, True))
+    return client, world.there.datagram_socket(lambda: DatagramLink(client))
+
+
 class Stranger:
     """A member who neither listens nor leaves."""
 
@@ -268,9 +258,7 @@ def test_the_name_is_asked_for_politely_and_not_for_ever(make_world):
     world.start()
     world.hub.join(Stranger(), name="ada")
     world.advance(10)
-    asked = []
-    send = client._link.send
-    client._link.send = lambda line: (asked.append(line), send(line))
+    asked = sent_by(client)
     world.advance(320)
 
     assert 30 <= asked.count("/nick ada") <= 90
@@ -292,9 +280,7 @@ def test_a_room_that_there_is_no_place_for_is_entered_later(make_world):
     world.advance(5)
     before = len(client.console.shown)
     assert client.console.shown[-1].startswith("*** you are guest1 in lobby for now")
-    asked = []
-    send = client._link.send
-    client._link.send = lambda line: (asked.append(line), send(line))
+    asked = sent_by(client)
     world.hub.limits = Limits()
     world.advance(10)
 
@@ -557,8 +543,7 @@ def test_a_server_that_takes_the_user_for_a_newcomer_is_told_who_it_is(udp):
 def test_a_challenge_that_says_not_sent_has_the_line_sent_again(make_world, monkeypatch):
     monkeypatch.setattr("protocols.chat.client.CHALLENGE", "*** Not sent. To join: /hello ")
     world = make_world(udp=True)
-    client = ChatClient(world.there, ("chat", 1), udp=True, console=User(world.there, True))
-    link = world.there.datagram_socket(lambda: DatagramLink(client))
+    client, link = client_of_the_test(world)
     for data in (b"*** You are ada in lobby", b"*** /ping: have an answer"):
         link.send(data, SERVER)
         world.there.settle()
@@ -577,8 +562,7 @@ def test_a_challenge_that_says_not_sent_has_the_line_sent_again(make_world, monk
 
 def test_a_server_that_was_started_again_is_given_its_proof_at_once(make_world):
     world = make_world(udp=True)
-    client = ChatClient(world.there, ("chat", 1), udp=True, console=User(world.there, True))
-    link = world.there.datagram_socket(lambda: DatagramLink(client))
+    _, link = client_of_the_test(world)
     link.take()
     for token in (b"first", b"second"):
         link.send(CHALLENGE.encode() + token, SERVER)
@@ -599,8 +583,7 @@ def test_a_server_that_was_started_again_is_given_its_proof_at_once(make_world):
 )
 def test_over_udp_a_refusal_is_a_failure(make_world, why):
     world = make_world(udp=True)
-    client = ChatClient(world.there, ("chat", 1), udp=True, console=User(world.there, True))
-    link = world.there.datagram_socket(lambda: DatagramLink(client))
+    client, link = client_of_the_test(world)
     link.send(f"*** {why}\r\n".encode(), SERVER)
     world.there.settle()
 

@@ -1,0 +1,30 @@
+"""A user without a terminal, for the tests of clients."""
+
+from protocols.console import Console
+
+
+class User(Console):
+    """``shown`` is what it saw; ``reading``, whether its lines are taken; ``interactive``, whether
+    it types them."""
+
+    def __init__(self, reactor, interactive=False):
+        super().__init__(reactor)
+        self.interactive = interactive
+        self.shown = []
+        self.reading = False
+
+    def show(self, lines):
+        self.shown += lines
+
+    def notice(self, text):
+        self.shown.append(text)
+
+    def resume(self):
+        self.reading = True
+
+    def pause(self):
+        self.reading = False
+
+    def said(self):
+        """The lines that people said, without the time."""
+        return [line.partition("] ")[2] for line in self.shown if line.startswith("[")]
