@@ -265,13 +265,13 @@ class ChatDatagrams(DatagramProtocol):
 
     def _is_trusted(self, addr: Any) -> bool:
         # A Unix socket's path is no network's, and is of this machine.
-        return type(addr) is not tuple or addr[0] in self._trusted
+        return not isinstance(addr, tuple) or addr[0] in self._trusted
 
     def _may_answer(self, addr: Any) -> bool:
         """Return whether ``addr``, which is no member, and all the others have not had too many
         answers; count it if so."""
         now = self.reactor.time()
-        index = hash(subscriber(addr[0]) if type(addr) is tuple else addr) % _BUCKETS
+        index = hash(subscriber(addr[0]) if isinstance(addr, tuple) else addr) % _BUCKETS
         bucket = self._buckets[index]
         if bucket is None:
             rate = self._max_per_address

@@ -14,6 +14,6 @@ def origin(address: Any) -> bytes | None:
 
     It is None for this machine's own addresses and for Unix sockets, which are not counted.
     """
-    if type(address) is not tuple or address[0] in _LOOPBACK:
+    if not isinstance(address, tuple) or address[0] in _LOOPBACK:
         return None
     return subscriber(address[0])

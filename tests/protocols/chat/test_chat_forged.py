@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from protocols.chat.datagrams import AMPLIFICATION, CHALLENGE, HEADERS
 from protocols.chat.hub import Limits
 from protocols.chat.tokens import MAX_CANDIDATES, TOKEN_PERIOD, Tokens
+from reactor import PeerAddress
 from reactor.testing import VirtualReactor
 
 if TYPE_CHECKING:
@@ -28,6 +29,22 @@ def test_an_address_without_proof_is_sent_nothing_but_the_token(network: Network
     for _ in range(100):
         alice.sends("much is said here\n")
     assert victim.packets() == []
+
+
+def test_a_server_on_all_addresses_asks_for_proof_as_well(make_network: Any) -> None:
+    network = make_network(limits=Limits(members_per_origin=2))
+    first, second, third = (network.peer("192.0.2.1") for _ in range(3))
+    for peer in (first, second, third):
+        peer.addr = PeerAddress(peer.addr)  # what such a socket gives
+    first.sends("hello\n")
+    [challenge] = first.sees()
+    assert challenge.startswith(CHALLENGE)
+
+    first.proves()
+    second.proves()
+    third.sends("/hello\n")
+    third.sends(f"/hello {third.token()}\n")
+    assert third.sees() == ["*** There are 2 members at your address already: try again later"]
 
 
 @pytest.mark.parametrize(
