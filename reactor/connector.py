@@ -218,6 +218,7 @@ class Connector:
         if self._done:
             return
         self._done = True
+        del self._factory, self._make_transport  # which may refer to us: no cycle
         self._deadline.cancel()
         self._attempt_deadline.cancel()
         if self._resolving is not None:

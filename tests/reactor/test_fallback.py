@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import socket
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -318,3 +320,22 @@ def test_after_closing_nothing_is_tried(one, pair):
     one.run_once(0)
 
     assert (client.errors, link.asked) == ([], 0)
+
+
+def test_a_client_that_is_over_leaves_nothing_for_the_garbage_collector(one, resolve):
+    resolve(serving(one))
+
+    def live() -> list[weakref.ref[Any]]:
+        client = Client(b"hello")
+        connector = one.connect_udp(lambda: client, "example.test", 1)
+        run_until(one, lambda: client.received)
+        client.transport.close()
+        one.run_once(0)
+        return [weakref.ref(each) for each in (client, client.transport, connector)]
+
+    gc.collect()
+    gc.disable()
+    try:
+        assert [reference() for reference in live()] == [None] * 3
+    finally:
+        gc.enable()
