@@ -63,6 +63,7 @@ class Supervisor:
         """Have a thread run ``function()`` for ``call``, and look after it until it is removed from
         ``calls``. Raises as ``ThreadPool.submit``."""
         job = self.pool.submit(function)
+        call.age = 0.0
         self.calls.add(call)
         if self._timer is None:
             self._timer = self.reactor.call_later(self._interval, self._look)

@@ -231,21 +231,36 @@ def test_all_that_wait_are_refused_when_the_last_thread_hangs(serve_app, clock, 
     assert served.errors == []
 
 
-def test_call_that_returns_when_its_time_is_over_is_not_written_off(hanging):
-    class Looked:
-        progress = progress_seen = 0
-        waits = False
-        age = 0.0
+class Watched:
+    """What the supervisor knows of a call."""
 
+    progress = progress_seen = 0
+    waits = False
+    age = 0.0
+
+
+def test_call_that_returns_when_its_time_is_over_is_not_written_off(hanging):
     with VirtualReactor() as reactor:
         reactor.thread_timeout = 0  # it is not waited for
         supervisor = Supervisor(reactor, 1, max_queued=1, timeout=60, max_spool=0)
-        call = Looked()
+        call = Watched()
         call.job = supervisor.submit(call, hanging.hang_here)
         assert hanging.entered.acquire(timeout=TIMEOUT)
         reactor.advance(59)
         call.job.finish()  # as the pool does; its callbacks come in the next turn
         reactor.advance(2)
+        assert supervisor.pool.abandoned == 0
+
+
+def test_closing_a_file_has_a_time_of_its_own(hanging):
+    with VirtualReactor() as reactor:
+        supervisor = Supervisor(reactor, 1, max_queued=1, timeout=60, max_spool=0)
+        call = Watched()
+        call.age = 59.0  # so long took the application, before it returned the file
+        reactor.thread_timeout = 0
+        call.job = supervisor.submit(call, hanging.hang_here)
+        assert hanging.entered.acquire(timeout=TIMEOUT)
+        reactor.advance(50)
         assert supervisor.pool.abandoned == 0
 
 
