@@ -1,10 +1,12 @@
 """What tests of connections have in common: a protocol that remembers what it was told and minds
-the grammar, and waiting for what must happen."""
+the grammar, waiting for what must happen, and doing without the garbage collector."""
 
 from __future__ import annotations
 
+import gc
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from reactor import Loop, Protocol, StreamTransport
@@ -90,3 +92,14 @@ def until(reactor: Loop, condition: Callable[[], object]) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it does not happen"
         reactor.run_once(0.1)
+
+
+@contextmanager
+def no_collection() -> Iterator[None]:
+    """Within the block, what has no cycles is freed, and nothing else."""
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()

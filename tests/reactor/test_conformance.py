@@ -3,7 +3,6 @@ connection and every poller of this machine."""
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 import random
@@ -17,7 +16,7 @@ import pytest
 from reactor import Protocol, WriteBufferOverflow
 from reactor.transport import READ_SIZE
 
-from .recording import Recorder
+from .recording import Recorder, no_collection
 from .worlds import MATRIX, CountingSocket, World
 
 CALLBACKS = (
@@ -547,12 +546,8 @@ def test_a_lost_connection_leaves_nothing_for_the_garbage_collector(world: World
         world.recorders.clear()
         return [weakref.ref(end) for end in (one, one.transport, other, other.transport)]
 
-    gc.collect()
-    gc.disable()
-    try:
+    with no_collection():
         assert [reference() for reference in live()] == [None] * 4
-    finally:
-        gc.enable()
 
 
 def test_a_descriptor_held_by_another_process_reports_nothing_after_the_close(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import gc
 import os
 import socket
 import weakref
@@ -15,6 +14,8 @@ import pytest
 from reactor import DatagramProtocol, DatagramTransport, Reactor
 from reactor.fallback import MAX_REPEATED, MAX_REPEATED_SIZE, FallbackTransport
 from reactor.pollers import POLLERS
+
+from .recording import no_collection
 
 
 class Client(DatagramProtocol):
@@ -333,9 +334,5 @@ def test_a_client_that_is_over_leaves_nothing_for_the_garbage_collector(one, res
         one.run_once(0)
         return [weakref.ref(each) for each in (client, client.transport, connector)]
 
-    gc.collect()
-    gc.disable()
-    try:
+    with no_collection():
         assert [reference() for reference in live()] == [None] * 3
-    finally:
-        gc.enable()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import gc
 import os
 import pty
 import subprocess
@@ -18,7 +17,7 @@ import pytest
 from reactor import Reactor
 from reactor.pollers import POLLERS, make_poller
 
-from .recording import Recorder, until
+from .recording import Recorder, no_collection, until
 from .worlds import CountingPoller
 
 
@@ -360,9 +359,5 @@ def test_a_lost_pipe_leaves_nothing_for_the_garbage_collector(world: World) -> N
         world.ends.clear()
         return [weakref.ref(end) for end in (reader, reader.transport, writer, writer.transport)]
 
-    gc.collect()
-    gc.disable()
-    try:
+    with no_collection():
         assert [reference() for reference in live()] == [None] * 4
-    finally:
-        gc.enable()

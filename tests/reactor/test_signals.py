@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -258,19 +257,6 @@ def test_a_wakeup_descriptor_that_is_closed_meanwhile_is_not_given_back():
         reactor.call_soon(reactor.stop)
         reactor.run()
     assert signal.set_wakeup_fd(-1) == -1
-
-
-def test_any_handler_of_the_programs_ends_a_wait():
-    # The handler itself wakes nobody.
-    with Reactor() as reactor:
-        before = signal.signal(signal.SIGUSR1, lambda *_: reactor.call_soon(reactor.stop))
-        try:
-            thread = threading.Thread(target=os.kill, args=(os.getpid(), signal.SIGUSR1))
-            reactor.call_soon(thread.start)
-            reactor.run()
-            thread.join()
-        finally:
-            signal.signal(signal.SIGUSR1, before)
 
 
 # -- from outside ----------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import socket
 import ssl
@@ -19,7 +18,7 @@ from reactor import Reactor, TLSTransport, transport
 from reactor.linger import LINGER_TIMEOUT
 from reactor.tls import HANDSHAKE_TIMEOUT
 
-from .recording import DEADLINE, Recorder, until
+from .recording import DEADLINE, Recorder, no_collection, until
 from .worlds import tls_contexts
 
 VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
@@ -294,17 +293,13 @@ def test_it_leaves_nothing_for_the_garbage_collector(world: World) -> None:
 
     listener = world.reactor.listen_tcp(Keeping, "127.0.0.1", 0, tls=world.server_context)
     sock = world.plain(listener.addresses[0])
-    gc.collect()
-    gc.disable()
-    try:
+    with no_collection():
         sock.send(b"GET /")
         assert received(world, sock) == b"this is TLS\n"
         sock.close()
         world.until(lambda: not world.reactor.stats.lingering)
         world.turns()
         assert [reference() for reference in made] == [None] * 2
-    finally:
-        gc.enable()
 
 
 @pytest.mark.parametrize("factory", [Failing, Ending])

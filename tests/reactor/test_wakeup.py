@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -227,9 +228,12 @@ def test_each_signal_is_told_even_when_the_pair_is_full(reactor):
     assert log == [1, 2, 1]
 
 
-def test_stop_may_be_called_from_a_signal_handler_of_the_users(reactor):
-    # Python goes on waiting after the handler (PEP 475), unless something wakes the poller.
-    before = signal.signal(signal.SIGUSR1, lambda *_: reactor.stop())
+@pytest.mark.parametrize("wakes", [True, False])
+def test_any_handler_of_the_programs_ends_a_wait(reactor, wakes):
+    # Python goes on waiting after the handler (PEP 475), unless something wakes the poller: stop()
+    # does, call_soon() does not.
+    stop = reactor.stop if wakes else partial(reactor.call_soon, reactor.stop)
+    before = signal.signal(signal.SIGUSR1, lambda *_: stop())
     try:
         thread = threading.Thread(target=os.kill, args=(os.getpid(), signal.SIGUSR1))
         reactor.call_soon(thread.start)
