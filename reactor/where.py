@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Final
 
-_PACKAGE: Final = str(Path(__file__).parent)
+_PACKAGE: Final = f"{Path(__file__).parent}{os.sep}"
 _TURN: Final = "_turn"  # Loop._turn: what lies beyond it has called the loop, and not its callback
 
 
