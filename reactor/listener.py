@@ -177,21 +177,23 @@ class Listener:
             return
         lost = self._connection_lost if key is None else partial(self._counted_lost, key)
         transport = self._make_transport(self._reactor, sock, protocol, address or None, lost)
-        try:
-            transport.start()
-        except OSError as exc:  # gone before its TLS handshake; or there is no memory to watch it
-            self._refuse(sock, exc)
-            return
-        except ValueError as exc:  # a descriptor that the poller cannot watch: select, above 1023
-            logger.warning("a connection was refused: %s", exc)
-            self._refuse(sock, exc)
-            return
-        logger.debug("%r: accepted", transport)
         self.connections += 1
         if key is not None:
             self._by_address[key] = self._by_address.get(key, 0) + 1
         if self.connections == self._max_connections:
             self._pause()
+        try:
+            transport.start()
+        except OSError as exc:  # gone before its TLS handshake; or there is no memory to watch it
+            self._refuse(sock, exc)
+            lost()
+            return
+        except ValueError as exc:  # a descriptor that the poller cannot watch: select, above 1023
+            logger.warning("a connection was refused: %s", exc)
+            self._refuse(sock, exc)
+            lost()
+            return
+        logger.debug("%r: accepted", transport)
 
     def _limited(self, address: Any) -> bytes | None:
         """What connections of this peer are counted by; None if they are not."""

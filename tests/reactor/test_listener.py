@@ -743,6 +743,24 @@ def test_addresses_without_connections_are_forgotten(world: World) -> None:
     assert crowd.listener._by_address == {}
 
 
+def test_a_connection_that_is_interrupted_as_it_is_made_is_counted(world: World) -> None:
+    def interrupt(_: Recorder) -> None:
+        raise KeyboardInterrupt
+
+    listener = world.reactor.listen_tcp(
+        lambda: Recorder(connection_made=interrupt), "127.0.0.1", 0, max_connections_per_address=1
+    )
+    world.connect(listener, 1)
+    with pytest.raises(KeyboardInterrupt):
+        world.until(lambda: False)
+    assert listener.connections == 1
+
+    for client in world.clients:
+        client.close()
+    world.until(lambda: not listener.connections)
+    assert listener._by_address == {}
+
+
 @pytest.mark.parametrize(
     ("one", "other", "same"),
     [
