@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from reactor import DatagramProtocol, Protocol, Reactor, loop
+from reactor import DatagramProtocol, Protocol, Reactor
 from reactor.testing import VirtualReactor
 
 ROOT = Path(__file__).parents[2]
@@ -241,7 +241,7 @@ def test_a_protocol_that_is_slow_to_go_on_writing_is_logged(reactor, caplog):
 
 
 def test_a_program_may_lie_beside_the_package_and_be_called_like_it(reactor):
-    program = f"{Path(loop.__file__).parent}_demo.py"
+    program = str(ROOT / "reactor_demo.py")
     code = compile("handle = reactor.call_soon(print)", program, "exec")
     scope = {"reactor": reactor}
     exec(code, scope)
