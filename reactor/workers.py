@@ -302,7 +302,9 @@ class Master:
                     self._lost(worker, os.waitstatus_to_exitcode(status))
 
     def _lost(self, worker: Worker, status: int) -> None:
-        how = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended: {status}"
+        how = f"ended with status {status}"
+        if status < 0:
+            how = f"was killed by {signal.Signals(-status).name}"
         if not self._announced and not worker.serves:
             if status < 0:
                 raise CommandError(f"a worker {how} before it served")
