@@ -142,7 +142,7 @@ class HTTPApplication(Application):
         parser.add_argument(
             "--access-log",
             metavar="FILE",
-            help="append a line for each request; '-' is standard output; SIGUSR1 opens it anew",
+            help="append a line for each request; '-' is standard output; SIGUSR1 opens it again",
         )
         parser.add_argument(
             "--trusted-proxy",
