@@ -15,9 +15,10 @@ Between it and each worker there is a socket pair. From the worker comes a line 
 once it serves. To the worker goes one byte: stop, or end at once. When the master is gone, however
 it died, the pair ends, and the worker stops.
 
-SIGHUP reloads: a new generation of workers starts, and imports the application anew, as the master
+SIGHUP reloads: a new generation of workers starts, and imports the application again, as the master
 never imports it. When all of them serve, the old ones are told to stop. If one of them ends before
-it serves, the reload has failed, and the old ones go on.
+it serves, the reload has failed, and the old ones go on. The SIGHUP of a terminal that was closed
+stops instead: what was started there ends with it, as every program does.
 """
 
 from __future__ import annotations
@@ -110,6 +111,7 @@ class Master:
         self._never_served = 0  # those in a row that never served
         self._fork_at = 0.0
         self._stopping = False
+        self._in_terminal = os.isatty(0)
 
     def run(self) -> int:
         """Returns the exit status: 0 after a clean stop. Raises ``CommandError`` if workers cannot
@@ -157,7 +159,10 @@ class Master:
         elif signum == signal.SIGUSR1:
             self._signal_all(signum)
         elif signum == signal.SIGHUP and not self._stopping:
-            self._reload()
+            if self._in_terminal and not os.isatty(0):  # it was closed
+                self._stop(at_once=False)
+            else:
+                self._reload()
 
     # -- waiting -----------------------------------------------------------------------------------
 

@@ -10,6 +10,8 @@ import select
 import signal
 import socket
 import ssl
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -376,6 +378,22 @@ def test_a_hangup_starts_new_workers_and_old_ones_finish(site):
     slow.close()
     until(lambda: not site.workers & old)
     assert site.command.stop() == (0, "")
+
+
+def test_a_terminal_that_is_closed_ends_what_was_started_in_it():
+    terminal, slave = os.openpty()
+    command = [sys.executable, "-m", "reactor", "--protocol", "http", "--port", "0"]
+    with subprocess.Popen(
+        [*command, "--workers", "1"], stdin=slave, stdout=subprocess.PIPE, start_new_session=True
+    ) as process:
+        try:
+            os.close(slave)
+            assert process.stdout.readline().startswith(b"http: ")
+            os.close(terminal)
+            process.send_signal(signal.SIGHUP)
+            assert process.wait(20) == 0
+        finally:
+            process.kill()
 
 
 def test_one_worker_can_be_reloaded_as_well(serve, tmp_path):
