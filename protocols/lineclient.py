@@ -352,5 +352,5 @@ def add_client_arguments(parser: argparse._ActionsContainer) -> None:
         parser,
         "--reconnect",
         action="store_true",
-        help="connect again when the server is gone",
+        help="connect again when the server is gone or full",
     )

@@ -260,6 +260,8 @@ def _cannot_listen(scheme: str, host: str, port: int, exc: OSError) -> CommandEr
 
 def reason(exc: BaseException) -> str:
     """What went wrong, in a few words: the system's own, without numbers."""
+    if isinstance(exc, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted: {exc.verify_message} (see --tls-ca)"
     if isinstance(exc, OSError) and exc.strerror:
         return re.sub(r" \(_ssl\.c:[0-9]+\)$", "", str(exc.strerror))
     return str(exc) or type(exc).__name__

@@ -1,7 +1,8 @@
 """The command line: ``python -m reactor --protocol NAME``, installed as ``reactor``.
 
 Exit status: 0 after a clean stop; 1 if it could not start (the address is in use, a certificate
-cannot be read); 2 for wrong usage; 130 if a second signal ended it. A value comes from the command
+cannot be read), or if a client lost its server or lines of its user; 2 for wrong usage; 130 if a
+second signal ended it. A value comes from the command
 line, else from the environment (``--udp-port`` from ``REACTOR_UDP_PORT``, and so on for every
 option), else it is the default.
 """
@@ -160,8 +161,10 @@ def _announce(lines: list[str]) -> None:
 class _Parser(argparse.ArgumentParser):
     """argparse, with one line for an error."""
 
+    help_command = "reactor --help"
+
     def error(self, message: str) -> NoReturn:
-        raise CommandError(f"{message} (see reactor --help)", WRONG_USAGE)
+        raise CommandError(f"{message} (see {self.help_command})", WRONG_USAGE)
 
 
 def _application(arguments: Sequence[str]) -> Application | None:
@@ -172,14 +175,17 @@ def _application(arguments: Sequence[str]) -> Application | None:
     return load_application(name) if name else None
 
 
-def _parser(application: Application | None) -> argparse.ArgumentParser:
+def _parser(application: Application | None) -> _Parser:
     parser = _Parser(
         prog="reactor",
         allow_abbrev=False,
         description="Serve a protocol on a single-threaded event loop, or be its client.",
         epilog="Each option can also be set in the environment: --log-level as REACTOR_LOG_LEVEL. "
-        "Exit status: 0 stopped, 1 could not start, 2 wrong usage, 130 ended by a second signal.",
+        "Exit status: 0 stopped; 1 could not start, or a client lost its server or lines; "
+        "2 wrong usage; 130 ended by a second signal.",
     )
+    if application is not None:
+        parser.help_command = f"reactor --protocol {application.name} --help"
     parser.add_argument("--version", action="version", version=f"select-reactor {__version__}")
     parser.add_argument(
         "--protocol",
@@ -330,7 +336,9 @@ def _import_own_package(name: str) -> None:
 
 def _missing(name: str) -> str:
     """Why there is no module ``name``."""
-    above = name.rpartition(".")[0]
+    above, _, last = name.rpartition(".")
+    if above and last == "py":
+        return f"there is no module {name!r}: leave out '.py'"
     if above and not hasattr(sys.modules[above], "__path__"):
         where = getattr(sys.modules[above], "__file__", None) or "a part of Python"
         return f"there is no module {name!r}, as {above!r} is no package but {where}"

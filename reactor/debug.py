@@ -262,7 +262,7 @@ def describe(callback: Any, protocol: object = None) -> str:
     function = getattr(callback, "__func__", callback)
     if protocol is not None:
         name = f"{name} of {type(protocol).__qualname__}"
-        for method in ("data_received", "datagram_received"):
+        for method in ("data_received", "datagram_received", "line_received"):
             function = getattr(type(protocol), method, function)
     code = getattr(function, "__code__", None)
     return name if code is None else f"{name} at {definition(code)}"

@@ -52,4 +52,5 @@ class ExceptionReporter:
             except BaseException:
                 logger.exception("the exception handler failed")
         who = context.get("protocol") or context.get("handle") or context.get("transport") or ""
-        logger.error("%s %s", context["message"], who, exc_info=context.get("exception"))
+        said = f"{context['message']} {who}".rstrip(": ")
+        logger.error("%s", said, exc_info=context.get("exception"))

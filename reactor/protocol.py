@@ -23,7 +23,7 @@ A protocol that raises loses its own connection: the traceback goes to the log
 from __future__ import annotations
 
 import typing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from .datagram import Address, DatagramTransport
@@ -154,13 +154,18 @@ class LineProtocol(Protocol):
     on. No line is delivered once the transport is closing."""
 
     __slots__ = ("_discarding", "_partial")
+    _partial: bytes
+    _discarding: bool
 
     max_line_length = 4096  # bytes, without the ending
     encoding = "utf-8"
 
-    def __init__(self) -> None:
+    def __new__(cls, *args: Any, **options: Any) -> Self:
+        """Sets what lines need, so that an ``__init__`` that forgets this class's does no harm."""
+        self = super().__new__(cls)
         self._partial = b""
         self._discarding = False
+        return self
 
     def line_received(self, line: str) -> None:
         """One line came; ``line`` is without its ending."""

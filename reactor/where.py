@@ -7,14 +7,15 @@ from pathlib import Path
 from types import CodeType, FrameType
 from typing import Final
 
-_PACKAGE: Final = f"{Path(__file__).parent}{os.sep}"
+# Not the program's: this package, and what runs it as `python -m reactor`.
+_NOT_THE_PROGRAMS: Final = (f"{Path(__file__).parent}{os.sep}", "<frozen runpy>")
 _TURN: Final = "_turn"  # Loop._turn: what lies beyond it has called the loop, and not its callback
 
 
 def calling_frame(frame: FrameType | None) -> FrameType | None:
     """The innermost frame outside this package, beginning at ``frame``. None if the loop itself is
     reached before: then no callback of the program's runs."""
-    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+    while frame is not None and frame.f_code.co_filename.startswith(_NOT_THE_PROGRAMS):
         if frame.f_code.co_name == _TURN:
             return None
         frame = frame.f_back

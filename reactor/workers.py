@@ -17,7 +17,9 @@ it died, the pair ends, and the worker stops.
 
 SIGHUP reloads: a new generation of workers starts. Each imports the application as it is now, since
 the master never imports it. When all of them serve, the old ones are told to stop. If one of them
-ends before it serves, the reload has failed, and the old ones go on.
+ends before it serves, the reload has failed, and the old ones go on. The
+SIGHUP of a terminal that was closed stops instead: what was started there ends with it, as every
+program does.
 """
 
 from __future__ import annotations
@@ -110,6 +112,7 @@ class Master:
         self._never_served = 0  # those in a row that never served
         self._fork_at = 0.0
         self._stopping = False
+        self._in_terminal = os.isatty(0)
 
     def run(self) -> int:
         """Returns the exit status: 0 after a clean stop. Raises ``CommandError`` if workers cannot
@@ -157,7 +160,10 @@ class Master:
         elif signum == signal.SIGUSR1:
             self._signal_all(signum)
         elif signum == signal.SIGHUP and not self._stopping:
-            self._reload()
+            if self._in_terminal and not os.isatty(0):  # it was closed
+                self._stop(at_once=False)
+            else:
+                self._reload()
 
     # -- waiting -----------------------------------------------------------------------------------
 
@@ -302,7 +308,9 @@ class Master:
                     self._lost(worker, os.waitstatus_to_exitcode(status))
 
     def _lost(self, worker: Worker, status: int) -> None:
-        how = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended: {status}"
+        how = f"ended with status {status}"
+        if status < 0:
+            how = f"was killed by {signal.Signals(-status).name}"
         if not self._announced and not worker.serves:
             if status < 0:
                 raise CommandError(f"a worker {how} before it served")

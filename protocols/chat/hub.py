@@ -49,7 +49,7 @@ class Limits:
     turn_size: int = 131_072
 
 
-class Origin:
+class Source:
     """Where members come from, and how many of them are here."""
 
     __slots__ = ("count", "key")
@@ -86,7 +86,7 @@ class Hub:
         self.rooms: dict[str, Room] = {LOBBY: self.lobby}
         self.lines_dropped = 0
         self.members_expelled = 0
-        self._origins: dict[bytes, Origin] = {}
+        self._origins: dict[bytes, Source] = {}
         self._silent = SilentMembers(self.limits.silence)
         self._guests = 0
         self._closed = ""
@@ -122,7 +122,7 @@ class Hub:
         limit = self.limits.members_per_origin
         came_from = None
         if origin is not None and limit:
-            came_from = self._origins.get(origin) or Origin(origin)
+            came_from = self._origins.get(origin) or Source(origin)
             if came_from.count >= limit:
                 raise ChatError(
                     f"There are {limit} members at your address already: try again later"

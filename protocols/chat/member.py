@@ -17,7 +17,7 @@ from .flood import FloodGate, FloodPolicy, Verdict
 from .messages import Batch, ChatError, Kind, Message
 
 if TYPE_CHECKING:
-    from .hub import Hub, Origin
+    from .hub import Hub, Source
     from .interfaces import Cancellable, Sink
     from .room import Room
 
@@ -73,7 +73,7 @@ class Member:
         name: str,
         room: Room,
         policy: FloodPolicy,
-        origin: Origin | None = None,
+        origin: Source | None = None,
     ) -> None:
         self.hub = hub
         self.sink = sink

@@ -7,6 +7,14 @@ from http import HTTPStatus
 
 from .response import Header, Response
 
+# As the listings of folders: readable on a telephone, dark where the user wants that.
+_STYLE = (
+    ":root{color-scheme:light dark}"
+    "body{font:1rem/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem;"
+    "overflow-wrap:anywhere}"
+    "pre{overflow-x:auto}"
+)
+
 
 class HTTPError(Exception):
     """Answer the request with ``status`` and a plain page that says ``detail``.
@@ -42,7 +50,9 @@ def error_page(
     title = html.escape(f"{status} {phrase(status)}".strip())
     lines = [
         "<!DOCTYPE html>",
-        f'<html lang="en"><head><meta charset="utf-8"><title>{title}</title></head>',
+        f'<html lang="en"><head><meta charset="utf-8"><title>{title}</title>',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        f"<style>{_STYLE}</style></head>",
         f"<body><h1>{title}</h1>",
     ]
     if detail:

@@ -169,3 +169,20 @@ def test_thousands_of_datagrams_come_back(serve, run_reactor):
     piped = run_reactor("--protocol", "echo", "--connect", address, "--udp", input=lines)
 
     assert (piped.returncode, piped.stdout, piped.stderr) == (0, lines, "")
+
+
+def test_a_certificate_that_is_not_trusted_is_one_line_that_names_the_option(
+    serve, run_reactor, certificate
+):
+    tls = ("--tls-cert", certificate.chain, "--tls-key", certificate.key)
+    server = serve("--protocol", "echo", "--port", "0", "--no-udp", *tls)
+    address = f"127.0.0.1:{server.port}"
+
+    result = run_reactor("--protocol", "echo", "--connect", address, "--tls", input="")
+
+    assert result.returncode == 1
+    assert result.stderr.startswith(
+        f"reactor: cannot connect to {address}: its certificate is not trusted: "
+    )
+    assert result.stderr.endswith("(see --tls-ca)\n")
+    assert result.stderr.count("\n") == 1

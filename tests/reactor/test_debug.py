@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from reactor import DatagramProtocol, Protocol, Reactor
+from reactor import DatagramProtocol, LineProtocol, Protocol, Reactor
 from reactor.testing import VirtualReactor
 
 ROOT = Path(__file__).parents[2]
@@ -209,6 +209,30 @@ def test_a_slow_protocol_is_logged_with_its_class(reactor, caplog):
     [message] = messages(caplog)
     assert message.startswith("StreamTransport._on_ready of ")
     assert message.endswith(f".Slow at {defined}, created at {created}, took 0.250 s")
+
+
+def test_a_slow_line_is_logged_with_the_method_of_the_program(reactor, caplog):
+    class Slow(LineProtocol):
+        def line_received(self, line: str) -> None:
+            spend(reactor, 0.25)
+
+    defined = here(-3)
+    peer = reactor.connect(Slow)
+    peer.send(b"x\n")
+    reactor.settle()
+    peer.transport.close()
+
+    [message] = messages(caplog)
+    assert f".Slow at {defined}, " in message
+
+
+def test_what_runs_the_command_is_not_the_place_of_a_creation(reactor, caplog):
+    exec(compile("reactor.call_soon(spend, reactor, 0.25)", "<frozen runpy>", "exec"))
+    created = here(-1)
+    reactor.settle()
+
+    [message] = messages(caplog)
+    assert f"created at {created}," in message
 
 
 def test_a_slow_end_is_logged_with_the_protocol_that_is_forgotten_by_then(reactor, caplog):

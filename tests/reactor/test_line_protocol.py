@@ -264,3 +264,18 @@ def test_a_base_class_closes_when_the_reactor_stops_and_sends_what_is_queued(rea
 
     assert peer.received == b"last words"
     assert peer.closed
+
+
+def test_an_init_that_forgets_this_class_s_does_no_harm() -> None:
+    class Forgetful(LineProtocol):
+        def __init__(self, greeting: str) -> None:
+            self.greeting = greeting
+
+        def line_received(self, line: str) -> None:
+            self.send_line(f"{self.greeting}, {line}")
+
+    with VirtualReactor() as reactor:
+        peer = reactor.connect(lambda: Forgetful("Hello"))
+        peer.send(b"Ada\n", chunk=1)
+        reactor.settle()
+        assert peer.received == b"Hello, Ada\r\n"

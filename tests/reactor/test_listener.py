@@ -335,6 +335,15 @@ def test_a_factory_that_raises_costs_its_connection_only(world: World) -> None:
     world.complaints.clear()
 
 
+def test_the_log_of_a_factory_that_raises_ends_without_a_colon(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.reactor.set_exception_handler(None)
+    world.reactor.call_exception_handler({"message": "protocol factory failed:"})
+    assert [record.getMessage() for record in caplog.records] == ["protocol factory failed"]
+    caplog.clear()
+
+
 def test_a_peer_that_resets_before_its_tls_handshake_is_refused_quietly(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -10,6 +10,8 @@ import select
 import signal
 import socket
 import ssl
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -243,7 +245,7 @@ def test_a_worker_that_does_not_hear_is_ended_by_two_signals_of_its_own(serve, t
     status, errors = site.command.stop()
     assert status == 0
     assert f"reactor: worker {stuck} ended at once by a second signal, SIGTERM, at " in errors
-    assert f"worker {stuck} ended: 130; another takes its place" in errors
+    assert f"worker {stuck} ended with status 130; another takes its place" in errors
     connection.close()
 
 
@@ -267,7 +269,7 @@ def test_a_worker_that_dies_is_replaced(site, signum):
     until(lambda: site.ask() == new)
     status, errors = site.command.stop()
     assert status == 0
-    how = "was killed by SIGKILL" if signum == signal.SIGKILL else "ended: 0"
+    how = "was killed by SIGKILL" if signum == signal.SIGKILL else "ended with status 0"
     assert f"worker {lost} {how}; another takes its place" in errors
     assert errors.count("\n") == 1
 
@@ -277,7 +279,7 @@ def test_workers_that_die_at_their_start_again_and_again_are_given_up(site, monk
     os.kill(min(site.workers), signal.SIGKILL)
     assert site.command.process.wait(TIMEOUT) == 1
     _, errors = site.command.stop()
-    assert errors.endswith("\nreactor: 6 workers in a row ended: 3 before they served\n")
+    assert errors.endswith("\nreactor: 6 workers in a row ended with status 3 before they served\n")
 
 
 @pytest.mark.parametrize("number", [2, 3])
@@ -378,6 +380,22 @@ def test_a_hangup_starts_new_workers_and_old_ones_finish(site):
     assert site.command.stop() == (0, "")
 
 
+def test_a_terminal_that_is_closed_ends_what_was_started_in_it():
+    terminal, slave = os.openpty()
+    command = [sys.executable, "-m", "reactor", "--protocol", "http", "--port", "0"]
+    with subprocess.Popen(
+        [*command, "--workers", "1"], stdin=slave, stdout=subprocess.PIPE, start_new_session=True
+    ) as process:
+        try:
+            os.close(slave)
+            assert process.stdout.readline().startswith(b"http: ")
+            os.close(terminal)
+            process.send_signal(signal.SIGHUP)
+            assert process.wait(20) == 0
+        finally:
+            process.kill()
+
+
 def test_one_worker_can_be_reloaded_as_well(serve, tmp_path):
     site = Site(serve, tmp_path, number=1)
     [old] = site.workers
@@ -393,7 +411,7 @@ def test_a_reload_that_fails_keeps_the_old_workers(site):
     site.command.process.send_signal(signal.SIGHUP)
     ready, _, _ = select.select([site.command.process.stderr], [], [], TIMEOUT)
     assert ready
-    assert "reload failed, the old workers go on: a new one ended: 3" in (
+    assert "reload failed, the old workers go on: a new one ended with status 3" in (
         site.command.process.stderr.readline()
     )
     assert site.ask() in old
@@ -462,7 +480,7 @@ def test_the_delays_between_replacements_grow_to_a_bound(monkeypatch):
     assert not master._stopping
     lose(1, serves=False)
     assert master._stopping
-    with pytest.raises(CommandError, match="6 workers in a row ended: 1 before they served"):
+    with pytest.raises(CommandError, match="6 workers in a row ended with status 1 before they "):
         master.run()
 
 

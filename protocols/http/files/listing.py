@@ -132,7 +132,8 @@ def _column(name: str, sort: str, order: str) -> str:
     towards = "desc" if (name, order) == (sort, "asc") else "asc"
     arrow = "" if name != sort else " &uarr;" if order == "asc" else " &darr;"
     link = f'<a href="?sort={name}&amp;order={towards}">{name.capitalize()}</a>'
-    return f"<th>{link}{arrow}</th>"
+    unit = " (UTC)" if name == "time" else ""
+    return f"<th>{link}{unit}{arrow}</th>"
 
 
 def _row(entry: Entry) -> str:

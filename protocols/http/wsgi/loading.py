@@ -33,8 +33,9 @@ def load_app(reference: str) -> Any:
     except ModuleNotFoundError as exc:
         if exc.name is None or not f"{module_name}.".startswith(f"{exc.name}."):
             raise  # an import within the module
+        hint = ": leave out '.py'" if exc.name.endswith(".py") else ""
         raise CommandError(
-            f"--app {reference}: there is no module {exc.name!r}", WRONG_USAGE
+            f"--app {reference}: there is no module {exc.name!r}{hint}", WRONG_USAGE
         ) from exc
     for part in attribute.split("."):
         try:

@@ -152,6 +152,12 @@ def test_page_of_an_error_escapes_detail_and_traceback():
     assert b"&lt;a&gt;&amp;" in body
 
 
+def test_page_of_an_error_fits_a_telephone_and_a_dark_screen():
+    body = error_page(404).body
+    assert b'<meta name="viewport" content="width=device-width' in body
+    assert b"color-scheme:light dark" in body
+
+
 # -- framing ---------------------------------------------------------------------------------------
 
 HEAD = get(line=b"HEAD / HTTP/1.1")

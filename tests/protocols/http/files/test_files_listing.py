@@ -70,6 +70,7 @@ def test_links_to_sort(full: Site) -> None:
     body = full.ask("/?sort=size&order=asc").body.decode()
     links = [html.unescape(link) for link in re.findall(r'<th><a href="([^"]*)"', body)]
     assert links == ["?sort=name&order=asc", "?sort=size&order=desc", "?sort=time&order=asc"]
+    assert "Time</a> (UTC)</th>" in body
 
 
 NASTY = [

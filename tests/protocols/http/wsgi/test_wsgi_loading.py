@@ -58,7 +58,7 @@ def test_what_is_found(reference):
         (":app", "not of the form module:callable or module:factory()"),
         ("wsgi_site:app(1)", "not of the form module:callable or module:factory()"),
         ("../wsgi_site:app", "not of the form module:callable or module:factory()"),
-        ("wsgi_site.py:app", "there is no module 'wsgi_site.py'"),
+        ("wsgi_site.py:app", "there is no module 'wsgi_site.py': leave out '.py'"),
         ("wsgi_nothing:app", "there is no module 'wsgi_nothing'"),
         ("wsgi_package.other:app", "there is no module 'wsgi_package.other'"),
         ("wsgi_site:other", "'wsgi_site' has no 'other'"),
