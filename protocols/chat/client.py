@@ -272,8 +272,10 @@ class ChatClient(LineClient):
             self.outbox.open()
 
     def _ask(self, commands: list[str]) -> None:
-        if self.outbox.travels_alone and self._opening is None:
-            return  # the user may be choosing another name just now
+        if self._opening is None:  # the user may be choosing another name or room just now
+            word = (self.outbox.travels_alone or "").split(" ", 1)[0].lower()
+            chosen = {"/nick": "/nick ", "/join": "/join ", "/part": "/join "}.get(word)
+            commands = [command for command in commands if chosen != command[:6]]
         for command in commands:
             self.send(command)
         if any(command.startswith("/join ") for command in commands):

@@ -518,6 +518,22 @@ def test_a_lost_answer_does_not_make_the_client_somebody_else(udp):
     assert udp.names() == ["ada"]
 
 
+def test_a_command_that_meets_a_server_that_was_started_again(udp):
+    client = udp.client()
+    client.typed("/nick ada")
+    udp.advance(1)
+    udp.crash()
+    udp.start()
+    listener = udp.client()
+    listener.typed("/join cellar")
+    for line in ("/join cellar", "one", "two"):
+        client.typed(line)
+    udp.advance(3)
+
+    assert udp.members() == ["ada@cellar", "guest1@cellar"]
+    assert listener.console.said() == ["ada: one", "ada: two"]
+
+
 def test_a_lost_welcome_of_a_server_that_was_started_again_is_noticed(udp):
     welcomes = []
 
