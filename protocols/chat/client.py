@@ -301,7 +301,8 @@ class ChatClient(LineClient):
             self._open()
 
     def _no_answers(self, since: float) -> None:
-        if self.udp and self._interval and self._heard < since:
+        unheard = self.udp and self._interval and self._heard < since
+        if unheard and self._finishing is None:
             self.send(HELLO)
             self._wait_for_answers()
         else:
