@@ -49,8 +49,11 @@ class Console:
         """Open standard input and output, in duplicates, and restore their modes at the end."""
         blocking = os.get_blocking(1)
         try:
-            self._output = self._reactor.connect_write_pipe(lambda: _Output(self), os.dup(1))
-            self._input = self._reactor.connect_read_pipe(self._input_protocol, os.dup(0))
+            output = _duplicate(1, sys.stdout)
+            self._output = self._reactor.connect_write_pipe(lambda: _Output(self), output)
+            self._input = self._reactor.connect_read_pipe(
+                self._input_protocol, _duplicate(0, sys.stdin)
+            )
             if self._paused:
                 self._input.pause_reading()
             yield
@@ -163,6 +166,12 @@ class TerminalConsole(Console):
 def make_console(reactor: Reactor) -> Console:
     """The kind of console that standard input and output want."""
     return TerminalConsole(reactor) if is_interactive() else PipeConsole(reactor)
+
+
+def _duplicate(fd: int, stream: object) -> int:
+    """Return a duplicate of ``fd``, or of ``/dev/null`` if it was closed at the start (``<&-``)."""
+    # Without a stream, the number belongs to something else by now: the poller, perhaps.
+    return os.open(os.devnull, os.O_RDWR) if stream is None else os.dup(fd)
 
 
 class _PipeInput(LineProtocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import typing
 from typing import Any
 
@@ -113,7 +114,10 @@ class DatagramLink(DatagramProtocol):
         self._client.heard([line.removesuffix("\r") for line in text.split("\n")])
 
     def error_received(self, exc: OSError) -> None:
-        self.abandon(exc)  # "port unreachable", for one: nobody is there
+        # A line that is too long for a datagram is lost, as others are. All else is the end:
+        # "port unreachable", for one, which means that nobody is there.
+        if exc.errno != errno.EMSGSIZE:
+            self.abandon(exc)
 
     def abandon(self, exc: Exception) -> None:
         """Close; the client is told ``exc``."""

@@ -96,6 +96,13 @@ class Outbox:
                 self._progressed(lost)
                 return
 
+    def refused(self, is_refused: Callable[[str], bool]) -> None:
+        """The server has not taken the first line on the way of which ``is_refused`` is true."""
+        for index, (line, expected) in enumerate(self._sent):
+            if expected is not None and is_refused(line):
+                self._progressed(self._take(index + 1, lost=True))
+                return
+
     def settle(self) -> None:
         """The server has done all that is on the way: nothing of it will be answered any more."""
         if self._sent:
@@ -133,7 +140,9 @@ class Outbox:
         return lines
 
     def _timed_out(self) -> None:
-        self._progressed(self._take(len(self._sent), lost=True))
+        # Told first: who hears that lines are lost may want to hold the rest.
+        self._on_progress(self._take(len(self._sent), lost=True))
+        self._pump()
 
     def _progressed(self, lost: list[str]) -> None:
         self._pump()

@@ -16,6 +16,7 @@ server that knows us answers with our name and room, and any other lets us in or
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 from protocols.lineclient import UDP_ANSWER_TIMEOUT, LineClient
@@ -60,6 +61,7 @@ _EXPIRED = "*** Nothing was heard of you for "
 _NOT_SENT = "*** Not sent"
 # How the lines end with which a server turns an address away, over UDP.
 _REFUSALS = ("try again later", "at your address already", "The server is stopping")
+_TOO_LONG = re.compile(r"\*\*\* A line has at most (\d+) (?:bytes|characters)")
 _ECHO_ON = "*** You see your own lines"
 _ECHO_OFF = "*** You do not see your own lines any more"
 
@@ -98,6 +100,7 @@ class ChatClient(LineClient):
         self._heard = 0.0
         self._sent_at = 0.0
         self._pinged = False
+        self._silent = False  # lines wait until the server says something
         self._next_proof = 0.0
         self._beats: Timer | None = None
         self._echo = True
@@ -153,6 +156,7 @@ class ChatClient(LineClient):
                 timer.cancel()
         self._door = self._opening = None
         self._pursuit.cancel()
+        self._silent = False
         self._syncs = 0
         self.identity.forget()
         self._report_lost(self.outbox.drop())
@@ -164,6 +168,9 @@ class ChatClient(LineClient):
 
     def lines_received(self, lines: list[str]) -> None:
         self._heard = self.reactor.now
+        if self._silent:
+            self._silent = False
+            self.outbox.open()
         for line in lines:
             if not line.startswith("*** "):
                 words = self.identity.own_words(line)
@@ -199,6 +206,9 @@ class ChatClient(LineClient):
             ours = True
         elif not self._confirmed:
             ours = self._turned_away(line)
+        elif too_long := _TOO_LONG.match(line):
+            limit = int(too_long[1])
+            self.outbox.refused(lambda sent: len(sent.encode("utf-8", "replace")) > limit)
         elif line in {_ECHO_ON, _ECHO_OFF}:
             self._echo = line == _ECHO_ON
         elif line == _GOODBYE:
@@ -262,8 +272,10 @@ class ChatClient(LineClient):
             self.outbox.open()
 
     def _ask(self, commands: list[str]) -> None:
-        if self.outbox.travels_alone and self._opening is None:
-            return  # the user may be choosing another name just now
+        if self._opening is None:  # the user may be choosing another name or room just now
+            word = (self.outbox.travels_alone or "").split(" ", 1)[0].lower()
+            chosen = {"/nick": "/nick ", "/join": "/join ", "/part": "/join "}.get(word)
+            commands = [command for command in commands if chosen != command[:6]]
         for command in commands:
             self.send(command)
         if any(command.startswith("/join ") for command in commands):
@@ -276,20 +288,32 @@ class ChatClient(LineClient):
         self.send(_SYNC)
         if self._opening is not None:
             self._opening.cancel()
-        self._opening = self.reactor.call_later(_OPENING_TIMEOUT, self._open)
+        self._opening = self.reactor.call_later(
+            _OPENING_TIMEOUT, self._no_answers, self.reactor.now
+        )
 
     def _hear_sync(self) -> None:
-        self._syncs = max(self._syncs - 1, 0)
+        if not self._syncs:
+            return  # a datagram came twice
+        self._syncs -= 1
         if not self._syncs:
             self.outbox.settle()
             self._open()
 
+    def _no_answers(self, since: float) -> None:
+        unheard = self.udp and self._interval and self._heard < since
+        if unheard and self._finishing is None:
+            self.send(HELLO)
+            self._wait_for_answers()
+        else:
+            self._open()
+
     def _open(self) -> None:
         """All commands have been answered, or will not be."""
-        self._syncs = 0
         if self._opening is not None:
             self._opening.cancel()
             self._opening = None
+            self._syncs = 0
             self._pursuit.go_on()
             self.outbox.open()
 
@@ -339,7 +363,20 @@ class ChatClient(LineClient):
         if lost and not self.outbox.unanswered:
             self._syncs = 0
         self._report_lost(lost)
+        if lost and self._confirmed and self._finishing is None:
+            self._doubt()
         self.progress()
+
+    def _doubt(self) -> None:
+        """Lines were lost. Send no more until the server has said who we are (it may have been
+        started again, and its welcome be lost as well), or over TCP anything."""
+        if self.udp:
+            self.send(HELLO)
+            self._wait_for_answers()
+        elif self._interval and self.reactor.now - self._heard >= _ANSWER_TIMEOUT:
+            self.outbox.hold()
+            self._silent = self._pinged = True
+            self.send(_PING)
 
     def _report_lost(self, lines: list[str]) -> None:
         if self.console.interactive:

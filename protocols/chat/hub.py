@@ -150,12 +150,8 @@ class Hub:
 
         A way in that joined without announcing calls it before it hands over what is typed.
         """
-        hidden = member.room.unannounced
-        if member in hidden:
-            hidden.remove(member)
-            if len(member.room.members) > 1:
-                message = Message(Kind.JOINED, self.clock(), member.room.name, member.name)
-                member.room.report(message, member)
+        if member in member.room.unannounced:
+            member.room.announce(member)
 
     def is_taken(self, name: str) -> bool:
         """Return whether somebody is called ``name``."""
@@ -188,11 +184,17 @@ class Hub:
         if name == member.name:
             raise ChatError(f"You are {name} already")
         name = self._free_name(name, but=member)
-        member.room.catch_up(member)  # it knows its own words by the name
+        room = member.room
+        room.catch_up(member)  # it knows its own words by the name
         del self.members[_key(member.name)]
         self.members[_key(name)] = member
         old, member.name = member.name, name
-        member.room.post(Message(Kind.RENAMED, self.clock(), member.room.name, old, name))
+        message = Message(Kind.RENAMED, self.clock(), room.name, old, name)
+        if member in room.unannounced:
+            member.deliver(Batch((message,)))
+        else:
+            room.report_partings()
+            room.post(message)
 
     def move(self, member: Member, name: str) -> None:
         """Have ``member`` go to the room called ``name``, made if there is none, and both told."""
@@ -279,7 +281,7 @@ class Hub:
         room.remove(member)
         if room.members:
             if announced:
-                room.report(message)
+                room.report_parting(message)
         elif room is not self.lobby:
             del self.rooms[room.name.lower()]
 

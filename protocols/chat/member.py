@@ -189,6 +189,7 @@ class Member:
         if len(topic) > limit:
             raise ChatError(f"A topic has at most {limit} characters")
         self.room.topic = topic
+        self.room.introduce(self)
         self.room.post(self._message(Kind.TOPIC, topic, sender=self.name))
 
     def set_echo(self, echo: bool) -> None:
@@ -289,7 +290,9 @@ class Member:
 
     def _speak(self, kind: Kind, text: str) -> None:
         self._require_present()
-        self.room.say(self._message(kind, self._checked(text), sender=self.name))
+        message = self._message(kind, self._checked(text), sender=self.name)
+        self.room.introduce(self)
+        self.room.say(message)
 
     def _message(self, kind: Kind, text: str, *, sender: str = "", target: str = "") -> Message:
         return Message(kind, self.hub.clock(), self.room.name, sender, text, target)

@@ -104,11 +104,29 @@ class Room:
         if but is not None and but in self.members:
             self.skip(but)
 
-    def report(self, message: Message, newcomer: Member | None = None) -> None:
-        """Have all members but ``newcomer`` told who came or left, soon; see ``traffic.py``."""
-        if self._traffic is None:
-            self._traffic = Traffic(self, self._scheduler, self._limits.listed)
-        self._traffic.report(message, newcomer)
+    def announce(self, member: Member) -> None:
+        """Have all others told that ``member`` came, soon; see ``traffic.py``."""
+        if len(self.members) > 1:
+            self._reports().came(member)
+        else:
+            self.unannounced.discard(member)
+
+    def introduce(self, member: Member) -> None:
+        """Tell all others now that ``member`` came, if they have not been told."""
+        if member in self.unannounced:
+            self.unannounced.remove(member)
+            self.report_partings()
+            joined = Message(Kind.JOINED, member.hub.clock(), self.name, member.name)
+            self.post(joined, but=member)
+
+    def report_parting(self, message: Message) -> None:
+        """Have all members told who left, soon."""
+        self._reports().left(message)
+
+    def report_partings(self) -> None:
+        """Tell all members now who left: what follows may be about others of the same names."""
+        if self._traffic is not None:
+            self._traffic.report_partings()
 
     def catch_up(self, member: Member) -> None:
         """Tell ``member`` what is pending now, so that an answer may follow it."""
@@ -168,6 +186,11 @@ class Room:
         shown = ", ".join([member.name for member in islice(known, self._limits.listed)])
         more = count - self._limits.listed
         return f"{count} in {self.name}: {shown}" + (f", and {more} more" if more > 0 else "")
+
+    def _reports(self) -> Traffic:
+        if self._traffic is None:
+            self._traffic = Traffic(self, self._scheduler, self._limits.listed)
+        return self._traffic
 
     # Delivering
 

@@ -3,6 +3,11 @@
 If each of 8,000 newcomers were reported to all who are there, that would be 32 million deliveries,
 and nobody could read them. So a room reports ``BURST`` of them one by one, and after that one crowd
 every half second.
+
+The reports agree with each other: whoever replays them knows who is there. A newcomer stays among
+the room's ``unannounced`` until its crowd is reported. If it leaves before, nothing is said of it,
+and if it is renamed, it comes under its new name. Those who left are reported first, as newcomers
+may have their names.
 """
 
 from __future__ import annotations
@@ -28,72 +33,100 @@ MAX_PARTINGS: Final = 8
 class Traffic:
     """The comings and goings of one room. ``listed``: names in one report."""
 
-    __slots__ = ("_bucket", "_crowds", "_listed", "_room", "_scheduler", "_timer")
+    __slots__ = ("_bucket", "_coming", "_listed", "_partings", "_room", "_scheduler", "_timer")
 
     def __init__(self, room: Room, scheduler: Scheduler, listed: int) -> None:
         self._room = room
         self._scheduler = scheduler
         self._listed = listed
         self._bucket = TokenBucket(RATE, BURST)
-        self._crowds: dict[tuple[Kind, str], _Crowd] = {}
+        self._coming: dict[Member, None] = {}
+        self._partings: dict[tuple[Kind, str], _Crowd] = {}
         self._timer: Cancellable | None = None
 
-    def report(self, message: Message, newcomer: Member | None = None) -> None:
-        """Have the room told of ``message``, now or with others. ``newcomer`` knows it already."""
-        now = self._scheduler.time()
-        if self._timer is None:
-            if self._bucket.pay(now, 1):
-                self._room.post(message, but=newcomer)
-                return
-            self._timer = self._scheduler.call_later(self._bucket.debt(now, 1), self._flush)
+    def came(self, member: Member) -> None:
+        """Have the room told that ``member`` came, now or with others."""
+        if self._may_report():
+            self._room.introduce(member)
+        else:
+            self._coming[member] = None
+
+    def left(self, message: Message) -> None:
+        """Have the room told of ``message``, that somebody left, now or with others."""
+        if self._may_report():
+            self._room.post(message)
+            return
         key = (message.kind, message.text)
-        if key not in self._crowds and len(self._crowds) >= MAX_PARTINGS:
+        if key not in self._partings and len(self._partings) >= MAX_PARTINGS:
             key = (message.kind, "")
-        crowd = self._crowds.get(key)
+        crowd = self._partings.get(key)
         if crowd is None:
-            crowd = self._crowds[key] = _Crowd(message, newcomer)
+            crowd = self._partings[key] = _Crowd(message)
         crowd.add(message.sender, self._listed)
+
+    def report_partings(self) -> None:
+        """Tell the room now who left."""
+        partings, self._partings = self._partings, {}
+        for (kind, text), crowd in partings.items():
+            if crowd.count == 1:
+                self._room.post(crowd.first)
+            else:
+                did = f"left {self._room.name}" if kind is Kind.LEFT else "left the chat"
+                if text:
+                    did += f" ({text})"
+                self._post_crowd(crowd.count, did, crowd.names, crowd.first.time)
 
     def clear(self) -> None:
         """Report nothing more."""
-        self._crowds.clear()
+        self._coming.clear()
+        self._partings.clear()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
+    def _may_report(self) -> bool:
+        """Return whether one more may be reported by itself; if not, there will be a report."""
+        if self._timer is not None:
+            return False
+        now = self._scheduler.time()
+        if self._bucket.pay(now, 1):
+            return True
+        self._timer = self._scheduler.call_later(self._bucket.debt(now, 1), self._flush)
+        return False
+
     def _flush(self) -> None:
         self._timer = None
         self._bucket.pay(self._scheduler.time(), 1)
-        crowds, self._crowds = self._crowds, {}
-        for (kind, text), crowd in crowds.items():
-            if crowd.count == 1:
-                self._room.post(crowd.first, but=crowd.newcomer)
-            else:
-                self._room.post(
-                    crowd.first._replace(kind=Kind.CROWD, sender="", text=crowd.words(kind, text))
-                )
+        self.report_partings()
+        coming, self._coming = self._coming, {}
+        unannounced = self._room.unannounced
+        newcomers = [member for member in coming if member in unannounced]
+        if len(newcomers) == 1:
+            self._room.introduce(newcomers[0])
+        elif newcomers:
+            unannounced.difference_update(newcomers)
+            names = [member.name for member in newcomers[: self._listed]]
+            self._post_crowd(
+                len(newcomers), f"joined {self._room.name}", names, newcomers[0].hub.clock()
+            )
+
+    def _post_crowd(self, count: int, did: str, names: list[str], time: float) -> None:
+        more = f", and {count - len(names)} more" if count > len(names) else ""
+        text = f"{count} members {did}: {', '.join(names)}{more}"
+        self._room.post(Message(Kind.CROWD, time, self._room.name, text=text))
 
 
 class _Crowd:
-    """Those who did the same. ``first``: the message of the first of them."""
+    """Those who left in the same way. ``first``: the message of the first of them."""
 
-    __slots__ = ("_names", "count", "first", "newcomer")
+    __slots__ = ("count", "first", "names")
 
-    def __init__(self, first: Message, newcomer: Member | None) -> None:
+    def __init__(self, first: Message) -> None:
         self.first = first
-        self.newcomer = newcomer
         self.count = 0
-        self._names: list[str] = []
+        self.names: list[str] = []
 
     def add(self, name: str, listed: int) -> None:
         self.count += 1
-        if len(self._names) < listed:
-            self._names.append(name)
-
-    def words(self, kind: Kind, text: str) -> str:
-        """Return what happened, in words, however many they are."""
-        room = self.first.room
-        did = {Kind.JOINED: f"joined {room}", Kind.LEFT: f"left {room}"}.get(kind, "left the chat")
-        more = self.count - len(self._names)
-        names = ", ".join(self._names) + (f", and {more} more" if more else "")
-        return f"{self.count} members {did}" + (f" ({text})" if text else "") + f": {names}"
+        if len(self.names) < listed:
+            self.names.append(name)

@@ -140,10 +140,17 @@ class Chat:
         self.scheduler = VirtualScheduler()
         self.hub = Hub(self.scheduler, limits=limits, flood=flood, clock=lambda: WALL_TIME)
 
-    def arrive(self, name: str | None = None, flood: FloodPolicy | None = None) -> Person:
+    def arrive(
+        self,
+        name: str | None = None,
+        flood: FloodPolicy | None = None,
+        *,
+        announce: bool = True,
+    ) -> Person:
         """Somebody joins, and everybody has heard of it."""
         sink = Recorder()
-        return Person(self, self.hub.join(sink, name=name, flood=flood), sink)
+        member = self.hub.join(sink, name=name, flood=flood, announce=announce)
+        return Person(self, member, sink)
 
     def gather(self, *names: str) -> list[Person]:
         """Several people who have heard all that there was to be heard."""

@@ -224,6 +224,16 @@ def test_one_line_through_a_pipe(chat, run_reactor):
     assert result.stderr == ""
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "<&- >&-"])
+def test_a_client_without_standard_input_or_output_leaves_in_good_order(chat, closed):
+    command = client_command(f"127.0.0.1:{chat.ports['tcp']}")
+    shell = ["sh", "-c", f'exec "$@" {closed}', "sh", *command]
+    done = subprocess.run(
+        shell, stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 def test_a_client_that_is_interrupted_leaves_cleanly(chat, talker):
     client = talker(*client_command(f"127.0.0.1:{chat.ports['tcp']}"))
     client.hear("in lobby")

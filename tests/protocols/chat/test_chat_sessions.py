@@ -1,5 +1,6 @@
 """The chat's client and a real hub in virtual time, with a network between them that can break."""
 
+import errno
 from functools import partial
 
 import pytest
@@ -503,6 +504,47 @@ def test_a_lost_answer_does_not_make_the_client_somebody_else(udp):
     assert udp.names() == ["ada"]
 
 
+def test_a_command_that_meets_a_server_that_was_started_again(udp):
+    client = udp.client()
+    client.typed("/nick ada")
+    udp.advance(1)
+    udp.crash()
+    udp.start()
+    listener = udp.client()
+    listener.typed("/join cellar")
+    for line in ("/join cellar", "one", "two"):
+        client.typed(line)
+    udp.advance(3)
+
+    assert udp.members() == ["ada@cellar", "guest1@cellar"]
+    assert listener.console.said() == ["ada: one", "ada: two"]
+
+
+def test_a_lost_welcome_of_a_server_that_was_started_again_is_noticed(udp):
+    welcomes = []
+
+    def lost(data):
+        if b"You are guest2 in lobby" in data and not welcomes:
+            welcomes.append(data)
+        return data in welcomes
+
+    client = udp.client()
+    for line in ("/nick ada", "/join cellar", "one"):
+        client.typed(line)
+    udp.advance(1)
+    udp.crash()
+    udp.start()
+    listener = udp.client()
+    udp.lost = lost
+    for number in range(20):
+        client.typed(str(number))
+        udp.advance(1)
+
+    assert welcomes
+    assert udp.members() == ["ada@cellar", "guest1@lobby"]
+    assert len(listener.console.said()) <= 1  # by a guest
+
+
 def test_a_lost_line_is_told(udp):
     client = udp.client()
     udp.lost = lambda data: data == b"vanishing"
@@ -665,6 +707,51 @@ def test_a_line_that_the_server_refuses_is_counted(world):
     world.advance(20)
 
     assert client._undelivered() == "1 line was not confirmed by the server"
+
+
+@pytest.mark.parametrize("long", ["x" * 5000, "\u20ac" * 2000, "/me " + "x" * 5000])
+def test_lines_that_are_too_long_do_not_hold_up_the_rest(world, long):
+    listener = world.client()
+    client = pipe(world, [long, "one", long, long, "/who", "two"])
+    world.advance(4)
+
+    assert client._ended
+    assert listener.console.said() == ["guest2: one", "guest2: two"]
+    assert client._undelivered() == "3 lines were not confirmed by the server"
+
+
+def test_a_line_that_no_datagram_holds_is_counted_and_the_rest_is_said(udp):
+    client = udp.client(interactive=False)
+    client._link.error_received(OSError(errno.EMSGSIZE, "Message too long"))
+    client.typed("two")
+    udp.advance(1)
+
+    assert client.console.said() == ["guest1: two"]
+
+
+def test_an_answer_that_came_twice_loses_no_line(udp):
+    client = udp.client()
+    client.typed("/who")
+    udp.advance(1)
+    client.typed("one")
+    client.heard(["*** /ping: have an answer"])
+    udp.advance(1)
+
+    assert client.outbox.lost == 0
+
+
+def test_a_server_that_is_stopped_for_a_while_is_waited_for(make_world):
+    world = make_world()
+    listener = world.client()
+    client = pipe(world, [str(number) for number in range(60)])
+    for _ in range(500):  # 25 s; what is sent waits for the server
+        for reactor in world.here:
+            reactor.advance(STEP)
+    world.advance(30)
+
+    assert client._ended
+    assert listener.console.said() == [f"guest2: {number}" for number in range(60)]
+    assert client._undelivered() == "16 lines were not confirmed by the server"
 
 
 def test_datagrams_that_are_lost_are_counted(udp):

@@ -1,0 +1,177 @@
+"""What a room tells of comings and goings, replayed, is who is there."""
+
+from __future__ import annotations
+
+import random
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import pytest
+
+from protocols.chat.hub import Limits
+from protocols.chat.messages import ChatError
+from protocols.chat.traffic import BURST
+
+if TYPE_CHECKING:
+    from conftest import Chat, Person
+
+EVERYBODY = 10_000
+NAMES = ["alice", "bob", "carol", "dave", "erin"]
+
+
+class Replay:
+    """Keeps the list of members by what it is told, as a client would.
+
+    ``strict``: it was there before all others, so nobody comes twice or leaves without having come.
+    """
+
+    def __init__(self, person: Person, *, strict: bool) -> None:
+        self.person = person
+        self.strict = strict
+        self.members: set[str] = set()
+
+    def read(self) -> None:
+        for line in self.person.sees():
+            text = line.removeprefix("*** ")
+            if " in lobby: " in text:
+                self.members = set(text.partition(": ")[2].split(", "))
+            elif " is now " in text:
+                old, _, new = text.partition(" is now ")
+                self._take(old, line)
+                self._add(new, line)
+            elif " members joined lobby: " in text:
+                for name in text.partition(": ")[2].split(", "):
+                    self._add(name, line)
+            elif text.endswith(" joined lobby"):
+                self._add(text.removesuffix(" joined lobby"), line)
+            elif " members left " in text:
+                for name in text.partition(": ")[2].split(", "):
+                    self._take(name, line)
+            elif " left " in text:
+                self._take(text.partition(" left ")[0], line)
+            elif line.endswith(": hello"):
+                name = line.removeprefix("[time] ").removesuffix(": hello")
+                assert not self.strict or name in self.members, line
+
+    def _add(self, name: str, line: str) -> None:
+        assert not self.strict or name not in self.members, line
+        self.members.add(name)
+
+    def _take(self, name: str, line: str) -> None:
+        assert not self.strict or name in self.members, line
+        self.members.discard(name)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_replayed_reports_are_who_is_there(make_chat: type[Chat], seed: int) -> None:
+    choice = random.Random(seed)
+    chat = make_chat(Limits(listed=EVERYBODY))
+    first = Replay(chat.arrive("first"), strict=True)
+    replays = [first]
+    others: list[Person] = []
+    for _ in range(600):
+        with suppress(ChatError):
+            match choice.randrange(10):
+                case 0:
+                    others.append(chat.arrive())
+                case 1:
+                    others.append(chat.arrive(choice.choice(NAMES)))
+                case 2 if len(replays) < 20:
+                    replays.append(Replay(chat.arrive(), strict=False))
+                case 3 | 4 if others:
+                    person = others.pop(choice.randrange(len(others)))
+                    person.member.leave(choice.choice(["", "timed out", "bye"]))
+                case 5 if others:
+                    choice.choice(others).member.rename(choice.choice(NAMES))
+                case 6 if others:
+                    member = choice.choice(others).member
+                    member.join("cats" if member.room is chat.hub.lobby else "lobby")
+                case 7 if others:
+                    choice.choice(others).types("hello")
+                case 8 if others:
+                    unannounced = chat.arrive(announce=False)
+                    if choice.random() < 0.5:
+                        chat.hub.announce(unannounced.member)
+                        others.append(unannounced)
+                    else:
+                        unannounced.member.leave()
+                case 9 if choice.random() < 0.2:
+                    chat.scheduler.advance(choice.random())
+        if choice.random() < 0.3:
+            for replay in replays:
+                replay.read()
+    chat.scheduler.advance(60)
+    present = {member.name for member in chat.hub.lobby.members}
+    for replay in replays:
+        replay.read()
+        assert replay.members == present
+
+
+def watched_rush(chat: Chat) -> Person:
+    """Somebody in a room that reports crowds from now on."""
+    (watcher,) = chat.gather("watcher")
+    for _ in range(BURST):
+        chat.arrive()
+    chat.forget(watcher)
+    return watcher
+
+
+def test_one_who_has_gone_before_the_report_was_never_there(chat: Chat) -> None:
+    watcher = watched_rush(chat)
+    chat.arrive().types("/quit")
+    chat.arrive().types("/join cats")
+    carol = chat.arrive("carol")
+    chat.scheduler.advance(1)
+    assert watcher.sees() == ["*** carol joined lobby"]
+    assert carol.sees()[-1] == f"*** {BURST + 2} in lobby: " + ", ".join(
+        ["watcher", *[f"guest{n}" for n in range(1, BURST + 1)], "carol"]
+    )
+
+
+def test_one_who_is_renamed_before_the_report_comes_under_the_new_name(chat: Chat) -> None:
+    watcher = watched_rush(chat)
+    guests = [chat.arrive() for _ in range(3)]
+    chat.forget(*guests)
+    for guest, name in zip(guests, ("ada", "bob", "carol"), strict=True):
+        guest.types(f"/nick {name}")
+    assert guests[0].sees() == [f"*** guest{BURST + 1} is now ada"]
+    chat.scheduler.advance(1)
+    assert watcher.sees() == ["*** 3 members joined lobby: ada, bob, carol"]
+
+
+def test_one_who_speaks_before_the_report_is_told_of_first(chat: Chat) -> None:
+    watcher = watched_rush(chat)
+    ada, bob = chat.arrive("ada"), chat.arrive("bob")
+    ada.types("hello")
+    bob.types("/topic cats")
+    assert watcher.sees() == [
+        "*** ada joined lobby",
+        "[time] ada: hello",
+        "*** bob joined lobby",
+        "*** bob set the topic of lobby: cats",
+    ]
+    chat.scheduler.advance(1)
+    assert watcher.sees() == []
+
+
+def test_one_who_comes_back_has_left_before(chat: Chat) -> None:
+    watcher = watched_rush(chat)
+    dave, erin = chat.hub.find("guest1"), chat.hub.find("guest2")
+    ada = chat.arrive("ada")
+    dave.join("cats")
+    dave.join("lobby")
+    chat.scheduler.advance(0.5)
+    assert watcher.sees() == [
+        "*** guest1 left lobby",
+        "*** 2 members joined lobby: ada, guest1",
+    ]
+    dave.leave()
+    erin.rename("guest1")
+    assert watcher.sees() == ["*** guest1 left the chat", "*** guest2 is now guest1"]
+    ada.member.leave()
+    chat.arrive("ada").types("hello")
+    assert watcher.sees() == [
+        "*** ada left the chat",
+        "*** ada joined lobby",
+        "[time] ada: hello",
+    ]
