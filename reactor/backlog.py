@@ -19,10 +19,17 @@ from .stats import Stats
 #: longer than it was asked to.
 LATE: Final = 0.05
 
+#: Seconds. No backlog holds timers back for longer, however long the stall was: what the system
+#: keeps for us is bounded, and each descriptor is read in each turn.
+LONGEST: Final = 5.0
+
 # A round of catching up can itself take longer than LATE. It counts as a new stall, from which to
 # catch up again, only when it took more than so many times what the one before took: so the rounds
 # of an overloaded server do not hold timers back for ever.
 _NEW_STALL: Final = 2
+# Where each takes so many times longer, as when threads queue callbacks faster than they can be
+# run, timers run after so many nevertheless: by then each descriptor has been read once at least.
+_MOST_STALLS: Final = 2
 
 
 class Backlog:
@@ -32,13 +39,14 @@ class Backlog:
     ``stats`` is where stalls are counted.
     """
 
-    __slots__ = ("_end", "_handlers", "_ready", "_stall", "_stats", "_unread")
+    __slots__ = ("_end", "_handlers", "_ready", "_stall", "_stalls", "_stats", "_unread")
 
     def __init__(self, handlers: Iterable[int], ready: Collection[object], stats: Stats) -> None:
         self._handlers = handlers
         self._ready = ready
         self._stats = stats
         self._stall = 0.0  # seconds that the stall lasted; 0 while there is no backlog
+        self._stalls = 0  # since timers last ran
         self._unread: set[int] = set()  # descriptors that may have been ready ever since
         self._end = 0.0  # when catching up ends in any case
 
@@ -64,7 +72,7 @@ class Backlog:
             return False
         if late:
             self._stats.stalled_time += late
-        if late > _NEW_STALL * self._stall:
+        if late > _NEW_STALL * self._stall and self._stalls < _MOST_STALLS:
             self._begin(late)
         elif self._stall:
             # A descriptor that a poll of all of them does not report has been read to its end.
@@ -74,6 +82,7 @@ class Backlog:
             # still ready after that, a peer that floods us or a regular file, is ready always.
             if not (self._unread or self._ready) or self._stats.last_wake >= self._end:
                 self._stall = 0.0
+                self._stalls = 0
         return self._stall > 0
 
     def pause(self, seconds: float) -> bool:
@@ -85,5 +94,6 @@ class Backlog:
 
     def _begin(self, stall: float) -> None:
         self._stall = stall
+        self._stalls += 1
         self._unread = set(self._handlers)
-        self._end = self._stats.last_wake + stall
+        self._end = self._stats.last_wake + min(stall, LONGEST)

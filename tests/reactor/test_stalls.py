@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from reactor import READ, DatagramProtocol, IdleTimer, Protocol, Reactor
-from reactor.backlog import LATE
+from reactor.backlog import LATE, LONGEST
 from reactor.connector import CONNECT_TIMEOUT, Connector
 from reactor.linger import LINGER_TIMEOUT
 from reactor.pollers import POLLERS, EpollPoller
@@ -237,8 +237,9 @@ def test_a_small_delay_is_no_stall(reactor):
     assert reactor.stats.stalled_time == 0
 
 
-def test_what_is_always_ready_holds_timers_back_for_no_longer_than_the_stall(reactor):
-    """A peer that floods us, or a regular file."""
+@pytest.mark.parametrize(("seconds", "held"), [(2.0, 2.0), (STALL, LONGEST), (3600.0, LONGEST)])
+def test_what_is_always_ready_holds_timers_back_for_a_short_time(reactor, seconds, held):
+    """A peer that floods us, or a regular file: for no longer than the stall, nor for long."""
     fired: list[float] = []
 
     class Flooded(Protocol):
@@ -251,9 +252,9 @@ def test_what_is_always_ready_holds_timers_back_for_no_longer_than_the_stall(rea
     reactor.settle()
     reactor.call_later(1, lambda: fired.append(reactor.time()))
     peer.send(b"x")
-    reactor.stall(STALL)
+    reactor.stall(seconds)
     reactor.settle()
-    assert fired == [pytest.approx(1000 + 2 * STALL, abs=0.02)]
+    assert fired == [pytest.approx(1000 + seconds + held, abs=0.02)]
 
 
 @pytest.mark.parametrize("growth", [1.0, 1.01, 1.9])
@@ -278,6 +279,30 @@ def test_timers_run_regularly_when_every_turn_is_late(reactor, growth):
         reactor.run_once(0)
     waits = [later - earlier for earlier, later in itertools.pairwise(fired)]
     assert max(waits) < 1 + 4 * 2.0
+
+
+@pytest.mark.parametrize("growth", [2.1, 3.0, 10.0])
+def test_timers_run_although_each_turn_is_a_longer_stall_than_the_one_before(reactor, growth):
+    # As when threads queue callbacks faster than the loop runs them.
+    turns = 0
+    runs: list[int] = []
+
+    def work() -> None:
+        nonlocal turns
+        reactor.stall(0.06 * growth**turns)
+        turns += 1
+        if turns < 12:
+            reactor.call_soon(work)
+
+    def tick() -> None:
+        runs.append(turns)
+        if turns < 12:
+            reactor.call_later(0.01, tick)
+
+    work()
+    tick()
+    reactor.settle()
+    assert max(later - earlier for earlier, later in itertools.pairwise(runs)) <= 3
 
 
 def test_events_are_not_gathered_while_catching_up(monkeypatch):
