@@ -30,6 +30,9 @@ _NEW_STALL: Final = 2
 # Where each takes so many times longer, as when threads queue callbacks faster than they can be
 # run, timers run after so many nevertheless: by then each descriptor has been read once at least.
 _MOST_STALLS: Final = 2
+# A wait that was late itself may tell of nothing that came meanwhile, and that is unread then. So
+# each of these is a new stall, up to more of them.
+_MOST_LATE_WAITS: Final = 5
 
 
 class Backlog:
@@ -72,7 +75,9 @@ class Backlog:
             return False
         if late:
             self._stats.stalled_time += late
-        if late > _NEW_STALL * self._stall and self._stalls < _MOST_STALLS:
+        if (late > _NEW_STALL * self._stall and self._stalls < _MOST_STALLS) or (
+            overslept > LATE and self._stalls < _MOST_LATE_WAITS
+        ):
             self._begin(late)
         elif self._stall:
             # A descriptor that a poll of all of them does not report has been read to its end.

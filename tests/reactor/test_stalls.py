@@ -179,10 +179,13 @@ def test_the_result_of_another_thread_comes_before_its_deadline(reactor, stall):
     assert order == ["result", "deadline"]
 
 
-def test_a_second_stall_while_catching_up_is_caught_up_with_too(reactor, stall):
+@pytest.mark.parametrize(
+    "stalls", [(STALL, 3 * STALL), (STALL, STALL), (0.1, STALL, STALL), (0.1, 0.3, STALL, STALL)]
+)
+def test_further_stalls_while_catching_up_are_caught_up_with_too(reactor, stall, stalls):
     reactor.max_events = 2
     members = join(reactor, 9)
-    for seconds in (STALL, 3 * STALL):
+    for seconds in stalls:
         for peer, _ in members:
             peer.send(b"HEARTBEAT")
         stall(seconds)
