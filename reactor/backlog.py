@@ -33,6 +33,7 @@ _MOST_STALLS: Final = 2
 # A wait that was late itself may tell of nothing that came meanwhile, and that is unread then. So
 # each of these is a new stall, up to more of them.
 _MOST_LATE_WAITS: Final = 5
+_MOST_LONG_TURNS: Final = 1000  # that are remembered
 
 
 class Backlog:
@@ -40,9 +41,21 @@ class Backlog:
 
     ``handlers`` has the descriptors that are watched, ``ready`` the callbacks that are queued;
     ``stats`` is where stalls are counted.
+
+    ``long_turns``: of late turns, when each began and when it ended. What was read in one of them
+    was heard at some time from the one to the other.
     """
 
-    __slots__ = ("_end", "_handlers", "_ready", "_stall", "_stalls", "_stats", "_unread")
+    __slots__ = (
+        "_end",
+        "_handlers",
+        "_ready",
+        "_stall",
+        "_stalls",
+        "_stats",
+        "_unread",
+        "long_turns",
+    )
 
     def __init__(self, handlers: Iterable[int], ready: Collection[object], stats: Stats) -> None:
         self._handlers = handlers
@@ -52,20 +65,21 @@ class Backlog:
         self._stalls = 0  # since timers last ran
         self._unread: set[int] = set()  # descriptors that may have been ready ever since
         self._end = 0.0  # when catching up ends in any case
+        self.long_turns: dict[float, float] = {}
 
     def update(
-        self, work: float, waited: float, timeout: float | None, events: list[tuple[int, int]]
+        self, began: float, ended: float, timeout: float | None, events: list[tuple[int, int]]
     ) -> bool:
         """Take note of a turn whose wait has just ended. Returns whether timers are held back in
         it.
 
         The loop calls this for turns that may be late, and for each turn while it returns True.
-        ``work`` and ``waited``: seconds since the wait before this one, and of this wait;
-        ``timeout``: how long that should have been; ``events``: what it reported.
+        ``began`` and ``ended``: when the work of the turn before did; ``timeout``: how long the
+        wait since then should have been; ``events``: what it reported.
         """
-        late = work if work > LATE else 0.0
+        late = self._work(began, ended)
         # With no timeout nothing was due, so nothing can be judged too early.
-        overslept = 0.0 if timeout is None else waited - max(timeout, 0.0)
+        overslept = 0.0 if timeout is None else self._stats.last_wake - ended - max(timeout, 0.0)
         if overslept > LATE:
             late += overslept
         elif not (self._stall or events or self._ready):
@@ -90,12 +104,22 @@ class Backlog:
                 self._stalls = 0
         return self._stall > 0
 
-    def pause(self, seconds: float) -> bool:
-        """Take note that the loop was not run for ``seconds``. Returns whether that is a stall."""
-        if seconds > LATE:
-            self._stats.stalled_time += seconds
-            self._begin(seconds)
+    def pause(self, began: float, ended: float) -> bool:
+        """Take note that the loop was not run since the turn that ``began`` then. Returns whether
+        that is a stall."""
+        late = self._work(began, ended)
+        if late:
+            self._stats.stalled_time += late
+            self._begin(late)
         return self._stall > 0
+
+    def _work(self, began: float, ended: float) -> float:
+        if ended - began <= LATE:
+            return 0.0
+        self.long_turns[began] = ended
+        if len(self.long_turns) > _MOST_LONG_TURNS:
+            del self.long_turns[next(iter(self.long_turns))]
+        return ended - began
 
     def _begin(self, stall: float) -> None:
         self._stall = stall

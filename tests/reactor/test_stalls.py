@@ -107,10 +107,11 @@ def test_members_whose_heartbeats_wait_survive_a_stall(reactor, stall):
 
 def test_the_silent_expire_as_soon_as_all_is_read(reactor, stall):
     members = join(reactor, 3)
+    reactor.advance(1)
     members[1][0].send(b"HEARTBEAT")
     stall(STALL)
     reactor.settle()
-    assert [member.expired_at for _, member in members] == [1000 + STALL, None, 1000 + STALL]
+    assert [member.expired_at for _, member in members] == [1001 + STALL, None, 1001 + STALL]
 
 
 def test_a_poll_that_reports_only_some_of_the_ready_is_not_all(reactor, stall):
@@ -192,6 +193,28 @@ def test_further_stalls_while_catching_up_are_caught_up_with_too(reactor, stall,
         reactor.run_once(0)
     reactor.settle()
     assert [member.expired_at for _, member in members] == [None] * 9
+
+
+def test_those_who_are_read_after_a_handler_that_blocked_were_heard_after_it(reactor):
+    """Their heartbeats came meanwhile, and are read in the turn that began long before."""
+    members = join(reactor, 10)
+    third = members[2][1]
+
+    def block(data: bytes) -> None:
+        for peer, _ in members[:3]:  # the others have one that is unread still
+            peer.send(b"HEARTBEAT")
+        reactor.stall(STALL)
+
+    third.data_received = block  # type: ignore[method-assign]
+    for peer, _ in members:
+        peer.send(b"HEARTBEAT")
+    reactor.run_once()
+    third.data_received = lambda data: third.idle.touch()  # type: ignore[method-assign]
+    reactor.settle()
+    assert [member.expired_at for _, member in members] == [None] * 10
+
+    reactor.advance(TIMEOUT)
+    assert {member.expired_at for _, member in members} == {1000.0 + STALL + TIMEOUT}
 
 
 def test_time_between_two_runs_is_a_stall_too(reactor):
