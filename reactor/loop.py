@@ -303,6 +303,13 @@ class Loop(ExceptionReporter):
         """Run ``callback(*args)`` when ``time()`` has reached ``when``."""
         return Timer(self.timers, when, callback, args)
 
+    def update_now(self) -> None:
+        """Read the clock anew for ``now`` if this turn has become long, by a callback that blocked:
+        what is read only then was not heard at the turn's beginning."""
+        now = self.time()
+        if now - self.now > LATE:
+            self.now = now
+
     def add_signal_handler(self, signum: int, callback: Callable[..., object], *args: Any) -> None:
         """Run ``callback(*args)`` in the loop for each signal ``signum``, whatever handles it now.
         Raises ``RuntimeError`` outside the main thread."""
