@@ -43,7 +43,7 @@ from .application import (
 from .debug import VARIABLE as DEBUG_VARIABLE
 from .descriptors import room_for
 from .endpoints import Reactor
-from .logs import LogFormatter
+from .logs import LogFormatter, complain, send_nowhere
 from .pollers import POLLERS
 from .workers import Master, obey
 
@@ -66,11 +66,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _run(sys.argv[1:] if arguments is None else arguments)
     except CommandError as exc:
-        print(f"reactor: {exc}", file=sys.stderr)
+        complain(exc)
         return exc.status
     except KeyboardInterrupt as exc:
         if exc.args:  # the second signal, in the loop; outside, users know what they have pressed
-            print(f"reactor: {exc}", file=sys.stderr)
+            complain(exc)
         return INTERRUPTED
 
 
@@ -138,10 +138,8 @@ def _raise_descriptor_limit(application: Application, options: argparse.Namespac
         room = room_for(wanted, options.poller)
         if room < wanted:
             limit = "what select can watch" if options.poller == "select" else "ulimit -Hn"
-            print(
-                f"reactor: {option} {wanted} is more than there are descriptors for:"
-                f" {room} fit ({limit})",
-                file=sys.stderr,
+            complain(
+                f"{option} {wanted} is more than there are descriptors for: {room} fit ({limit})"
             )
 
 
@@ -149,9 +147,7 @@ def _announce(lines: list[str]) -> None:
     try:
         print("\n".join(lines), flush=True)
     except OSError:  # whoever read it has gone, as `head` does: that is no reason not to serve
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())  # or Python would complain once more at its end
-        os.close(nowhere)
+        send_nowhere(sys.stdout)
 
 
 # -- options ---------------------------------------------------------------------------------------

@@ -34,6 +34,19 @@ def test_it_prints_one_line_per_address_with_the_real_port(serve):
     assert 0 not in server.ports.values()
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.parametrize("arguments", ["2>/dev/full", "2>&-"])
+def test_a_standard_error_that_takes_nothing_changes_no_exit_status(arguments):
+    complaining = (
+        "from reactor.logs import complain; complain('x'); complain('y'); print('went on')"
+    )
+    result = subprocess.run(
+        ["sh", "-c", f'"$0" -c "$1" {arguments}', sys.executable, complaining],
+        stdout=subprocess.PIPE, cwd=ROOT, text=True, check=False,
+    )  # fmt: skip
+    assert (result.returncode, result.stdout) == (0, "went on\n")
+
+
 def test_a_reader_of_its_output_that_has_gone_does_not_matter():
     reading, writing = os.pipe()
     os.close(reading)

@@ -340,7 +340,7 @@ def test_a_connection_that_was_made_was_opened_where_it_was_asked_for():
 def test_a_reactor_that_is_never_closed_tells_of_its_transports():
     reactor = VirtualReactor(debug=True)
     reactor.connect(Protocol)
-    with pytest.warns(ResourceWarning, match="unclosed transport"):
+    with pytest.warns(ResourceWarning, match="unclosed transport"):  # noqa: PT031 - see below
         del reactor  # in here, as a collection may come at any moment
         gc.collect()
 
