@@ -34,6 +34,7 @@ from .application import (
     Repeatable,
     client_option,
     host_and_port,
+    host_name,
     port_number,
     reason,
     refuse_wrong_side,
@@ -184,7 +185,11 @@ def _parser(application: Application | None) -> argparse.ArgumentParser:
     )
     default_port = "the protocol's own" if application is None else application.default_port
     server_option(
-        parser, "--host", default="127.0.0.1", help="address to listen on (%(default)s); '' is all"
+        parser,
+        "--host",
+        type=host_name,
+        default="127.0.0.1",
+        help="address to listen on (%(default)s); '' is all",
     )
     server_option(parser, "--port", type=port_number, help=f"port, 0 for any ({default_port})")
     parser.add_argument(

@@ -169,6 +169,13 @@ def test_a_datagram_protocol_is_not_served_in_the_clear_when_tls_is_asked_for(ca
     assert "takes datagrams, and those no TLS" in one_line(capsys.readouterr().err)
 
 
+@pytest.mark.parametrize(("given", "host"), [("[::1]", "::1"), ("::1", "::1"), ("", "")])
+def test_an_address_to_listen_on_may_have_the_brackets_that_urls_have(monkeypatch, given, host):
+    assert _parser(None).parse_args(["--host", given]).host == host
+    monkeypatch.setenv("REACTOR_HOST", given)
+    assert _parser(None).parse_args([]).host == host
+
+
 def test_nobody_there_is_one_line_and_status_1(run_reactor):
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))  # bound, and not listening: refused, and nobody else's
