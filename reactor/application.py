@@ -338,6 +338,11 @@ def _number(text: str, what: str) -> float:
     return value
 
 
+def host_name(text: str) -> str:
+    """A name or address as an option's type; an IPv6 address also in brackets, as URLs have it."""
+    return text[1:-1] if text.startswith("[") and text.endswith("]") else text
+
+
 def host_and_port(text: str) -> tuple[str, int]:
     """``host:port`` or ``[address]:port`` as an option's type."""
     match = re.fullmatch(r"\[([^]]+)\]:([0-9]+)|([^:]+):([0-9]+)", text)

@@ -19,10 +19,21 @@ from .stats import Stats
 #: longer than it was asked to.
 LATE: Final = 0.05
 
+#: Seconds. No backlog holds timers back for longer, however long the stall was: what the system
+#: keeps for us is bounded, and each descriptor is read in each turn.
+LONGEST: Final = 5.0
+
 # A round of catching up can itself take longer than LATE. It counts as a new stall, from which to
 # catch up again, only when it took more than so many times what the one before took: so the rounds
 # of an overloaded server do not hold timers back for ever.
 _NEW_STALL: Final = 2
+# Where each takes so many times longer, as when threads queue callbacks faster than they can be
+# run, timers run after so many nevertheless: by then each descriptor has been read once at least.
+_MOST_STALLS: Final = 2
+# A wait that was late itself may tell of nothing that came meanwhile, and that is unread then. So
+# each of these is a new stall, up to more of them.
+_MOST_LATE_WAITS: Final = 5
+_MOST_LONG_TURNS: Final = 1000  # that are remembered
 
 
 class Backlog:
@@ -30,31 +41,45 @@ class Backlog:
 
     ``handlers`` has the descriptors that are watched, ``ready`` the callbacks that are queued;
     ``stats`` is where stalls are counted.
+
+    ``long_turns``: of late turns, when each began and when it ended. What was read in one of them
+    was heard at some time from the one to the other.
     """
 
-    __slots__ = ("_end", "_handlers", "_ready", "_stall", "_stats", "_unread")
+    __slots__ = (
+        "_end",
+        "_handlers",
+        "_ready",
+        "_stall",
+        "_stalls",
+        "_stats",
+        "_unread",
+        "long_turns",
+    )
 
     def __init__(self, handlers: Iterable[int], ready: Collection[object], stats: Stats) -> None:
         self._handlers = handlers
         self._ready = ready
         self._stats = stats
         self._stall = 0.0  # seconds that the stall lasted; 0 while there is no backlog
+        self._stalls = 0  # since timers last ran
         self._unread: set[int] = set()  # descriptors that may have been ready ever since
         self._end = 0.0  # when catching up ends in any case
+        self.long_turns: dict[float, float] = {}
 
     def update(
-        self, work: float, waited: float, timeout: float | None, events: list[tuple[int, int]]
+        self, began: float, ended: float, timeout: float | None, events: list[tuple[int, int]]
     ) -> bool:
         """Take note of a turn whose wait has just ended. Returns whether timers are held back in
         it.
 
         The loop calls this for turns that may be late, and for each turn while it returns True.
-        ``work`` and ``waited``: seconds since the wait before this one, and of this wait;
-        ``timeout``: how long that should have been; ``events``: what it reported.
+        ``began`` and ``ended``: when the work of the turn before did; ``timeout``: how long the
+        wait since then should have been; ``events``: what it reported.
         """
-        late = work if work > LATE else 0.0
+        late = self._work(began, ended)
         # With no timeout nothing was due, so nothing can be judged too early.
-        overslept = 0.0 if timeout is None else waited - max(timeout, 0.0)
+        overslept = 0.0 if timeout is None else self._stats.last_wake - ended - max(timeout, 0.0)
         if overslept > LATE:
             late += overslept
         elif not (self._stall or events or self._ready):
@@ -64,7 +89,9 @@ class Backlog:
             return False
         if late:
             self._stats.stalled_time += late
-        if late > _NEW_STALL * self._stall:
+        if (late > _NEW_STALL * self._stall and self._stalls < _MOST_STALLS) or (
+            overslept > LATE and self._stalls < _MOST_LATE_WAITS
+        ):
             self._begin(late)
         elif self._stall:
             # A descriptor that a poll of all of them does not report has been read to its end.
@@ -74,16 +101,28 @@ class Backlog:
             # still ready after that, a peer that floods us or a regular file, is ready always.
             if not (self._unread or self._ready) or self._stats.last_wake >= self._end:
                 self._stall = 0.0
+                self._stalls = 0
         return self._stall > 0
 
-    def pause(self, seconds: float) -> bool:
-        """Take note that the loop was not run for ``seconds``. Returns whether that is a stall."""
-        if seconds > LATE:
-            self._stats.stalled_time += seconds
-            self._begin(seconds)
+    def pause(self, began: float, ended: float) -> bool:
+        """Take note that the loop was not run since the turn that ``began`` then. Returns whether
+        that is a stall."""
+        late = self._work(began, ended)
+        if late:
+            self._stats.stalled_time += late
+            self._begin(late)
         return self._stall > 0
+
+    def _work(self, began: float, ended: float) -> float:
+        if ended - began <= LATE:
+            return 0.0
+        self.long_turns[began] = ended
+        if len(self.long_turns) > _MOST_LONG_TURNS:
+            del self.long_turns[next(iter(self.long_turns))]
+        return ended - began
 
     def _begin(self, stall: float) -> None:
         self._stall = stall
+        self._stalls += 1
         self._unread = set(self._handlers)
-        self._end = self._stats.last_wake + stall
+        self._end = self._stats.last_wake + min(stall, LONGEST)

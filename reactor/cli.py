@@ -35,6 +35,7 @@ from .application import (
     Repeatable,
     client_option,
     host_and_port,
+    host_name,
     port_number,
     reason,
     refuse_wrong_side,
@@ -44,7 +45,7 @@ from .application import (
 from .debug import VARIABLE as DEBUG_VARIABLE
 from .descriptors import room_for
 from .endpoints import Reactor
-from .logs import LogFormatter
+from .logs import LogFormatter, complain, send_nowhere
 from .pollers import POLLERS
 from .workers import Master, obey
 
@@ -67,11 +68,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _run(sys.argv[1:] if arguments is None else arguments)
     except CommandError as exc:
-        print(f"reactor: {exc}", file=sys.stderr)
+        complain(exc)
         return exc.status
     except KeyboardInterrupt as exc:
         if exc.args:  # the second signal, in the loop; outside, users know what they have pressed
-            print(f"reactor: {exc}", file=sys.stderr)
+            complain(exc)
         return INTERRUPTED
 
 
@@ -139,10 +140,8 @@ def _raise_descriptor_limit(application: Application, options: argparse.Namespac
         room = room_for(wanted, options.poller)
         if room < wanted:
             limit = "what select can watch" if options.poller == "select" else "ulimit -Hn"
-            print(
-                f"reactor: {option} {wanted} is more than there are descriptors for:"
-                f" {room} fit ({limit})",
-                file=sys.stderr,
+            complain(
+                f"{option} {wanted} is more than there are descriptors for: {room} fit ({limit})"
             )
 
 
@@ -150,9 +149,7 @@ def _announce(lines: list[str]) -> None:
     try:
         print("\n".join(lines), flush=True)
     except OSError:  # whoever read it has gone, as `head` does: that is no reason not to serve
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())  # or Python would complain once more at its end
-        os.close(nowhere)
+        send_nowhere(sys.stdout)
 
 
 # -- options ---------------------------------------------------------------------------------------
@@ -194,7 +191,11 @@ def _parser(application: Application | None) -> _Parser:
     )
     default_port = "the protocol's own" if application is None else application.default_port
     server_option(
-        parser, "--host", default="127.0.0.1", help="address to listen on (%(default)s); '' is all"
+        parser,
+        "--host",
+        type=host_name,
+        default="127.0.0.1",
+        help="address to listen on (%(default)s); '' is all",
     )
     server_option(parser, "--port", type=port_number, help=f"port, 0 for any ({default_port})")
     parser.add_argument(

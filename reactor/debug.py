@@ -19,7 +19,7 @@ from typing import Any, Final
 from .base import BaseTransport
 from .interfaces import Endpoint
 from .loop import Loop
-from .timers import Handle, Timer
+from .timers import Handle, Timer, TimerQueue
 from .where import calling_frame, definition, line
 
 logger = logging.getLogger(__name__)
@@ -58,12 +58,28 @@ def enable(loop: Loop) -> None:
     loop._origins = {}
 
 
+def watch_timers(loop: Loop) -> None:
+    """Check the thread of what is done with timers themselves, ``cancel()`` for one."""
+    assert isinstance(loop, DebugLoop)
+
+    def checked(method: Callable[..., None]) -> Callable[..., None]:
+        def call(*args: Any) -> None:
+            loop.check_thread()
+            method(*args)
+
+        return call
+
+    methods = {name: checked(getattr(TimerQueue, name)) for name in ("add", "discard", "move")}
+    # No slots of its own: else a TimerQueue could not become one of this class.
+    loop.timers.__class__ = type("TimerQueue", (TimerQueue,), {"__slots__": (), **methods})
+
+
 class DebugLoop(Loop):
     """What debug mode changes.
 
     * Except ``call_soon_threadsafe``, what is called from a thread other than the one that runs the
       loop raises ``RuntimeError``: scheduling, watching, opening, ``stop()``, and the methods of
-      transports that write, close, pause and resume.
+      transports that write, close, pause and resume, and of timers.
     * Callbacks, timers and descriptors' handlers that take ``slow_callback_duration`` seconds or
       longer are logged, with the places where they are defined and where the program created them.
     * A transport that is still open when the loop is closed or collected causes a

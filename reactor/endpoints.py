@@ -39,9 +39,12 @@ class Reactor(Loop):
     def __init__(
         self, *, max_threads: int = 8, debug: bool | None = None, **loop_options: Any
     ) -> None:
-        if debug_mode.is_wanted() if debug is None else debug:
+        watched = debug_mode.is_wanted() if debug is None else debug
+        if watched:
             debug_mode.enable(self)
         super().__init__(**loop_options)
+        if watched:
+            debug_mode.watch_timers(self)
         self.resolver = ThreadPool(self, 4, "resolver")
         self._threads = ThreadPool(self, max_threads, "worker")
 

@@ -7,7 +7,9 @@ Messages and tracebacks may hold what peers sent: ``ValueError(f"no such item: {
 from __future__ import annotations
 
 import logging
-from typing import Any, Final
+import os
+import sys
+from typing import Any, Final, TextIO
 
 FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 # C0 and C1 but for tab and LF, and the line ends of Unicode.
@@ -31,6 +33,24 @@ class LogFormatter(logging.Formatter):
 
     def formatStack(self, stack_info: str) -> str:
         return "    " + _escaped(super().formatStack(stack_info))
+
+
+def complain(message: object) -> None:
+    """Print one line on standard error. If there is none, or it takes no more (a full disk, a
+    reader that has gone), that is no reason to end, nor for another exit status."""
+    if sys.stderr is None:
+        return
+    try:
+        print(f"reactor: {message}", file=sys.stderr, flush=True)
+    except OSError:
+        send_nowhere(sys.stderr)
+
+
+def send_nowhere(stream: TextIO) -> None:
+    """Take what is still written to ``stream``, or Python would complain of it at its end."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 def _escaped(text: str) -> str:

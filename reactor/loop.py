@@ -74,6 +74,7 @@ class Loop(ExceptionReporter):
         self._handlers: dict[int, Callable[[int], object]] = {}
         self._ready: deque[Handle] = deque()
         self._backlog = Backlog(self._handlers, self._ready, self.stats)
+        self.long_turns = self._backlog.long_turns  # for idle timers
         self._catching_up = False
         self._due: deque[Timer] = deque()
         self._written: list[Flushable] = []
@@ -102,8 +103,8 @@ class Loop(ExceptionReporter):
         Raises ``RuntimeError`` if it is running already, is closed, or was made before a fork."""
         with self._turns_allowed():
             now = self.time()
-            pause, self.stats.last_wake = now - self.stats.last_wake, now  # no work, but maybe long
-            self._catch_up(self._backlog.pause(pause))
+            last_wake, self.stats.last_wake = self.stats.last_wake, now  # no work, but maybe long
+            self._catch_up(self._backlog.pause(last_wake, now))
             try:
                 self._signals.run_begins()
                 while True:
@@ -154,7 +155,7 @@ class Loop(ExceptionReporter):
         stats.wait_time += now - before
         stats.last_wake = now
         if now - last_wake > LATE or self._catching_up:
-            self._catch_up(self._backlog.update(before - last_wake, now - before, timeout, events))
+            self._catch_up(self._backlog.update(last_wake, before, timeout, events))
 
         # 4. Dispatch. The handler of a descriptor given up earlier in this batch is gone; the
         # system call made by a handler, not the mask, decides what is true.
@@ -297,6 +298,13 @@ class Loop(ExceptionReporter):
     def call_at(self, when: float, callback: Callable[..., object], *args: Any) -> Timer:
         """Run ``callback(*args)`` when ``time()`` has reached ``when``."""
         return Timer(self.timers, when, callback, args)
+
+    def update_now(self) -> None:
+        """Read the clock anew for ``now`` if this turn has become long, by a callback that blocked:
+        what is read only then was not heard at the turn's beginning."""
+        now = self.time()
+        if now - self.now > LATE:
+            self.now = now
 
     def add_signal_handler(self, signum: int, callback: Callable[..., object], *args: Any) -> None:
         """Run ``callback(*args)`` in the loop for each signal ``signum``, whatever handles it now.

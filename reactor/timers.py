@@ -131,7 +131,8 @@ class IdleTimer(Timer):
     def run(self) -> None:
         if self._cancelled or self._sequence:  # by another timer of the same batch
             return
-        due = self._heard + self.timeout
+        # What was heard in a turn that took long may have come as late as at the turn's end.
+        due = self._reactor.long_turns.get(self._heard, self._heard) + self.timeout
         if due <= self._reactor.now:
             super().run()
         else:

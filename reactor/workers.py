@@ -39,6 +39,7 @@ from typing import Final, NoReturn
 
 from .application import CANNOT_START, INTERRUPTED, CommandError
 from .endpoints import Reactor
+from .logs import complain
 from .pollers import READ
 from .wakeup import STOP_SIGNALS, is_default
 
@@ -277,12 +278,12 @@ class Master:
                 lambda lines: channel.sendall(json.dumps(list(lines)).encode() + b"\n"), channel
             )
         except CommandError as exc:
-            print(f"reactor: {exc}", file=sys.stderr)
+            complain(exc)
             status = exc.status
         except SystemExit as exc:
             status = exc.code if isinstance(exc.code, int) else CANNOT_START
         except KeyboardInterrupt as exc:
-            print(f"reactor: worker {os.getpid()} {exc}", file=sys.stderr)
+            complain(f"worker {os.getpid()} {exc}")
             status = INTERRUPTED
         except BaseException:
             traceback.print_exc()

@@ -71,6 +71,7 @@ class HTTPConnection(AnsweringHalf):
                 return
             if self._read_whole(data):
                 return
+        reactor.update_now()
         self._buffer += data
         self._advance()
 

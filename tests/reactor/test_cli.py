@@ -34,6 +34,19 @@ def test_it_prints_one_line_per_address_with_the_real_port(serve):
     assert 0 not in server.ports.values()
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.parametrize("arguments", ["2>/dev/full", "2>&-"])
+def test_a_standard_error_that_takes_nothing_changes_no_exit_status(arguments):
+    complaining = (
+        "from reactor.logs import complain; complain('x'); complain('y'); print('went on')"
+    )
+    result = subprocess.run(
+        ["sh", "-c", f'"$0" -c "$1" {arguments}', sys.executable, complaining],
+        stdout=subprocess.PIPE, cwd=ROOT, text=True, check=False,
+    )  # fmt: skip
+    assert (result.returncode, result.stdout) == (0, "went on\n")
+
+
 def test_a_reader_of_its_output_that_has_gone_does_not_matter():
     reading, writing = os.pipe()
     os.close(reading)
@@ -157,6 +170,13 @@ def test_a_datagram_protocol_is_not_served_in_the_clear_when_tls_is_asked_for(ca
     arguments = ["--tls-cert", str(certificate.chain), "--tls-key", str(certificate.key)]
     assert main(["--protocol", "reactor:DatagramProtocol", *arguments]) == 2
     assert "takes datagrams, and those no TLS" in one_line(capsys.readouterr().err)
+
+
+@pytest.mark.parametrize(("given", "host"), [("[::1]", "::1"), ("::1", "::1"), ("", "")])
+def test_an_address_to_listen_on_may_have_the_brackets_that_urls_have(monkeypatch, given, host):
+    assert _parser(None).parse_args(["--host", given]).host == host
+    monkeypatch.setenv("REACTOR_HOST", given)
+    assert _parser(None).parse_args([]).host == host
 
 
 def test_nobody_there_is_one_line_and_status_1(run_reactor):

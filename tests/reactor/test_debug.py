@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from reactor import DatagramProtocol, LineProtocol, Protocol, Reactor
+from reactor import DatagramProtocol, IdleTimer, LineProtocol, Protocol, Reactor
 from reactor.testing import VirtualReactor
 
 ROOT = Path(__file__).parents[2]
@@ -94,6 +94,10 @@ CALLS: dict[str, Callable[[Reactor], object]] = {
     "call_soon": lambda r: r.call_soon(print),
     "call_later": lambda r: r.call_later(1, print),
     "call_at": lambda r: r.call_at(1, print),
+    "IdleTimer": lambda r: IdleTimer(r, 1, print),
+    "reschedule": lambda r: r.timer.reschedule(1),
+    "postpone": lambda r: r.timer.reschedule(3600),
+    "cancel a timer": lambda r: r.timer.cancel(),
     "register": lambda r: r.register(0, 1, print),
     "modify": lambda r: r.modify(0, 1),
     "unregister": lambda r: r.unregister(0),
@@ -107,6 +111,7 @@ CALLS: dict[str, Callable[[Reactor], object]] = {
 @pytest.mark.parametrize("name", CALLS)
 def test_a_call_from_another_thread_is_refused_while_the_loop_runs(reactor, name):
     said = []
+    reactor.timer = reactor.call_later(60, print)
     reactor.call_soon(lambda: said.append(in_thread(lambda: CALLS[name](reactor))))
     reactor.settle()
 
@@ -373,8 +378,8 @@ def test_a_connection_that_was_made_was_opened_where_it_was_asked_for():
 def test_a_reactor_that_is_never_closed_tells_of_its_transports():
     reactor = VirtualReactor(debug=True)
     reactor.connect(Protocol)
-    del reactor
-    with pytest.warns(ResourceWarning, match="unclosed transport"):
+    with pytest.warns(ResourceWarning, match="unclosed transport"):  # noqa: PT031 - see below
+        del reactor  # in here, as a collection may come at any moment
         gc.collect()
 
 

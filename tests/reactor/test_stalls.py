@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from reactor import READ, DatagramProtocol, IdleTimer, Protocol, Reactor
-from reactor.backlog import LATE
+from reactor.backlog import LATE, LONGEST
 from reactor.connector import CONNECT_TIMEOUT, Connector
 from reactor.linger import LINGER_TIMEOUT
 from reactor.pollers import POLLERS, EpollPoller
@@ -107,10 +107,11 @@ def test_members_whose_heartbeats_wait_survive_a_stall(reactor, stall):
 
 def test_the_silent_expire_as_soon_as_all_is_read(reactor, stall):
     members = join(reactor, 3)
+    reactor.advance(1)
     members[1][0].send(b"HEARTBEAT")
     stall(STALL)
     reactor.settle()
-    assert [member.expired_at for _, member in members] == [1000 + STALL, None, 1000 + STALL]
+    assert [member.expired_at for _, member in members] == [1001 + STALL, None, 1001 + STALL]
 
 
 def test_a_poll_that_reports_only_some_of_the_ready_is_not_all(reactor, stall):
@@ -179,16 +180,41 @@ def test_the_result_of_another_thread_comes_before_its_deadline(reactor, stall):
     assert order == ["result", "deadline"]
 
 
-def test_a_second_stall_while_catching_up_is_caught_up_with_too(reactor, stall):
+@pytest.mark.parametrize(
+    "stalls", [(STALL, 3 * STALL), (STALL, STALL), (0.1, STALL, STALL), (0.1, 0.3, STALL, STALL)]
+)
+def test_further_stalls_while_catching_up_are_caught_up_with_too(reactor, stall, stalls):
     reactor.max_events = 2
     members = join(reactor, 9)
-    for seconds in (STALL, 3 * STALL):
+    for seconds in stalls:
         for peer, _ in members:
             peer.send(b"HEARTBEAT")
         stall(seconds)
         reactor.run_once(0)
     reactor.settle()
     assert [member.expired_at for _, member in members] == [None] * 9
+
+
+def test_those_who_are_read_after_a_handler_that_blocked_were_heard_after_it(reactor):
+    """Their heartbeats came meanwhile, and are read in the turn that began long before."""
+    members = join(reactor, 10)
+    third = members[2][1]
+
+    def block(data: bytes) -> None:
+        for peer, _ in members[:3]:  # the others have one that is unread still
+            peer.send(b"HEARTBEAT")
+        reactor.stall(STALL)
+
+    third.data_received = block  # type: ignore[method-assign]
+    for peer, _ in members:
+        peer.send(b"HEARTBEAT")
+    reactor.run_once()
+    third.data_received = lambda data: third.idle.touch()  # type: ignore[method-assign]
+    reactor.settle()
+    assert [member.expired_at for _, member in members] == [None] * 10
+
+    reactor.advance(TIMEOUT)
+    assert {member.expired_at for _, member in members} == {1000.0 + STALL + TIMEOUT}
 
 
 def test_time_between_two_runs_is_a_stall_too(reactor):
@@ -237,8 +263,9 @@ def test_a_small_delay_is_no_stall(reactor):
     assert reactor.stats.stalled_time == 0
 
 
-def test_what_is_always_ready_holds_timers_back_for_no_longer_than_the_stall(reactor):
-    """A peer that floods us, or a regular file."""
+@pytest.mark.parametrize(("seconds", "held"), [(2.0, 2.0), (STALL, LONGEST), (3600.0, LONGEST)])
+def test_what_is_always_ready_holds_timers_back_for_a_short_time(reactor, seconds, held):
+    """A peer that floods us, or a regular file: for no longer than the stall, nor for long."""
     fired: list[float] = []
 
     class Flooded(Protocol):
@@ -251,9 +278,9 @@ def test_what_is_always_ready_holds_timers_back_for_no_longer_than_the_stall(rea
     reactor.settle()
     reactor.call_later(1, lambda: fired.append(reactor.time()))
     peer.send(b"x")
-    reactor.stall(STALL)
+    reactor.stall(seconds)
     reactor.settle()
-    assert fired == [pytest.approx(1000 + 2 * STALL, abs=0.02)]
+    assert fired == [pytest.approx(1000 + seconds + held, abs=0.02)]
 
 
 @pytest.mark.parametrize("growth", [1.0, 1.01, 1.9])
@@ -278,6 +305,30 @@ def test_timers_run_regularly_when_every_turn_is_late(reactor, growth):
         reactor.run_once(0)
     waits = [later - earlier for earlier, later in itertools.pairwise(fired)]
     assert max(waits) < 1 + 4 * 2.0
+
+
+@pytest.mark.parametrize("growth", [2.1, 3.0, 10.0])
+def test_timers_run_although_each_turn_is_a_longer_stall_than_the_one_before(reactor, growth):
+    # As when threads queue callbacks faster than the loop runs them.
+    turns = 0
+    runs: list[int] = []
+
+    def work() -> None:
+        nonlocal turns
+        reactor.stall(0.06 * growth**turns)
+        turns += 1
+        if turns < 12:
+            reactor.call_soon(work)
+
+    def tick() -> None:
+        runs.append(turns)
+        if turns < 12:
+            reactor.call_later(0.01, tick)
+
+    work()
+    tick()
+    reactor.settle()
+    assert max(later - earlier for earlier, later in itertools.pairwise(runs)) <= 3
 
 
 def test_events_are_not_gathered_while_catching_up(monkeypatch):

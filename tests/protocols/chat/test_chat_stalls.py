@@ -32,6 +32,7 @@ def test_members_over_tcp_survive_a_stall(reactor: VirtualReactor, stall: Callab
     for peer in peers:
         peer.send(b"HEARTBEAT\n")
     reactor.settle()
+    reactor.advance(1)
     *living, silent = peers
     for peer in living:
         peer.send(b"HEARTBEAT\n")

@@ -115,3 +115,27 @@ def test_who_reads_slowly_has_a_new_measurement_after_a_stall(
     assert not peer.closed
     world.reactor.advance(LIMITS.write_timeout)
     assert peer.closed
+
+
+@pytest.mark.parametrize("sent", [GET[:10], GET], ids=["head", "keepalive"])
+def test_who_is_read_behind_a_handler_that_blocks_has_its_time_from_then(
+    world: HTTPWorld, sent: bytes
+) -> None:
+    def block(request: Request) -> Response:
+        world.reactor.stall(STALL)
+        return fine(request)
+
+    blocking = world.connect(block)
+    peer = world.connect(fine)
+    world.ask(peer, GET)
+    world.reactor.advance(1)
+    blocking.send(GET)
+    peer.send(sent)
+    world.reactor.settle()
+    assert not peer.eof_received
+
+    peer.send(GET[len(sent) :])
+    world.reactor.settle()
+    assert peer.received.count(b"HTTP/1.1 ") == peer.received.count(b" 200 ") == 1
+    world.reactor.advance(LIMITS.keepalive_timeout)
+    assert peer.eof_received
