@@ -207,8 +207,8 @@ class HTTPApplication(Application):
                 ) from exc
         # Without a log as well: to be ended by it would be a surprise.
         reactor.add_signal_handler(signal.SIGUSR1, self._reopen_log)
-        # With workers it is the master's. In a terminal, which sends it when it is closed, it ends us
-        # as it ends every program; a supervisor that sends it wants a reload, and no end.
+        # With workers it is the master's. In a terminal, which sends it when it is closed, it ends
+        # us as it ends every program; a supervisor that sends it wants a reload, and no end.
         if options.workers is None and not os.isatty(0):
             reactor.add_signal_handler(signal.SIGHUP, _cannot_reload)
         server = HTTPServer(
