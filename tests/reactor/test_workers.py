@@ -448,6 +448,20 @@ def test_a_reload_that_fails_keeps_the_old_workers(site):
     assert site.command.stop() == (0, "")
 
 
+def test_a_stop_does_not_wait_the_grace_for_a_worker_that_never_served(serve, tmp_path):
+    site = Site(serve, tmp_path, "--grace", str(10 * TIMEOUT))
+    old = site.workers
+    (tmp_path / "served.py").write_text(
+        "import pathlib, signal\n"
+        "pathlib.Path('entered').touch()\n"
+        "signal.sigwait([signal.SIGWINCH])\n"
+    )
+    site.command.process.send_signal(signal.SIGHUP)
+    until((tmp_path / "entered").exists)
+    assert site.ask() in old
+    assert site.command.stop() == (0, "")
+
+
 def test_a_reload_reads_the_certificate_again(serve, tmp_path, certificate):
     chain, key = tmp_path / "chain.pem", tmp_path / "key.pem"
     chain.write_bytes(Path(certificate.chain).read_bytes())
