@@ -172,6 +172,8 @@ class TLSTransport(StreamTransport):
             self._protocol, self._next_protocol = self._next_protocol, None
             self._tell("connection_made", self)
             self._report_result(None)
+            if self._reactor.is_stopping():
+                self.request_shutdown()  # before what has come, so that the protocol can mind it
             self._read_buffered()
 
     def _handshake_failed(self, exc: OSError) -> None:
@@ -208,6 +210,13 @@ class TLSTransport(StreamTransport):
         self._handshake_failed(
             TimeoutError(f"no TLS handshake within {self._handshake_timeout:g} s")
         )
+
+    def request_shutdown(self) -> None:
+        # A client whose connection was accepted has a request on its way: its handshake may end
+        # first, within the reactor's grace and its own time.
+        is_server = self._context.protocol == ssl.PROTOCOL_TLS_SERVER
+        if self._handshake_timer is None or not is_server:
+            super().request_shutdown()
 
     def _end_handshake(self) -> None:
         if self._handshake_timer is not None:

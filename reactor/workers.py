@@ -354,8 +354,10 @@ class Master:
             worker.channel.send(_END if at_once else _STOP)
         except OSError:
             pass  # it has gone already
-        # One that does not hear us, in an endless loop perhaps, is killed in the end.
-        worker.kill_at = time.monotonic() + END_TIMEOUT + (0 if at_once else self._grace)
+        # One that does not hear us, in an endless loop perhaps, is killed in the end. One that does
+        # not serve yet, as its application is being imported, has nothing to finish.
+        grace = self._grace if worker.serves and not at_once else 0
+        worker.kill_at = time.monotonic() + END_TIMEOUT + grace
 
     def _kill_late(self) -> None:
         now = time.monotonic()

@@ -8,6 +8,9 @@ A connection is in one of these phases, each with its deadline (``_deadline``, s
 * the handler takes its time: none. The client may leave in the meantime, and is noticed;
 * and in all of them: what was sent must be taken at ``write_rate``, or the connection is cut.
 
+When the server stops, an idle connection is closed at once. One on which a head, or the first one,
+is on its way gets ``LAST_HEAD``.
+
 One timer serves all. It is not set anew at each request, which would cost more than the request: it
 fires, looks at the deadline, and sets itself for what is left.
 """
@@ -27,7 +30,7 @@ from .answering import ADVANCING, ASKED, BUSY, EOF, LAST, MORE, OVER, PARTIAL, P
 from .body import BodyReader
 from .decoding import ChunkedDecoder, FixedLengthDecoder
 from .errors import HTTPError, body_too_large
-from .limits import READ_AHEAD, UNREAD_BODY
+from .limits import LAST_HEAD, READ_AHEAD, UNREAD_BODY
 from .partial import END_OF_HEAD, PartialHead
 from .request import Request
 from .response import Response
@@ -409,7 +412,7 @@ class HTTPConnection(AnsweringHalf):
                 self._timer.reschedule(self._deadline - self.reactor.now)
                 return
             self._refuse(HTTPError(408, "The body came too slowly."))
-        elif self._state & PARTIAL and self._buffer:
+        elif self._state & PARTIAL and self._buffer and not self._state & LAST:
             data, self._buffer = self._buffer, b""
             self._refuse(HTTPError(408, "The head came too slowly."), data)
         else:
@@ -443,7 +446,14 @@ class HTTPConnection(AnsweringHalf):
 
     def shutdown_requested(self) -> None:
         self._state |= LAST
-        if self.current is None and not self._state & MORE:
+        if self.current is not None or self._state & MORE:
+            return
+        left = 0.0
+        if self._state & PARTIAL or not self._written:  # then the deadline is a head's
+            left = self._deadline - self.server.limits.head_timeout + LAST_HEAD - self.reactor.now
+        if left > 0:
+            self._set_deadline(min(left, self._deadline - self.reactor.now))
+        else:
             self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -33,3 +33,6 @@ READ_AHEAD: Final = 16384  # bytes kept unread while a request is answered; then
 UNREAD_BODY: Final = 65536  # of a body that nobody reads are discarded; then the connection closes
 LOGGED_LINE: Final = 1024  # of the request line of a refused request are in the access log
 FRAMING: Final = 16384  # chunk extensions and trailer fields of one message: 431
+# Seconds from the start of a head, or of a connection, to its end while the server stops. A request
+# that was sent already arrives in that time; a browser's spare connections do not hold up the end.
+LAST_HEAD: Final = 1.0

@@ -369,12 +369,35 @@ def test_a_handshake_that_has_to_wait_for_room_to_write(world: World) -> None:
     world.until(lambda: world.ends[0].data == b"hello")
 
 
-def test_a_shutdown_does_not_wait_for_a_handshake(world: World) -> None:
+def test_a_handshake_may_finish_while_the_reactor_stops(world: World) -> None:
+    address = world.listen()
+    sock = world.plain(address)
+    world.until(lambda: world.ends)
+    world.turns()
+    world.reactor.stop(grace=3600)
+    client = world.client_context.wrap_socket(
+        sock, server_hostname="localhost", do_handshake_on_connect=False
+    )
+    world.sockets.append(client)
+    world.drive(client.do_handshake)
+    world.reactor.run()
+    assert world.ends[0].calls == ["connection_made", "connection_lost"]
+    assert world.ended(client)
+
+
+@pytest.mark.parametrize(("grace", "passed"), [(3600, HANDSHAKE_TIMEOUT), (2, 2)])
+def test_a_stop_waits_for_a_handshake_within_the_grace_and_its_own_time(
+    world: World, grace: float, passed: float
+) -> None:
     sock = world.plain(world.listen())
     sock.send(b"\x16\x03\x01\x02\x00\x01")
     world.until(lambda: world.ends)
     world.turns()
-    world.reactor.stop(grace=3600)
+    world.reactor.stop(grace=grace)
+    world.now += passed - 0.1
+    world.turns()
+    assert world.reactor.stats.connections == 1
+    world.now += 0.2
     world.reactor.run()
     assert world.ends[0].calls == []
     assert world.reactor.stats.connections == 0

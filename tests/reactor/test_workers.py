@@ -12,6 +12,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -405,6 +406,48 @@ def test_one_worker_can_be_reloaded_as_well(serve, tmp_path):
     assert site.command.stop() == (0, "")
 
 
+@pytest.mark.parametrize("tls", [False, True])
+def test_a_reload_loses_no_request_of_new_connections(serve, tmp_path, certificate, tls):
+    arguments = ("--tls-cert", certificate.chain, "--tls-key", certificate.key) if tls else ()
+    site = Site(serve, tmp_path, *arguments)
+    context = ssl.create_default_context(cafile=certificate.ca)
+    lost: list[Exception] = []
+    over = threading.Event()
+
+    def keep_asking():
+        while not over.is_set():
+            connection = site.connect()
+            try:
+                connection.connect()
+                over.wait(0.02)  # as over a network
+                if tls:
+                    connection.sock = context.wrap_socket(
+                        connection.sock, server_hostname="127.0.0.1"
+                    )
+                    over.wait(0.02)
+                connection.request("GET", "/")
+                assert connection.getresponse().status == 200
+            except Exception as exc:
+                lost.append(exc)
+            finally:
+                connection.close()
+
+    clients = [threading.Thread(target=keep_asking) for _ in range(6)]
+    for client in clients:
+        client.start()
+    try:
+        for _ in range(3):
+            old = site.workers
+            site.command.process.send_signal(signal.SIGHUP)
+            until(lambda old=old: len(site.workers) == 2 and not site.workers & old)
+    finally:
+        over.set()
+        for client in clients:
+            client.join()
+    assert lost == []
+    assert site.command.stop() == (0, "")
+
+
 def test_a_reload_that_fails_keeps_the_old_workers(site):
     old = site.workers
     (site.folder / "served.py").write_text("raise SystemExit(3)  # a new application\n")
@@ -420,6 +463,20 @@ def test_a_reload_that_fails_keeps_the_old_workers(site):
     site.command.process.send_signal(signal.SIGHUP)
     until(lambda: len(site.workers) == 2 and not site.workers & old)
     assert site.ask() in site.workers
+    assert site.command.stop() == (0, "")
+
+
+def test_a_stop_does_not_wait_the_grace_for_a_worker_that_never_served(serve, tmp_path):
+    site = Site(serve, tmp_path, "--grace", str(10 * TIMEOUT))
+    old = site.workers
+    (tmp_path / "served.py").write_text(
+        "import pathlib, signal\n"
+        "pathlib.Path('entered').touch()\n"
+        "signal.sigwait([signal.SIGWINCH])\n"
+    )
+    site.command.process.send_signal(signal.SIGHUP)
+    until((tmp_path / "entered").exists)
+    assert site.ask() in old
     assert site.command.stop() == (0, "")
 
 
@@ -442,13 +499,7 @@ def test_a_reload_reads_the_certificate_again(serve, tmp_path, certificate):
     chain.write_bytes(b"".join(pem.bytes() for pem in issued.cert_chain_pems))
     server.process.send_signal(signal.SIGHUP)
 
-    def is_new():
-        try:
-            return ssl.get_server_certificate(address) != first
-        except OSError:  # in its handshake with an old worker, as that was told to stop
-            return False
-
-    until(is_new)
+    until(lambda: ssl.get_server_certificate(address) != first)
     assert server.stop() == (0, "")
 
 

@@ -46,8 +46,8 @@ def load_app(reference: str) -> Any:
             ) from exc
     if is_factory and callable(found):
         found = found()
+    what = f"{attribute}()" if is_factory else attribute
     if not callable(found):
-        what = f"{attribute}()" if is_factory else attribute
         raise CommandError(f"--app {reference}: {what!r} cannot be called", WRONG_USAGE)
     if is_asgi(found):
         raise CommandError(
@@ -55,7 +55,27 @@ def load_app(reference: str) -> Any:
             "ASGI server such as uvicorn, or wrap it in a2wsgi.ASGIMiddleware",
             WRONG_USAGE,
         )
+    if not _takes_two(found):
+        hint = "" if is_factory else f"; if it returns the application, write {reference}()"
+        raise CommandError(
+            f"--app {reference}: {what!r} cannot be called with environ and start_response{hint}",
+            WRONG_USAGE,
+        )
     return found
+
+
+def _takes_two(app: Any) -> bool:
+    """Whether ``app`` can be called as WSGI applications are, or that cannot be told."""
+    try:
+        # What a decorator returns is called, and not what it has wrapped.
+        signature = inspect.signature(app, follow_wrapped=False)
+    except (TypeError, ValueError):  # written in C, for example
+        return True
+    try:
+        signature.bind(None, None)
+    except TypeError:
+        return False
+    return True
 
 
 def is_asgi(app: Any) -> bool:

@@ -1,7 +1,7 @@
 """``--app module:callable``."""
 
 import sys
-from functools import partial
+from functools import partial, wraps
 from types import SimpleNamespace
 
 import pytest
@@ -15,6 +15,9 @@ def app(environ, start_response):
 
 def create():
     return app
+
+def twice():
+    return create
 
 def not_really():
     return 1
@@ -66,6 +69,12 @@ def test_what_is_found(reference):
         ("wsgi_site:number", "'number' cannot be called"),
         ("wsgi_site:number()", "'number()' cannot be called"),
         ("wsgi_site:not_really()", "'not_really()' cannot be called"),
+        (
+            "wsgi_site:create",
+            "'create' cannot be called with environ and start_response; "
+            "if it returns the application, write wsgi_site:create()",
+        ),
+        ("wsgi_site:twice()", "'twice()' cannot be called with environ and start_response"),
     ],
 )
 def test_what_is_not_found_is_one_line(reference, message):
@@ -132,6 +141,21 @@ def test_an_asgi_application_is_one_line(app, monkeypatch):
 )
 def test_what_is_no_asgi_application(app):
     assert not is_asgi(app)
+
+
+@pytest.mark.parametrize("app", [Response, lambda *args: [], max, partial(max, 1), dict])
+def test_what_may_be_an_application(app, monkeypatch):
+    monkeypatch.setitem(sys.modules, "some_site", SimpleNamespace(app=app))
+    assert load_app("some_site:app") is app
+
+
+def test_a_decorator_may_take_what_the_function_does_not(monkeypatch):
+    @wraps(lambda request: None)
+    def app(environ, start_response):
+        pass
+
+    monkeypatch.setitem(sys.modules, "some_site", SimpleNamespace(app=app))
+    assert load_app("some_site:app") is app
 
 
 def test_error_within_the_module_is_its_authors():
