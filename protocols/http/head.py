@@ -124,18 +124,21 @@ class HeadParser:
         return head
 
     def _parse_new(self, data: bytes, block: bytes, fields: Fields | None) -> RequestHead | None:
-        """The same for what is new, or unusual. ``block``: what follows " HTTP/1."; ``fields``: of
-        the block, if they are known."""
+        """The same for what is new, or unusual. ``block``: what follows the first " HTTP/1.";
+        ``fields``: of the block, if they are known."""
         line = _REQUEST_LINE(data)
         if line is None or not data.endswith(b"\r\n\r\n"):
             return None
-        if line.end() > self._limits.request_line:
+        end = line.end()
+        if end > self._limits.request_line:
             return None
         method_, target_ = line.groups()
         method = _METHODS.get(method_)
         if method is None:
             raise HTTPError(501, "The method is not known.")
         if fields is None:
+            if len(block) != len(data) - end + 3:  # the target begins with "HTTP/1."
+                block = data[end - 3 :]
             fields = self._fields.parse(block)
             if fields is None:
                 return None
