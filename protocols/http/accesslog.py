@@ -22,7 +22,7 @@ from .proxies import TrustedProxies
 if TYPE_CHECKING:
     from reactor import Loop, Timer
 
-    from .head import RequestHead
+    from .fields import Fields
     from .request import Request
 
 logger = logging.getLogger(__name__)
@@ -65,8 +65,7 @@ class AccessLog:
         self._timer: Timer | None = None
         self._time = ""  # between brackets, good until _time_expires
         self._time_expires = float("-inf")
-        self._heads: FIFOCache[RequestHead, tuple[str, str]]
-        self._heads = FIFOCache(_REMEMBERED, _REMEMBERED_SIZE)
+        self._tails: FIFOCache[Fields, str] = FIFOCache(_REMEMBERED, _REMEMBERED_SIZE)
         self._failing = False
         self._blocked = False  # whether a pipe was full when last tried
         self._torn = False  # whether the last line that was written lacks its end
@@ -79,7 +78,11 @@ class AccessLog:
         if now >= self._time_expires:
             self._refresh_time(now)
         head = request.head
-        line, tail = self._heads.get(head) or self._describe(head)
+        if head.method:
+            line = f"{head.method} {escape(head.target)} HTTP/1.{head.minor}"
+        else:  # it was refused, and the target is what came of the request line
+            line = escape(head.target) or "-"
+        tail = self._tails.get(head.fields) or self._describe(head.fields)
         client = self._client(request) or "-"
         text = f'{client} - - {self._time} "{line}" {status} {size} {tail}\n'
         if self._size + len(text) > MOST_WAITING:
@@ -134,18 +137,14 @@ class AccessLog:
 
     # -- lines -------------------------------------------------------------------------------------
 
-    def _describe(self, head: RequestHead) -> tuple[str, str]:
-        """The request line, and the two fields at the end."""
-        if head.method:
-            line = f"{escape(head.method)} {escape(head.target)} HTTP/1.{head.minor}"
-        else:  # it was refused, and the target is what came of the request line
-            line = escape(head.target) or "-"
-        referer = escape(head.headers.get("referer") or "-")
-        agent = escape(head.headers.get("user-agent") or "-")
-        described = (line, f'"{referer}" "{agent}"')
-        if head.is_kept:
-            self._heads.keep(head, described, sum(map(len, described)))
-        return described
+    def _describe(self, fields: Fields) -> str:
+        """The two fields at the end."""
+        referer = escape(fields.headers.get("referer") or "-")
+        agent = escape(fields.headers.get("user-agent") or "-")
+        tail = f'"{referer}" "{agent}"'
+        if fields.is_kept:
+            self._tails.keep(fields, tail, len(tail))
+        return tail
 
     def _refresh_time(self, now: float) -> None:
         seconds = self._clock()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from reactor import Protocol, Reactor
 
 from .errors import HTTPError, error_page
-from .head import RequestHead
+from .head import NO_FIELDS, RequestHead
 from .limits import LOGGED_LINE, UNREAD_BODY
 from .request import Request
 from .response import Header, Response
@@ -390,7 +390,7 @@ def _unreadable(data: bytes) -> RequestHead:
     line as its target."""
     line = data[: LOGGED_LINE + 1].splitlines()[0] if data else b""
     text = line[:LOGGED_LINE].decode("latin-1")
-    return RequestHead("", f"{text}..." if len(line) > LOGGED_LINE else text, 0)
+    return RequestHead("", f"{text}..." if len(line) > LOGGED_LINE else text, NO_FIELDS)
 
 
 def _framing(head: RequestHead, status: int, content_length: int | None) -> tuple[int, bytes]:

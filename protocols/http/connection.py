@@ -66,34 +66,22 @@ class HTTPConnection(AnsweringHalf):
 
     def data_received(self, data: bytes) -> None:
         reactor = self.reactor
-        # The clock is read here at about a two-hundredth of a request's cost: see turns.py.
-        if not self._state and reactor.time() < reactor.now + ARRIVALS:
-            head = self.server.heads.get(data)
-            if head is not None:
-                self._begin(head)
-                return
-            if self._read_whole(data):
+        server = self.server
+        clock = reactor.time  # looked up apart, see Loop._turn; why it is read: see turns.py
+        if not self._state and clock() < reactor.now + ARRIVALS and len(data) <= server.limits.head:
+            try:  # mostly it is one whole head, and nothing else
+                head = server.parser.parse_whole(data)
+                if head is not None:
+                    self._begin(head)
+                    return
+            except HTTPError as error:
+                self._refuse(error, data)
                 return
         reactor.update_now()
         self._buffer += data
         self._advance()
 
     # -- reading -----------------------------------------------------------------------------------
-
-    def _read_whole(self, data: bytes) -> bool:
-        """Begin with the request, if ``data`` is one whole head and nothing else, as it mostly is.
-        Returns whether it was."""
-        server = self.server
-        if len(data) > server.limits.head:
-            return False
-        try:
-            head = server.parser.parse_whole(data)
-            if head is None:
-                return False
-            self._begin(head)
-        except HTTPError as error:
-            self._refuse(error, data)
-        return True
 
     def _advance(self, *, has_waited: bool = False) -> None:
         """Go as far as possible with what has come."""
@@ -233,15 +221,15 @@ class HTTPConnection(AnsweringHalf):
     def _prepare(self, head: RequestHead) -> Handler | None:
         """A request with something to mind. Returns the handler, if it is not for the server's.
         Raises ``HTTPError`` if it is refused."""
-        if not head.keep_alive or self._requests_left <= 0:
+        if not head.fields.keep_alive or self._requests_left <= 0:
             self._state |= LAST
-        if head.chunked:
+        if head.fields.chunked:
             self._decoder = ChunkedDecoder(self.server.limits)
-        elif head.content_length > self.server.limits.body:
+        elif head.fields.content_length > self.server.limits.body:
             raise body_too_large(self.server.limits.body, "--max-body")
-        elif head.content_length:
-            self._decoder = FixedLengthDecoder(head.content_length)
-        self._expects_continue = head.expects_continue
+        elif head.fields.content_length:
+            self._decoder = FixedLengthDecoder(head.fields.content_length)
+        self._expects_continue = head.fields.expects_continue
         if head.method == "TRACE":
             raise HTTPError(405, headers=(("Allow", "GET, HEAD, POST"),))
         if head.method == "CONNECT":

@@ -10,7 +10,7 @@ another one means.
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import httptools
 
@@ -19,6 +19,9 @@ from .errors import HTTPError
 from .headers import Headers, list_members
 from .limits import Limits
 from .target import check_authority
+
+if TYPE_CHECKING:
+    from .head import RequestHead
 
 _CONDITIONAL: Final = frozenset(
     {"if-match", "if-modified-since", "if-none-match", "if-range", "if-unmodified-since", "range"}
@@ -55,13 +58,14 @@ _LARGEST_LINE: Final = 256
 
 
 class Fields:
-    """What the fields of a head say. It never changes, and is shared by heads with the same ones.
+    """What the fields of a head say. That never changes, and is shared by heads with the same ones.
 
     ``host``: of the ``Host`` field; "" for HTTP/1.0 without one. ``plain``: there is nothing to
     mind: HTTP/1.1, kept alive, without a body, no upgrade. ``conditional``: there is a field that
     makes a condition, or ``Range``. ``upgrade``: the protocols that the client offers to change to.
     ``base``: the same with an empty cookie, from which these were made, or None. ``is_kept``: later
-    heads may have the same fields, so what follows from them can be stored."""
+    heads may have the same fields, so what follows from them can be stored. ``line``: method and
+    target of the last of them; ``head``: the whole, if it came more than once in a row."""
 
     __slots__ = (
         "base",
@@ -70,10 +74,12 @@ class Fields:
         "content_length",
         "expects_continue",
         "has_body",
+        "head",
         "headers",
         "host",
         "is_kept",
         "keep_alive",
+        "line",
         "minor",
         "plain",
         "upgrade",
@@ -94,6 +100,8 @@ class Fields:
         self.is_kept = False
         self.base: Fields | None = None
         self.wsgi_environ: dict[str, object] | None = None  # kept by the WSGI gateway
+        self.line = b""  # this and the next are kept by the HeadParser
+        self.head: RequestHead | None = None
         by_name = self.headers.by_name()
         host = by_name.get("host")
         is_repeated = len(by_name) != len(pairs) and len(self.headers.get_all("host")) > 1
@@ -147,6 +155,8 @@ class Fields:
         fields.plain = self.plain
         fields.upgrade = self.upgrade
         fields.wsgi_environ = None
+        fields.line = b""
+        fields.head = None
         return fields
 
 

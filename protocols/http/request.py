@@ -60,7 +60,7 @@ class Request:
     @property
     def headers(self) -> Headers:
         """The header fields."""
-        return self.head.headers
+        return self.head.fields.headers
 
     @property
     def http_version(self) -> str:
@@ -70,17 +70,17 @@ class Request:
     @property
     def content_length(self) -> int | None:
         """Bytes of the body; None for a chunked one, whose length nobody knows yet."""
-        return None if self.head.chunked else self.head.content_length
+        return None if self.head.fields.chunked else self.head.fields.content_length
 
     @property
     def has_body(self) -> bool:
         """Whether there is a body, or may be."""
-        return self.head.chunked or self.head.content_length > 0
+        return self.head.fields.has_body
 
     @property
     def upgrade(self) -> str | None:
         """The protocols that the client would change to (RFC 9110 section 7.8); mostly None."""
-        return self.head.upgrade
+        return self.head.fields.upgrade
 
     # -- where it came from ------------------------------------------------------------------------
 

@@ -66,7 +66,6 @@ class HTTPServer:
         self.debug = debug
         self.allow_connect = allow_connect
         self.parser = HeadParser(self.limits)
-        self.heads = self.parser.heads  # at hand for every request
         self.turns = Turns()
         self._date = b""  # the Date field, good until _date_expires
         self._date_seconds = 0

@@ -75,7 +75,7 @@ class Representation:
         """Answer GET or HEAD with the file, which is closed when it is sent."""
         head = request.head
         ranges: list[Range] | None = None
-        if head.conditional:
+        if head.fields.conditional:
             failed = self.validators.failed(head.method, head.headers)
             if failed is not None:
                 file.close()

@@ -82,7 +82,7 @@ class WSGIHandler:
     def __call__(self, request: Request) -> Response | None:
         """Answer ``request``, once its body is there."""
         head = request.head
-        if not (head.chunked or head.content_length):
+        if not head.fields.has_body:
             environ = make_environ(request)
             if self._is_simple:  # _run(), at hand
                 return InlineCall(request, NO_BODY).run(self._app, environ, self._debug)

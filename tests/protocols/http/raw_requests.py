@@ -304,6 +304,7 @@ _TARGETS = [
     refused("absolute form with invalid Host", get(line=b"GET http://b/ HTTP/1.1", host=b"Host: a b")),
     refused("absolute form without Host", get(line=b"GET http://b/ HTTP/1.1", host=b"")),
     refused("no path at all", get(line=b"GET a HTTP/1.1")),
+    refused("a version instead of a path", get(line=b"GET HTTP/1.1 HTTP/1.1")),
     refused("query alone", get(line=b"GET ?a HTTP/1.1")),
     refused("authority form", get(line=b"GET a:80 HTTP/1.1")),
     refused("fragment", get(line=b"GET /a#b HTTP/1.1")),

@@ -180,18 +180,30 @@ def test_every_character_is_plain_or_escaped():
     assert escape("a\r\n") == "a\\x0D\\x0A"
 
 
-def test_heads_are_remembered_within_bounds(world):
+def test_fields_are_remembered_within_bounds(world):
     for number in range(3):
-        world.ask(target=f"/{number}")
-        world.ask(target=f"/{number}")
-    assert len(world.log._heads) == 3
-    world.ask("X: " + "x" * 3000)
-    assert len(world.log._heads) == 3
+        world.ask(f"User-Agent: {number}", target="/a")
+        world.ask(f"User-Agent: {number}", target="/b")
+    assert len(world.log._tails) == 3
+    for _ in range(3):
+        world.ask("X: " + "x" * 3000)
+    assert len(world.log._tails) == 3
     for number in range(2000):
-        world.ask(target=f"/{number}", settle=number % 20 == 19)
-    assert len(world.log._heads) <= 512
+        for last in (False, True):
+            world.ask(f"User-Agent: {number}", settle=last and number % 20 == 19)
+    assert len(world.log._tails) == 512
     world.log.flush()
-    assert len(world.lines) == 2007
+    assert len(world.lines) == 4009
+
+
+def test_known_fields_below_other_lines(world):
+    targets = ['/a"b', "/c", "/c", "/d"] * 3
+    for target in targets:
+        world.ask("User-Agent: x", target=target)
+    world.log.flush()
+    assert [line.partition(' "')[2] for line in world.lines] == [
+        f'GET {escape(target)} HTTP/1.1" 200 13 "-" "x"' for target in targets
+    ]
 
 
 def test_lines_wait_a_second_and_no_longer(world):

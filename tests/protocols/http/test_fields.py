@@ -14,7 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from protocols.http import Response
-from protocols.http.head import HeadParser
+from protocols.http.head import HeadParser, RequestHead
 from protocols.http.limits import Limits
 
 from .conftest import HTTPWorld
@@ -136,7 +136,6 @@ def test_what_comes_once_is_not_kept_at_all():
     parser = HeadParser(Limits())
     for number in range(5):
         parser.parse(page(number, b"X-Number: %d" % number))
-    assert not parser.heads
     assert not parser._fields.known
 
 
@@ -145,11 +144,38 @@ def test_a_flood_of_others_drops_the_oldest():
     for number in range(1000):
         for _ in range(3):
             parser.parse(page(number, b"X-Number: %d" % number))
-    assert len(parser.heads) == len(parser._fields.known) == 512
-    # Some were offered a third time before they were seen to have been offered twice.
-    newest = [page(number, b"X-Number: %d" % number) for number in range(990, 1000)]
-    assert [data in parser.heads for data in newest] == [True] * 10
+    assert len(parser._fields.known) == 512
+    newest = [parser.parse(page(0, b"X-Number: %d" % number)) for number in range(990, 1000)]
+    assert [head.fields.is_kept for head in newest] == [True] * 10
+    assert [head.fields in parser._fields.known.values() for head in newest] == [True] * 10
     assert len(parser._fields._lines) <= 1024
+
+
+def test_a_head_that_comes_again_at_once_is_shared():
+    parser = HeadParser(Limits())
+
+    def parse(line: bytes, times: int = 1) -> list[RequestHead]:
+        return [parser.parse(get(*BROWSER, line=line + b" HTTP/1.1")) for _ in range(times)]
+
+    parse(b"GET /a", 2)  # now the fields are known
+    first, second, *others = parse(b"GET /b?c", 4)
+    assert [head.is_kept for head in (first, second)] == [False, True]
+    assert first is not second
+    assert all(head is second for head in others)
+    parse(b"GET /d")
+    [head] = parse(b"GET /b?c")
+    assert head is not second
+    assert not head.is_kept
+    assert (head.target, head.path, head.query) == ("/b?c", "/b", "c")
+
+
+def test_no_long_line_stays_in_memory():
+    parser = HeadParser(Limits())
+    for _ in range(5):
+        head = parser.parse(get(*BROWSER, line=b"GET /%b HTTP/1.1" % (b"a" * 2000)))
+    assert head.fields.is_kept
+    assert head.fields.line == b""
+    assert not head.is_kept
 
 
 # -- limits ----------------------------------------------------------------------------------------
@@ -173,7 +199,7 @@ def test_the_number_of_fields_is_limited_when_all_lines_are_known():
     parser = HeadParser(Limits(fields=10))
     for _ in range(3):
         parser.parse(get(b"A: b"))
-    assert outcome(parser, get(*[b"A: b"] * 9))["plain"] == "True"  # type: ignore[index]
+    assert outcome(parser, get(*[b"A: b"] * 9))["RequestHead", "plain"] == "True"  # type: ignore[index]
     for _ in range(3):
         assert outcome(parser, get(*[b"A: b"] * 10)) == (
             431,
@@ -191,6 +217,12 @@ _LINES = (
         b"GET  / HTTP/1.1",
         b"GET / HTTP/2.0",
         b"GET /\xe4 HTTP/1.1",
+        b"GET HTTP/1.1 HTTP/1.1",
+        b"GET HTTP/1. HTTP/1.1",
+        b"GET / HTTP/1.1 HTTP/1.1",
+        b"GET /\x7f HTTP/1.1",
+        b"GET /\x1f HTTP/1.1",
+        b"GET /a b HTTP/1.1",
         b"GET /",
         b"",
         b"GET a HTTP/1.1",
@@ -248,7 +280,8 @@ def is_refused_by_llhttp(data: bytes) -> bool:
 @example([get(b"A: b", b"", b"C: d"), get(b"A: b"), get(b"C: d")])
 def test_a_head_means_the_same_to_a_parser_that_remembers(heads):
     warm = HeadParser(Limits())
-    for data in [*heads, *heads, *heads, *reversed(heads)]:
+    in_a_row = [data for data in heads for _ in range(4)]
+    for data in [*heads, *heads, *in_a_row, *reversed(heads)]:
         expected = outcome(HeadParser(Limits()), data)
         assert outcome(warm, data) == expected
         if is_refused_by_llhttp(data):
