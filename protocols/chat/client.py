@@ -409,6 +409,8 @@ class ChatClient(LineClient):
         now = self.reactor.now
         silence = now - self._heard
         if silence > _GONE_AFTER * self._interval:
+            if self.udp:
+                self.goodbye()  # if the server was only stopped, it need not keep our name
             self.lose(TimeoutError(f"nothing was heard of it for {silence:.0f} s"))
             return
         delay = self._interval - (now - self._sent_at)

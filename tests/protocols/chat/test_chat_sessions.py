@@ -754,6 +754,20 @@ def test_a_server_that_is_stopped_for_a_while_is_waited_for(make_world):
     assert client._undelivered() == "16 lines were not confirmed by the server"
 
 
+def test_the_name_is_free_when_a_stopped_server_goes_on(udp):
+    client = udp.client(reconnect=True)
+    client.typed("/nick ada")
+    udp.advance(1)
+    for _ in range(800):  # 40 s; what is sent waits for the server
+        for reactor in udp.here:
+            reactor.advance(STEP)
+    client.typed("back")
+    udp.advance(5)
+
+    assert udp.names() == ["ada"]
+    assert client.console.said() == ["ada: back"]
+
+
 def test_datagrams_that_are_lost_are_counted(udp):
     listener = udp.client()
     udp.lost = lambda data: data in {b"3", b"7"}
