@@ -34,7 +34,7 @@ from .limits import LAST_HEAD, READ_AHEAD, UNREAD_BODY
 from .partial import END_OF_HEAD, PartialHead
 from .request import Request
 from .response import Response
-from .turns import ARRIVALS, CONNECTION, REQUESTS
+from .turns import ARRIVALS, BODIES, CONNECTION, REQUESTS
 
 if TYPE_CHECKING:
     from .decoding import BodyDecoder
@@ -125,22 +125,24 @@ class HTTPConnection(AnsweringHalf):
         left = REQUESTS
         until = reactor.time() + CONNECTION
         if not has_waited:
-            until = min(until, reactor.now + ARRIVALS)
+            until = min(until, reactor.now + (BODIES if self._state & BUSY else ARRIVALS))
         while self._buffer and not self.transport.is_closing():
+            body, decoder = self._body, self._decoder
             if not self._state & BUSY:
                 if self._state & PAUSED:
                     break
-                # Whoever has waited may begin with one in any case.
-                if not left or (not has_waited and reactor.time() >= until):
-                    return True
-                has_waited = False
-                left -= 1
+            elif body is None or body.paused or decoder is None:
+                break
+            # One that has waited may begin in any case.
+            if not left or (not has_waited and reactor.time() >= until):
+                return True
+            has_waited = False
+            left -= 1
+            if not self._state & BUSY:
                 if not self._read_head():
                     break
-            elif self._body is None or self._body.paused or self._decoder is None:
-                break
-            else:
-                self._read_body(self._body, self._decoder)
+            elif body is not None and decoder is not None:
+                self._read_body(body, decoder)
         return False
 
     def _watch_input(self) -> None:

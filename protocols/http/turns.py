@@ -2,7 +2,8 @@
 
 A limit by number is not enough: 32 requests are nothing, or a second, as they take 25 us or 30 ms.
 What has just come is served first, so that a client that asks for a lot at once makes itself wait,
-and not the others. A single request cannot be interrupted.
+and not the others. A single request cannot be interrupted. Pieces of bodies count as requests do: a
+read of tiny chunks takes milliseconds. They wait sooner, so that they do not hold up new requests.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from .connection import HTTPConnection
 
 ARRIVALS: Final = 0.03  # seconds of a turn after which what comes waits; a thousand quick requests
+BODIES: Final = 0.01  # seconds of a turn after which bodies wait
 WAITING: Final = 0.03  # seconds of a turn for those that wait: no arrivals can starve them
 CONNECTION: Final = 0.01  # seconds of a turn for the requests of one connection
 REQUESTS: Final = 32  # of one connection in a turn

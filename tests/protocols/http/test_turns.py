@@ -188,3 +188,69 @@ def test_a_stop_answers_one_that_waits(site: Site) -> None:
     site.reactor.settle()
     assert [answered(peer) for peer in peers] == [1] * 20
     assert all(peer.eof_received for peer in (*peers, late))
+
+
+# -- bodies ----------------------------------------------------------------------------------------
+
+UPLOAD = b"POST /upload HTTP/1.1\r\nHost: a\r\nContent-Length: 400\r\n\r\n"
+
+
+class Uploads(Site):
+    """A server to which each piece of a body is a lot of work."""
+
+    def handler(self, request: Request) -> Response | None:
+        if not request.has_body:
+            return Response.text(request.path)
+        received = bytearray()
+
+        def receive(data: bytes) -> None:
+            received.extend(data)
+            self.reactor._virtual_now += COST
+
+        request.stream(receive, lambda: Response(bytes(received)))
+        return None
+
+
+def uploads(site: Site, number: int) -> list[StreamPeer]:
+    """Connections with bodies under way."""
+    peers = [site.connect() for _ in range(number)]
+    for peer in peers:
+        peer.send(UPLOAD)
+    site.reactor.settle()
+    return peers
+
+
+def test_bodies_of_many_connections_share_a_turn(world: HTTPWorld) -> None:
+    site = Uploads(world)
+    peers = uploads(site, 250)
+    turns = []
+    for number in range(4):
+        for peer in peers:
+            peer.send(b"%d" % number * 100)
+        turns += [site.turn() for _ in range(20)]
+    while not all(map(answered, peers)):
+        turns.append(site.turn())
+    assert max(turns) <= LONGEST
+    body = b"".join(b"%d" % number * 100 for number in range(4))
+    assert all(peer.received.endswith(b"\r\n\r\n" + body) for peer in peers)
+
+
+def test_a_request_is_not_behind_the_bodies_that_come(world: HTTPWorld) -> None:
+    site = Uploads(world)
+    peers = uploads(site, 250)
+    for _ in range(3):
+        for peer in peers:
+            peer.send(b"x" * 100)
+        late = site.connect()
+        late.send(GET)
+        site.turn()
+        assert answered(late) == 1
+
+
+def test_a_body_that_waits_for_its_turn_is_not_late(world: HTTPWorld) -> None:
+    site = Uploads(world, Limits(body_timeout=1.0, body_rate=100.0))
+    peers = uploads(site, 250)  # together they take three times as long
+    for peer in peers:
+        peer.send(b"x" * 400)
+    site.reactor.settle()
+    assert [answered(peer) for peer in peers] == [1] * 250
