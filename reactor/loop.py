@@ -414,8 +414,9 @@ class Loop(ExceptionReporter):
     # -- the parts of a turn -----------------------------------------------------------------------
 
     def _catch_up(self, catching_up: bool) -> None:
-        """Begin, go on or end to catch up with what has arrived during a stall."""
-        self._catching_up = catching_up
+        """Begin, go on or end to catch up with what has arrived during a stall. A loop that is
+        stopping does not: its grace is a timer, and must end."""
+        self._catching_up = catching_up = catching_up and self._shutdown is None
         self._poll = self._poll_backlog if catching_up else self._poller.poll
 
     def _poll_backlog(self, timeout: float | None) -> list[tuple[int, int]]:

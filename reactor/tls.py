@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 HANDSHAKE_TIMEOUT: Final = 10.0  # seconds
+LAST_HANDSHAKE: Final = 1.0  # seconds, once the reactor is stopping
 _READS_PER_EVENT: Final = 4
 _SEND_SIZE: Final = 65536
 # What OpenSSL says of first bytes that are no TLS record. It has answered nothing then.
@@ -213,10 +214,13 @@ class TLSTransport(StreamTransport):
 
     def request_shutdown(self) -> None:
         # A client whose connection was accepted has a request on its way: its handshake may end
-        # first, within the reactor's grace and its own time.
+        # first. One that never begins it, such as a browser's spare connection, must not hold up
+        # the stop for all of its grace.
         is_server = self._context.protocol == ssl.PROTOCOL_TLS_SERVER
         if self._handshake_timer is None or not is_server:
             super().request_shutdown()
+        elif self._handshake_timer.when() > self._reactor.now + LAST_HANDSHAKE:
+            self._handshake_timer.reschedule(LAST_HANDSHAKE)
 
     def _end_handshake(self) -> None:
         if self._handshake_timer is not None:

@@ -283,6 +283,24 @@ def test_what_is_always_ready_holds_timers_back_for_a_short_time(reactor, second
     assert fired == [pytest.approx(1000 + seconds + held, abs=0.02)]
 
 
+def test_a_grace_ends_in_time_while_a_peer_floods_a_loop_that_stood_still(reactor):
+    class Flooded(Protocol):
+        def data_received(self, data: bytes) -> None:
+            reactor.stall(0.01)
+            peer.send(b"more")
+
+        def shutdown_requested(self) -> None:
+            pass
+
+    peer = reactor.connect(Flooded)
+    reactor.settle()
+    peer.send(b"x")
+    reactor.stall(3600)
+    reactor.stop(1)
+    reactor.run()
+    assert reactor.time() == pytest.approx(1000 + 3600 + 1, abs=0.1)
+
+
 @pytest.mark.parametrize("growth", [1.0, 1.01, 1.9])
 def test_timers_run_regularly_when_every_turn_is_late(reactor, growth):
     fired: list[float] = []
