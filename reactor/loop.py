@@ -300,8 +300,8 @@ class Loop(ExceptionReporter):
         return Timer(self.timers, when, callback, args)
 
     def update_now(self) -> None:
-        """Read the clock anew for ``now`` if this turn has become long, by a callback that blocked:
-        what is read only then was not heard at the turn's beginning."""
+        """Read the clock again for ``now`` if a callback has blocked this turn for long: what is
+        read only then was not heard at the turn's beginning."""
         now = self.time()
         if now - self.now > LATE:
             self.now = now

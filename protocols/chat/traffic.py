@@ -4,10 +4,10 @@ If each of 8,000 newcomers were reported to all who are there, that would be 32 
 and nobody could read them. So a room reports ``BURST`` of them one by one, and after that one crowd
 every half second.
 
-The reports agree with each other: whoever replays them knows who is there. A newcomer stays among
-the room's ``unannounced`` until its crowd is reported. If it leaves before, nothing is said of it,
-and if it is renamed, it comes under its new name. Those who left are reported first, as newcomers
-may have their names.
+The reports agree with each other: a client that replays them knows who is there. A newcomer stays
+among the room's ``unannounced`` until its crowd is reported. If it leaves before, nothing is said
+of it, and if it is renamed, it comes under its new name. Those who left are reported first, as
+newcomers may have their names.
 """
 
 from __future__ import annotations

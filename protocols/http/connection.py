@@ -359,7 +359,7 @@ class HTTPConnection(AnsweringHalf):
         if not unsent:
             self._mark = None
         sending = unsent and not self._state & (BUSY | PARTIAL)
-        # Whoever waits for a turn waits for us.
+        # A connection that waits for a turn waits for us.
         if self._deadline <= now and not sending and not self._state & MORE:
             body = self._body
             if body is None or body.is_late(now):

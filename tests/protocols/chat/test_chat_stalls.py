@@ -1,4 +1,4 @@
-"""A server that stood still expires nobody whose heartbeats wait to be read."""
+"""A server that stood still expires no member whose heartbeats wait to be read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A server that stood still cuts off nobody for it: what has come is read before any deadline is
+"""A server that stood still cuts off no client for it: what has come is read before any deadline is
 judged, and who waited for us has the time."""
 
 from __future__ import annotations
