@@ -10,13 +10,15 @@ import time
 
 from protocols.chat import datagrams
 from protocols.chat.app import COLLECT_INTERVAL
-from protocols.chat.hub import Hub
+from protocols.chat.hub import Hub, Limits
 from reactor import Reactor
+from reactor.addresses import Networks
 
 from .common import goal, print_table
 
 _BATCH = 50  # members that send in one turn
 _PAUSE = 0.01  # seconds between two batches
+_NETWORK = "192.0.2.0/24"  # for documentation (RFC 5737)
 
 
 class _Nowhere:
@@ -60,8 +62,8 @@ def _measure(members: int, timeout: float) -> list[float]:
     heard: dict[object, float] = {}
 
     class Observed(datagrams.ChatDatagrams):
-        def forget(self, addr: object, *, proven: bool) -> None:
-            super().forget(addr, proven=proven)
+        def forget(self, addr: object, *args: object, **options: object) -> None:
+            super().forget(addr, *args, **options)  # type: ignore[arg-type]
             lateness.append(time.monotonic() - heard[addr] - timeout)
             if len(lateness) == members:
                 reactor.stop()
@@ -77,11 +79,11 @@ def _measure(members: int, timeout: float) -> list[float]:
     with Reactor() as reactor:
         reactor.io_collect_interval = COLLECT_INTERVAL
         chat = Observed(
-            Hub(reactor),
+            Hub(reactor, limits=Limits(members=members, members_per_origin=0)),
             reactor,
             heartbeat_timeout=timeout,
-            max_members=members,
-            max_unproven=members,
+            trusted=Networks([_NETWORK]),
+            max_newcomers=members,
         )
         chat.transport = _Nowhere()  # type: ignore[assignment]
         reactor.call_soon(send_heartbeats, 0)

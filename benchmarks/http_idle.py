@@ -21,7 +21,7 @@ from .http_servers import (
 )
 from .idle import _allow_descriptors
 
-_REQUEST = b"GET /hello HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+_REQUEST = b"GET /hello/ HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 _SETTLING = 1.0  # seconds before memory is read
 _TIMEOUT = 60.0  # seconds that connecting, asking and answering may take each
 
@@ -70,7 +70,7 @@ def run(options: argparse.Namespace) -> bool:
 
 
 def _measure(server: RunningServer, count: int) -> Result:
-    server.check("/hello", HELLO)
+    server.check("/hello/", HELLO)
     before = server.reading()
     sockets: list[socket.socket] = []
     try:
