@@ -100,9 +100,13 @@ class Backlog:
             # d seconds to arrive, and that we can keep up with, takes less to be read: what is
             # still ready after that, a peer that floods us or a regular file, is ready always.
             if not (self._unread or self._ready) or self._stats.last_wake >= self._end:
-                self._stall = 0.0
-                self._stalls = 0
+                self.end()
         return self._stall > 0
+
+    def end(self) -> None:
+        """There is nothing more to catch up with, or it does not matter any more."""
+        self._stall = 0.0
+        self._stalls = 0
 
     def pause(self, began: float, ended: float) -> bool:
         """Take note that the loop was not run since the turn that ``began`` then. Returns whether

@@ -416,7 +416,10 @@ class Loop(ExceptionReporter):
     def _catch_up(self, catching_up: bool) -> None:
         """Begin, go on or end to catch up with what has arrived during a stall. A loop that is
         stopping does not: its grace is a timer, and must end."""
-        self._catching_up = catching_up = catching_up and self._shutdown is None
+        if catching_up and self._shutdown is not None:
+            self._backlog.end()
+            catching_up = False
+        self._catching_up = catching_up
         self._poll = self._poll_backlog if catching_up else self._poller.poll
 
     def _poll_backlog(self, timeout: float | None) -> list[tuple[int, int]]:

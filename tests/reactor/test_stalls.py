@@ -301,6 +301,23 @@ def test_a_grace_ends_in_time_while_a_peer_floods_a_loop_that_stood_still(reacto
     assert reactor.time() == pytest.approx(1000 + 3600 + 1, abs=0.1)
 
 
+def test_a_stop_during_a_stall_leaves_nothing_for_the_next_run(reactor):
+    reactor.connect(Protocol)
+    reactor.settle()
+    reactor.stall(3600)
+    reactor.stop(1)
+    reactor.run()
+
+    members = join(reactor, 3)
+    reactor.advance(0.04)  # a turn that is not late: nothing is worked out in it
+    reactor.max_events = 1
+    for peer, _ in members:
+        peer.send(b"HEARTBEAT")
+    reactor.stall(STALL)
+    reactor.settle()
+    assert [member.expired_at for _, member in members] == [None] * 3
+
+
 @pytest.mark.parametrize("growth", [1.0, 1.01, 1.9])
 def test_timers_run_regularly_when_every_turn_is_late(reactor, growth):
     fired: list[float] = []
