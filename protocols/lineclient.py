@@ -158,7 +158,7 @@ class LineClient:
         return self.outbox is not None and len(self.outbox.waiting) >= self.max_waiting
 
     def all_answered(self) -> bool:
-        """Whether the server has nothing more to say to what was sent. False: nobody knows.
+        """Whether the server has nothing more to say to what was sent; False if unknown.
 
         Where the server cannot be told that nothing more will be sent (UDP, TLS), this is what
         ends the client early.

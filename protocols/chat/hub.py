@@ -239,8 +239,8 @@ class Hub:
         return room
 
     def _make_room(self) -> None:
-        """Dismiss the member who has been silent for longest. Raises ChatError if nobody has been
-        for long."""
+        """Dismiss the member who has been silent for longest. Raises ChatError if no member
+        has been silent for long enough."""
         member = self._silent.take(self.members.values(), self.scheduler.time())
         if member is None:
             raise ChatError("The chat is full: try again later")

@@ -23,7 +23,7 @@ _SPOKEN = re.compile(r"\[\d\d:\d\d:\d\d\] (.*)")
 class Identity:
     """One user's name and room on one server.
 
-    To be read only: ``name`` and ``room``, what the server last said, None while it has let nobody
+    To be read only: ``name`` and ``room``, what the server last said, None before it has let us
     in; ``kept_name`` and ``kept_room``, what the user had last and is to have again.
     """
 

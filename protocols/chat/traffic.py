@@ -1,7 +1,7 @@
 """Who comes to a room and who leaves it: each is reported at once, and a crowd in one line.
 
 If each of 8,000 newcomers were reported to all who are there, that would be 32 million deliveries,
-and nobody could read them. So a room reports ``BURST`` of them one by one, and after that one crowd
+too many to read. So a room reports ``BURST`` of them one by one, and after that one crowd
 every half second.
 
 The reports agree with each other: a client that replays them knows who is there. A newcomer stays

@@ -1,5 +1,5 @@
 """The page that shows what is in a folder. Pages are kept for a while: a large folder takes tens of
-milliseconds to read, in which nobody else is served."""
+milliseconds to read, and blocks the loop meanwhile."""
 
 from __future__ import annotations
 
