@@ -12,7 +12,7 @@ from protocols.chat import datagrams
 from protocols.chat.app import COLLECT_INTERVAL
 from protocols.chat.hub import Hub, Limits
 from reactor import Reactor
-from reactor.addresses import Networks
+from reactor.sockets.addresses import Networks
 
 from .common import goal, print_table
 

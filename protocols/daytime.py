@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from reactor import DatagramProtocol, Protocol, Reactor, StreamTransport
-from reactor.application import Application, add_udp_arguments, serve_both
+from reactor.command import Application, add_udp_arguments, serve_both
 
 
 def daytime(now: datetime | None = None) -> bytes:

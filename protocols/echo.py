@@ -10,14 +10,14 @@ import argparse
 from typing import Any
 
 from reactor import DatagramProtocol, Protocol, Reactor
-from reactor.application import Application, add_udp_arguments, serve_both
+from reactor.command import Application, add_udp_arguments, serve_both
 
-from .lineclient import (
+from .console.lineclient import (
     UDP_ANSWER_TIMEOUT,
     LineClient,
     add_client_arguments,
 )
-from .outbox import Outbox
+from .console.outbox import Outbox
 
 # Datagrams, and characters in them, that are on the way at a time: what the buffers of two sockets
 # hold with ease, as what goes beyond is lost.

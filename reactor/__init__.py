@@ -12,20 +12,20 @@ happened.
     reactor.run()
 """
 
-from .connector import Connector
-from .datagram import DatagramTransport
-from .endpoints import Reactor
-from .listener import Listener
 from .loop import Loop
 from .pollers import ERROR, HANGUP, READ, WRITE, Poller
 from .protocol import DatagramProtocol, LineProtocol, Protocol, WriteBufferOverflow
-from .sockets import KeepAlive
+from .reactor import Reactor
+from .sockets.binding import KeepAlive
+from .sockets.connector import Connector
+from .sockets.listener import Listener
+from .sockets.wildcard import PeerAddress
 from .stats import Stats
 from .threads import ThreadCall
 from .timers import Handle, IdleTimer, Timer
-from .tls import TLSTransport
-from .transport import StreamTransport
-from .wildcard import PeerAddress
+from .transports.datagram import DatagramTransport
+from .transports.stream import StreamTransport
+from .transports.tls import TLSTransport
 
 __version__ = "0.1.0"
 

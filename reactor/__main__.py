@@ -1,8 +1,8 @@
-"""``python -m reactor``: see ``reactor.cli``."""
+"""``python -m reactor``: see ``reactor.command.cli``."""
 
 import sys
 
-from .cli import main
+from .command.cli import main
 
 if __name__ == "__main__":
     sys.exit(main())

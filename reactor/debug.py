@@ -16,10 +16,10 @@ from contextlib import contextmanager
 from functools import cache, partial
 from typing import Any, Final
 
-from .base import BaseTransport
 from .interfaces import Endpoint
 from .loop import Loop
 from .timers import Handle, Timer, TimerQueue
+from .transports.base import BaseTransport
 from .where import calling_frame, definition, line
 
 logger = logging.getLogger(__name__)

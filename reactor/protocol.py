@@ -26,8 +26,8 @@ import typing
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
-    from .datagram import Address, DatagramTransport
-    from .transport import StreamTransport
+    from .transports.datagram import Address, DatagramTransport
+    from .transports.stream import StreamTransport
 
 
 class WriteBufferOverflow(ConnectionAbortedError):

@@ -34,7 +34,9 @@ class Stats:
         self.accepted = 0  # connections that listeners accepted
         self.refused = 0  # connections closed at once, by a limit or an error
         self.connections = 0  # stream transports open now
-        self.lingering = 0  # closed in good order, waiting for the peer's end (reactor/linger.py)
+        self.lingering = (
+            0  # closed in good order, waiting for the peer's end (transports/linger.py)
+        )
         self.bytes_received = 0
         self.bytes_sent = 0
         self.writes_dropped = 0  # calls of write() after the connection was lost or closing

@@ -5,10 +5,9 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 
-from protocols.lineclient import add_client_arguments
+from protocols.console.lineclient import add_client_arguments
 from reactor import KeepAlive, Reactor
-from reactor.addresses import LOOPBACK, Networks
-from reactor.application import (
+from reactor.command import (
     WRONG_USAGE,
     Application,
     CommandError,
@@ -22,6 +21,7 @@ from reactor.application import (
     serve_both,
     server_option,
 )
+from reactor.sockets.addresses import LOOPBACK, Networks
 
 from .client import ChatClient
 from .datagrams import ChatDatagrams

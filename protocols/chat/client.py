@@ -19,8 +19,8 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from protocols.lineclient import UDP_ANSWER_TIMEOUT, LineClient
-from protocols.outbox import Outbox
+from protocols.console.lineclient import UDP_ANSWER_TIMEOUT, LineClient
+from protocols.console.outbox import Outbox
 from protocols.text import clean
 from reactor import Reactor, Timer
 

@@ -76,8 +76,8 @@ from collections import OrderedDict
 from typing import Any, Final, NamedTuple
 
 from reactor import DatagramProtocol, IdleTimer, Reactor
-from reactor.addresses import LOOPBACK, Networks, subscriber
 from reactor.errors import FATAL
+from reactor.sockets.addresses import LOOPBACK, Networks, subscriber
 
 from .commands import HEARTBEAT
 from .flood import TokenBucket

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from reactor.addresses import LOOPBACK, Networks, subscriber
+from reactor.sockets.addresses import LOOPBACK, Networks, subscriber
 
 _LOOPBACK: Final = Networks(LOOPBACK)
 

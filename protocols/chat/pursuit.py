@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from protocols.lineclient import Backoff
+from protocols.console.lineclient import Backoff
 from reactor import Reactor, Timer
 
 from .identity import Identity

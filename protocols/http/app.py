@@ -14,8 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from reactor import KeepAlive, Reactor
-from reactor.addresses import LOOPBACK, Networks, parse_network
-from reactor.application import (
+from reactor.command import (
     CANNOT_START,
     WRONG_USAGE,
     Application,
@@ -32,6 +31,7 @@ from reactor.application import (
     reason,
     seconds,
 )
+from reactor.sockets.addresses import LOOPBACK, Networks, parse_network
 
 from .accesslog import AccessLog
 from .limits import Limits

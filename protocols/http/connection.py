@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Final
 
 from reactor import Timer
 from reactor.errors import FATAL
-from reactor.transport import StreamTransport
+from reactor.transports.stream import StreamTransport
 
 from .answering import ADVANCING, ASKED, BUSY, EOF, LAST, MORE, OVER, PARTIAL, PAUSED, AnsweringHalf
 from .body import BodyReader

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from reactor.addresses import Networks, parse_address
+from reactor.sockets.addresses import Networks, parse_address
 
 from .errors import HTTPError
 from .target import check_authority

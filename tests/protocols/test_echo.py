@@ -4,12 +4,12 @@ import socket
 
 import pytest
 
+from protocols.console.lineclient import UDP_ANSWER_TIMEOUT
+from protocols.console.link import DatagramLink, StreamLink
 from protocols.echo import Echo, EchoClient, EchoDatagrams
-from protocols.lineclient import UDP_ANSWER_TIMEOUT
-from protocols.link import DatagramLink, StreamLink
 from reactor.testing import VirtualReactor
-from reactor.transport import StreamTransport
-from reactor.writing import HIGH_WATER
+from reactor.transports.stream import StreamTransport
+from reactor.transports.writing import HIGH_WATER
 
 from .users import User
 

@@ -1,6 +1,6 @@
 """A user without a terminal, for the tests of clients."""
 
-from protocols.console import Console
+from protocols.console.console import Console
 
 
 class User(Console):

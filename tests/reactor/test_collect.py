@@ -7,11 +7,11 @@ import threading
 import pytest
 
 from reactor import READ, DatagramProtocol, Protocol, Reactor
-from reactor.connector import Connector
-from reactor.datagram import READS_PER_EVENT
-from reactor.listener import ACCEPTS_PER_TURN
 from reactor.loop import BUSY_FOR
-from reactor.transport import BULK_READ, READ_SIZE
+from reactor.sockets.connector import Connector
+from reactor.sockets.listener import ACCEPTS_PER_TURN
+from reactor.transports.datagram import READS_PER_EVENT
+from reactor.transports.stream import BULK_READ, READ_SIZE
 
 from .clock import Clock
 

@@ -18,11 +18,11 @@ import pytest
 
 from reactor import READ, DatagramProtocol, IdleTimer, Protocol, Reactor
 from reactor.backlog import LATE, LONGEST
-from reactor.connector import CONNECT_TIMEOUT, Connector
-from reactor.linger import LINGER_TIMEOUT
 from reactor.pollers import POLLERS, EpollPoller
+from reactor.sockets.connector import CONNECT_TIMEOUT, Connector
 from reactor.testing import DatagramPeers, StreamPeer, VirtualReactor
 from reactor.timers import Deadline
+from reactor.transports.linger import LINGER_TIMEOUT
 
 from .recording import Recorder, until
 from .worlds import tls_contexts

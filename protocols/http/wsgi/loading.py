@@ -8,7 +8,7 @@ import re
 import sys
 from typing import Any, Final
 
-from reactor.application import WRONG_USAGE, CommandError
+from reactor.command import WRONG_USAGE, CommandError
 
 _NAME: Final = r"[^\W\d]\w*(?:\.[^\W\d]\w*)*"
 _REFERENCE: Final = re.compile(rf"({_NAME}):({_NAME})(\(\))?").fullmatch

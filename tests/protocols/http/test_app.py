@@ -21,7 +21,7 @@ from protocols.http import HTTPServer, Limits
 from protocols.http import app as module
 from protocols.http.app import HTTPApplication
 from reactor import Reactor
-from reactor.cli import _parser, main
+from reactor.command.cli import _parser, main
 
 TIMEOUT = 20
 HTTP = ("--protocol", "http", "--port", "0")

@@ -1,0 +1,1 @@
+"""Line clients, and the terminal or pipe that their user is at."""

@@ -1,0 +1,1 @@
+"""What carries bytes: streams and their write queues, TLS, datagrams, pipes, files."""

@@ -1,0 +1,216 @@
+"""DatagramTransport: one UDP or Unix datagram socket.
+
+A datagram is sent at once, as there is nothing to gather: each one is a system call of its own.
+When the system takes no more it waits in a queue, which is bounded in bytes; beyond the bound
+datagrams are dropped and counted, as the network does too."""
+
+from __future__ import annotations
+
+import errno
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from ..errors import as_exception
+from ..pollers import READ, WRITE
+from ..protocol import AnyDatagramProtocol
+from .base import BaseTransport
+
+if TYPE_CHECKING:
+    from ..loop import Loop
+
+Address = Any  # (host, port), (host, port, flow, scope), a path, or None for a peer without a name
+
+MAX_SIZE: Final = 65536  # bytes: the largest datagram there is
+READS_PER_EVENT: Final = 64  # a flood of datagrams must not starve the connections
+SENDS_PER_EVENT: Final = 256
+HIGH_WATER: Final = 65536  # bytes queued at which the protocol is told to pause
+MAX_WRITE_BUFFER: Final = 1 << 18  # bytes queued beyond which datagrams are dropped
+
+# The system has no buffer for it just now, although the socket counts as writable: waiting for
+# writability would spin (libuv#5194). This one datagram is lost.
+_NO_BUFFERS: Final = frozenset({errno.ENOBUFS, errno.ENOMEM})
+
+
+class DatagramTransport(BaseTransport):
+    """A datagram socket, as its protocol sees it; ``asyncio.DatagramTransport``'s interface. Made
+    by a reactor.
+
+    ``sock`` is bound or connected, and non-blocking.
+    """
+
+    def __init__(
+        self,
+        reactor: Loop,
+        sock: Any,
+        protocol: AnyDatagramProtocol,
+        peername: Address = None,
+        on_lost: Callable[[], object] | None = None,
+    ) -> None:
+        super().__init__(reactor, sock, protocol, peername, on_lost)
+        self.max_write_buffer = MAX_WRITE_BUFFER
+        self._queue: deque[tuple[bytes, Address]] = deque()
+        self._size = 0
+        self._closing = False
+        self._lost = False
+        self._paused = False
+
+    def start(self, on_result: Callable[[Exception | None], object] | None = None) -> None:
+        """Watch the socket, and tell the protocol; then ``on_result(None)``. Raises ``ValueError``
+        if the poller cannot."""
+        self._reactor.register(self._fd, READ, self._on_ready)
+        self._interest = READ
+        self._reactor.attach(self)
+        self._tell("connection_made", self)
+        if on_result is not None:
+            on_result(None)
+
+    def sendto(self, data: bytes | bytearray | memoryview, addr: Address = None) -> None:
+        """Send one datagram, to ``addr``, or to the peer of a connected socket.
+
+        Errors come through ``error_received``; after ``close()`` it is dropped and counted. Raises
+        ``TypeError`` for what is not bytes-like or no address, ``ValueError`` for an ``addr`` on a
+        connected socket that is not its peer."""
+        if type(data) is not bytes:
+            data = memoryview(data).tobytes()
+        if addr is not None and self._peername is not None:
+            if addr != self._peername:
+                raise ValueError(
+                    f"the socket is connected to {self._peername!r} and cannot send to {addr!r}"
+                )
+            addr = None
+        if self._closing:
+            self._reactor.stats.datagrams_dropped += 1
+        elif self._queue:
+            self._enqueue(data, addr)
+        elif not self._send(data, addr):
+            self._watch(self._interest | WRITE)
+            self._enqueue(data, addr)  # last, as pause_writing() may close
+
+    def get_write_buffer_size(self) -> int:
+        """Bytes that wait to be sent."""
+        return self._size
+
+    def close(self) -> None:
+        """Receive no more, send what is queued as far as the system takes it at once, and close."""
+        if not self._closing:
+            self._closing = True
+            while self._queue and self._send_queued():
+                pass
+            self._lose(None)
+
+    def abort(self) -> None:
+        """Close without sending what is queued."""
+        self._closing = True
+        self._lose(None)
+
+    def is_closing(self) -> bool:
+        """Whether it is closing or closed."""
+        return self._closing
+
+    # -- events ------------------------------------------------------------------------------------
+
+    def _on_ready(self, mask: int) -> None:
+        if mask & WRITE:
+            self._flush()
+        stats = self._reactor.stats
+        for _ in range(READS_PER_EVENT):
+            if self._closing:
+                return
+            try:
+                data, addr = self._sock.recvfrom(MAX_SIZE)
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError as exc:
+                # Of a datagram sent earlier; the socket goes on (cpython gh-127057).
+                self._error_received(exc, self._sock)
+                continue
+            stats.datagrams_received += 1
+            self._tell("datagram_received", data, addr)
+        self._reactor.overrun()
+
+    def _flush(self) -> None:
+        for _ in range(SENDS_PER_EVENT):
+            if not self._queue or not self._send_queued():
+                break
+        self._watch(self._interest | WRITE if self._queue else self._interest & ~WRITE)
+        if self._paused and self._size <= HIGH_WATER // 4:
+            self._paused = False
+            self._tell("resume_writing")
+
+    def _send(self, data: bytes, addr: Address) -> bool:
+        """Try it now. False if the system takes nothing at the moment; then it is still to be
+        sent."""
+        stats = self._reactor.stats
+        try:
+            if addr is None:
+                self._sock.send(data)
+            else:
+                self._sock.sendto(data, addr)
+        except (BlockingIOError, InterruptedError):
+            return False
+        except OSError as exc:
+            stats.datagrams_dropped += 1
+            if exc.errno not in _NO_BUFFERS:
+                self._reactor.call_soon(self._error_received, exc, self._sock)
+        else:
+            stats.datagrams_sent += 1
+            self._reactor.answered = True
+        return True
+
+    def _send_queued(self) -> bool:
+        """Try the first of the queue. Returns whether that is gone."""
+        try:
+            if not self._send(*self._queue[0]):
+                return False
+        except (TypeError, ValueError, OverflowError) as exc:
+            # Its address is none. sendto() tells its caller, who is gone by now.
+            self._reactor.stats.datagrams_dropped += 1
+            self._reactor.call_soon(self._report, exc, "sendto")
+        self._size -= len(self._queue.popleft()[0])
+        return True
+
+    def _enqueue(self, data: bytes, addr: Address) -> None:
+        # An empty datagram takes room as well: without a minimum any number of them would fit.
+        if (
+            self._size + len(data) > self.max_write_buffer
+            or len(self._queue) >= self.max_write_buffer // 64
+        ):
+            self._reactor.stats.datagrams_dropped += 1
+            return
+        self._queue.append((data, addr))
+        self._size += len(data)
+        if self._size > HIGH_WATER and not self._paused:
+            self._paused = True
+            self._tell("pause_writing")
+
+    # -- the end -----------------------------------------------------------------------------------
+
+    def _lose(self, exc: Exception | None) -> None:
+        if self._lost:
+            return
+        self._closing = self._lost = True
+        self._reactor.stats.datagrams_dropped += len(self._queue)
+        self._queue.clear()
+        self._size = 0
+        self._reactor.unregister(self._fd)
+        self._reactor.call_soon(self._connection_lost, exc)
+
+    def _error_received(self, exc: OSError, sock: Any) -> None:
+        if not self._lost:
+            self._tell("error_received", exc)
+
+    def _watch(self, interest: int) -> None:
+        if interest != self._interest:
+            self._reactor.modify(self._fd, interest)
+            self._interest = interest
+
+    def _protocol_failed(self, exc: BaseException, method: str) -> None:
+        """One that raises on one datagram keeps its socket: it serves all peers, not only one."""
+        self._report(exc, method)
+        if method == "connection_made":
+            self._lose(as_exception(exc, method))
+
+    def __repr__(self) -> str:
+        state = "closing" if self._closing else "open"
+        return f"<DatagramTransport fd={self._fd} {state} queued={self._size}>"

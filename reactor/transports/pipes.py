@@ -1,0 +1,79 @@
+"""Pipes, terminals and files: sockets in all but name, so that ``StreamTransport`` can serve
+them."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Sequence
+from typing import Any
+
+from .stream import StreamTransport
+
+
+class PipeEnd:
+    """One end of a pipe, a terminal, or a file, for reading or for writing.
+
+    For *writing* the descriptor is made non-blocking. For *reading* it is left as it is: that flag
+    belongs to the open file, not to the descriptor, so setting it on standard input would set it
+    for the shell that lent it to us, and often for standard output too. Reading needs no flag: one
+    ``read`` after the poller's report takes what is there and does not wait.
+
+    ``pipe`` is a file object or a descriptor; closing this closes it.
+    """
+
+    def __init__(self, pipe: Any, *, writing: bool) -> None:
+        self.pipe = pipe
+        self.writing = writing
+        self._fd: int = pipe if isinstance(pipe, int) else pipe.fileno()
+        mode = os.fstat(self._fd).st_mode
+        if writing and not stat.S_ISREG(mode):
+            os.set_blocking(self._fd, False)
+
+    def fileno(self) -> int:
+        return self._fd
+
+    def recv(self, size: int) -> bytes:
+        try:
+            return os.read(self._fd, size)
+        except OSError as exc:
+            if exc.errno == errno.EIO:
+                # A terminal whose other side has gone: Linux says EIO where others say EOF.
+                return b""
+            raise
+
+    def send(self, data: bytes, flags: int = 0) -> int:
+        return os.write(self._fd, data)
+
+    def sendmsg(
+        self, pieces: Sequence[bytes], ancillary: Sequence[Any] = (), flags: int = 0
+    ) -> int:
+        return os.writev(self._fd, pieces)
+
+    def shutdown(self, how: int) -> None:
+        raise OSError(errno.ENOTSOCK, "a pipe has one direction: it is closed, not shut down")
+
+    def getsockopt(self, level: int, option: int) -> int:
+        """What the poller's report of an error means: the reader has gone."""
+        return errno.EPIPE
+
+    def close(self) -> None:
+        if isinstance(self.pipe, int):
+            os.close(self.pipe)
+        else:
+            self.pipe.close()
+
+
+class PipeTransport(StreamTransport):
+    """A transport over a ``PipeEnd``."""
+
+    __slots__ = ()
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """``"pipe"``: the file object or descriptor; anything else gives ``default``."""
+        return self._sock.pipe if name == "pipe" else default
+
+    def write_eof(self) -> None:
+        """Send what is queued, and close: that is how a pipe says that it has ended."""
+        self.close()

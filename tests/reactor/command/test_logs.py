@@ -1,0 +1,72 @@
+"""The command line's log: no peer writes a line of it, or speaks to a terminal."""
+
+from __future__ import annotations
+
+import io
+import logging
+import re
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from reactor.command.logs import LogFormatter
+
+FORGED = "x\n2026-01-01 00:00:00,000 INFO reactor: all is well\r\x1b[2J\x9b31m\x85\u2028\x00\x7f\ty"
+LINE = re.compile(r"[0-9-]{10} [0-9:,]{12} ERROR tests: ")
+
+Log = Callable[..., list[str]]
+
+
+@pytest.fixture
+def log() -> Iterator[Log]:
+    """``log(message, …)`` logs an error, and returns the lines that are written."""
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(LogFormatter())
+    logger = logging.getLogger("tests")
+    logger.addHandler(handler)
+
+    def write(*arguments: object, **options: object) -> list[str]:
+        logger.error(*arguments, **options)  # type: ignore[arg-type]
+        return stream.getvalue().splitlines(keepends=True)
+
+    yield write
+    logger.removeHandler(handler)
+
+
+def check(lines: list[str]) -> None:
+    first, *rest = lines
+    assert LINE.match(first)
+    assert all(line.startswith("    ") for line in rest)
+    assert all(line.endswith("\n") for line in lines)  # no other line end is left
+    text = "".join(lines)
+    assert all(char.isprintable() or char in "\n\t" for char in text)
+    assert r"all is well\x0d\x1b[2J\x9b31m\x85\u2028\x00\x7f" in text
+
+
+def test_a_message(log: Log) -> None:
+    check(log("no such item: %s", FORGED))
+
+
+def test_an_exception_with_its_causes_and_notes(log: Log) -> None:
+    try:
+        try:
+            raise ValueError(FORGED)
+        except ValueError as exc:
+            exc.add_note(FORGED)
+            raise ExceptionGroup(FORGED, [LookupError(FORGED)]) from exc
+    except ExceptionGroup:
+        lines = log("failed", exc_info=True)
+    check(lines)
+    assert "    Traceback (most recent call last):\n" in lines
+
+
+def test_a_stack(log: Log) -> None:
+    lines = log(FORGED, stack_info=True)
+    check(lines)
+    assert "    Stack (most recent call last):\n" in lines
+
+
+def test_an_ordinary_record_is_as_it_was(log: Log) -> None:
+    [line] = log("café: %d", 1)
+    assert line.endswith(" ERROR tests: café: 1\n")
