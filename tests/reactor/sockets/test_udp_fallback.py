@@ -13,7 +13,7 @@ import pytest
 
 from reactor import DatagramProtocol, DatagramTransport, Reactor
 from reactor.pollers import POLLERS
-from reactor.sockets.fallback import MAX_REPEATED, MAX_REPEATED_SIZE, FallbackTransport
+from reactor.sockets.udp_fallback import MAX_REPEATED, MAX_REPEATED_SIZE, FallbackTransport
 
 from ..recording import no_collection
 
