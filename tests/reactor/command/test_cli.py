@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from reactor.command.application import Application, CommandError
-from reactor.command.cli import BUILT_IN, _parser, load_application, main
+from reactor.command.cli import main, make_parser
+from reactor.command.registry import BUILT_IN, load_application
 
 ROOT = Path(__file__).parents[3]
 
@@ -52,7 +53,7 @@ def test_a_reader_of_its_output_that_has_gone_does_not_matter():
     os.close(reading)
     try:
         result = subprocess.run(
-            [sys.executable, "-c", "from reactor.command.cli import _announce; _announce(['x'])"],
+            [sys.executable, "-c", "from reactor.command.cli import announce; announce(['x'])"],
             stdout=writing, stderr=subprocess.PIPE, cwd=ROOT, text=True, check=False,
         )  # fmt: skip
     finally:
@@ -175,14 +176,14 @@ def test_a_certificate_without_its_key_is_said_to_be(capsys, certificate):
 def test_a_datagram_protocol_is_not_served_in_the_clear_when_tls_is_asked_for(capsys, certificate):
     arguments = ["--tls-cert", str(certificate.chain), "--tls-key", str(certificate.key)]
     assert main(["--protocol", "reactor:DatagramProtocol", *arguments]) == 2
-    assert "takes datagrams, and those no TLS" in one_line(capsys.readouterr().err)
+    assert "serves datagrams, which cannot use TLS" in one_line(capsys.readouterr().err)
 
 
 @pytest.mark.parametrize(("given", "host"), [("[::1]", "::1"), ("::1", "::1"), ("", "")])
 def test_an_address_to_listen_on_may_have_the_brackets_that_urls_have(monkeypatch, given, host):
-    assert _parser(None).parse_args(["--host", given]).host == host
+    assert make_parser(None).parse_args(["--host", given]).host == host
     monkeypatch.setenv("REACTOR_HOST", given)
-    assert _parser(None).parse_args([]).host == host
+    assert make_parser(None).parse_args([]).host == host
 
 
 def test_nobody_there_is_one_line_and_status_1(run_reactor):
@@ -310,7 +311,7 @@ def test_a_module_that_fails_keeps_its_traceback(run_reactor, tmp_path):
 
 def test_an_entry_point_adds_a_name(monkeypatch):
     point = type("Point", (), {"name": "mine", "value": "protocols.echo:app"})()
-    monkeypatch.setattr("reactor.command.cli.metadata.entry_points", lambda group: [point])
+    monkeypatch.setattr("reactor.command.registry.metadata.entry_points", lambda group: [point])
 
     assert isinstance(load_application("mine"), Application)
 
@@ -342,12 +343,12 @@ def test_tls_is_served_and_verified(serve, run_reactor, certificate):
 
 
 def test_interrupted_before_the_loop_runs_is_status_130(monkeypatch):
-    def interrupted(arguments):
+    def interrupted(name):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("reactor.command.cli._run", interrupted)
+    monkeypatch.setattr("reactor.command.cli.load_application", interrupted)
 
-    assert main([]) == 130
+    assert main(["--protocol", "echo"]) == 130
 
 
 def test_the_module_and_the_function_are_the_same_command():
@@ -363,7 +364,7 @@ def test_the_readme_has_every_option_with_its_default():
     bare = re.findall(r"^``(--[\w-]+)[^`]*``", readme, re.MULTILINE)
     actions = {}
     for name in BUILT_IN:
-        for action in _parser(load_application(name))._actions:
+        for action in make_parser(load_application(name))._actions:
             actions[action.option_strings[-1]] = action
 
     assert set(bare) == set(actions) - {"--help"}
