@@ -1,4 +1,4 @@
-"""Several processes on one port, and the one that looks after them: with real signals."""
+"""Several processes on one port, and their master, with real signals."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Accepting: what the system and the peers can do to a listener, and what it must not do to the
-rest."""
+"""Accepting: errors of the system and of peers, limits, and addresses."""
 
 from __future__ import annotations
 
