@@ -82,7 +82,6 @@ class HTTPApplication(Application):
     """A web server."""
 
     name = "http"
-    description = "a web server (HTTP/1.1)"
     default_port = DEFAULT_PORT
     connections_option = "--max-connections"
 

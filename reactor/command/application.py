@@ -28,7 +28,6 @@ class Application:
     """
 
     name = ""
-    description = ""
     default_port = 8007
 
     #: The option that says how many connections may be open at a time in each process. The command
@@ -77,7 +76,6 @@ class ProtocolApplication(Application):
 
     def __init__(self, name: str, protocol: Callable[[], Any]) -> None:
         self.name = name
-        self.description = (protocol.__doc__ or "").strip().partition("\n")[0]
         self.default_port = getattr(protocol, "default_port", Application.default_port)
         self._protocol = protocol
 
