@@ -1,9 +1,11 @@
 """The command line: ``python -m reactor --protocol NAME``, installed as ``reactor``.
 
 Exit status: 0 after a clean stop; 1 if the program could not start (the address is in use, a
-certificate cannot be read), or if a client lost its server or lines of its user; 2 for wrong usage;
-130 if a second signal ended it. A value comes from the command line, else from the environment
-(``REACTOR_UDP_PORT`` for ``--udp-port``, and so on for every option), else it is the default.
+certificate cannot be read), or if a client lost its connection or lines that its user typed; 2 for
+wrong usage; 130 if a second signal ended it.
+
+A value comes from the command line, else from the environment (``REACTOR_UDP_PORT`` for
+``--udp-port``, and so on for every option), else it is the default.
 """
 
 from __future__ import annotations
@@ -205,6 +207,14 @@ def make_parser(application: Application | None) -> Parser:
         metavar="L",
         help=f"{', '.join(LOG_LEVELS)} (%(default)s)",
     )
+    _add_tls_options(parser)
+    if application is not None:
+        application.add_arguments(parser.add_argument_group(f"options of {application.name}"))
+    parser.use_environment()
+    return parser
+
+
+def _add_tls_options(parser: Parser) -> None:
     server_option(
         parser, "--tls-cert", metavar="F", help="serve TLS with this certificate chain (PEM)"
     )
@@ -213,10 +223,6 @@ def make_parser(application: Application | None) -> Parser:
     client_option(
         parser, "--tls-ca", metavar="F", help="trust this certificate (PEM)", instead="--tls-cert"
     )
-    if application is not None:
-        application.add_arguments(parser.add_argument_group(f"options of {application.name}"))
-    parser.use_environment()
-    return parser
 
 
 def _set_tls(options: argparse.Namespace) -> None:

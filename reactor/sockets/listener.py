@@ -209,12 +209,11 @@ class Listener:
             self._watch(False)
         try:
             transport.start()
-        except OSError as exc:  # gone before its TLS handshake; or there is no memory to watch it
-            self._refuse(sock, exc)
-            on_lost()
-            return
-        except ValueError as exc:  # a descriptor that the poller cannot watch: select, above 1023
-            logger.warning("a connection was refused: %s", exc)
+        except (OSError, ValueError) as exc:
+            # OSError: the peer left before its TLS handshake, or there is no memory to watch the
+            # socket. ValueError: select cannot watch a descriptor above 1023.
+            if not isinstance(exc, OSError):
+                logger.warning("a connection was refused: %s", exc)
             self._refuse(sock, exc)
             on_lost()
             return
