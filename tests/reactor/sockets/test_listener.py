@@ -420,9 +420,10 @@ def test_select_refuses_a_listener_above_its_limit(
     high.listen()
     with pytest.raises(ValueError, match="use another poller"):
         world.listen()
-    with high, low, pytest.raises(ValueError, match="use another poller"):
+    with pytest.raises(ValueError, match="use another poller"):
         Listener(world.reactor, world.make, [low, high])
-    world.quiet()  # the low one, closed by now, is not watched any more
+    assert (low.fileno(), high.fileno()) == (-1, -1)
+    world.quiet()  # the low one is no longer watched
 
 
 # -- limits ----------------------------------------------------------------------------------------
