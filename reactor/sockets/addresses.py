@@ -65,7 +65,7 @@ class AddressLimit:
         return subscriber(address[0])
 
     def is_reached(self, key: bytes) -> bool:
-        """Whether this peer may have no more connections."""
+        """Whether this peer has as many connections as it may have."""
         return self._connections.get(key, 0) == self.maximum
 
     def add(self, key: bytes) -> None:

@@ -63,7 +63,7 @@ def until(condition):
 
 
 class Site:
-    """A server with workers, in a folder of its own."""
+    """A server with workers, in its own folder."""
 
     def __init__(self, serve, folder: Path, *arguments: str, number: int = 2) -> None:
         self.folder = folder
@@ -114,7 +114,7 @@ def ignores(pid: int, signum: int) -> bool:
 
 
 def is_gone(pid: int) -> bool:
-    """Ended, though nobody may have asked for its status yet."""
+    """Ended, though its status may not have been collected yet."""
     try:
         return ") Z " in Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):
@@ -143,7 +143,7 @@ def test_all_of_them_serve_the_port(site):
     seen = set()
 
     def both():
-        # Who has a connection already is as likely to take the next: ask until both have answered.
+        # Either worker may accept a connection: ask until both have answered.
         seen.add(site.ask())
         return seen == site.workers
 

@@ -134,7 +134,7 @@ def test_all_addresses_are_two_sockets_one_for_each_family(
 ) -> None:
     """With one for both, the system's setting would decide what it takes."""
     addresses_are(monkeypatch, "0.0.0.0", "::")
-    bound += bind_inet(None, 0, TCP)  # not listening: nobody can connect
+    bound += bind_inet(None, 0, TCP)  # not listening: no client can connect
     assert [sock.family for sock in bound] == [socket.AF_INET, socket.AF_INET6]
     assert bound[1].getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY) == 1
 

@@ -80,7 +80,7 @@ class RecordingPool(ThreadPool):
 
 
 class Outcome:
-    """How an attempt ended: a protocol factory, and an ``on_failure``, that note what happens."""
+    """The result of an attempt: a protocol factory, and an ``on_failure``, that record calls."""
 
     def __init__(self) -> None:
         self.asked = 0  # for a protocol
@@ -148,7 +148,7 @@ def server() -> Iterator[socket.socket]:
 
 @pytest.fixture
 def closed_address() -> Iterator[tuple[str, int]]:
-    """Where nobody listens, for as long as the test lasts."""
+    """An address where no socket listens while the test runs."""
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         yield bound.getsockname()
@@ -175,7 +175,7 @@ def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 
 def run_until(reactor: Reactor, condition: Callable[[], object]) -> None:
-    """Turns until it is so. Each waits for what must come."""
+    """Run turns until ``condition()`` holds. Each turn waits for an event."""
     for _ in range(100):
         if condition():
             return
@@ -184,7 +184,7 @@ def run_until(reactor: Reactor, condition: Callable[[], object]) -> None:
 
 
 def time_passes(reactor: Reactor, clock: Clock, seconds: float) -> None:
-    """Time in which the loop waits: this is no stall."""
+    """Let time pass while the loop waits, so that it does not count as a stall."""
     clock.now += seconds
     reactor.stats.last_wake = clock.now
 

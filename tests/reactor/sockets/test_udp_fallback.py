@@ -19,7 +19,7 @@ from ..recording import no_collection
 
 
 class Client(DatagramProtocol):
-    """Says what it is to say at once, and notes what it is told."""
+    """Sends ``says`` when it is connected, and records its calls."""
 
     def __init__(self, *says: bytes) -> None:
         self.says = says
@@ -66,14 +66,14 @@ def one() -> Iterator[Reactor]:
 
 @pytest.fixture
 def refusing() -> Iterator[Callable[[], tuple[str, int]]]:
-    """Makes addresses that refuse, and that nobody else is given as long as the test lasts."""
+    """Makes addresses that refuse, and that no other socket can get while the test runs."""
     made = []
 
     def make() -> tuple[str, int]:
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         made.append(sock)
         sock.bind(("127.0.0.1", 0))
-        sock.connect(("127.0.0.1", 9))  # it hears nobody else, so to others the port is closed
+        sock.connect(("127.0.0.1", 9))  # connected: to others the port is closed
         return sock.getsockname()
 
     yield make
@@ -144,7 +144,7 @@ def test_a_refusal_of_a_later_datagram_leads_to_the_next_address(reactor, resolv
     reactor.run_once(0)
 
     client.transport.sendto(b"late")
-    client.transport.sendto(b"later")  # this call may be told of the refusal of the first one
+    client.transport.sendto(b"later")  # this call may get the refusal of the first one
     run_until(reactor, lambda: len(client.received) == 2)
 
     assert client.received == [b"late", b"later"]
@@ -284,7 +284,7 @@ def pair(one: Reactor) -> Iterator[Callable[..., Pair]]:
 def test_queued_datagrams_go_to_the_next_address_in_order(one, pair):
     client = Client()
     link = pair(client)
-    link.ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)  # the least there is: a few
+    link.ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)  # as small as possible
     count = 0
     while link.transport.get_write_buffer_size() < 50:
         link.transport.sendto(b"%d" % count)

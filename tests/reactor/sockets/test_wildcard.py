@@ -133,7 +133,7 @@ def test_other_errors_of_sending_are_raised():
     ("info", "kept"),
     [
         # A link-local address (RFC 4291 section 2.5.6) needs its interface, others must not have
-        # one, and to multicast (2.7) nobody can answer from where it was sent.
+        # one, and a multicast address (2.7) cannot be a source.
         ("fe80::1", True),
         ("2001:db8::1", False),
         ("ff02::1", None),
