@@ -13,7 +13,7 @@ from reactor.command import WRONG_USAGE, CommandError, load_object, search_curre
 def folder(tmp_path, monkeypatch):
     """The current folder, and the first one to look for modules in."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry])
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     search_current_folder()
     yield tmp_path
