@@ -82,6 +82,7 @@ class HTTPApplication(Application):
     """A web server."""
 
     name = "http"
+    description = "a web server (HTTP/1.1)"
     default_port = DEFAULT_PORT
     connections_option = "--max-connections"
 
