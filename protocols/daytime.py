@@ -60,7 +60,6 @@ class DaytimeApplication(Application):
     """``--protocol time``: a server over TCP and UDP on one port number."""
 
     name = "time"
-    description = "tell the time (RFC 867, daytime)"
     default_port = 8013  # the standard one, 13, is for root only
 
     def add_arguments(self, parser: argparse._ActionsContainer) -> None:

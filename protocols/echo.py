@@ -119,7 +119,6 @@ class EchoApplication(Application):
     """``--protocol echo``: a server over TCP and UDP on one port number, and a client."""
 
     name = "echo"
-    description = "send back what comes (RFC 862)"
     default_port = 8007  # the standard one, 7, is for root only
 
     def add_arguments(self, parser: argparse._ActionsContainer) -> None:

@@ -1,5 +1,8 @@
-"""Reactor: the loop, and all that can be opened on it: listeners, connections, datagram sockets,
-pipes, threads."""
+"""Reactor: the loop, and the methods that open things on it: listeners, connections, datagram
+sockets, pipes, calls in threads.
+
+Each method names all its options, with types and defaults, so that ``help()`` and editors show
+them. What they mean is described once: in ``Listener`` for those of ``listen_…``."""
 
 from __future__ import annotations
 
@@ -14,8 +17,8 @@ from .loop import Loop
 from .protocol import AnyDatagramProtocol
 from .sockets.binding import KeepAlive, bind_inet, bind_unix, listen_all, prepare, unlink_later
 from .sockets.connector import CONNECT_TIMEOUT, Connector, FailureCallback
-from .sockets.fallback import FallbackTransport
-from .sockets.listener import BACKLOG, Listener, ProtocolFactory
+from .sockets.listener import BACKLOG, Listener, ProtocolFactory, TransportFactory
+from .sockets.udp_fallback import FallbackTransport
 from .threads import ThreadCall, ThreadPool
 from .transports.datagram import DatagramTransport
 from .transports.pipes import PipeEnd, PipeTransport
@@ -28,13 +31,13 @@ DatagramFactory = Callable[[], AnyDatagramProtocol]
 
 
 class Reactor(Loop):
-    """An event loop with all that can be opened on it. See ``Loop`` for its parameters and its
-    life.
+    """An event loop, and the methods that open listeners, connections and threads on it. See
+    ``Loop`` for its other parameters, and for running and stopping it.
 
-    ``max_threads``: threads of ``run_in_thread``. Names are resolved in four threads of their own,
-    so that slow calls cannot hold up connections (cpython gh-112169). ``debug``: whether to watch
-    how the reactor is used, at some cost (``reactor.debug``); None asks ``REACTOR_DEBUG`` and
-    ``python -X dev``."""
+    ``max_threads``: threads for ``run_in_thread``. Names are resolved in four other threads, so
+    that slow calls cannot delay connecting (cpython gh-112169). ``debug``: whether to check how the
+    reactor is used, which costs time (``reactor.debug``); None means that ``REACTOR_DEBUG`` and
+    ``python -X dev`` decide."""
 
     def __init__(
         self, *, max_threads: int = 8, debug: bool | None = None, **loop_options: Any
@@ -66,16 +69,19 @@ class Reactor(Loop):
         """Accept TCP connections; ``protocol_factory()`` makes a protocol for each.
 
         ``host`` None or "" listens on all addresses, IPv4 and IPv6. With port 0 the system chooses
-        one, the same for all of them; see ``Listener.addresses``. At ``max_connections`` accepting
-        pauses; for ``max_connections_per_address`` see ``Listener``. Raises ``OSError``: the
-        address is in use, or not ours."""
+        one port for all of them; see ``Listener.addresses``. ``tls``: a server's context. See
+        ``Listener`` for ``max_connections``, ``max_connections_per_address`` and ``keepalive``.
+        ``backlog``: connections that the system may hold until they are accepted. ``reuse_port``:
+        let other sockets with this option listen on the same port. Raises ``OSError`` if the
+        address is in use or is not this machine's."""
         self.check_open()
         sockets = bind_inet(host, port, socket.SOCK_STREAM, reuse_port=reuse_port)
         listen_all(sockets, backlog)
-        return self._listener(
+        return Listener(
+            self,
             protocol_factory,
             sockets,
-            tls,
+            make_transport=_transport_factory(tls),
             max_connections=max_connections,
             max_connections_per_address=max_connections_per_address,
             keepalive=keepalive,
@@ -91,38 +97,19 @@ class Reactor(Loop):
         max_connections: int | None = None,
         backlog: int = BACKLOG,
     ) -> Listener:
-        """Accept connections on a Unix socket at ``path``, with the file permissions ``mode``.
-        Closing removes the file."""
+        """Accept connections on a Unix socket at ``path``, with the file permissions ``mode``; None
+        leaves them to the umask. Closing removes the file. The other options and errors are those
+        of ``listen_tcp``."""
         self.check_open()
         sock = bind_unix(path, socket.SOCK_STREAM, mode)
         listen_all([sock], backlog)
-        return self._listener(
-            protocol_factory, [sock], tls, max_connections=max_connections, unix_path=path
-        )
-
-    def listen_socket(
-        self,
-        protocol_factory: ProtocolFactory,
-        sock: socket.socket,
-        *,
-        tls: ssl.SSLContext | None = None,
-        max_connections: int | None = None,
-        max_connections_per_address: int | None = None,
-        exempt: Callable[[str], bool] | None = None,
-        keepalive: KeepAlive | None = None,
-        shared: bool = False,
-    ) -> Listener:
-        """Accept connections on a stream socket that is bound and listening already. It is ours
-        from now on. See ``Listener`` for the options."""
-        return self.listen_sockets(
+        return Listener(
+            self,
             protocol_factory,
             [sock],
-            tls=tls,
+            make_transport=_transport_factory(tls),
             max_connections=max_connections,
-            max_connections_per_address=max_connections_per_address,
-            exempt=exempt,
-            keepalive=keepalive,
-            shared=shared,
+            unix_path=path,
         )
 
     def listen_sockets(
@@ -131,29 +118,29 @@ class Reactor(Loop):
         sockets: Sequence[socket.socket],
         *,
         tls: ssl.SSLContext | None = None,
-        **options: Any,
+        max_connections: int | None = None,
+        max_connections_per_address: int | None = None,
+        exempt: Callable[[str], bool] | None = None,
+        keepalive: KeepAlive | None = None,
+        shared: bool = False,
     ) -> Listener:
-        """``listen_socket`` for several, with one count of connections: its options are the
-        same."""
+        """Accept connections on stream sockets that are bound and listening already. The listener
+        owns them from now on. See ``Listener`` for the options; the limits are for all sockets
+        together. Raises ``OSError`` or ``ValueError`` if the poller cannot watch them."""
         self.check_open()
         for sock in sockets:
             sock.setblocking(False)
-        return self._listener(protocol_factory, list(sockets), tls, **options)
-
-    def _listener(
-        self,
-        factory: ProtocolFactory,
-        sockets: list[socket.socket],
-        tls: ssl.SSLContext | None,
-        **options: Any,
-    ) -> Listener:
-        make_transport = StreamTransport if tls is None else tls_transport(tls)
-        try:
-            return Listener(self, factory, sockets, make_transport=make_transport, **options)
-        except (OSError, ValueError):  # the poller cannot watch them
-            for sock in sockets:
-                sock.close()
-            raise
+        return Listener(
+            self,
+            protocol_factory,
+            sockets,
+            make_transport=_transport_factory(tls),
+            max_connections=max_connections,
+            max_connections_per_address=max_connections_per_address,
+            exempt=exempt,
+            keepalive=keepalive,
+            shared=shared,
+        )
 
     # -- connecting --------------------------------------------------------------------------------
 
@@ -170,12 +157,14 @@ class Reactor(Loop):
         local_addr: tuple[str, int] | None = None,
         keepalive: KeepAlive | None = None,
     ) -> Connector:
-        """Connect; ``protocol_factory()`` makes the protocol once the connection stands.
+        """Connect; ``protocol_factory()`` makes the protocol once the connection is established.
 
-        Names are resolved in a thread, and each address is tried; what is an address already (with
-        IPv6 also with a scope, ``fe80::1%eth0``) is tried at once. If none answers within
-        ``timeout`` seconds in all, ``on_failure(exc)`` is called, once; without it the failure is
-        logged. ``server_hostname`` (default: ``host``) is what the TLS certificate must be for."""
+        A name is resolved in a thread, and its addresses are tried one after another. A numeric
+        address, for IPv6 also with a scope (``fe80::1%eth0``), is tried at once. If none answers
+        within ``timeout`` seconds in all, ``on_failure(exc)`` is called, once; without
+        ``on_failure`` the failure is logged. ``tls``: a client's context; ``server_hostname`` is
+        the name that the certificate must be for, ``host`` by default. ``local_addr``: host and
+        port to connect from. ``keepalive``: see ``KeepAlive``; None for none."""
         self.check_open()
         connector = Connector(
             self,
@@ -185,11 +174,9 @@ class Reactor(Loop):
             timeout=timeout,
             local_addr=local_addr,
             keepalive=keepalive,
-            make_transport=StreamTransport
-            if tls is None
-            else tls_transport(tls, server_hostname or host),
+            make_transport=_transport_factory(tls, server_hostname or host),
         )
-        connector.resolve(host, port)
+        connector.resolve(self.resolver, host, port)
         return connector
 
     def connect_unix(
@@ -200,7 +187,8 @@ class Reactor(Loop):
         on_failure: FailureCallback | None = None,
         timeout: float = CONNECT_TIMEOUT,
     ) -> Connector:
-        """Connect to the Unix socket at ``path``. Failure is reported as for ``connect_tcp``."""
+        """Connect to the Unix socket at ``path``. ``on_failure`` and ``timeout`` as for
+        ``connect_tcp``."""
         self.check_open()
         connector = Connector(self, protocol_factory, on_failure, target=path, timeout=timeout)
         connector.try_addresses([(socket.AF_UNIX, path)])
@@ -215,25 +203,26 @@ class Reactor(Loop):
         server_hostname: str | None = None,
     ) -> StreamTransport:
         """Serve a stream socket that is connected already, one end of a ``socketpair`` for example.
-        It is ours from now on, unless this raises: ``OSError`` if it is not connected,
+        The reactor owns it from now on, unless this raises: ``OSError`` if it is not connected,
         ``ValueError`` if the poller cannot watch it.
 
-        ``tls`` may be a server's context, or a client's with ``server_hostname``."""
+        ``tls``: a server's context, or a client's with ``server_hostname``."""
         self.check_open()
         prepare(sock)
-        make_transport = StreamTransport if tls is None else tls_transport(tls, server_hostname)
+        make_transport = _transport_factory(tls, server_hostname)
         transport = make_transport(self, sock, protocol_factory(), sock.getpeername() or None, None)
         transport.start()
         return transport
 
     def connect_read_pipe(self, protocol_factory: ProtocolFactory, pipe: Any) -> StreamTransport:
         """Read from a pipe, a terminal or a file: an open file object, or a descriptor. Closing the
-        transport closes it."""
+        transport closes ``pipe``."""
         self.check_open()
         return self._pipe(protocol_factory, PipeEnd(pipe, writing=False))
 
     def connect_write_pipe(self, protocol_factory: ProtocolFactory, pipe: Any) -> StreamTransport:
-        """Write to a pipe, a terminal or a file. The descriptor becomes non-blocking."""
+        """Write to a pipe, a terminal or a file, as ``connect_read_pipe`` reads from it. The
+        descriptor becomes non-blocking."""
         self.check_open()
         return self._pipe(protocol_factory, PipeEnd(pipe, writing=True))
 
@@ -254,14 +243,13 @@ class Reactor(Loop):
         *,
         reuse_port: bool = False,
     ) -> list[DatagramTransport]:
-        """Receive UDP datagrams. Returns a transport, each with a protocol of its own, per address
-        that ``host`` names.
+        """Receive UDP datagrams. Returns one transport, with a protocol of its own, for each
+        address of ``host``.
 
-        ``host`` and ``port`` as for ``listen_tcp``. On a socket bound to all addresses, protocols
-        get a ``PeerAddress``, and what they send to it goes out from the address that the peer
-        asked: for IPv6, and on Linux for IPv4; other systems choose by the route. Raises
-        ``OSError``.
-        """
+        ``host``, ``port``, ``reuse_port`` and errors as for ``listen_tcp``. On a socket bound to
+        all addresses, protocols get a ``PeerAddress``, and what they send to it goes out from the
+        address that the peer sent to. That works for IPv6, and on Linux for IPv4; other systems
+        choose the source address by the route."""
         self.check_open()
         sockets = bind_inet(host, port, socket.SOCK_DGRAM, reuse_port=reuse_port)
         transports: list[DatagramTransport] = []
@@ -286,12 +274,13 @@ class Reactor(Loop):
         timeout: float = CONNECT_TIMEOUT,
         local_addr: tuple[str, int] | None = None,
     ) -> Connector:
-        """A UDP socket that exchanges datagrams with one peer only. Names are resolved in a thread.
+        """Open a UDP socket that exchanges datagrams with one peer only. Names are resolved in a
+        thread.
 
-        ``connection_made`` says only that there is a way to the peer. If a name has several
-        addresses, and one refuses before anything was heard from it, the next one is tried, and
-        what was sent so far (64 datagrams and 64 KiB at most) is sent there; when the last one
-        refuses, ``error_received`` is called. ``on_failure`` and ``timeout`` as for
+        ``connection_made`` means only that there is a route to the peer. If the name has several
+        addresses, and one refuses before it has sent anything, the next one is tried: what was sent
+        so far (64 datagrams and 64 KiB at most) is sent there. When the last one refuses,
+        ``error_received`` is called. ``on_failure``, ``timeout`` and ``local_addr`` as for
         ``connect_tcp``."""
 
         def make_transport(*arguments: Any) -> FallbackTransport:
@@ -308,14 +297,14 @@ class Reactor(Loop):
             local_addr=local_addr,
             make_transport=make_transport,
         )
-        connector.resolve(host, port)
+        connector.resolve(self.resolver, host, port)
         return connector
 
     def listen_unix_datagram(
         self, protocol_factory: DatagramFactory, path: str, *, mode: int | None = None
     ) -> DatagramTransport:
-        """Receive datagrams on a Unix socket at ``path``. Closing removes the file. Raises
-        ``OSError``."""
+        """Receive datagrams on a Unix socket at ``path``, with the file permissions ``mode``; None
+        leaves them to the umask. Closing removes the file. Raises ``OSError``."""
         self.check_open()
         return self._datagram(
             protocol_factory, bind_unix(path, socket.SOCK_DGRAM, mode), unlink=path
@@ -324,8 +313,8 @@ class Reactor(Loop):
     def connect_unix_datagram(
         self, protocol_factory: DatagramFactory, path: str, *, local_path: str | None = None
     ) -> DatagramTransport:
-        """Exchange datagrams with the Unix socket at ``path``; ``local_path`` names our end, where
-        answers are wanted."""
+        """Exchange datagrams with the Unix socket at ``path``. Answers need ``local_path``: our
+        end's socket file, which closing removes. Raises ``OSError``."""
         self.check_open()
         if local_path is None:
             sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -353,7 +342,7 @@ class Reactor(Loop):
         try:
             transport = DatagramTransport(self, sock, factory(), peername, on_lost)
             transport.start()
-        except BaseException:  # of the factory; or the poller cannot watch the descriptor
+        except BaseException:  # the factory failed, or the poller cannot watch the descriptor
             sock.close()
             if on_lost is not None:
                 on_lost()
@@ -363,17 +352,23 @@ class Reactor(Loop):
     # -- threads -----------------------------------------------------------------------------------
 
     def run_in_thread(self, function: Callable[..., T], *args: Any) -> ThreadCall[T]:
-        """Run ``function(*args)`` in a worker thread. ``add_done_callback`` of what is returned
-        tells the loop of its end.
+        """Run ``function(*args)`` in a worker thread. Use ``add_done_callback`` of the returned
+        ``ThreadCall`` to get its result in the loop.
 
-        A stopping reactor waits for it within its grace. Raises ``queue.Full`` when too many calls
-        wait for a thread."""
+        A stopping reactor waits for the call, at most for its grace. Raises ``queue.Full`` when too
+        many calls wait for a thread."""
         return self._threads.submit(function, *args)
 
     def close(self) -> None:
         try:
             super().close()
         finally:
-            if self.is_closed():  # else it was refused
+            if self.is_closed():  # else closing was refused
                 self.resolver.close()
                 self._threads.close()
+
+
+def _transport_factory(
+    tls: ssl.SSLContext | None, server_hostname: str | None = None
+) -> TransportFactory:
+    return StreamTransport if tls is None else tls_transport(tls, server_hostname)

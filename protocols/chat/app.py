@@ -62,7 +62,6 @@ class ChatApplication(Application):
     """A chat of rooms."""
 
     name = "chat"
-    description = "a chat of rooms, over TCP and UDP"
     default_port = DEFAULT_PORT
     connections_option = "--max-members"
 

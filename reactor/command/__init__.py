@@ -1,27 +1,27 @@
 """``python -m reactor``: applications, their options, and processes that share the work.
 
-The names here are what an application needs; ``cli.py`` is the command itself.
+What an application needs is imported from here. ``cli.py`` is the command itself.
 """
 
 from .application import (
-    CANNOT_START,
-    WRONG_USAGE,
     Application,
-    CommandError,
-    Repeatable,
-    add_udp_arguments,
     bind_tcp,
     bind_unix_socket,
+    format_address,
+    inherited,
+    serve_both,
+)
+from .errors import CANNOT_START, WRONG_USAGE, CommandError, reason
+from .loading import load_object, search_current_folder
+from .options import (
+    Repeatable,
+    add_udp_arguments,
     client_option,
     count,
     duration,
-    format_address,
-    inherited,
     number,
     positive,
-    reason,
     seconds,
-    serve_both,
     server_option,
 )
 
@@ -39,9 +39,11 @@ __all__ = [
     "duration",
     "format_address",
     "inherited",
+    "load_object",
     "number",
     "positive",
     "reason",
+    "search_current_folder",
     "seconds",
     "serve_both",
     "server_option",

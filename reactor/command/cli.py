@@ -1,65 +1,44 @@
 """The command line: ``python -m reactor --protocol NAME``, installed as ``reactor``.
 
-Exit status: 0 after a clean stop; 1 if it could not start (the address is in use, a certificate
-cannot be read), or if a client lost its server or lines of its user; 2 for wrong usage; 130 if a
-second signal ended it. A value comes from the command
-line, else from the environment (``--udp-port`` from ``REACTOR_UDP_PORT``, and so on for every
-option), else it is the default.
+Exit status: 0 after a clean stop; 1 if the program could not start (the address is in use, a
+certificate cannot be read), or if a client lost its connection or lines that its user typed; 2 for
+wrong usage; 130 if a second signal ended it.
+
+A value comes from the command line, else from the environment (``REACTOR_UDP_PORT`` for
+``--udp-port``, and so on for every option), else it is the default.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib
 import logging
 import os
-import re
 import socket
 import ssl
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from importlib import metadata
-from importlib.machinery import PathFinder
-from importlib.util import module_from_spec
-from pathlib import Path
-from typing import Any, NoReturn
 
 from .. import __version__
-from ..debug import VARIABLE as DEBUG_VARIABLE
 from ..pollers import POLLERS
 from ..reactor import Reactor
-from .application import (
-    CANNOT_START,
-    INTERRUPTED,
-    WRONG_USAGE,
-    Application,
-    CommandError,
-    ProtocolApplication,
-    Repeatable,
+from .application import Application
+from .descriptors import room_for
+from .errors import CANNOT_START, INTERRUPTED, WRONG_USAGE, CommandError, reason
+from .logs import LogFormatter, complain, redirect_to_null
+from .master import Master
+from .options import (
+    Parser,
     client_option,
     host_and_port,
     host_name,
     port_number,
-    reason,
-    refuse_wrong_side,
     seconds,
     server_option,
 )
-from .descriptors import room_for
-from .logs import LogFormatter, complain, send_nowhere
-from .workers import Master, obey
+from .registry import load_application, protocol_names
+from .worker import follow_master
 
-# What a bare checkout has; installed distributions add more through the entry point group.
-BUILT_IN: Mapping[str, str] = {
-    "chat": "protocols.chat.app:app",
-    "echo": "protocols.echo:app",
-    "http": "protocols.http.app:app",
-    "time": "protocols.daytime:app",
-}
-# Packages that some of them need, and a bare checkout may lack.
-_REQUIRED = ("httptools",)
-ENTRY_POINTS = "reactor.protocols"
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 
 
@@ -72,61 +51,86 @@ def main(arguments: Sequence[str] | None = None) -> int:
         complain(exc)
         return exc.status
     except KeyboardInterrupt as exc:
-        if exc.args:  # the second signal, in the loop; outside, users know what they have pressed
+        if exc.args:  # the second signal, while the loop ran; else the user knows what happened
             complain(exc)
         return INTERRUPTED
 
 
 def _run(arguments: Sequence[str]) -> int:
     application = _application(arguments)
-    parser = _parser(application)
+    parser = make_parser(application)
     options = parser.parse_args(arguments)
     if application is None:
         raise CommandError(
             f"choose with --protocol: {', '.join(protocol_names())}, or module:Class", WRONG_USAGE
         )
-    if options.connect is None or type(application).connect is not Application.connect:
-        refuse_wrong_side(parser, arguments, client=options.connect is not None)
-    handler = logging.StreamHandler()
-    handler.setFormatter(LogFormatter())
-    logging.basicConfig(level=options.log_level.upper(), handlers=[handler])
+    is_client = options.connect is not None
+    has_client = type(application).connect is not Application.connect
+    if has_client or not is_client:  # else connect() reports that there is no client
+        parser.refuse_wrong_side(arguments, client=is_client)
+    _configure_logging(options.log_level)
     _set_tls(options)
     if options.port is None:
         options.port = application.default_port
-    if options.connect is not None:
-        with Reactor(poller=options.poller, grace=options.grace) as reactor:
-            return application.connect(reactor, options)
+    return _connect(application, options) if is_client else _serve(application, options)
+
+
+def _application(arguments: Sequence[str]) -> Application | None:
+    """The application that ``--protocol`` names. It is looked up first, as it adds options."""
+    first = Parser(add_help=False, allow_abbrev=False)
+    first.add_argument("--protocol", default=os.environ.get("REACTOR_PROTOCOL"))
+    name = first.parse_known_args(arguments)[0].protocol
+    return load_application(name) if name else None
+
+
+def _configure_logging(level: str) -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(LogFormatter())
+    logging.basicConfig(level=level.upper(), handlers=[handler])
+
+
+# -- running ---------------------------------------------------------------------------------------
+
+
+def _connect(application: Application, options: argparse.Namespace) -> int:
+    with Reactor(poller=options.poller, grace=options.grace) as reactor:
+        return application.connect(reactor, options)
+
+
+def _serve(application: Application, options: argparse.Namespace) -> int:
     _raise_descriptor_limit(application, options)
     with application.opened(options) as sockets:
-        serve = partial(_serve, application, options)
+        serve = partial(_serve_in_this_process, application, options)
         workers = getattr(options, "workers", None)
         if workers is None:
-            return serve(_announce)
+            return serve(announce)
         master = Master(
             serve,
             workers,
-            announce=_announce,
+            announce=announce,
             sockets=sockets,
             grace=options.grace,
-            prepare=partial(_read_certificate_again, options),
+            prepare=partial(_set_tls, options),  # a reload reads the certificate again
         )
         return master.run()
 
 
-def _serve(
+def _serve_in_this_process(
     application: Application,
     options: argparse.Namespace,
-    announce: Callable[[list[str]], object],
+    ready: Callable[[list[str]], object],
     channel: socket.socket | None = None,
 ) -> int:
-    """Serve until the end, in a worker if there is a ``channel`` to its master."""
+    """Serve until stopped; returns the exit status. ``ready(lines)`` is called from the loop, with
+    the lines to announce. ``channel``: in a worker, to its master."""
     try:
         with Reactor(poller=options.poller, grace=options.grace) as reactor:
             if channel is not None:
-                obey(reactor, channel)
+                follow_master(reactor, channel)
             lines = [f"{application.name}: {url}" for url in application.serve(reactor, options)]
-            # Printed from within the loop: who reads it may send a signal at once, and it is ready.
-            reactor.call_soon(announce, [*lines, "Press Ctrl+C to stop"])
+            # Called from the loop: a program that reads the lines may send a signal at once, and
+            # only the running loop handles signals.
+            reactor.call_soon(ready, [*lines, "Press Ctrl+C to stop"])
             reactor.run()
     finally:
         application.close()
@@ -134,7 +138,7 @@ def _serve(
 
 
 def _raise_descriptor_limit(application: Application, options: argparse.Namespace) -> None:
-    """Before there are workers: they inherit it."""
+    """Called before there are workers: they inherit the limit."""
     option = application.connections_option
     if option is not None:
         wanted = getattr(options, option.removeprefix("--").replace("-", "_"))
@@ -146,35 +150,20 @@ def _raise_descriptor_limit(application: Application, options: argparse.Namespac
             )
 
 
-def _announce(lines: list[str]) -> None:
+def announce(lines: list[str]) -> None:
+    """Print ``lines`` on standard output."""
     try:
         print("\n".join(lines), flush=True)
-    except OSError:  # whoever read it has gone, as `head` does: that is no reason not to serve
-        send_nowhere(sys.stdout)
+    except OSError:  # the reader has gone, as `head` does: serve all the same
+        redirect_to_null(sys.stdout)
 
 
 # -- options ---------------------------------------------------------------------------------------
 
 
-class _Parser(argparse.ArgumentParser):
-    """argparse, with one line for an error."""
-
-    help_command = "reactor --help"
-
-    def error(self, message: str) -> NoReturn:
-        raise CommandError(f"{message} (see {self.help_command})", WRONG_USAGE)
-
-
-def _application(arguments: Sequence[str]) -> Application | None:
-    """The application that ``--protocol`` names, looked up first as it has options of its own."""
-    first = _Parser(add_help=False, allow_abbrev=False)
-    first.add_argument("--protocol", default=os.environ.get("REACTOR_PROTOCOL"))
-    name = first.parse_known_args(arguments)[0].protocol
-    return load_application(name) if name else None
-
-
-def _parser(application: Application | None) -> _Parser:
-    parser = _Parser(
+def make_parser(application: Application | None) -> Parser:
+    """The parser of all options: the command's, and those of ``application`` if there is one."""
+    parser = Parser(
         prog="reactor",
         allow_abbrev=False,
         description="Serve a protocol on a single-threaded event loop, or be its client.",
@@ -218,6 +207,14 @@ def _parser(application: Application | None) -> _Parser:
         metavar="L",
         help=f"{', '.join(LOG_LEVELS)} (%(default)s)",
     )
+    _add_tls_options(parser)
+    if application is not None:
+        application.add_arguments(parser.add_argument_group(f"options of {application.name}"))
+    parser.use_environment()
+    return parser
+
+
+def _add_tls_options(parser: Parser) -> None:
     server_option(
         parser, "--tls-cert", metavar="F", help="serve TLS with this certificate chain (PEM)"
     )
@@ -226,47 +223,11 @@ def _parser(application: Application | None) -> _Parser:
     client_option(
         parser, "--tls-ca", metavar="F", help="trust this certificate (PEM)", instead="--tls-cert"
     )
-    if application is not None:
-        application.add_arguments(parser.add_argument_group(f"options of {application.name}"))
-    _defaults_from_environment(parser)
-    return parser
-
-
-def _defaults_from_environment(parser: argparse.ArgumentParser) -> None:
-    for action in parser._actions:
-        names = [name for name in action.option_strings if name.startswith("--")]
-        if not names or action.dest in ("help", "version"):
-            continue
-        variable = "REACTOR_" + names[0].lstrip("-").replace("-", "_").upper()
-        value = os.environ.get(variable)
-        if value is None or variable == DEBUG_VARIABLE:
-            continue
-        action.default = _converted(parser, action, value, variable)
-
-
-def _converted(
-    parser: argparse.ArgumentParser, action: argparse.Action, value: str, variable: str
-) -> Any:
-    if action.nargs == 0:  # a flag
-        if value.lower() in ("1", "true", "yes", "on"):
-            return action.const
-        if value.lower() in ("0", "false", "no", "off", ""):
-            return action.default
-        parser.error(f"{variable} must be yes or no, not {value!r}")
-    try:
-        if isinstance(action, Repeatable):
-            parts = [part.strip() for part in value.split(",")]
-            return [parser._get_value(action, part) for part in parts if part]
-        converted = parser._get_value(action, value)
-    except argparse.ArgumentError as exc:
-        parser.error(f"{variable}: {exc.message}")
-    if action.choices is not None and converted not in action.choices:
-        parser.error(f"{variable} must be one of {', '.join(action.choices)}, not {value!r}")
-    return converted
 
 
 def _set_tls(options: argparse.Namespace) -> None:
-    """Replace the options about TLS by ``options.tls``, a context or None."""
+    """Set ``options.tls`` to a context, or None, made of the options about TLS. If it raises
+    ``CommandError``, ``options`` are unchanged."""
     client = options.connect is not None
     if not client and options.tls_key and not options.tls_cert:
         raise CommandError("--tls-key goes with --tls-cert", WRONG_USAGE)
@@ -280,99 +241,7 @@ def _set_tls(options: argparse.Namespace) -> None:
     except (OSError, ValueError) as exc:
         used = (options.tls_ca,) if client else (options.tls_cert, options.tls_key)
         files = ", ".join(filter(None, used))
-        # OpenSSL's whole answer when one of the two is missing.
+        # "PEM lib" is all that OpenSSL says when the certificate or its key is missing.
         why = "no certificate with its private key" if "PEM lib" in str(exc) else reason(exc)
         raise CommandError(f"cannot use the certificate in {files}: {why}", CANNOT_START) from exc
     options.tls = context
-
-
-def _read_certificate_again(options: argparse.Namespace) -> None:
-    previous, options.tls = options.tls, False
-    try:
-        _set_tls(options)
-    except CommandError:
-        options.tls = previous
-        raise
-
-
-# -- finding protocols -----------------------------------------------------------------------------
-
-
-def protocol_names() -> list[str]:
-    """The names that ``--protocol`` knows, in order."""
-    return sorted({*BUILT_IN, *(point.name for point in metadata.entry_points(group=ENTRY_POINTS))})
-
-
-def load_application(name: str) -> Application:
-    """The application called ``name``, or the one that serves ``module:Class``. Raises
-    ``CommandError``."""
-    if ":" in name:
-        if "" not in sys.path:
-            sys.path.insert(0, "")  # the current folder, also for the installed command
-        return _application_of(name, name)
-    if name in BUILT_IN:
-        _import_own_package(BUILT_IN[name].partition(".")[0])
-        return _application_of(name, BUILT_IN[name])
-    for point in metadata.entry_points(group=ENTRY_POINTS):
-        if point.name == name:
-            return _application_of(name, point.value)
-    known = ", ".join(protocol_names())
-    raise CommandError(f"no protocol {name!r}; there is {known}, or module:Class", WRONG_USAGE)
-
-
-def _import_own_package(name: str) -> None:
-    """Import the package ``name`` of this distribution, from beside this one.
-
-    ``python -m`` puts the current folder in front of all others, and a user's protocols.py, or
-    http.py instead of Python's, would take the place of what is meant. So the current folder goes
-    to the end; with ``module:Class`` it is the first."""
-    if sys.path and sys.path[0] in ("", os.getcwd()):
-        sys.path.append(sys.path.pop(0))
-    if name not in sys.modules:
-        root = str(Path(__file__).parents[2])
-        spec = PathFinder.find_spec(name, [root])
-        if spec is not None and spec.loader is not None:
-            sys.modules[name] = module = module_from_spec(spec)
-            spec.loader.exec_module(module)
-
-
-def _missing(name: str) -> str:
-    """Why there is no module ``name``."""
-    above, _, last = name.rpartition(".")
-    if above and last == "py":
-        return f"there is no module {name!r}: leave out '.py'"
-    if above and not hasattr(sys.modules[above], "__path__"):
-        where = getattr(sys.modules[above], "__file__", None) or "a part of Python"
-        return f"there is no module {name!r}, as {above!r} is no package but {where}"
-    return f"there is no module {name!r}"
-
-
-def _application_of(name: str, reference: str) -> Application:
-    module_name, _, attribute = reference.partition(":")
-    if not re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*", reference):
-        raise CommandError(f"--protocol {name}: not of the form module:Class", WRONG_USAGE)
-    try:
-        found: Any = importlib.import_module(module_name)
-    except ModuleNotFoundError as exc:
-        if exc.name is None or not f"{module_name}.".startswith(f"{exc.name}."):
-            if name in BUILT_IN and exc.name is not None and exc.name in _REQUIRED:
-                raise CommandError(
-                    f"--protocol {name} needs {exc.name}, which is not installed", CANNOT_START
-                ) from exc
-            # An import inside that module that fails is the module's own bug, and wants its
-            # traceback.
-            raise
-        raise CommandError(f"--protocol {name}: {_missing(exc.name)}", WRONG_USAGE) from exc
-    for part in attribute.split("."):
-        if not hasattr(found, part):
-            what = f"{module_name!r} has no {attribute!r}"
-            raise CommandError(f"--protocol {name}: {what}", WRONG_USAGE)
-        found = getattr(found, part)
-    if isinstance(found, type) and issubclass(found, Application):
-        found = found()
-    if isinstance(found, Application):
-        found.name = found.name or name
-        return found
-    if callable(found) and (hasattr(found, "data_received") or hasattr(found, "datagram_received")):
-        return ProtocolApplication(name, found)
-    raise CommandError(f"--protocol {name}: {attribute!r} is no protocol class", WRONG_USAGE)

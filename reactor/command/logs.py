@@ -1,7 +1,7 @@
-"""How the command line writes its log: nothing that a peer sent can look like a line of the log, or
-control the terminal in which it is read.
+"""How the command line writes its log and its errors.
 
-Messages and tracebacks may hold what peers sent: ``ValueError(f"no such item: {name}")``.
+Messages and tracebacks may contain data from peers: ``ValueError(f"no such item: {name}")``. That
+data must not look like a line of the log, nor control the terminal that shows it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 from typing import Any, Final, TextIO
 
 FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-# C0 and C1 but for tab and LF, and the line ends of Unicode.
+# C0 and C1 except tab and LF, and Unicode's line and paragraph separators.
 _CONTROLS: Final = {
     code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if code not in (9, 10)
 } | {code: f"\\u{code:x}" for code in (0x2028, 0x2029)}
@@ -20,7 +20,7 @@ _CONTROLS: Final = {
 
 class LogFormatter(logging.Formatter):
     """Escapes control characters in messages and tracebacks, as ``\\xHH``, and indents all lines of
-    a record but the first: what a peer sent never begins a line."""
+    a record but the first, so that data from a peer never begins a line."""
 
     def __init__(self) -> None:
         super().__init__(FORMAT)
@@ -36,21 +36,22 @@ class LogFormatter(logging.Formatter):
 
 
 def complain(message: object) -> None:
-    """Print one line on standard error. If there is none, or it takes no more (a full disk, a
-    reader that has gone), that is no reason to end, nor for another exit status."""
+    """Print one line on standard error. If that is closed or cannot be written to (a full disk, a
+    reader that has gone), the program goes on, with the same exit status."""
     if sys.stderr is None:
         return
     try:
         print(f"reactor: {message}", file=sys.stderr, flush=True)
     except OSError:
-        send_nowhere(sys.stderr)
+        redirect_to_null(sys.stderr)
 
 
-def send_nowhere(stream: TextIO) -> None:
-    """Take what is still written to ``stream``, or Python would complain of it at its end."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, stream.fileno())
-    os.close(nowhere)
+def redirect_to_null(stream: TextIO) -> None:
+    """Discard what is written to ``stream`` from now on. Else Python would report a failed flush
+    when it exits."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, stream.fileno())
+    os.close(null)
 
 
 def _escaped(text: str) -> str:

@@ -1,1 +1,1 @@
-"""What opens sockets: listeners, connectors, binding, sockets inherited from systemd."""
+"""Opening sockets: listeners, connectors, binding, sockets inherited from systemd."""

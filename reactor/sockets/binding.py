@@ -1,5 +1,4 @@
-"""Making sockets: bound to addresses, non-blocking, and with the options that each kind should
-have."""
+"""Making sockets: bound to addresses, non-blocking, and with the options that each kind needs."""
 
 from __future__ import annotations
 
@@ -17,17 +16,17 @@ from .wildcard import udp_socket
 _PORT_ATTEMPTS: Final = 10
 
 # Bytes in the system's receive buffer of a UDP server. Linux counts some 800 bytes for a datagram
-# of one byte, so that its usual 212,992 bytes hold 270 datagrams: as many as come in a turn of
-# 20 ms when there are 15,000 a second. What is beyond is lost.
+# of one byte, so its default of 212,992 bytes holds 270 datagrams: as many as arrive in a turn of
+# 20 ms at 15,000 a second. Further ones are lost.
 UDP_RECEIVE_BUFFER: Final = 1 << 22
 
 
 @dataclass(frozen=True)
 class KeepAlive:
-    """Notice a TCP peer that has vanished: probe it after ``idle`` seconds of silence, then every
-    ``interval`` seconds, and give up after ``count`` probes.
+    """TCP keepalive, which detects a peer that has vanished: probe it after ``idle`` seconds of
+    silence, then every ``interval`` seconds, and give up after ``count`` probes.
 
-    The defaults notice it within 30 + 3 * 10 = 60 seconds.
+    The defaults detect it within 30 + 3 * 10 = 60 seconds.
     """
 
     idle: int = 30
@@ -35,7 +34,7 @@ class KeepAlive:
     count: int = 3
 
     def apply(self, sock: socket.socket) -> None:
-        """Set it on ``sock``. What the system lacks is left at the system's setting."""
+        """Set it on ``sock``. Options that the system lacks keep the system's setting."""
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         # TCP_KEEPALIVE is macOS's name for TCP_KEEPIDLE.
         for name, value in (
@@ -46,15 +45,15 @@ class KeepAlive:
             if hasattr(socket, name):
                 sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
         if hasattr(socket, "TCP_USER_TIMEOUT"):
-            # There are no probes while data is unacknowledged; retransmission alone would go on for
-            # some 15 minutes (tcp(7), tcp_retries2).
-            patience = 1000 * (self.idle + self.interval * self.count)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, patience)
+            # There are no probes while data is unacknowledged. Retransmission would go on for some
+            # 15 minutes (tcp(7), tcp_retries2).
+            milliseconds = 1000 * (self.idle + self.interval * self.count)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
 
 
 def prepare(sock: socket.socket, keepalive: KeepAlive | None = None) -> None:
-    """What every socket gets: non-blocking, and on TCP no delay, as the transport gathers what is
-    small already."""
+    """Make ``sock`` non-blocking; on TCP, set ``keepalive`` and disable Nagle's algorithm, since
+    the transport already gathers small writes. Raises ``OSError``."""
     sock.setblocking(False)
     if sock.type == socket.SOCK_STREAM and sock.family in (socket.AF_INET, socket.AF_INET6):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -63,8 +62,8 @@ def prepare(sock: socket.socket, keepalive: KeepAlive | None = None) -> None:
 
 
 def numeric_address(host: str, port: int) -> tuple[int, Any] | None:
-    """The family and the socket address of an IPv4 or IPv6 address that is written as such, also
-    with a scope (``fe80::1%eth0``, RFC 4007 section 11). None for a name."""
+    """The family and the socket address if ``host`` is a numeric IPv4 or IPv6 address, also with a
+    scope (``fe80::1%eth0``, RFC 4007 section 11). None if it is a name."""
     address, _, scope = host.partition("%")
     try:
         if ":" not in host:
@@ -80,10 +79,11 @@ def numeric_address(host: str, port: int) -> tuple[int, Any] | None:
 def bind_inet(
     host: str | None, port: int, kind: socket.SocketKind, *, reuse_port: bool = False
 ) -> list[socket.socket]:
-    """Sockets bound to every address that ``host`` names; None or "" means all, over IPv4 and IPv6.
+    """Non-blocking sockets bound to every address of ``host``; None or "" means all addresses, IPv4
+    and IPv6.
 
-    With port 0 the system chooses for the first family, and the others take the same one. Raises
-    ``OSError``, and ``ValueError`` for what is no port number."""
+    With port 0 the system chooses a port for the first address, and the others get the same one.
+    Raises ``OSError``, and ``ValueError`` if ``port`` is not a port number."""
     if not 0 <= port <= 65535:
         raise ValueError(f"port must be 0-65535, not {port}")
     found = socket.getaddrinfo(host or None, port, type=kind, flags=socket.AI_PASSIVE)
@@ -92,14 +92,15 @@ def bind_inet(
         try:
             return _bind_all(unique, port, kind, reuse_port)
         except OSError as exc:
-            # The port that the system chose may be taken in the other family: ask for another.
+            # The port that the system chose may be in use in the other family: ask for another.
             if port != 0 or exc.errno != errno.EADDRINUSE:
                 raise
     return _bind_all(unique, port, kind, reuse_port)
 
 
 def listen_all(sockets: Sequence[socket.socket], backlog: int) -> None:
-    """Let them all listen, or close them all and raise ``OSError`` or ``OverflowError``."""
+    """Call ``listen(backlog)`` on every socket. If one fails, close all, and raise ``OSError`` or
+    ``OverflowError``."""
     try:
         for sock in sockets:
             sock.listen(backlog)
@@ -145,20 +146,19 @@ def _bind(
         else:
             sock = socket.socket(family, kind)
     except OSError as exc:
-        # getaddrinfo names IPv6 addresses on machines that have none.
+        # getaddrinfo may return IPv6 addresses on a machine without IPv6.
         if optional and exc.errno == errno.EAFNOSUPPORT:
             return None
         raise
     try:
         if kind == socket.SOCK_STREAM:
-            # Only for streams: on UDP it would let two processes share a port unawares (cpython
+            # Only for streams: on UDP it would let two processes share a port by accident (cpython
             # gh-81409).
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if reuse_port:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6:
-            # One socket per family: with a dual-stack socket the IPv4 one could not be bound beside
-            # it.
+            # One socket per family: beside a dual-stack socket the IPv4 one could not be bound.
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         if kind == socket.SOCK_DGRAM:
             _enlarge_receive_buffer(sock)
@@ -173,8 +173,8 @@ def _bind(
 
 
 def _enlarge_receive_buffer(sock: socket.socket) -> None:
-    """Ask for ``UDP_RECEIVE_BUFFER``, and take what the system gives: Linux silently gives no more
-    than ``net.core.rmem_max``, others refuse what is too much."""
+    """Ask for ``UDP_RECEIVE_BUFFER`` bytes, or as many as the system allows. Linux silently limits
+    the size to ``net.core.rmem_max``; other systems refuse a larger one."""
     size = UDP_RECEIVE_BUFFER
     while size > sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF):
         try:
@@ -185,10 +185,11 @@ def _enlarge_receive_buffer(sock: socket.socket) -> None:
 
 
 def bind_unix(path: str, kind: socket.SocketKind, mode: int | None = None) -> socket.socket:
-    """A Unix socket bound to ``path``, with the permissions ``mode`` where given.
+    """A non-blocking Unix socket bound to ``path``, with the permissions ``mode``; None leaves them
+    to the umask.
 
-    A socket file that nobody listens on any more is replaced; anything else that stands there
-    raises ``OSError``."""
+    A socket file that no process listens on is replaced. Any other file there raises
+    ``OSError``."""
     sock = socket.socket(socket.AF_UNIX, kind)
     try:
         sock.setblocking(False)
@@ -205,7 +206,7 @@ def bind_unix(path: str, kind: socket.SocketKind, mode: int | None = None) -> so
 def _remove_stale(path: str, kind: socket.SocketKind) -> None:
     try:
         if not stat.S_ISSOCK(os.stat(path).st_mode):
-            return  # bind will say that the name is taken
+            return  # bind() will raise EADDRINUSE
     except OSError:
         return
     with socket.socket(socket.AF_UNIX, kind) as probe:
@@ -219,8 +220,8 @@ def _remove_stale(path: str, kind: socket.SocketKind) -> None:
 
 
 def unlink_later(path: str) -> Callable[[], None]:
-    """A function that removes the socket file at ``path``, unless another one has taken its place
-    by then."""
+    """Returns a function that removes the socket file at ``path``, unless it has been replaced by
+    another one."""
     inode = os.stat(path).st_ino
 
     def unlink() -> None:

@@ -1,5 +1,4 @@
-"""Connecting: a name is resolved, its addresses are tried one after another, and somebody hears how
-it ended."""
+"""Connecting: resolve a name, try its addresses one after another, and report the result once."""
 
 from __future__ import annotations
 
@@ -13,38 +12,41 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import FATAL, as_exception
 from ..pollers import WRITE
-from ..threads import ThreadCall
+from ..threads import ThreadCall, ThreadPool
 from ..timers import Deadline
 from ..transports.stream import StreamTransport
 from .binding import KeepAlive, numeric_address, prepare
 
 if TYPE_CHECKING:
-    from ..reactor import Reactor
+    from ..loop import Loop
 
 logger = logging.getLogger(__name__)
 
-CONNECT_TIMEOUT: Final = 30.0  # seconds for all of it: the name, and every address
-ATTEMPT_TIMEOUT: Final = (
-    10.0  # seconds for one address, so that a dead one leaves time for the next
-)
+CONNECT_TIMEOUT: Final = 30.0  # seconds for everything: resolving the name, and every address
+# Seconds for one address, so that an address that does not answer leaves time for the next.
+ATTEMPT_TIMEOUT: Final = 10.0
 
-# The connector only starts what it is given, a StreamTransport or a DatagramTransport.
+# For streams and for datagrams: the connector only starts the transport.
 _ProtocolFactory = Callable[[], Any]
 _TransportFactory = Callable[..., Any]
 FailureCallback = Callable[[Exception], object]
-_Candidate = tuple[int, Any]  # family and address
+_Candidate = tuple[int, Any]  # family and socket address
 
 
 class Connector:
-    """One attempt to connect. Made by ``Reactor.connect_…``.
+    """One attempt to connect. Made by the ``Reactor.connect_…`` methods.
 
-    Ends in exactly one of three ways: the protocol's ``connection_made``; ``on_failure(exc)``; or
-    ``cancel()``, after which neither comes. ``on_failure`` is always called from the loop, never
-    from inside the call that made the connector."""
+    It ends in exactly one of three ways: the protocol's ``connection_made``; ``on_failure(exc)``;
+    or ``cancel()``, after which neither is called. ``on_failure`` is always called from the loop,
+    never from inside the call that made the connector.
+
+    ``target``: shown in messages. ``timeout``: seconds for everything; ``attempt_timeout``: seconds
+    for one address. ``kind``: ``SOCK_STREAM`` or ``SOCK_DGRAM``. ``local_addr``: the address to
+    bind to; None lets the system choose. ``keepalive``: set on TCP connections; None for none."""
 
     def __init__(
         self,
-        reactor: Reactor,
+        reactor: Loop,
         protocol_factory: _ProtocolFactory,
         on_failure: FailureCallback | None,
         *,
@@ -67,28 +69,28 @@ class Connector:
         self._make_transport = make_transport
         self._candidates: Iterator[_Candidate] = iter(())
         self._resolving: ThreadCall[Any] | None = None
-        self._sock: socket.socket | None = None
-        self._transport: Any = None  # made, but still in its TLS handshake
+        self._sock: socket.socket | None = None  # of the address that is being tried
+        self._transport: Any = None  # during the TLS handshake
         self._last_error: Exception = OSError(errno.EADDRNOTAVAIL, f"{target} has no address")
         self._done = False
         self._deadline = Deadline(reactor, timeout, self._timed_out)
         self._attempt_deadline = Deadline(reactor, timeout, self._attempt_timed_out)
         reactor.attach(self)
 
-    def resolve(self, host: str, port: int) -> None:
-        """Find the addresses of ``host``, in the resolver's threads, and try each. What is an
-        address already is tried at once: it need not wait behind slow names."""
-        if not 0 <= port <= 65535:  # getaddrinfo would take it modulo 65536
+    def resolve(self, resolver: ThreadPool, host: str, port: int) -> None:
+        """Find the addresses of ``host`` in the threads of ``resolver``, and try each. A numeric
+        address is tried at once: it need not wait behind slow names."""
+        if not 0 <= port <= 65535:  # getaddrinfo would use it modulo 65536
             self._finish(ValueError(f"port must be 0-65535, not {port}"))
             return
         if (numeric := numeric_address(host, port)) is not None:
             self.try_addresses([numeric])
             return
         try:
-            self._resolving = resolving = self._reactor.resolver.submit(
+            self._resolving = resolving = resolver.submit(
                 socket.getaddrinfo, host, port, socket.AF_UNSPEC, self._kind
             )
-        except (queue.Full, RuntimeError) as exc:  # too many names, or no thread to be had
+        except (queue.Full, RuntimeError) as exc:  # too many names, or no more threads
             self._finish(exc)
             return
 
@@ -105,12 +107,12 @@ class Connector:
         resolving.add_done_callback(resolved)
 
     def try_addresses(self, candidates: list[_Candidate]) -> None:
-        """Try each of ``candidates`` in turn, without resolving anything."""
+        """Try each of ``candidates`` in turn: pairs of an address family and a socket address."""
         self._candidates = iter(candidates)
-        self._next()
+        self._try_next()
 
     def cancel(self) -> None:
-        """Give up; nobody is told."""
+        """Give up. Neither the protocol nor ``on_failure`` is called."""
         self._on_failure = lambda exc: None
         self._finish(None)
 
@@ -119,8 +121,8 @@ class Connector:
     # -- one address -------------------------------------------------------------------------------
 
     def next_socket(self) -> socket.socket | None:
-        """A socket that connects to the next address that the system has a route to; None after the
-        last one."""
+        """A socket that is connecting to the next address, or connected. Addresses that the system
+        refuses at once are skipped. None after the last one."""
         for family, address in self._candidates:
             try:
                 self._sock = sock = socket.socket(family, self._kind)
@@ -130,24 +132,24 @@ class Connector:
                 code = sock.connect_ex(address)
                 self._reactor.answered = True
                 if code in (errno.EAGAIN, errno.EWOULDBLOCK):
-                    # Unix sockets: no writability would follow.
+                    # A Unix socket: it would never become writable.
                     raise OSError(code, "the listener's backlog is full")
                 if code not in (0, errno.EINPROGRESS, errno.EINTR):
                     raise OSError(code, os.strerror(code))  # some systems refuse at once
-            except Exception as exc:  # the system's reason; or no address, for TypeError
-                self._attempt_failed(exc, registered=False)
+            except Exception as exc:  # OSError; or TypeError, if it is not an address
+                self._attempt_failed(exc)
             else:
                 self._sock = None
                 return sock
         return None
 
-    def _next(self) -> None:
+    def _try_next(self) -> None:
         while (sock := self.next_socket()) is not None:
             self._sock = sock
             try:
                 self._reactor.register(sock.fileno(), WRITE, self._on_ready)
-            except Exception as exc:  # a descriptor too high for select
-                self._attempt_failed(exc, registered=False)
+            except Exception as exc:  # a descriptor that select cannot watch
+                self._attempt_failed(exc)
             else:
                 self._attempt_deadline.reschedule(self._attempt_timeout)
                 return
@@ -156,7 +158,7 @@ class Connector:
     def _on_ready(self, mask: int) -> None:
         sock = self._sock
         assert sock is not None
-        # Writability only says that the attempt has ended. How it ended is in SO_ERROR.
+        # Writable means only that the attempt has ended. SO_ERROR says how.
         code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if code:
             self._attempt_failed(OSError(code, os.strerror(code)))
@@ -165,14 +167,13 @@ class Connector:
         else:
             self._connected(sock)
             return
-        self._next()
+        self._try_next()
 
-    def _attempt_failed(self, exc: Exception, registered: bool = True) -> None:
+    def _attempt_failed(self, exc: Exception) -> None:
         self._last_error = exc
         sock, self._sock = self._sock, None
         if sock is not None:
-            if registered:
-                self._reactor.unregister(sock.fileno())
+            self._reactor.unregister(sock.fileno())  # if it was registered
             self._reactor.release(sock)
 
     def _attempt_timed_out(self) -> None:
@@ -180,7 +181,7 @@ class Connector:
             self._attempt_failed(
                 TimeoutError(errno.ETIMEDOUT, f"no answer within {self._attempt_timeout:g} s")
             )
-            self._next()
+            self._try_next()
 
     def _connected(self, sock: socket.socket) -> None:
         self._reactor.unregister(sock.fileno())
@@ -198,7 +199,7 @@ class Connector:
         except FATAL:
             raise
         except BaseException as exc:
-            # The factory failed; or the peer is gone; or the descriptor is too high for select.
+            # The factory failed, or the peer has gone, or select cannot watch the descriptor.
             self._transport = None
             self._reactor.release(sock)
             self._finish(as_exception(exc, "the protocol factory"))
@@ -218,11 +219,11 @@ class Connector:
         if self._done:
             return
         self._done = True
-        del self._factory, self._make_transport  # which may refer to us: no cycle
+        del self._factory, self._make_transport  # they may refer to us: avoid a reference cycle
         self._deadline.cancel()
         self._attempt_deadline.cancel()
         if self._resolving is not None:
-            self._resolving.cancel()  # or a stopping reactor would wait for it
+            self._resolving.cancel()  # else a stopping reactor would wait for it
         if self._sock is not None:
             self._attempt_failed(self._last_error)
         if self._transport is not None:
@@ -239,8 +240,8 @@ class Connector:
 
 
 def _connected_to_itself(sock: socket.socket) -> bool:
-    """A connect to a free local port can be given that very port as its own, and meet itself
-    (tokio#3405)."""
+    """Whether both ends are the same socket. The system may choose the port that we connect to as
+    our own port, if nothing listens there (tokio#3405)."""
     try:
         return sock.family != socket.AF_UNIX and sock.getsockname() == sock.getpeername()
     except OSError:

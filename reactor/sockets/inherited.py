@@ -1,7 +1,9 @@
-"""Listening sockets that the service manager has opened for us: ``LISTEN_FDS``, sd_listen_fds(3).
+"""Listening sockets that a service manager has opened for us (socket activation): ``LISTEN_FDS``,
+sd_listen_fds(3).
 
-systemd and others bind the port, with rights that we do not need then, and pass the sockets on from
-descriptor 3. They stay open while the service is started anew: nobody is turned away."""
+systemd and others bind the port, so that the service needs no privileges for that, and pass the
+sockets on as descriptors 3 and up. The sockets stay open while the service restarts, so no
+connection is refused."""
 
 from __future__ import annotations
 
@@ -19,12 +21,12 @@ _FAMILIES: Final = (socket.AF_INET, socket.AF_INET6, socket.AF_UNIX)
 def inherited_sockets(
     environ: MutableMapping[str, str] = os.environ, first: int = _FIRST
 ) -> list[socket.socket]:
-    """The sockets that were passed to this process; none if there are none, or if they are meant
-    for another process.
+    """The sockets that were passed to this process; an empty list if there are none, or if they are
+    meant for another process.
 
-    The variables are removed, so that programs started from here do not take them for theirs.
-    ``first``: the first descriptor. Raises ``ValueError`` if one of them is no stream socket that
-    listens."""
+    The variables are removed from ``environ``, so that child processes do not use them. ``first``:
+    the first descriptor. Raises ``ValueError`` if one of them is not a listening stream socket;
+    then all are closed."""
     pid, number, names = (environ.pop(name, "") for name in _VARIABLES)
     if pid != str(os.getpid()):
         return []

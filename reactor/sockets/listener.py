@@ -1,4 +1,4 @@
-"""Listening: sockets that accept connections and give each a protocol and a transport."""
+"""Listening: sockets that accept connections. Each connection gets a protocol and a transport."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..errors import FATAL
 from ..pollers import READ
 from ..protocol import AnyProtocol
 from ..transports.stream import StreamTransport
-from .addresses import subscriber
+from .addresses import AddressLimit
 from .binding import KeepAlive, prepare, unlink_later
 
 if TYPE_CHECKING:
@@ -23,19 +23,20 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 ProtocolFactory = Callable[[], AnyProtocol]
+# Called with the loop, the socket, its protocol, the peer's address, and what to call when the
+# connection is lost.
 TransportFactory = Callable[
     ["Loop", socket.socket, AnyProtocol, Any, Callable[[], object] | None], StreamTransport
 ]
 
-BACKLOG: Final = (
-    1024  # connections that the system holds for us; it may hold fewer (net.core.somaxconn)
-)
-ACCEPTS_PER_TURN: Final = 64  # a crowd at the door must not starve those inside
+# Connections that the system holds until they are accepted; it may hold fewer (net.core.somaxconn).
+BACKLOG: Final = 1024
+ACCEPTS_PER_TURN: Final = 64  # many new connections must not starve those that are open
 PAUSE: Final = 1.0  # seconds without accepting, when the system has no descriptors or memory left
 
-# What accept() says of one connection that is gone before we took it (accept(2), "Error handling"):
-# on to the next (cpython gh-127529).
-_NEXT: Final = frozenset(
+# accept() reports errors of one connection that ended before it was accepted (accept(2), "Error
+# handling"). The next one may be fine: go on (cpython gh-127529).
+_CONNECTION_ENDED: Final = frozenset(
     {
         errno.ECONNABORTED,
         errno.EPERM,
@@ -52,20 +53,33 @@ _EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.
 
 
 class Listener:
-    """One or more listening sockets with one factory; ``asyncio.Server``'s counterpart. Made by
-    ``Reactor.listen_…``.
+    """One or more listening sockets with one protocol factory; ``asyncio.Server``'s counterpart.
+    Made by the ``Reactor.listen_…`` methods, whose options are described here.
 
-    ``connections`` is the number of connections accepted here that are open now. At
-    ``max_connections`` accepting pauses, and newcomers wait in the system's backlog until somebody
-    leaves.
+    ``sockets``: bound, listening and non-blocking. The listener owns them: it closes them, also if
+    this raises.
+
+    ``make_transport``: makes a connection's transport; one for TLS makes TLS connections.
+
+    ``max_connections``: connections accepted here that may be open at a time; None for any number.
+    At the limit accepting pauses, and further connections wait in the system's backlog until one
+    of those that are open closes.
 
     ``max_connections_per_address``: connections from one peer's address that may be open at a time;
-    one more is accepted, closed at once, and counted in ``Stats.refused``. IPv6 addresses count by
-    their /64, which is what one subscriber has. Unix sockets have no addresses, and no such limit;
-    ``exempt(address)`` tells which other addresses have none.
+    None for any number. One more is accepted, closed at once, and counted in ``Stats.refused``.
+    IPv6 addresses count by their /64, which is what one subscriber has. Unix sockets have no
+    addresses, and no such limit. ``exempt(address)`` returns whether an address has no limit.
 
-    ``shared``: other processes accept from the same sockets. One connection is accepted in a turn
-    then, not all that wait, as the rest may be for the others to take."""
+    ``keepalive``: set on every TCP connection; None for none.
+
+    ``unix_path``: the socket file, which is removed on closing.
+
+    ``shared``: other processes accept from the same sockets. Then a turn accepts one connection and
+    leaves the others to them.
+
+    The attribute ``connections`` is the number of connections accepted here that are open now.
+
+    Raises ``OSError`` or ``ValueError`` if the poller cannot watch the sockets."""
 
     def __init__(
         self,
@@ -87,22 +101,27 @@ class Listener:
         self._factory = protocol_factory
         self._make_transport = make_transport
         self._max_connections = max_connections
-        self._max_per_address = max_connections_per_address
-        self._exempt = exempt
-        self._by_address: dict[bytes, int] = {}
+        self._address_limit: AddressLimit | None = None
+        if max_connections_per_address is not None:
+            self._address_limit = AddressLimit(max_connections_per_address, exempt)
         self._accepts_per_turn = 1 if shared else ACCEPTS_PER_TURN
         self._keepalive = keepalive
-        self._unlink = unlink_later(unix_path) if unix_path else None
         self._accepting = False
         self._closed = False
         self._resume_timer: Timer | None = None
-        self._register()
+        try:
+            self._unlink = unlink_later(unix_path) if unix_path else None
+            self._register()
+        except (OSError, ValueError):
+            for sock in self.sockets:
+                sock.close()
+            raise
         reactor.attach(self)
 
     @property
     def addresses(self) -> list[Any]:
-        """Where it listens, as ``getsockname()`` says: with the real port where port 0 was asked
-        for."""
+        """The addresses it listens on, as ``getsockname()`` gives them: with the real port where
+        port 0 was asked for."""
         return [sock.getsockname() for sock in self.sockets]
 
     def is_serving(self) -> bool:
@@ -110,7 +129,7 @@ class Listener:
         return not self._closed
 
     def close(self) -> None:
-        """Accept no more. Connections already accepted go on."""
+        """Stop accepting. Connections that are open stay open."""
         if self._closed:
             return
         self._accepting = False
@@ -126,6 +145,8 @@ class Listener:
 
     request_shutdown = abort = close
 
+    # -- accepting ---------------------------------------------------------------------------------
+
     def _on_ready(self, sock: socket.socket, mask: int) -> None:
         for _ in range(self._accepts_per_turn):
             if not self._accepting:
@@ -135,22 +156,25 @@ class Listener:
             except (BlockingIOError, InterruptedError):
                 return
             except OSError as exc:
-                if exc.errno in _NEXT:
+                if exc.errno in _CONNECTION_ENDED:
                     continue
-                if exc.errno not in _EXHAUSTED:
-                    self._reactor.call_exception_handler(
-                        {"message": "listener failed:", "exception": exc, "handle": self}
-                    )
-                    self.close()
-                    return
-                # Level-triggered and with no descriptor to take the connection, it would be
-                # reported for ever (twisted#5368). Return now: going on would fail again (cpython
-                # gh-151615).
-                logger.warning("accepting pauses for %g s: %s", PAUSE, exc.strerror)
-                self._pause()
-                self._resume_timer = self._reactor.call_later(PAUSE, self._resume)
+                # Return: accepting again in this turn would fail again (cpython gh-151615).
+                self._accept_failed(exc)
                 return
             self._accepted(connection, address)
+
+    def _accept_failed(self, exc: OSError) -> None:
+        if exc.errno in _EXHAUSTED:
+            # The poller is level-triggered: it would report the waiting connection for ever, while
+            # there is no descriptor to accept it with (twisted#5368).
+            logger.warning("accepting pauses for %g s: %s", PAUSE, exc.strerror)
+            self._watch(False)
+            self._resume_timer = self._reactor.call_later(PAUSE, self._pause_over)
+        else:
+            self._reactor.call_exception_handler(
+                {"message": "listener failed:", "exception": exc, "handle": self}
+            )
+            self.close()
 
     def _accepted(self, sock: socket.socket, address: Any) -> None:
         self._reactor.stats.accepted += 1
@@ -161,9 +185,10 @@ class Listener:
             # The peer has left already, and some systems then refuse setsockopt (waitress 3.0.0).
             self._refuse(sock, exc)
             return
-        key = self._limited(address)
-        if key is not None and self._by_address.get(key, 0) == self._max_per_address:
-            self._refuse(sock, f"{address[0]} has {self._max_per_address} connections already")
+        limit = self._address_limit
+        key = None if limit is None else limit.key(address)
+        if limit is not None and key is not None and limit.is_reached(key):
+            self._refuse(sock, f"{address[0]} has {limit.maximum} connections already")
             return
         try:
             protocol = self._factory()
@@ -175,49 +200,39 @@ class Listener:
             )
             self._refuse(sock, exc)
             return
-        lost = self._connection_lost if key is None else partial(self._counted_lost, key)
-        transport = self._make_transport(self._reactor, sock, protocol, address or None, lost)
+        on_lost = self._connection_lost if key is None else partial(self._connection_lost, key)
+        transport = self._make_transport(self._reactor, sock, protocol, address or None, on_lost)
         self.connections += 1
-        if key is not None:
-            self._by_address[key] = self._by_address.get(key, 0) + 1
+        if limit is not None and key is not None:
+            limit.add(key)
         if self.connections == self._max_connections:
-            self._pause()
+            self._watch(False)
         try:
             transport.start()
-        except OSError as exc:  # gone before its TLS handshake; or there is no memory to watch it
+        except (OSError, ValueError) as exc:
+            # OSError: the peer left before its TLS handshake, or there is no memory to watch the
+            # socket. ValueError: select cannot watch a descriptor above 1023.
+            if not isinstance(exc, OSError):
+                logger.warning("a connection was refused: %s", exc)
             self._refuse(sock, exc)
-            lost()
-            return
-        except ValueError as exc:  # a descriptor that the poller cannot watch: select, above 1023
-            logger.warning("a connection was refused: %s", exc)
-            self._refuse(sock, exc)
-            lost()
+            on_lost()
             return
         logger.debug("%r: accepted", transport)
-
-    def _limited(self, address: Any) -> bytes | None:
-        """What connections of this peer are counted by; None if they are not."""
-        if self._max_per_address is None or type(address) is not tuple:
-            return None
-        if self._exempt is not None and self._exempt(address[0]):
-            return None
-        return subscriber(address[0])
-
-    def _counted_lost(self, key: bytes) -> None:
-        self._by_address[key] -= 1
-        if not self._by_address[key]:
-            del self._by_address[key]
-        self._connection_lost()
 
     def _refuse(self, sock: socket.socket, why: BaseException | str) -> None:
         logger.debug("refused: %s", why)
         self._reactor.stats.refused += 1
         sock.close()
 
-    def _connection_lost(self) -> None:
+    def _connection_lost(self, key: bytes | None = None) -> None:
+        """``key``: what ``AddressLimit.key`` returned for the connection."""
+        if self._address_limit is not None and key is not None:
+            self._address_limit.remove(key)
         self.connections -= 1
         if not self._accepting and self._resume_timer is None:
             self._resume()
+
+    # -- pausing -----------------------------------------------------------------------------------
 
     def _register(self) -> None:
         registered: list[int] = []
@@ -231,18 +246,19 @@ class Listener:
             raise
         self._accepting = True
 
-    def _pause(self) -> None:
-        # They stay registered, for nothing: to register anew can fail, above all when the system
-        # has no memory left, and that may be the reason of the pause.
-        self._watch(False)
+    def _pause_over(self) -> None:
+        self._resume_timer = None
+        self._resume()
 
     def _resume(self) -> None:
-        self._resume_timer = None
         full = self._max_connections is not None and self.connections >= self._max_connections
         if not self._closed and not full:
             self._watch(True)
 
     def _watch(self, accepting: bool) -> None:
+        """Accept from now on, or pause. Paused sockets stay registered, with an empty mask:
+        registering them again could fail when the system has no memory left, which may be why we
+        pause."""
         if accepting != self._accepting:
             self._accepting = accepting
             for sock in self.sockets:

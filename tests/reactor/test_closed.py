@@ -174,12 +174,12 @@ def test_a_closed_reactor_opens_and_schedules_nothing(closed, name, tmp_path, mo
     gc.collect()  # a socket that was left open would warn, and fail
 
 
-@pytest.mark.parametrize("name", ["listen_socket", "connect_socket"])
+@pytest.mark.parametrize("name", ["listen_sockets", "connect_socket"])
 def test_a_socket_handed_to_a_closed_reactor_stays_its_owners(closed, name):
     one, other = socket.socketpair()
     with one, other:
         with pytest.raises(RuntimeError, match=CLOSED):
-            getattr(closed, name)(Protocol, one)
+            getattr(closed, name)(Protocol, [one] if name == "listen_sockets" else one)
         assert one.getblocking()
         one.send(b"x")
         assert other.recv(1) == b"x"
@@ -188,7 +188,7 @@ def test_a_socket_handed_to_a_closed_reactor_stays_its_owners(closed, name):
 def test_every_public_way_of_opening_is_in_the_list():
     ways = ("listen_", "connect_", "call_", "add_", "run")
     public = {name for name in dir(Reactor) if name.startswith(ways)} - {"call_exception_handler"}
-    assert public <= {*OPENING, "listen_socket", "listen_sockets", "connect_socket"}
+    assert public <= {*OPENING, "listen_sockets", "connect_socket"}
 
 
 def test_what_ends_things_works_on_after_closing():

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
-import re
-import sys
-from typing import Any, Final
+from typing import Any
 
-from reactor.command import WRONG_USAGE, CommandError
-
-_NAME: Final = r"[^\W\d]\w*(?:\.[^\W\d]\w*)*"
-_REFERENCE: Final = re.compile(rf"({_NAME}):({_NAME})(\(\))?").fullmatch
+from reactor.command import WRONG_USAGE, CommandError, load_object, search_current_folder
 
 
 def load_app(reference: str) -> Any:
@@ -20,33 +14,13 @@ def load_app(reference: str) -> Any:
 
     Raises ``CommandError``, and whatever the module itself raises: its author wants the
     traceback."""
-    match = _REFERENCE(reference)
-    if match is None:
-        raise CommandError(
-            f"--app {reference}: not of the form module:callable or module:factory()", WRONG_USAGE
-        )
-    module_name, attribute, is_factory = match.groups()
-    if "" not in sys.path:
-        sys.path.insert(0, "")
-    try:
-        found: Any = importlib.import_module(module_name)
-    except ModuleNotFoundError as exc:
-        if exc.name is None or not f"{module_name}.".startswith(f"{exc.name}."):
-            raise  # an import within the module
-        hint = ": leave out '.py'" if exc.name.endswith(".py") else ""
-        raise CommandError(
-            f"--app {reference}: there is no module {exc.name!r}{hint}", WRONG_USAGE
-        ) from exc
-    for part in attribute.split("."):
-        try:
-            found = getattr(found, part)
-        except AttributeError as exc:
-            raise CommandError(
-                f"--app {reference}: {module_name!r} has no {attribute!r}", WRONG_USAGE
-            ) from exc
+    search_current_folder()
+    name = reference.removesuffix("()")
+    is_factory = name != reference
+    found = load_object(name, f"--app {reference}", "module:callable or module:factory()")
     if is_factory and callable(found):
         found = found()
-    what = f"{attribute}()" if is_factory else attribute
+    what = reference.partition(":")[2]
     if not callable(found):
         raise CommandError(f"--app {reference}: {what!r} cannot be called", WRONG_USAGE)
     if is_asgi(found):

@@ -21,7 +21,7 @@ from protocols.http import HTTPServer, Limits
 from protocols.http import app as module
 from protocols.http.app import HTTPApplication
 from reactor import Reactor
-from reactor.command.cli import _parser, main
+from reactor.command.cli import main, make_parser
 
 TIMEOUT = 20
 HTTP = ("--protocol", "http", "--port", "0")
@@ -334,7 +334,7 @@ def test_a_log_that_cannot_be_written_is_one_line(run_reactor, tmp_path):
 
 
 def options(*arguments: str) -> argparse.Namespace:
-    return _parser(HTTPApplication()).parse_args([*HTTP, *arguments])
+    return make_parser(HTTPApplication()).parse_args([*HTTP, *arguments])
 
 
 def served(monkeypatch, *arguments: str) -> tuple[HTTPServer, dict]:

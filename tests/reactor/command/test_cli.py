@@ -1,4 +1,4 @@
-"""The command line: what it prints, how it ends, and what it says of a user's mistakes."""
+"""The command line: what it prints, its exit status, and its messages for wrong usage."""
 
 import os
 import re
@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from reactor.command.application import Application, CommandError
-from reactor.command.cli import BUILT_IN, _parser, load_application, main
+from reactor.command.cli import main, make_parser
+from reactor.command.registry import BUILT_IN, load_application
 
 ROOT = Path(__file__).parents[3]
 
@@ -36,7 +37,7 @@ def test_it_prints_one_line_per_address_with_the_real_port(serve):
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
 @pytest.mark.parametrize("arguments", ["2>/dev/full", "2>&-"])
-def test_a_standard_error_that_takes_nothing_changes_no_exit_status(arguments):
+def test_a_standard_error_that_cannot_be_written_changes_no_exit_status(arguments):
     complaining = (
         "from reactor.command.logs import complain; complain('x'); complain('y'); print('went on')"
     )
@@ -47,12 +48,12 @@ def test_a_standard_error_that_takes_nothing_changes_no_exit_status(arguments):
     assert (result.returncode, result.stdout) == (0, "went on\n")
 
 
-def test_a_reader_of_its_output_that_has_gone_does_not_matter():
+def test_announcing_to_a_reader_that_has_gone_is_no_error():
     reading, writing = os.pipe()
     os.close(reading)
     try:
         result = subprocess.run(
-            [sys.executable, "-c", "from reactor.command.cli import _announce; _announce(['x'])"],
+            [sys.executable, "-c", "from reactor.command.cli import announce; announce(['x'])"],
             stdout=writing, stderr=subprocess.PIPE, cwd=ROOT, text=True, check=False,
         )  # fmt: skip
     finally:
@@ -167,27 +168,27 @@ def test_an_unusable_certificate_is_one_line_and_status_1(capsys, tmp_path, cont
     assert "_ssl.c" not in complaint
 
 
-def test_a_certificate_without_its_key_is_said_to_be(capsys, certificate):
+def test_a_certificate_without_its_key_is_reported(capsys, certificate):
     assert main(["--protocol", "echo", "--tls-cert", str(certificate.chain)]) == 1
     assert one_line(capsys.readouterr().err).endswith(": no certificate with its private key\n")
 
 
-def test_a_datagram_protocol_is_not_served_in_the_clear_when_tls_is_asked_for(capsys, certificate):
+def test_a_datagram_protocol_is_not_served_without_tls_if_tls_is_requested(capsys, certificate):
     arguments = ["--tls-cert", str(certificate.chain), "--tls-key", str(certificate.key)]
     assert main(["--protocol", "reactor:DatagramProtocol", *arguments]) == 2
-    assert "takes datagrams, and those no TLS" in one_line(capsys.readouterr().err)
+    assert "serves datagrams, which cannot use TLS" in one_line(capsys.readouterr().err)
 
 
 @pytest.mark.parametrize(("given", "host"), [("[::1]", "::1"), ("::1", "::1"), ("", "")])
-def test_an_address_to_listen_on_may_have_the_brackets_that_urls_have(monkeypatch, given, host):
-    assert _parser(None).parse_args(["--host", given]).host == host
+def test_the_host_may_have_brackets_as_in_urls(monkeypatch, given, host):
+    assert make_parser(None).parse_args(["--host", given]).host == host
     monkeypatch.setenv("REACTOR_HOST", given)
-    assert _parser(None).parse_args([]).host == host
+    assert make_parser(None).parse_args([]).host == host
 
 
-def test_nobody_there_is_one_line_and_status_1(run_reactor):
+def test_a_refused_connection_is_one_line_and_status_1(run_reactor):
     with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))  # bound, and not listening: refused, and nobody else's
+        unused.bind(("127.0.0.1", 0))  # bound but not listening: connections are refused
         port = unused.getsockname()[1]
         result = run_reactor("--protocol", "echo", "--connect", f"127.0.0.1:{port}")
 
@@ -195,7 +196,14 @@ def test_nobody_there_is_one_line_and_status_1(run_reactor):
     assert one_line(result.stderr).endswith(f"127.0.0.1:{port}: Connection refused\n")
 
 
-def test_the_environment_stands_between_options_and_defaults(run_reactor):
+def test_options_override_the_environment_which_overrides_defaults(monkeypatch):
+    assert make_parser(None).parse_args([]).grace == 5
+    monkeypatch.setenv("REACTOR_GRACE", "7")
+    assert make_parser(None).parse_args([]).grace == 7
+    assert make_parser(None).parse_args(["--grace", "3"]).grace == 3
+
+
+def test_the_protocol_and_its_options_may_come_from_the_environment(run_reactor):
     too_high = {"REACTOR_PROTOCOL": "echo", "REACTOR_PORT": "70000"}
 
     assert "REACTOR_PORT: a port is a number" in run_reactor(**too_high).stderr
@@ -226,7 +234,7 @@ def test_flags_can_be_set_in_the_environment(serve, monkeypatch):
 
 
 def test_the_log_level_may_be_in_capitals(run_reactor):
-    # The next mistake is the one that is told.
+    # The log level is accepted: the message is about the next option.
     result = run_reactor("--log-level", "DEBUG", "--protocol", "echo", "--tls")
     assert "--tls goes with" in one_line(result.stderr)
 
@@ -237,12 +245,12 @@ def test_the_version_is_that_of_the_distribution(run_reactor):
     assert run_reactor("--version").stdout == f"select-reactor {reactor.__version__}\n"
 
 
-def test_help_shows_a_protocols_own_options_when_it_is_named(run_reactor):
+def test_help_shows_the_options_of_the_protocol_that_is_given(run_reactor):
     assert "--udp-port" not in run_reactor("--help").stdout
     assert "--udp-port" in run_reactor("--protocol", "time", "--help").stdout
 
 
-def test_any_protocol_class_of_ones_own_can_be_served(serve, tmp_path):
+def test_a_protocol_class_of_the_user_can_be_served(serve, tmp_path):
     (tmp_path / "shout.py").write_text(
         "from reactor import Protocol\n"
         "class Shout(Protocol):\n"
@@ -257,7 +265,7 @@ def test_any_protocol_class_of_ones_own_can_be_served(serve, tmp_path):
         assert client.recv(100) == b"HELLO"
 
 
-def test_a_datagram_protocol_of_ones_own_is_served_over_udp(serve, tmp_path):
+def test_a_datagram_protocol_of_the_user_is_served_over_udp(serve, tmp_path):
     (tmp_path / "shout.py").write_text(
         "from reactor import DatagramProtocol\n"
         "class Shout(DatagramProtocol):\n"
@@ -274,7 +282,7 @@ def test_a_datagram_protocol_of_ones_own_is_served_over_udp(serve, tmp_path):
 
 @pytest.mark.parametrize("name", ["protocols", "echo", "http", "chat", "lineclient"])
 @pytest.mark.parametrize("protocol", ["echo", "http"])
-def test_modules_in_the_current_folder_are_not_taken_for_ours(serve, tmp_path, name, protocol):
+def test_modules_in_the_current_folder_do_not_replace_ours(serve, tmp_path, name, protocol):
     (tmp_path / f"{name}.py").write_text("raise SystemExit('this is another one')\n")
 
     assert serve("--protocol", protocol, "--port", "0", cwd=tmp_path).ports
@@ -310,7 +318,7 @@ def test_a_module_that_fails_keeps_its_traceback(run_reactor, tmp_path):
 
 def test_an_entry_point_adds_a_name(monkeypatch):
     point = type("Point", (), {"name": "mine", "value": "protocols.echo:app"})()
-    monkeypatch.setattr("reactor.command.cli.metadata.entry_points", lambda group: [point])
+    monkeypatch.setattr("reactor.command.registry.metadata.entry_points", lambda group: [point])
 
     assert isinstance(load_application("mine"), Application)
 
@@ -342,12 +350,12 @@ def test_tls_is_served_and_verified(serve, run_reactor, certificate):
 
 
 def test_interrupted_before_the_loop_runs_is_status_130(monkeypatch):
-    def interrupted(arguments):
+    def interrupted(name):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("reactor.command.cli._run", interrupted)
+    monkeypatch.setattr("reactor.command.cli.load_application", interrupted)
 
-    assert main([]) == 130
+    assert main(["--protocol", "echo"]) == 130
 
 
 def test_the_module_and_the_function_are_the_same_command():
@@ -363,7 +371,7 @@ def test_the_readme_has_every_option_with_its_default():
     bare = re.findall(r"^``(--[\w-]+)[^`]*``", readme, re.MULTILINE)
     actions = {}
     for name in BUILT_IN:
-        for action in _parser(load_application(name))._actions:
+        for action in make_parser(load_application(name))._actions:
             actions[action.option_strings[-1]] = action
 
     assert set(bare) == set(actions) - {"--help"}

@@ -1,4 +1,5 @@
-"""The limit of open files is raised to what the connections need, or it is said how many fit."""
+"""The limit of open files is raised to what the connections need, or the number that fits is
+reported."""
 
 from __future__ import annotations
 
@@ -16,11 +17,11 @@ ROOT = Path(__file__).parents[3]
 
 
 class System:
-    """Limits that are not those of the process that tests."""
+    """Limits of an imaginary system, not those of this process."""
 
     def __init__(self, soft: int, hard: int, most: int | None = None) -> None:
         self.limits = soft, hard
-        self.most = most  # more is refused, whatever the hard limit says
+        self.most = most  # the system refuses more, despite the hard limit
 
     def getrlimit(self, _: int) -> tuple[int, int]:
         return self.limits
@@ -55,21 +56,21 @@ INFINITY = resource.RLIM_INFINITY
         (INFINITY, INFINITY, INFINITY),
     ],
 )
-def test_the_soft_limit_is_raised_towards_what_is_needed(system, soft, hard, raised):
+def test_the_soft_limit_is_raised_to_what_is_needed(system, soft, hard, raised):
     limits = system(soft, hard)
 
     assert room_for(1000) == 1000
     assert limits.limits == (raised, hard)
 
 
-def test_if_the_hard_limit_is_too_low_it_is_said_how_many_fit(system):
+def test_if_the_hard_limit_is_too_low_the_number_that_fits_is_returned(system):
     limits = system(256, 512)
 
     assert room_for(1000) == 512 - SPARE
     assert limits.limits == (512, 512)
 
 
-def test_a_limit_that_cannot_be_raised_so_far_is_raised_less(system):
+def test_if_the_system_refuses_the_limit_is_raised_less(system):
     # macOS says that there is no hard limit, and then refuses.
     limits = system(256, INFINITY, 24_576)
 

@@ -1,4 +1,4 @@
-"""The command line's log: no peer writes a line of it, or speaks to a terminal."""
+"""The command line's log: data from peers looks like no line of it, and controls no terminal."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ def check(lines: list[str]) -> None:
     assert r"all is well\x0d\x1b[2J\x9b31m\x85\u2028\x00\x7f" in text
 
 
-def test_a_message(log: Log) -> None:
+def test_control_characters_in_a_message_are_escaped(log: Log) -> None:
     check(log("no such item: %s", FORGED))
 
 
-def test_an_exception_with_its_causes_and_notes(log: Log) -> None:
+def test_control_characters_in_a_traceback_with_causes_and_notes_are_escaped(log: Log) -> None:
     try:
         try:
             raise ValueError(FORGED)
@@ -61,12 +61,12 @@ def test_an_exception_with_its_causes_and_notes(log: Log) -> None:
     assert "    Traceback (most recent call last):\n" in lines
 
 
-def test_a_stack(log: Log) -> None:
+def test_control_characters_with_a_stack_are_escaped(log: Log) -> None:
     lines = log(FORGED, stack_info=True)
     check(lines)
     assert "    Stack (most recent call last):\n" in lines
 
 
-def test_an_ordinary_record_is_as_it_was(log: Log) -> None:
+def test_an_ordinary_record_is_unchanged(log: Log) -> None:
     [line] = log("café: %d", 1)
     assert line.endswith(" ERROR tests: café: 1\n")

@@ -1,4 +1,4 @@
-"""Several processes on one port, and the one that looks after them: with real signals."""
+"""Several processes on one port, and their master, with real signals."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ from pathlib import Path
 import pytest
 import trustme
 
-from reactor.command import workers
+from reactor.command import backoff
 from reactor.command.application import CommandError
+from reactor.command.master import Master
 
 TIMEOUT = 20.0  # only reached by what is broken
 
@@ -62,7 +63,7 @@ def until(condition):
 
 
 class Site:
-    """A server with workers, in a folder of its own."""
+    """A server with workers, in its own folder."""
 
     def __init__(self, serve, folder: Path, *arguments: str, number: int = 2) -> None:
         self.folder = folder
@@ -113,7 +114,7 @@ def ignores(pid: int, signum: int) -> bool:
 
 
 def is_gone(pid: int) -> bool:
-    """Ended, though nobody may have asked for its status yet."""
+    """Ended, though its status may not have been collected yet."""
     try:
         return ") Z " in Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):
@@ -142,7 +143,7 @@ def test_all_of_them_serve_the_port(site):
     seen = set()
 
     def both():
-        # Who has a connection already is as likely to take the next: ask until both have answered.
+        # Either worker may accept a connection: ask until both have answered.
         seen.add(site.ask())
         return seen == site.workers
 
@@ -175,7 +176,7 @@ def test_a_signal_to_the_whole_group_is_one_signal(serve, tmp_path):
         assert site.command.stop(0) == (0, "")
 
 
-def test_an_interrupt_is_the_masters_affair(site):
+def test_an_interrupted_worker_goes_on(site):
     workers = site.workers
     for pid in workers:
         os.kill(pid, signal.SIGINT)
@@ -184,7 +185,7 @@ def test_an_interrupt_is_the_masters_affair(site):
     assert site.command.stop() == (0, "")
 
 
-def test_requests_under_way_are_finished_and_newcomers_refused(site):
+def test_a_stop_finishes_requests_and_refuses_new_connections(site):
     connection = site.begin("/slow")
     site.command.process.send_signal(signal.SIGTERM)
     until(site.refuses)
@@ -206,12 +207,12 @@ def test_a_second_signal_ends_at_once(serve, tmp_path):
     assert status == 130
     assert "second signal" in errors
     assert all(map(is_gone, workers))
-    # They have ended, and were not killed.
+    # They ran their exit functions: they were not killed.
     assert {path.name for path in tmp_path.glob("left-*")} == {f"left-{pid}" for pid in workers}
     connection.close()
 
 
-def test_a_worker_that_does_not_hear_is_killed_when_the_grace_is_over(serve, tmp_path):
+def test_a_worker_that_does_not_react_is_killed_after_the_grace(serve, tmp_path):
     site = Site(serve, tmp_path, "--grace", "0", "--threads", "0")
     workers = site.workers
     connection = site.begin("/hang")
@@ -220,7 +221,7 @@ def test_a_worker_that_does_not_hear_is_killed_when_the_grace_is_over(serve, tmp
     connection.close()
 
 
-def test_a_worker_that_does_not_hear_is_killed_after_the_second_signal(serve, tmp_path):
+def test_a_worker_that_does_not_react_is_killed_after_the_second_signal(serve, tmp_path):
     site = Site(serve, tmp_path, "--grace", "1000", "--threads", "0")
     workers = site.workers
     connection = site.begin("/hang")
@@ -231,14 +232,14 @@ def test_a_worker_that_does_not_hear_is_killed_after_the_second_signal(serve, tm
     connection.close()
 
 
-def test_a_worker_that_does_not_hear_is_ended_by_two_signals_of_its_own(serve, tmp_path):
+def test_a_worker_in_an_endless_loop_ends_after_two_signals_to_itself(serve, tmp_path):
     site = Site(serve, tmp_path, "--threads", "0")
     connection = site.begin("/loop")
     stuck = int(until((tmp_path / "entered").read_text))
 
     def end() -> bool:
         with contextlib.suppress(ProcessLookupError):
-            os.kill(stuck, signal.SIGTERM)  # more than two, as the system may make one of two
+            os.kill(stuck, signal.SIGTERM)  # more than two: the system may merge two into one
         return stuck not in site.workers
 
     until(end)
@@ -250,7 +251,7 @@ def test_a_worker_that_does_not_hear_is_ended_by_two_signals_of_its_own(serve, t
     connection.close()
 
 
-def test_an_interrupt_that_is_ignored_stays_ignored(serve, tmp_path):
+def test_an_ignored_interrupt_stays_ignored(serve, tmp_path):
     def ignore() -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
@@ -275,7 +276,7 @@ def test_a_worker_that_dies_is_replaced(site, signum):
     assert errors.count("\n") == 1
 
 
-def test_workers_that_die_at_their_start_again_and_again_are_given_up(site, monkeypatch):
+def test_the_master_gives_up_when_workers_keep_dying_at_their_start(site):
     (site.folder / "bad").touch()
     os.kill(min(site.workers), signal.SIGKILL)
     assert site.command.process.wait(TIMEOUT) == 1
@@ -284,7 +285,7 @@ def test_workers_that_die_at_their_start_again_and_again_are_given_up(site, monk
 
 
 @pytest.mark.parametrize("number", [2, 3])
-def test_what_is_wrong_with_the_application_is_said_once(run_reactor, tmp_path, number):
+def test_an_error_of_the_application_is_reported_once(run_reactor, tmp_path, number):
     (tmp_path / "broken.py").write_text("import no_such_module_anywhere\n")
     arguments = ("--protocol", "http", "--port", "0", "--workers", str(number), "--app")
     result = run_reactor(*arguments, "broken:app", cwd=tmp_path)
@@ -297,7 +298,7 @@ def test_what_is_wrong_with_the_application_is_said_once(run_reactor, tmp_path, 
     )  # fmt: skip
 
 
-def test_the_first_worker_that_is_killed_before_it_serves_is_one_line(run_reactor, tmp_path):
+def test_a_first_worker_that_is_killed_before_it_serves_is_one_line(run_reactor, tmp_path):
     (tmp_path / "dying.py").write_text("import os; os.kill(os.getpid(), 9)\n")
     result = run_reactor(
         "--protocol", "http", "--port", "0", "--workers", "2", "--app", "dying:app", cwd=tmp_path
@@ -328,7 +329,7 @@ def test_workers_stop_when_the_master_is_killed(site):
     site.command.process.communicate(timeout=TIMEOUT)
 
 
-def test_the_log_is_shared_and_opened_anew_by_all(serve, tmp_path):
+def test_all_workers_write_the_log_and_reopen_it(serve, tmp_path):
     log = tmp_path / "access.log"
     site = Site(serve, tmp_path, "--access-log", str(log))
     seen = set()
@@ -353,7 +354,7 @@ def test_the_log_is_shared_and_opened_anew_by_all(serve, tmp_path):
     assert "/after" not in (tmp_path / "old.log").read_text()
 
 
-def test_a_unix_socket_is_removed_in_the_end(serve, tmp_path):
+def test_a_unix_socket_is_removed_at_the_end(serve, tmp_path):
     server = serve("--protocol", "http", "--unix", "s", "--workers", "2", cwd=tmp_path)
     assert server.printed[0] == "http: unix:s"
     with socket.socket(socket.AF_UNIX) as client:
@@ -381,7 +382,7 @@ def test_a_hangup_starts_new_workers_and_old_ones_finish(site):
     assert site.command.stop() == (0, "")
 
 
-def test_a_terminal_that_is_closed_ends_what_was_started_in_it():
+def test_a_hangup_of_a_closed_terminal_stops_the_master():
     terminal, slave = os.openpty()
     command = [sys.executable, "-m", "reactor", "--protocol", "http", "--port", "0"]
     with subprocess.Popen(
@@ -397,7 +398,7 @@ def test_a_terminal_that_is_closed_ends_what_was_started_in_it():
             process.kill()
 
 
-def test_one_worker_can_be_reloaded_as_well(serve, tmp_path):
+def test_a_single_worker_can_be_reloaded(serve, tmp_path):
     site = Site(serve, tmp_path, number=1)
     [old] = site.workers
     site.command.process.send_signal(signal.SIGHUP)
@@ -505,58 +506,79 @@ def test_a_reload_reads_the_certificate_again(serve, tmp_path, certificate):
 
 def test_the_delays_between_replacements_grow_to_a_bound(monkeypatch):
     now = [100.0]
-    monkeypatch.setattr(workers.time, "monotonic", lambda: now[0])
-    master = workers.Master(lambda *_: 0, 2, announce=print)
-    master._announced = True
-    delays = []
+    monkeypatch.setattr(backoff.time, "monotonic", lambda: now[0])
+    delays = backoff.Backoff()
 
-    def lose(lived: float, serves: bool = True) -> None:
-        worker = workers.Worker(1, None)
-        worker.heard = b"[]\n" if serves else b""
+    def delay_after(lived: float) -> float:
+        started = now[0]
         now[0] += lived
-        master._lost(worker, 1)
-        delays.append(round(master._fork_at - now[0], 3))
+        delays.worker_died(started=started, served=True)
+        return round(delays.start_at - now[0], 3)
 
-    for _ in range(10):
-        lose(1)
-    assert delays == [0, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10, 10]
-    lose(6)
-    lose(1)
-    assert delays[10:] == [0, 0.1]
-    for _ in range(5):
-        lose(1, serves=False)
-    lose(1)  # one that served: the others count no more
-    for _ in range(5):
-        lose(1, serves=False)
-    assert not master._stopping
-    lose(1, serves=False)
-    assert master._stopping
-    with pytest.raises(CommandError, match="6 workers in a row ended with status 1 before they "):
-        master.run()
+    assert [delay_after(1) for _ in range(10)] == [0, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10, 10]
+    assert [delay_after(6), delay_after(1)] == [0, 0.1]  # one that lived long does not count
+    delays.clear()
+    assert delays.start_at <= now[0]
 
 
-def test_a_system_without_room_for_a_first_worker_is_one_line(monkeypatch):
+def test_workers_are_hopeless_when_six_in_a_row_never_served():
+    delays = backoff.Backoff()
+
+    def die(number: int, served: bool = False) -> None:
+        for _ in range(number):
+            assert not delays.is_hopeless()
+            delays.worker_died(started=time.monotonic(), served=served)
+
+    die(5)
+    die(1, served=True)
+    die(5)
+    delays.worker_serves()
+    die(6)
+    assert delays.is_hopeless()
+
+
+def test_a_system_that_cannot_fork_the_first_worker_is_one_line(monkeypatch):
     def fork():
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
     monkeypatch.setattr(os, "fork", fork)
-    handlers = [signal.getsignal(number) for number in workers._SIGNALS]
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP, signal.SIGCHLD)
+    handlers = [signal.getsignal(number) for number in numbers]
     with pytest.raises(CommandError, match="cannot start a worker: Resource temporarily"):
-        workers.Master(lambda *_: 0, 2, announce=print).run()
-    assert [signal.getsignal(number) for number in workers._SIGNALS] == handlers
+        Master(lambda *_: 0, 2, announce=print).run()
+    assert [signal.getsignal(number) for number in numbers] == handlers
 
 
-def test_a_system_without_room_for_another_worker_is_asked_again(monkeypatch, caplog):
-    def fork():
+# Every second call of fork() fails.
+FORKS_THAT_FAIL = """
+import os, signal
+from reactor.command.master import Master
+
+def fork():
+    forks.append(1)
+    if len(forks) % 2 == 0:
         raise BlockingIOError(11, "Resource temporarily unavailable")
+    return real()
 
-    monkeypatch.setattr(os, "fork", fork)
-    master = workers.Master(lambda *_: 0, 2, announce=print)
-    one = workers.Worker(1, None)
-    one.heard = b"[]\n"
-    master._workers = [one]
-    master._failures = 3
-    before = time.monotonic()
-    master._start_missing()
-    assert master._fork_at >= before + 0.4
-    assert "cannot start a worker" in caplog.text
+def serve(ready, channel):
+    ready([])
+    channel.recv(1)
+    return 0
+
+def announce(lines):
+    print(len(forks), flush=True)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+forks, real = [], os.fork
+os.fork = fork
+raise SystemExit(Master(serve, 3, announce=announce).run())
+"""
+
+
+def test_a_fork_that_fails_is_tried_again():
+    result = subprocess.run(
+        [sys.executable, "-c", FORKS_THAT_FAIL], capture_output=True, text=True, check=False
+    )
+    assert (result.returncode, result.stdout) == (0, "5\n")
+    failure = "cannot start a worker: Resource temporarily unavailable\n"
+    assert result.stderr == 2 * failure

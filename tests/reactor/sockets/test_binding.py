@@ -1,4 +1,4 @@
-"""Sockets as they should be made: bound, non-blocking, and with the right options."""
+"""Sockets are bound, non-blocking, and have the right options."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
@@ -53,20 +53,21 @@ def test_a_udp_server_has_as_large_a_receive_buffer_as_the_system_gives(bound):
     assert bound[0].getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) == given
 
 
-def test_a_receive_buffer_that_the_system_refuses_is_asked_for_in_smaller_sizes(bound):
-    class Strict(socket.socket):  # as on macOS and BSD
-        asked: ClassVar[list[int]] = []
+def test_a_receive_buffer_that_the_system_refuses_is_asked_for_in_smaller_sizes(bound, monkeypatch):
+    asked = []
 
+    class Strict(socket.socket):  # as on macOS and BSD
         def setsockopt(self, level, option, value):  # type: ignore[override]
-            self.asked.append(value)
+            assert option == socket.SO_RCVBUF
+            asked.append(value)
             if value > binding.UDP_RECEIVE_BUFFER // 4:
                 raise OSError(errno.ENOBUFS, "too much")
             super().setsockopt(level, option, value)
 
-    bound.append(sock := Strict(socket.AF_INET, UDP))
-    binding._enlarge_receive_buffer(sock)
+    monkeypatch.setattr(socket, "socket", Strict)
+    bound += bind_inet("127.0.0.1", 0, UDP)
 
-    assert sock.asked == [binding.UDP_RECEIVE_BUFFER // n for n in (1, 2, 4)]
+    assert asked == [binding.UDP_RECEIVE_BUFFER // n for n in (1, 2, 4)]
 
 
 @pytest.mark.parametrize(
@@ -133,7 +134,7 @@ def test_all_addresses_are_two_sockets_one_for_each_family(
 ) -> None:
     """With one for both, the system's setting would decide what it takes."""
     addresses_are(monkeypatch, "0.0.0.0", "::")
-    bound += bind_inet(None, 0, TCP)  # not listening: nobody can connect
+    bound += bind_inet(None, 0, TCP)  # not listening: no client can connect
     assert [sock.family for sock in bound] == [socket.AF_INET, socket.AF_INET6]
     assert bound[1].getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY) == 1
 
@@ -141,7 +142,7 @@ def test_all_addresses_are_two_sockets_one_for_each_family(
 def test_a_stream_may_rebind_its_port_and_a_datagram_socket_may_not(
     bound: list[socket.socket],
 ) -> None:
-    """On UDP it would let two processes share a port unawares."""
+    """On UDP it would let two processes share a port by accident."""
     bound += bind_inet("127.0.0.1", 0, TCP) + bind_inet("127.0.0.1", 0, UDP)
     stream, datagram = (sock.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR) for sock in bound)
     assert (stream, datagram) == (1, 0)
@@ -189,7 +190,7 @@ class Conflict:
         self._bind(sock, address)
 
 
-def test_a_port_taken_in_the_other_family_is_chosen_anew(
+def test_another_port_is_chosen_when_one_is_in_use_in_the_other_family(
     monkeypatch: pytest.MonkeyPatch, bound: list[socket.socket]
 ) -> None:
     addresses_are(monkeypatch, "127.0.0.1", "::1")
@@ -200,7 +201,7 @@ def test_a_port_taken_in_the_other_family_is_chosen_anew(
     assert len({sock.getsockname()[1] for sock in bound}) == 1
 
 
-def test_it_does_not_try_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_ports_tried_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     addresses_are(monkeypatch, "127.0.0.1", "::1")
     conflict = Conflict(monkeypatch, 1000)
     with pytest.raises(OSError, match="in use"):
@@ -228,7 +229,7 @@ def test_a_machine_without_ipv6_listens_on_ipv4(
     assert [sock.family for sock in bound] == [socket.AF_INET]
 
 
-def test_a_machine_without_the_one_family_asked_for_says_so(
+def test_binding_to_a_family_that_the_machine_lacks_raises_os_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     addresses_are(monkeypatch, "::1")
@@ -249,7 +250,7 @@ def without(missing: int) -> type[socket.socket]:
 
 @pytest.fixture
 def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Some systems let one bind to any address: here, none."""
+    """Only loopback addresses can be bound; some systems would allow any."""
     real = socket.socket.bind
 
     def bind(sock: socket.socket, address: Any) -> None:
@@ -261,7 +262,7 @@ def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("only_loopback")
-def test_one_address_of_several_may_not_be_ours(
+def test_of_several_addresses_those_that_are_not_ours_are_skipped(
     monkeypatch: pytest.MonkeyPatch, bound: list[socket.socket]
 ) -> None:
     addresses_are(monkeypatch, "2001:db8::1", "127.0.0.1")
@@ -270,7 +271,7 @@ def test_one_address_of_several_may_not_be_ours(
 
 
 @pytest.mark.usefixtures("only_loopback")
-def test_an_address_that_is_not_ours_is_the_callers_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_addresses_that_are_not_ours_raise_os_error(monkeypatch: pytest.MonkeyPatch) -> None:
     for hosts in (("192.0.2.1",), ("192.0.2.1", "192.0.2.2")):
         addresses_are(monkeypatch, *hosts)
         with pytest.raises(OSError, match=os.strerror(errno.EADDRNOTAVAIL)) as caught:
@@ -278,7 +279,7 @@ def test_an_address_that_is_not_ours_is_the_callers_error(monkeypatch: pytest.Mo
         assert caught.value.errno == errno.EADDRNOTAVAIL
 
 
-def test_a_name_that_does_not_exist_is_the_callers_error() -> None:
+def test_an_unknown_name_raises_gaierror() -> None:
     with pytest.raises(socket.gaierror):
         bind_inet("no such name", 0, TCP)
 
@@ -286,7 +287,7 @@ def test_a_name_that_does_not_exist_is_the_callers_error() -> None:
 # -- Unix sockets ----------------------------------------------------------------------------------
 
 
-def test_a_unix_datagram_socket_that_nobody_serves_is_replaced(
+def test_a_stale_unix_datagram_socket_is_replaced(
     tmp_path: Path, bound: list[socket.socket]
 ) -> None:
     path = str(tmp_path / "socket")
@@ -299,12 +300,12 @@ def test_a_unix_datagram_socket_that_nobody_serves_is_replaced(
         bind_unix(path, TCP)
 
 
-def test_a_folder_that_does_not_exist_is_the_callers_error(tmp_path: Path) -> None:
+def test_a_missing_folder_raises_file_not_found(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         bind_unix(str(tmp_path / "no such folder" / "socket"), TCP)
 
 
-def test_unlink_later_removes_only_what_stands_there_now(tmp_path: Path) -> None:
+def test_unlink_later_leaves_a_file_that_replaced_the_socket(tmp_path: Path) -> None:
     path = tmp_path / "socket"
     path.write_text("")
     unlink = unlink_later(str(path))
@@ -315,11 +316,11 @@ def test_unlink_later_removes_only_what_stands_there_now(tmp_path: Path) -> None
     assert path.exists()
     unlink_later(str(path))()
     assert not path.exists()
-    unlink()  # gone already: no fault
+    unlink()  # removed already: no error
 
 
 @pytest.mark.parametrize("named", [False, True])
-def test_a_datagram_socket_without_its_peer_gives_everything_back(
+def test_a_datagram_socket_that_cannot_connect_leaves_nothing_open(
     tmp_path: Path, named: bool
 ) -> None:
     local = tmp_path / "local"

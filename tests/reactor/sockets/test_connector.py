@@ -19,7 +19,7 @@ from reactor import WRITE, Connector, KeepAlive, Protocol, Reactor
 from reactor.pollers import POLLERS
 from reactor.sockets.binding import numeric_address
 from reactor.sockets.connector import ATTEMPT_TIMEOUT, CONNECT_TIMEOUT
-from reactor.threads import ThreadPool
+from reactor.threads import ThreadCall, ThreadPool
 from reactor.transports.stream import StreamTransport
 
 from ..clock import Clock
@@ -27,15 +27,60 @@ from ..clock import Clock
 TIMEOUT = 60  # seconds: only reached by what is broken
 
 
-class Silent(Reactor):
-    """A reactor whose peers do not answer: nothing that connects is ever reported as connected."""
+class Tracking(Reactor):
+    """A reactor that knows what is open on it."""
+
+    def __init__(self, **options: Any) -> None:
+        self.watched: set[int] = set()
+        self.attached: set[Any] = set()
+        super().__init__(**options)
 
     def register(self, fd: int, mask: int, handler: Callable[[int], object]) -> None:
+        super().register(fd, mask, handler)
+        self.watched.add(fd)
+
+    def unregister(self, fd: int) -> None:
+        super().unregister(fd)
+        self.watched.discard(fd)
+
+    def attach(self, endpoint: Any) -> None:
+        super().attach(endpoint)
+        self.attached.add(endpoint)
+
+    def detach(self, endpoint: Any) -> None:
+        super().detach(endpoint)
+        self.attached.discard(endpoint)
+
+
+class Silent(Tracking):
+    """A reactor whose peers do not answer: nothing that connects is ever reported as connected."""
+
+    connecting = -1  # the descriptor that connects, or did so last
+
+    def register(self, fd: int, mask: int, handler: Callable[[int], object]) -> None:
+        if mask == WRITE:
+            self.connecting = fd
         super().register(fd, 0 if mask == WRITE else mask, handler)
+
+    def answer(self) -> None:
+        """Let the peer answer."""
+        self.modify(self.connecting, WRITE)
+
+
+class RecordingPool(ThreadPool):
+    """A pool that remembers its calls. With one thread, they end in their order."""
+
+    def __init__(self, reactor: Reactor) -> None:
+        super().__init__(reactor, 1, "recording")
+        self.calls: list[ThreadCall[Any]] = []
+
+    def submit(self, function: Callable[..., Any], *args: Any) -> ThreadCall[Any]:
+        self.calls.append(super().submit(function, *args))
+        return self.calls[-1]
 
 
 class Outcome:
-    """How an attempt ended: a protocol factory, and an ``on_failure``, that note what happens."""
+    """The result of an attempt: a protocol factory, and an ``on_failure``, that record calls."""
 
     def __init__(self) -> None:
         self.asked = 0  # for a protocol
@@ -78,8 +123,8 @@ def outcome() -> Outcome:
 
 
 @pytest.fixture
-def reactor() -> Iterator[Reactor]:
-    with Reactor() as reactor:
+def reactor() -> Iterator[Tracking]:
+    with Tracking() as reactor:
         yield reactor
 
 
@@ -103,7 +148,7 @@ def server() -> Iterator[socket.socket]:
 
 @pytest.fixture
 def closed_address() -> Iterator[tuple[str, int]]:
-    """Where nobody listens, for as long as the test lasts."""
+    """An address where no socket listens while the test runs."""
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         yield bound.getsockname()
@@ -130,7 +175,7 @@ def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 
 def run_until(reactor: Reactor, condition: Callable[[], object]) -> None:
-    """Turns until it is so. Each waits for what must come."""
+    """Run turns until ``condition()`` holds. Each turn waits for an event."""
     for _ in range(100):
         if condition():
             return
@@ -139,16 +184,16 @@ def run_until(reactor: Reactor, condition: Callable[[], object]) -> None:
 
 
 def time_passes(reactor: Reactor, clock: Clock, seconds: float) -> None:
-    """Time in which the loop waits: this is no stall."""
+    """Let time pass while the loop waits, so that it does not count as a stall."""
     clock.now += seconds
     reactor.stats.last_wake = clock.now
 
 
-def nothing_open(reactor: Reactor) -> bool:
-    """Whether the reactor watches nothing but its wake-up pair, and waits for nobody."""
+def nothing_open(reactor: Tracking) -> bool:
+    """Whether nothing is attached, the reactor watches its wake-up pair only, and no timer runs."""
     reactor.run_once(0)
     reactor.run_once(0)
-    return not reactor._endpoints and len(reactor._handlers) == 1 and not len(reactor.timers)
+    return not reactor.attached and len(reactor.watched) == 1 and not len(reactor.timers)
 
 
 # -- connected -------------------------------------------------------------------------------------
@@ -174,22 +219,27 @@ def test_a_name_is_resolved_and_connected_to(outcome, server, names, name):
 
 
 def test_each_address_is_tried_in_turn_until_one_answers(
-    reactor, outcome, server, names, closed_address
+    reactor, outcome, server, names, closed_address, monkeypatch
 ):
     tried = []
-    nonsense = ("127.0.0.1", "no port")
-    names["example.test"] = [closed_address, nonsense, closed_address, server.getsockname()]
-    connector = reactor.connect_tcp(outcome, "example.test", 80, on_failure=outcome.failed)
-    failed = connector._attempt_failed
-    connector._attempt_failed = lambda *args, **kw: (tried.append(args[0]), failed(*args, **kw))
+    connect_ex = socket.socket.connect_ex
+    monkeypatch.setattr(
+        socket.socket,
+        "connect_ex",
+        lambda sock, address: (tried.append(address), connect_ex(sock, address))[1],
+    )
+    invalid = ("127.0.0.1", "no port")
+    addresses = [closed_address, invalid, closed_address, server.getsockname()]
+    names["example.test"] = [*addresses, closed_address]
+    reactor.connect_tcp(outcome, "example.test", 80, on_failure=outcome.failed)
     run_until(reactor, lambda: outcome.ended)
 
     assert (outcome.made, outcome.failures) == (1, [])
-    assert len(tried) == 3
+    assert tried == addresses
     assert outcome.transport.get_extra_info("peername") == server.getsockname()
 
 
-def test_slow_calls_in_threads_do_not_hold_up_names(outcome, server):
+def test_slow_calls_in_threads_do_not_delay_names(outcome, server):
     # cpython gh-112169: names resolved in the pool of everything else starve.
     gate = threading.Event()
     with Reactor(max_threads=1) as reactor:
@@ -202,7 +252,7 @@ def test_slow_calls_in_threads_do_not_hold_up_names(outcome, server):
 
 
 @pytest.mark.parametrize("kind", ["tcp", "udp"])
-def test_slow_names_do_not_hold_up_addresses(reactor, outcome, server, names, kind):
+def test_slow_names_do_not_delay_addresses(reactor, outcome, server, names, kind):
     gate = threading.Event()
     names["slow.test"] = lambda: gate.wait() and []
     for _ in range(5):  # one more than there are threads for names
@@ -231,7 +281,7 @@ def test_slow_names_do_not_hold_up_addresses(reactor, outcome, server, names, ki
         ("", None),
     ],
 )
-def test_addresses_are_known_from_names(host, found):
+def test_numeric_addresses_are_told_from_names(host, found):
     assert numeric_address(host, 80) == found
 
 
@@ -240,7 +290,7 @@ def test_the_scope_of_an_address_may_be_a_name():
     assert numeric_address(f"fe80::1%{name}", 80) == (socket.AF_INET6, ("fe80::1", 80, 0, index))
 
 
-def test_our_own_address_can_be_chosen(reactor, outcome, server):
+def test_the_local_address_can_be_chosen(reactor, outcome, server):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         local = probe.getsockname()
@@ -252,7 +302,7 @@ def test_our_own_address_can_be_chosen(reactor, outcome, server):
     assert address == local
 
 
-def test_keepalive_is_set_where_it_is_asked_for(reactor, outcome, server):
+def test_keepalive_is_set_on_request(reactor, outcome, server):
     reactor.connect_tcp(outcome, *server.getsockname(), keepalive=KeepAlive(idle=77))
     run_until(reactor, lambda: outcome.ended)
     sock = outcome.transport.get_extra_info("socket")
@@ -320,7 +370,7 @@ def test_a_name_without_addresses_is_a_failure(reactor, outcome, names):
 
 
 @pytest.mark.parametrize("port", [-1, 65536, 70000])
-def test_a_port_that_is_none_is_a_failure_and_not_another_port(reactor, outcome, port):
+def test_an_invalid_port_is_a_failure_and_not_taken_modulo_65536(reactor, outcome, port):
     reactor.connect_tcp(outcome, "127.0.0.1", port, on_failure=outcome.failed)
     assert not outcome.ended  # from the loop, never from inside the call
     run_until(reactor, lambda: outcome.ended)
@@ -329,7 +379,7 @@ def test_a_port_that_is_none_is_a_failure_and_not_another_port(reactor, outcome,
     assert [str(exc) for exc in outcome.failures] == [f"port must be 0-65535, not {port}"]
 
 
-def test_too_many_names_at_once_are_a_failure_of_those_beyond_the_bound(reactor, outcome, names):
+def test_names_beyond_the_bound_of_the_resolver_are_failures(reactor, outcome, names):
     gate = threading.Event()
     names["slow.test"] = lambda: gate.wait() and []
     reactor.resolver = ThreadPool(reactor, 1, "small", max_queued=0)
@@ -380,7 +430,7 @@ def test_a_full_unix_backlog_is_a_failure_and_not_a_wait(reactor, outcome, tmp_p
     assert outcome.errno in (errno.EAGAIN, errno.ECONNREFUSED)
 
 
-def test_a_socket_that_met_itself_is_not_connected(reactor, outcome):
+def test_a_socket_connected_to_itself_is_a_failure(reactor, outcome):
     # tokio#3405: connecting to a free local port can be given that very port.
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -498,6 +548,14 @@ def test_an_on_failure_that_fails_is_reported_and_not_called_again(reactor, clos
 # -- deadlines -------------------------------------------------------------------------------------
 
 
+def is_closed(fd: int) -> bool:
+    try:
+        os.fstat(fd)
+    except OSError:
+        return True
+    return False
+
+
 def attempt(reactor: Reactor, outcome: Outcome, *addresses: Any, **options: Any) -> Connector:
     connector = Connector(reactor, outcome, outcome.failed, target="it", **options)
     connector.try_addresses([(socket.AF_INET, address) for address in addresses])
@@ -506,20 +564,19 @@ def attempt(reactor: Reactor, outcome: Outcome, *addresses: Any, **options: Any)
 
 def test_an_address_that_does_not_answer_leaves_time_for_the_next(silent, clock, outcome, server):
     address = server.getsockname()
-    connector = attempt(silent, outcome, address, address)
-    first = connector._sock
-    assert first is not None
+    attempt(silent, outcome, address, address)
+    first = silent.connecting
     time_passes(silent, clock, ATTEMPT_TIMEOUT - 0.01)
     silent.run_once(0)
-    assert connector._sock is first
+    assert silent.connecting == first
 
     time_passes(silent, clock, 0.01)
     silent.run_once(0)
-    assert connector._sock not in (None, first)
-    assert first.fileno() == -1
+    assert silent.connecting != first
+    assert is_closed(first)
     assert not outcome.ended
 
-    silent.modify(connector._sock.fileno(), WRITE)  # the second one answers
+    silent.answer()
     run_until(silent, lambda: outcome.ended)
     assert (outcome.made, outcome.failures) == (1, [])
 
@@ -557,28 +614,29 @@ def test_a_name_service_that_does_not_answer_is_a_failure_within_the_deadline(
 ):
     gate = threading.Event()
     names["slow.test"] = lambda: gate.wait() and []
-    with Reactor(clock=clock) as reactor:
+    with Tracking(clock=clock) as reactor:
+        reactor.resolver = RecordingPool(reactor)
         reactor.connect_tcp(outcome, "slow.test", 80, timeout=5, on_failure=outcome.failed)
         time_passes(reactor, clock, 5)
         run_until(reactor, lambda: outcome.ended)
         assert outcome.errno == errno.ETIMEDOUT
 
         gate.set()
-        run_until(reactor, lambda: not reactor.resolver._active)
+        run_until(reactor, reactor.resolver.submit(len, b"").done)  # after the one before
         assert nothing_open(reactor)
     assert len(outcome.failures) == 1
 
 
 def test_a_tls_handshake_counts_for_the_deadline(clock, outcome, server):
-    with Reactor(clock=clock) as reactor:
-        connector = reactor.connect_tcp(
+    with Tracking(clock=clock) as reactor:
+        reactor.connect_tcp(
             outcome,
             *server.getsockname(),
             timeout=5,
             tls=ssl.create_default_context(),
             on_failure=outcome.failed,
         )
-        run_until(reactor, lambda: connector._transport)
+        run_until(reactor, lambda: reactor.stats.connections)  # in its handshake
         time_passes(reactor, clock, 5)
         run_until(reactor, lambda: outcome.ended)
 
@@ -611,13 +669,14 @@ def test_a_tls_handshake_that_fails_is_a_failure_told_once(reactor, outcome, ser
 def test_cancelled_while_the_name_is_resolved_nothing_is_told(reactor, outcome, names, server):
     gate = threading.Event()
     names["slow.test"] = lambda: gate.wait() and [server.getsockname()]
+    reactor.resolver = RecordingPool(reactor)
     connector = reactor.connect_tcp(outcome, "slow.test", 80, on_failure=outcome.failed)
     reactor.run_once(0)
 
     connector.cancel()
     assert nothing_open(reactor)
     gate.set()
-    run_until(reactor, lambda: not reactor.resolver._active)
+    run_until(reactor, reactor.resolver.submit(len, b"").done)  # after the one before
 
     assert nothing_open(reactor)
     assert not outcome.ended
@@ -627,8 +686,9 @@ def test_cancelled_when_the_name_has_just_been_resolved_nothing_is_told(
     reactor, outcome, names, server
 ):
     names["example.test"] = [server.getsockname()]
+    reactor.resolver = RecordingPool(reactor)
     connector = reactor.connect_tcp(outcome, "example.test", 80, on_failure=outcome.failed)
-    run_until(reactor, connector._resolving.done)  # and its callback is queued
+    run_until(reactor, reactor.resolver.calls[0].done)  # and its callback is queued
 
     connector.cancel()
 
@@ -639,12 +699,11 @@ def test_cancelled_when_the_name_has_just_been_resolved_nothing_is_told(
 
 def test_cancelled_while_it_connects_nothing_is_told(silent, outcome, server):
     connector = attempt(silent, outcome, server.getsockname())
-    sock = connector._sock
 
     connector.cancel()
 
     assert nothing_open(silent)
-    assert sock.fileno() == -1
+    assert is_closed(silent.connecting)
     assert not outcome.ended
 
 
@@ -655,7 +714,7 @@ def test_cancelled_in_its_tls_handshake_nothing_is_told(reactor, outcome, server
         tls=ssl.create_default_context(),
         on_failure=outcome.failed,
     )
-    run_until(reactor, lambda: connector._transport)
+    run_until(reactor, lambda: reactor.stats.connections)
 
     connector.cancel()
 
@@ -670,7 +729,7 @@ def test_cancelled_by_its_own_factory_nothing_is_told(reactor, outcome, server):
         return outcome()
 
     connector = reactor.connect_tcp(factory, *server.getsockname(), on_failure=outcome.failed)
-    run_until(reactor, lambda: connector._done)
+    run_until(reactor, lambda: outcome.asked)
 
     assert nothing_open(reactor)
     assert not outcome.ended
@@ -701,10 +760,16 @@ def test_after_it_has_connected_cancelling_does_nothing(reactor, outcome, server
     assert not outcome.transport.is_closing()
 
 
-def test_an_end_that_comes_twice_is_told_once(reactor, outcome):
-    connector = reactor.connect_unix(outcome, "/nowhere/at/all", on_failure=outcome.failed)
-    connector._timed_out()
-    connector._attempt_timed_out()
+def test_deadlines_that_pass_together_are_one_failure(silent, clock, outcome, server):
+    attempt(silent, outcome, *[server.getsockname()] * 2, timeout=5, attempt_timeout=5)
+    time_passes(silent, clock, 5)
+
+    assert nothing_open(silent)
+    assert len(outcome.failures) == 1
+
+
+def test_a_failure_is_not_followed_by_the_deadline(reactor, outcome):
+    reactor.connect_unix(outcome, "/nowhere/at/all", timeout=0, on_failure=outcome.failed)
 
     assert nothing_open(reactor)
     assert [type(exc) for exc in outcome.failures] == [FileNotFoundError]
@@ -724,7 +789,7 @@ def test_a_stopping_reactor_waits_neither_for_names_nor_for_connections(
     gate.set()
 
 
-def test_an_attempt_begun_during_the_shutdown_is_given_up(silent, outcome, server):
+def test_an_attempt_that_starts_during_the_shutdown_is_cancelled(silent, outcome, server):
     class Last:
         def request_shutdown(self) -> None:
             attempt(silent, outcome, server.getsockname())

@@ -40,7 +40,7 @@ def environ(number: object, names: str | None = None) -> dict[str, str]:
     return found
 
 
-def test_they_are_taken_and_the_variables_removed(passed: list[socket.socket]) -> None:
+def test_passed_sockets_are_returned_and_the_variables_removed(passed: list[socket.socket]) -> None:
     variables = environ(2, "http:more")
     names = [sock.getsockname() for sock in passed]
     found = inherited_sockets(variables, 300)
@@ -52,20 +52,20 @@ def test_they_are_taken_and_the_variables_removed(passed: list[socket.socket]) -
         sock.detach()  # the fixture closes them
 
 
-def test_none_were_passed() -> None:
+def test_without_passed_sockets_the_list_is_empty() -> None:
     assert inherited_sockets({}) == []
     assert inherited_sockets(environ(0)) == []
 
 
 @pytest.mark.parametrize("pid", ["1", "", "+1", None])
-def test_they_are_for_another_process(pid: str | None) -> None:
+def test_sockets_for_another_process_are_left_alone(pid: str | None) -> None:
     variables = {**environ(1), "LISTEN_PID": str(os.getpid() + 1) if pid is None else pid}
     assert inherited_sockets(variables, 300) == []
     assert variables == {"OTHER": "stays"}
 
 
 @pytest.mark.parametrize("number", ["", "-1", "x", "1_0", " 1", "99999"])
-def test_their_number_must_be_one(number: str) -> None:
+def test_an_invalid_number_raises_value_error(number: str) -> None:
     with pytest.raises(ValueError, match="not a number"):
         inherited_sockets(environ(number), 300)
 
@@ -78,7 +78,7 @@ def test_their_number_must_be_one(number: str) -> None:
         (lambda: open(os.devnull), "is no socket"),  # noqa: SIM115
     ],
 )
-def test_what_is_no_listening_stream_socket_is_named(
+def test_a_descriptor_that_is_no_listening_stream_socket_is_named(
     passed: list[socket.socket], make: object, complaint: str
 ) -> None:
     with make() as wrong:  # type: ignore[operator]
@@ -95,12 +95,12 @@ def test_what_is_no_listening_stream_socket_is_named(
         pass
 
 
-def test_a_descriptor_that_is_not_there_is_named() -> None:
+def test_a_missing_descriptor_is_named() -> None:
     with pytest.raises(ValueError, match="300 is no socket: Bad file descriptor"):
         inherited_sockets(environ(1), 300)
 
 
-def test_a_unix_socket(tmp_path: object) -> None:
+def test_a_unix_socket_can_be_passed(tmp_path: object) -> None:
     with socket.socket(socket.AF_UNIX) as sock:
         sock.bind(f"{tmp_path}/s")
         sock.listen()

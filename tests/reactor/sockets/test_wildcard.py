@@ -1,4 +1,4 @@
-"""UDP sockets bound to all addresses answer from the address that was asked."""
+"""UDP sockets bound to the wildcard address answer from the address that was asked."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HOSTS = [pytest.param("127.0.0.1", marks=linux_only), pytest.param("127.0.0.2", 
 
 
 class Echo(DatagramProtocol):
-    """Answers, and later says something of its own to the first who spoke."""
+    """Answers, and remembers its peers."""
 
     def __init__(self) -> None:
         self.peers: list[Any] = []
@@ -36,7 +36,7 @@ def reactor() -> Iterator[Reactor]:
 
 
 def client_of(host: str, port: int) -> socket.socket:
-    """A client that hears ``host`` alone, as its socket is connected."""
+    """A client that receives from ``host`` only, as its socket is connected."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     client = socket.socket(family, socket.SOCK_DGRAM)
     client.connect((host, port))
@@ -68,7 +68,7 @@ def test_an_answer_comes_from_the_address_that_was_asked(reactor, host):
 
 
 @linux_only
-def test_an_answer_that_has_to_wait_comes_from_there_as_well(reactor, monkeypatch):
+def test_a_queued_answer_comes_from_the_address_that_was_asked(reactor, monkeypatch):
     echo, port = listen_everywhere(reactor, "127.0.0.2")
     with client_of("127.0.0.2", port) as client:
         with monkeypatch.context() as patch:
@@ -84,7 +84,7 @@ def full(*_: object) -> int:
     raise BlockingIOError
 
 
-def test_the_address_of_a_peer_is_a_plain_tuple_for_everybody_else(reactor):
+def test_a_peer_address_behaves_as_a_plain_tuple(reactor):
     echo, port = listen_everywhere(reactor, "127.0.0.1")
     with client_of("127.0.0.1", port) as client:
         client.send(b"hello")
@@ -96,13 +96,13 @@ def test_the_address_of_a_peer_is_a_plain_tuple_for_everybody_else(reactor):
         assert {plain: 1}[addr] == 1
         assert repr(addr) == repr(plain)
         host, port = addr
-        echo.transport.sendto(b"plain", (host, port))  # from where the system likes
+        echo.transport.sendto(b"plain", (host, port))  # from an address that the system chooses
         client.recv(100)
         assert client.recv(100) == b"plain"
 
 
 @linux_only
-def test_when_the_address_is_ours_no_more_the_answer_comes_from_another():
+def test_an_answer_comes_from_another_address_if_that_one_is_no_longer_ours():
     with udp_socket(socket.AF_INET, "0.0.0.0") as server:
         server.bind(("0.0.0.0", 0))
         with client_of("127.0.0.1", server.getsockname()[1]) as client:
@@ -118,7 +118,7 @@ def test_when_the_address_is_ours_no_more_the_answer_comes_from_another():
 
 
 @linux_only
-def test_other_errors_in_sending_are_told():
+def test_other_errors_of_sending_are_raised():
     with udp_socket(socket.AF_INET, "0.0.0.0") as server:
         server.bind(("0.0.0.0", 0))
         with client_of("127.0.0.1", server.getsockname()[1]) as client:
@@ -133,13 +133,15 @@ def test_other_errors_in_sending_are_told():
     ("info", "kept"),
     [
         # A link-local address (RFC 4291 section 2.5.6) needs its interface, others must not have
-        # one, and to multicast (2.7) nobody can answer from where it was sent.
+        # one, and a multicast address (2.7) cannot be a source.
         ("fe80::1", True),
         ("2001:db8::1", False),
         ("ff02::1", None),
     ],
 )
-def test_ipv6_addresses_as_sources(monkeypatch, info, kept):
+def test_sources_of_ipv6_answers_keep_the_interface_of_link_local_addresses(
+    monkeypatch, info, kept
+):
     packed = socket.inet_pton(socket.AF_INET6, info)
     interface = b"\7\0\0\0"
     message = (b"x", [(socket.IPPROTO_IPV6, 50, packed + interface)], 0, ("::1", 9, 0, 0))
@@ -155,7 +157,7 @@ def test_ipv6_addresses_as_sources(monkeypatch, info, kept):
         assert addr.ancillary == [(socket.IPPROTO_IPV6, 50, source)]
 
 
-def test_where_the_system_cannot_tell_the_address_is_plain(monkeypatch):
+def test_if_the_system_does_not_report_it_the_address_is_plain(monkeypatch):
     monkeypatch.setattr("reactor.sockets.wildcard.IP_PKTINFO", None)
     with udp_socket(socket.AF_INET, "0.0.0.0") as server:
         server.bind(("0.0.0.0", 0))

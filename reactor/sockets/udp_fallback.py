@@ -1,8 +1,9 @@
-"""A datagram client whose server's name has several addresses.
+"""A UDP client whose server's name has several addresses.
 
-Over UDP nothing tells whether an address is the right one before something was sent there, and then
-only an ICMP message does: "port unreachable", which the system reports as ECONNREFUSED. So a name
-like ``localhost`` would end with its first address, ::1, where only 127.0.0.1 is served."""
+Connecting a UDP socket sends nothing, so it succeeds for any address. Only after a datagram was
+sent may an ICMP message "port unreachable" come back, which the system reports as ECONNREFUSED.
+Without a fallback, a client of ``localhost`` would use its first address, ::1, and never reach a
+server that listens on 127.0.0.1 only."""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ from ..transports.datagram import Address, DatagramTransport
 if TYPE_CHECKING:
     from ..loop import Loop
 
-# What says of an address, not of a datagram, that it is of no use.
+# Errors that mean that an address cannot be used. Others concern one datagram.
 _UNREACHABLE: Final = frozenset(
     {
         errno.ECONNREFUSED,
@@ -32,17 +33,17 @@ _UNREACHABLE: Final = frozenset(
 )
 
 MAX_REPEATED: Final = 64  # datagrams that are kept, to be sent again to the next address
-MAX_REPEATED_SIZE: Final = 65536  # bytes in them
+MAX_REPEATED_SIZE: Final = 65536  # bytes in all of them
 
 
 class FallbackTransport(DatagramTransport):
-    """Goes on to the next address when one refuses before anything was heard from it, and sends
-    again what was sent so far; the protocol is not told. Then ``"peername"`` changes as well.
+    """Switches to the next address when one refuses before it has sent us anything, and sends again
+    what was sent so far. The protocol is not told; ``"peername"`` changes.
 
-    When the last address has refused, ``error_received`` is called. An address that does not answer
-    at all is kept: silence is no error in UDP.
+    When the last address refuses, ``error_received`` is called. An address that does not answer at
+    all is kept: in UDP, silence is not an error.
 
-    ``next_socket()`` gives a socket that is connected to the next address, or None.
+    ``next_socket()`` returns a socket that is connected to the next address, or None.
     """
 
     def __init__(
@@ -61,7 +62,7 @@ class FallbackTransport(DatagramTransport):
 
     def _tell(self, method: str, *args: object) -> object:
         if method == "datagram_received" and self._next_socket is not None:
-            self._settle()
+            self._keep_address()
         return super()._tell(method, *args)
 
     def _send(self, data: bytes, addr: Address) -> bool:
@@ -77,12 +78,12 @@ class FallbackTransport(DatagramTransport):
         return done
 
     def _error_received(self, exc: OSError, sock: Any) -> None:
-        # A socket that was given up may have more than one error to tell.
-        if sock is self._sock and not (exc.errno in _UNREACHABLE and self._go_on()):
+        # The socket of an earlier address may report more than one error: ignore those.
+        if sock is self._sock and not (exc.errno in _UNREACHABLE and self._use_next_address()):
             super()._error_received(exc, sock)
 
-    def _go_on(self) -> bool:
-        """Try the next address. Returns whether there is one."""
+    def _use_next_address(self) -> bool:
+        """Returns False if there is none."""
         if self._closing:
             return False
         while self._next_socket is not None and (sock := self._next_socket()) is not None:
@@ -102,11 +103,11 @@ class FallbackTransport(DatagramTransport):
             self._sent_size = 0
             self._flush()
             return True
-        self._settle()
+        self._keep_address()
         return False
 
-    def _settle(self) -> None:
-        """This address it is."""
+    def _keep_address(self) -> None:
+        """Use this address from now on, and forget the others."""
         self._next_socket = None
         self._sent.clear()
         self._sent_size = 0

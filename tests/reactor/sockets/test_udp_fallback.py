@@ -1,4 +1,4 @@
-"""A datagram client goes on to the next address of a name when one refuses."""
+"""A UDP client switches to the next address of a name when one refuses."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ import pytest
 
 from reactor import DatagramProtocol, DatagramTransport, Reactor
 from reactor.pollers import POLLERS
-from reactor.sockets.fallback import MAX_REPEATED, MAX_REPEATED_SIZE, FallbackTransport
+from reactor.sockets.udp_fallback import MAX_REPEATED, MAX_REPEATED_SIZE, FallbackTransport
 
 from ..recording import no_collection
 
 
 class Client(DatagramProtocol):
-    """Says what it is to say at once, and notes what it is told."""
+    """Sends ``says`` when it is connected, and records its calls."""
 
     def __init__(self, *says: bytes) -> None:
         self.says = says
@@ -66,14 +66,14 @@ def one() -> Iterator[Reactor]:
 
 @pytest.fixture
 def refusing() -> Iterator[Callable[[], tuple[str, int]]]:
-    """Makes addresses that refuse, and that nobody else is given as long as the test lasts."""
+    """Makes addresses that refuse, and that no other socket can get while the test runs."""
     made = []
 
     def make() -> tuple[str, int]:
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         made.append(sock)
         sock.bind(("127.0.0.1", 0))
-        sock.connect(("127.0.0.1", 9))  # it hears nobody else, so to others the port is closed
+        sock.connect(("127.0.0.1", 9))  # connected: to others the port is closed
         return sock.getsockname()
 
     yield make
@@ -135,7 +135,7 @@ def test_localhost_is_found_where_only_ipv4_is_served(one, resolve):
     assert (client.received, client.errors) == ([b"hello"], [])
 
 
-def test_what_is_said_later_reaches_the_next_address_too(reactor, resolve, refusing):
+def test_a_refusal_of_a_later_datagram_leads_to_the_next_address(reactor, resolve, refusing):
     address = serving(reactor)
     resolve(refusing(), address)
     client = Client()
@@ -144,14 +144,14 @@ def test_what_is_said_later_reaches_the_next_address_too(reactor, resolve, refus
     reactor.run_once(0)
 
     client.transport.sendto(b"late")
-    client.transport.sendto(b"later")  # this call may be told of the refusal of the first one
+    client.transport.sendto(b"later")  # this call may get the refusal of the first one
     run_until(reactor, lambda: len(client.received) == 2)
 
     assert client.received == [b"late", b"later"]
     assert client.errors == []
 
 
-def test_when_the_last_one_refuses_the_protocol_is_told(reactor, resolve, refusing):
+def test_when_the_last_address_refuses_the_protocol_is_told(reactor, resolve, refusing):
     resolve(refusing(), refusing())
     client = Client(b"hello")
     reactor.connect_udp(lambda: client, "example.test", 1)
@@ -191,7 +191,7 @@ def test_an_error_of_one_datagram_changes_nothing(one, resolve, refusing):
     assert client.received == [b"hello"]
 
 
-def test_addresses_that_there_is_no_way_to_are_passed_over(one, resolve, refusing):
+def test_addresses_that_the_system_refuses_are_skipped(one, resolve, refusing):
     address = serving(one)
     resolve(refusing(), ("127.0.0.1", "no port"), address)
     client = Client(b"hello")
@@ -204,10 +204,30 @@ def test_addresses_that_there_is_no_way_to_are_passed_over(one, resolve, refusin
 # -- in detail -------------------------------------------------------------------------------------
 
 
+class Refused(socket.socket):
+    """One end of a pair that reports an ICMP message "port unreachable" as often as it is set."""
+
+    refusals = 0
+
+    def send(self, data: Any, flags: int = 0) -> int:
+        self._report()
+        return super().send(data, flags)
+
+    def recvfrom(self, bufsize: int, flags: int = 0) -> Any:
+        self._report()
+        return super().recvfrom(bufsize, flags)
+
+    def _report(self) -> None:
+        if self.refusals:
+            self.refusals -= 1
+            raise OSError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
+
+
 class Pair:
-    """A transport whose first socket is one end of a pair, and the next ones that are made."""
+    """A transport whose first socket is one end of a pair, as are those of its next addresses."""
 
     def __init__(self, reactor: Reactor, protocol: DatagramProtocol, others: int = 1) -> None:
+        self.reactor = reactor
         self.ours, self.theirs = self._pair()
         self.others = [self._pair() for _ in range(others)]
         self.given = iter(self.others)
@@ -215,8 +235,9 @@ class Pair:
         self.transport = FallbackTransport(self._next, reactor, self.ours, protocol, "first", None)
         self.transport.start()
 
-    def _pair(self) -> tuple[socket.socket, socket.socket]:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    def _pair(self) -> tuple[Refused, socket.socket]:
+        one, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        ours = Refused(fileno=one.detach())
         for sock in (ours, theirs):
             sock.setblocking(False)
         return ours, theirs
@@ -226,10 +247,11 @@ class Pair:
         ours, _ = next(self.given, (None, None))
         return ours
 
-    def refuse(self, sock: Any = None) -> None:
-        """As after an ICMP message."""
-        error = OSError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
-        self.transport._error_received(error, sock or self.ours)
+    def refuse(self) -> None:
+        """Let the first address refuse."""
+        self.ours.refusals = 1
+        self.theirs.send(b"")  # for the poller to report
+        self.reactor.run_once(10)
 
     def heard(self, number: int = 0) -> list[bytes]:
         found = []
@@ -259,10 +281,10 @@ def pair(one: Reactor) -> Iterator[Callable[..., Pair]]:
         each.close()
 
 
-def test_what_waits_to_be_sent_goes_to_the_next_address_in_order(one, pair):
+def test_queued_datagrams_go_to_the_next_address_in_order(one, pair):
     client = Client()
     link = pair(client)
-    link.ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)  # the least there is: a few
+    link.ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)  # as small as possible
     count = 0
     while link.transport.get_write_buffer_size() < 50:
         link.transport.sendto(b"%d" % count)
@@ -277,7 +299,7 @@ def test_what_waits_to_be_sent_goes_to_the_next_address_in_order(one, pair):
     assert link.transport.get_write_buffer_size() == 0
 
 
-def test_what_is_repeated_is_bounded(one, pair):
+def test_the_number_of_repeated_datagrams_is_bounded(one, pair):
     link = pair(Client())
     for number in range(MAX_REPEATED + 10):
         link.transport.sendto(b"%d" % number)
@@ -292,7 +314,7 @@ def test_what_is_repeated_is_bounded(one, pair):
     assert received == [b"%d" % number for number in range(MAX_REPEATED)]
 
 
-def test_what_is_repeated_is_bounded_in_bytes(pair):
+def test_the_size_of_repeated_datagrams_is_bounded(pair):
     link = pair(Client())
     for _ in range(3):
         link.transport.sendto(bytes(MAX_REPEATED_SIZE // 2))
@@ -302,28 +324,31 @@ def test_what_is_repeated_is_bounded_in_bytes(pair):
     assert len(link.heard()) == 2
 
 
-def test_a_socket_that_was_given_up_has_nothing_more_to_say(pair):
+def test_a_second_error_of_the_same_socket_changes_nothing(one, pair):
     client = Client()
     link = pair(client, others=2)
-    link.refuse()
-    link.refuse()  # the same socket once more
-    link.transport.sendto(b"hello")
+    link.ours.refusals = 2
+    link.transport.sendto(b"first")
+    link.transport.sendto(b"second")
+    one.run_once(0)
+    link.transport.sendto(b"third")
 
-    assert link.heard(0) == [b"hello"]
-    assert client.errors == []
+    assert link.heard(0) == [b"first", b"second", b"third"]
+    assert (client.errors, link.asked) == ([], 1)
 
 
-def test_after_closing_nothing_is_tried(one, pair):
+def test_after_closing_no_address_is_tried(one, pair):
     client = Client()
     link = pair(client)
+    link.ours.refusals = 1
+    link.transport.sendto(b"hello")
     link.transport.close()
-    link.refuse()
     one.run_once(0)
 
     assert (client.errors, link.asked) == ([], 0)
 
 
-def test_a_client_that_is_over_leaves_nothing_for_the_garbage_collector(one, resolve):
+def test_a_closed_client_leaves_nothing_for_the_garbage_collector(one, resolve):
     resolve(serving(one))
 
     def live() -> list[weakref.ref[Any]]:

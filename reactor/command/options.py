@@ -1,0 +1,195 @@
+"""Options of the command line: their types, those that only a server or only a client has, and
+their values from the environment."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+from collections.abc import Sequence
+from typing import Any, Final, NoReturn
+
+from ..debug import VARIABLE as DEBUG_VARIABLE
+from .errors import WRONG_USAGE, CommandError
+
+# Attribute of an argparse action: whether clients (True) or servers (False) refuse it, and why.
+_REFUSAL: Final = "_refusal"
+
+
+class Parser(argparse.ArgumentParser):
+    """An argparse parser that raises ``CommandError``, and takes defaults from the environment."""
+
+    help_command = "reactor --help"
+
+    def error(self, message: str) -> NoReturn:
+        raise CommandError(f"{message} (see {self.help_command})", WRONG_USAGE)
+
+    def use_environment(self) -> None:
+        """Use the environment's values as defaults: ``REACTOR_UDP_PORT`` for ``--udp-port``, and so
+        on. Call it when all options have been added."""
+        for action in self._actions:
+            names = [name for name in action.option_strings if name.startswith("--")]
+            if not names or action.dest in ("help", "version"):
+                continue
+            variable = "REACTOR_" + names[0].lstrip("-").replace("-", "_").upper()
+            value = os.environ.get(variable)
+            if value is not None and variable != DEBUG_VARIABLE:
+                action.default = self._converted(action, value, variable)
+
+    def _converted(self, action: argparse.Action, value: str, variable: str) -> Any:
+        if action.nargs == 0:  # a flag
+            if value.lower() in ("1", "true", "yes", "on"):
+                return action.const
+            if value.lower() in ("0", "false", "no", "off", ""):
+                return action.default
+            self.error(f"{variable} must be yes or no, not {value!r}")
+        try:
+            if isinstance(action, Repeatable):
+                parts = [part.strip() for part in value.split(",")]
+                return [self._get_value(action, part) for part in parts if part]
+            converted = self._get_value(action, value)
+        except argparse.ArgumentError as exc:
+            self.error(f"{variable}: {exc.message}")
+        if action.choices is not None and converted not in action.choices:
+            self.error(f"{variable} must be one of {', '.join(action.choices)}, not {value!r}")
+        return converted
+
+    def refuse_wrong_side(self, arguments: Sequence[str], *, client: bool) -> None:
+        """Raise ``CommandError`` if ``arguments`` contain an option that only the other side has.
+
+        This parser must not allow abbreviations nor have positional arguments. Then no value starts
+        with two hyphens, and an argument that does is an option that was given."""
+        given = {argument.partition("=")[0] for argument in arguments}
+        for action in self._actions:
+            refused_by, why = getattr(action, _REFUSAL, (None, ""))
+            if refused_by == client:
+                for name in given.intersection(action.option_strings):
+                    raise CommandError(f"{name} {why}", WRONG_USAGE)
+
+
+# -- options of one side ---------------------------------------------------------------------------
+
+
+def server_option(parser: argparse._ActionsContainer, *names: str, **arguments: Any) -> None:
+    """``parser.add_argument`` for an option that only a server has: it is refused together with
+    ``--connect``.
+
+    In the environment, which servers and clients may share, a client ignores it."""
+    action = parser.add_argument(*names, **arguments)
+    setattr(action, _REFUSAL, (True, "is a server's option and does not go with --connect"))
+
+
+def client_option(
+    parser: argparse._ActionsContainer, *names: str, instead: str | None = None, **arguments: Any
+) -> None:
+    """``parser.add_argument`` for an option that only a client has: it is refused without
+    ``--connect``, and ignored by a server in the environment.
+
+    ``instead``: the option that a server has for this, for the message."""
+    action = parser.add_argument(
+        *names, **{**arguments, "help": f"with --connect: {arguments['help']}"}
+    )
+    hint = f"; a server takes {instead}" if instead else ""
+    setattr(action, _REFUSAL, (False, f"goes with --connect{hint}"))
+
+
+def add_udp_arguments(parser: argparse._ActionsContainer, default_port: int | None = None) -> None:
+    """Add the options ``--udp-port`` and ``--no-udp``, which ``serve_both`` uses.
+
+    ``default_port``: for UDP; None for the same as TCP's."""
+    default = "the same as --port" if default_port is None else default_port
+    server_option(
+        parser,
+        "--udp-port",
+        metavar="N",
+        type=port_number,
+        default=default_port,
+        help=f"port for UDP, 0 for any ({default})",
+    )
+    server_option(parser, "--no-udp", action="store_true", help="serve TCP alone")
+
+
+# -- types of options ------------------------------------------------------------------------------
+
+
+class Repeatable(argparse.Action):
+    """An option that may be given more than once, and collects its values in a list. In the
+    environment, commas separate the values. Those on the command line replace those of the
+    environment."""
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(**{**arguments, "default": arguments.get("default") or []})
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        so_far = getattr(namespace, self.dest)
+        setattr(namespace, self.dest, [*([] if so_far is self.default else so_far), values])
+
+
+def port_number(text: str) -> int:
+    """A TCP or UDP port as an option's type."""
+    if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"a port is a number from 0 to 65535, not {text!r}")
+    return int(text)
+
+
+def seconds(text: str) -> float:
+    """A time in seconds, 0 or more, as an option's type."""
+    return _number(text, "a number of seconds")
+
+
+def duration(text: str) -> float:
+    """A time in seconds, more than 0, as an option's type."""
+    value = seconds(text)
+    if not value:
+        raise argparse.ArgumentTypeError("a number of seconds is wanted, more than 0")
+    return value
+
+
+def number(text: str) -> float:
+    """A number, 0 or more, as an option's type."""
+    return _number(text, "a number")
+
+
+def positive(text: str) -> int:
+    """A whole number, 1 or more, as an option's type."""
+    value = count(text)
+    if not value:
+        raise argparse.ArgumentTypeError("a number of at least 1 is wanted")
+    return value
+
+
+def count(text: str) -> int:
+    """A whole number, 0 or more, as an option's type."""
+    if not re.fullmatch(r"[0-9]{1,12}", text):
+        raise argparse.ArgumentTypeError(f"a whole number is wanted, not {text!r}")
+    return int(text)
+
+
+def _number(text: str, what: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < 1e9:
+        raise argparse.ArgumentTypeError(f"{what} is wanted, not {text!r}")
+    return value
+
+
+def host_name(text: str) -> str:
+    """A name or address as an option's type; an IPv6 address may have brackets, as in URLs."""
+    return text[1:-1] if text.startswith("[") and text.endswith("]") else text
+
+
+def host_and_port(text: str) -> tuple[str, int]:
+    """``host:port`` or ``[address]:port`` as an option's type."""
+    match = re.fullmatch(r"\[([^]]+)\]:([0-9]+)|([^:]+):([0-9]+)", text)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"HOST:PORT is wanted, not {text!r}")
+    host = match[1] or match[3]
+    return host, port_number(match[2] or match[4])

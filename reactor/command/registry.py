@@ -1,0 +1,83 @@
+"""The names that ``--protocol`` knows, and the applications they stand for."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from importlib import metadata
+from importlib.machinery import PathFinder
+from importlib.util import module_from_spec
+from pathlib import Path
+
+from .application import Application, ProtocolApplication
+from .errors import CANNOT_START, WRONG_USAGE, CommandError
+from .loading import load_object, search_current_folder
+
+# What a bare checkout has. Installed distributions add more through the entry point group.
+BUILT_IN: Mapping[str, str] = {
+    "chat": "protocols.chat.app:app",
+    "echo": "protocols.echo:app",
+    "http": "protocols.http.app:app",
+    "time": "protocols.daytime:app",
+}
+ENTRY_POINTS = "reactor.protocols"
+# Packages that some of the built-in ones need, and that a bare checkout may lack.
+_REQUIRED = ("httptools",)
+
+
+def protocol_names() -> list[str]:
+    """The names that ``--protocol`` knows, in alphabetical order."""
+    return sorted({*BUILT_IN, *(point.name for point in metadata.entry_points(group=ENTRY_POINTS))})
+
+
+def load_application(name: str) -> Application:
+    """The application called ``name``, or one that serves ``module:Class``. Raises
+    ``CommandError``."""
+    if ":" in name:
+        search_current_folder()
+        return _load(name, name)
+    if name in BUILT_IN:
+        _import_own_package(BUILT_IN[name].partition(".")[0])
+        try:
+            return _load(name, BUILT_IN[name])
+        except ModuleNotFoundError as exc:
+            if exc.name is None or exc.name not in _REQUIRED:
+                raise
+            raise CommandError(
+                f"--protocol {name} needs {exc.name}, which is not installed", CANNOT_START
+            ) from exc
+    for point in metadata.entry_points(group=ENTRY_POINTS):
+        if point.name == name:
+            return _load(name, point.value)
+    known = ", ".join(protocol_names())
+    raise CommandError(f"no protocol {name!r}; there is {known}, or module:Class", WRONG_USAGE)
+
+
+def _load(name: str, reference: str) -> Application:
+    found = load_object(reference, f"--protocol {name}")
+    if isinstance(found, type) and issubclass(found, Application):
+        found = found()
+    if isinstance(found, Application):
+        found.name = found.name or name
+        return found
+    if callable(found) and (hasattr(found, "data_received") or hasattr(found, "datagram_received")):
+        return ProtocolApplication(name, found)
+    attribute = reference.partition(":")[2]
+    raise CommandError(f"--protocol {name}: {attribute!r} is no protocol class", WRONG_USAGE)
+
+
+def _import_own_package(name: str) -> None:
+    """Import the package ``name`` of this distribution, from beside this one.
+
+    ``python -m`` puts the current folder in front of all others. A user's protocols.py would then
+    be imported instead of our package, or http.py instead of Python's. So the current folder moves
+    to the end; only with ``module:Class`` does it stay first."""
+    if sys.path and sys.path[0] in ("", os.getcwd()):
+        sys.path.append(sys.path.pop(0))
+    if name not in sys.modules:
+        root = str(Path(__file__).parents[2])
+        spec = PathFinder.find_spec(name, [root])
+        if spec is not None and spec.loader is not None:
+            sys.modules[name] = module = module_from_spec(spec)
+            spec.loader.exec_module(module)
