@@ -26,7 +26,8 @@ from reactor.sockets.addresses import LOOPBACK, Networks
 from .client import ChatClient
 from .datagrams import ChatDatagrams
 from .flood import FloodPolicy
-from .hub import Hub, Limits
+from .hub import Hub
+from .limits import Limits
 from .lines import LineServer
 
 DEFAULT_PORT = 8555

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from protocols.chat import conversation
 from protocols.chat.messages import Batch, Kind, Message
 from protocols.chat.render import render_line, render_lines
 
@@ -218,8 +219,8 @@ def test_a_sink_that_raises_costs_its_own_member_alone(
     broken.works = False
     alice.types("hello")
     if trigger == "answer":
-        member.receive("/who")
-        member.receive("/who")
+        conversation.receive(member, "/who")
+        conversation.receive(member, "/who")
     elif trigger == "dismiss":
         member.dismiss("", "")
     elif trigger == "close":
@@ -250,7 +251,7 @@ def test_a_sink_that_cannot_even_be_closed_is_logged(
     sink = Broken(close_raises=True)
     member = chat.hub.join(sink)
     with caplog.at_level(logging.ERROR):
-        member.receive("/quit")
+        conversation.receive(member, "/quit")
     assert "could not be closed" in caplog.text
     assert not chat.hub.members
 
@@ -260,7 +261,7 @@ def test_a_sink_that_fails_is_logged_once(
 ) -> None:
     member = chat.hub.join(broken, name="bob")
     broken.works = False
-    member.receive("/who")
+    conversation.receive(member, "/who")
     member.fail(ZeroDivisionError("a consequence"))
     chat.scheduler.settle()
     assert len(caplog.records) == 1
@@ -271,7 +272,7 @@ def test_a_way_in_may_lose_its_peer_while_its_sink_fails(chat: Chat, broken: Bro
     (alice,) = chat.gather("alice")
     member = chat.hub.join(broken, name="bob")
     broken.works = False
-    member.receive("/who")
+    conversation.receive(member, "/who")
     member.leave("connection lost")
     chat.scheduler.settle()
     assert alice.sees() == ["*** bob joined lobby", "*** bob left the chat: connection lost"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from protocols.chat.commands import COMMANDS
-from protocols.chat.hub import Limits
+from protocols.chat.limits import Limits
 from protocols.chat.messages import Kind
 
 if TYPE_CHECKING:
@@ -158,8 +158,8 @@ def test_help_for_one_command(chat: Chat) -> None:
     (alice,) = chat.gather("alice")
     alice.types("/help nick", "/help /NICK", "/help tea")
     assert alice.sees() == [
-        "*** /nick NAME: be called NAME",
-        "*** /nick NAME: be called NAME",
+        "*** /nick NAME: change your name to NAME",
+        "*** /nick NAME: change your name to NAME",
         "*** There is no command tea: /help lists them all",
     ]
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from protocols.chat import conversation
 from protocols.chat.datagrams import ChatDatagrams
-from protocols.chat.hub import Hub, Limits
+from protocols.chat.hub import Hub
+from protocols.chat.limits import Limits
 from protocols.chat.lines import LineServer
+from protocols.chat.member import Member
 from protocols.chat.messages import ChatError
 from protocols.chat.silent import SEARCH_INTERVAL, SilentMembers
 from protocols.chat.traffic import BURST
@@ -139,10 +144,14 @@ def test_one_address_has_a_limited_number_of_members(make_chat: type[Chat]) -> N
         unlimited.hub.join(unlimited.arrive().sink, origin=b"a")
 
 
-def test_what_is_counted_by_address_is_forgotten_with_the_last_member(chat: Chat) -> None:
-    for _ in range(3):
-        chat.hub.join(chat.arrive().sink, origin=b"a").leave()
-    assert not chat.hub._origins
+def test_the_hub_forgets_an_address_with_its_last_member(chat: Chat) -> None:
+    origin = bytes([192, 0, 2, 1])
+    before = sys.getrefcount(origin)
+    first, second = (chat.hub.join(chat.arrive().sink, origin=origin) for _ in range(2))
+    first.leave()
+    second.leave()
+    del first, second
+    assert sys.getrefcount(origin) == before
 
 
 def test_members_of_one_address_count_over_tcp_and_udp(reactor: VirtualReactor) -> None:
@@ -191,11 +200,11 @@ def test_in_a_full_chat_the_longest_silent_makes_room(make_chat: type[Chat]) -> 
     carol.types("still here")
     chat.forget(alice, bob, carol)
     for person in (alice, bob):
-        person.member.heartbeat()  # a sign of life is no word
+        conversation.heartbeat(person.member)  # a sign of life is no word
         person.types("/ping")
     chat.arrive("dave")
     assert bob.sink.closed == [
-        "The chat is full, and you have said nothing for 10 minutes: others have your place"
+        "The chat is full, and you have said nothing for 10 minutes: your place is needed"
     ]
     assert "*** bob left the chat: silent for 10 minutes" in carol.sees()
     chat.arrive("erin")
@@ -237,30 +246,32 @@ def test_before_ten_minutes_nobody_has_to_go(make_chat: type[Chat]) -> None:
     assert set(chat.hub.members) == {"bob"}
 
 
-def test_not_everybody_is_looked_at_for_each_newcomer(
-    make_chat: type[Chat], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    searches = 0
-    search = SilentMembers._search
+class CountedMembers:
+    """All members of a chat. It counts how often they are searched."""
 
-    def counted(self: SilentMembers, members: Any, now: float) -> None:
-        nonlocal searches
-        searches += 1
-        search(self, members, now)
+    def __init__(self, chat: Chat) -> None:
+        self.chat = chat
+        self.searches = 0
 
-    monkeypatch.setattr(SilentMembers, "_search", counted)
-    chat = make_chat(Limits(members=500))
+    def __iter__(self) -> Iterator[Member]:
+        self.searches += 1
+        return iter(self.chat.hub.members.values())
+
+
+def test_one_search_serves_many_newcomers(chat: Chat) -> None:
+    silent = SilentMembers(TEN_MINUTES)
+    members = CountedMembers(chat)
     crowd(chat, 500)
-    for _ in range(500):  # nobody is silent yet, and it is known until when
-        with pytest.raises(ChatError):
-            chat.arrive()
-        chat.scheduler.advance(1)
-    assert searches == 1
-    chat.scheduler.advance(TEN_MINUTES)
-    crowd(chat, 500)
-    assert searches == 2
-    for _ in range(100):
-        with pytest.raises(ChatError):
-            chat.arrive()
-        chat.scheduler.advance(SEARCH_INTERVAL / 10)
-    assert searches <= 3
+    now = chat.scheduler.now
+    for second in range(500):  # no member is silent yet, and the first search says until when
+        assert silent.pop(members, now + second) is None
+    assert members.searches == 1
+    now += TEN_MINUTES
+    for _ in range(500):
+        member = silent.pop(members, now)
+        assert member is not None
+        member.spoke = now
+    assert members.searches == 2
+    for tenth in range(100):
+        assert silent.pop(members, now + tenth * SEARCH_INTERVAL / 10) is None
+    assert members.searches <= 3

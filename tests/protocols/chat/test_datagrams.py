@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from protocols.chat.datagrams import CHALLENGE, MUTED_FOR, REMEMBERED_FOR
+from protocols.chat.datagrams import CHALLENGE, MUTED_FOR
+from protocols.chat.departures import REMEMBERED_FOR
 from protocols.chat.flood import FloodPolicy
 from protocols.chat.lines import ANNOUNCE_AFTER, LineServer
 from protocols.chat.render import PACKET_SIZE
@@ -306,7 +307,11 @@ def test_newcomers_who_say_no_more_make_room_for_others(make_network: Any) -> No
     assert len(network.hub.members) == 3 + 3
     network.reactor.advance(16)
     assert not network.hub.members
-    assert not network.chat._newcomers
+    network.peers.take()
+    for _ in range(3):  # none of those who have gone stands in their way, or hears of them
+        network.peer("127.0.0.1").sends("hello")
+    assert len(network.hub.members) == 3
+    assert b"Nothing was heard" not in b"".join(network.peers.take())
 
 
 def test_expiry_comes_when_it_is_due_however_many_there_are(make_network: Any) -> None:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from protocols.chat import conversation
 from protocols.chat.flood import FloodGate, FloodPolicy, Verdict
 from protocols.chat.messages import Kind
 from protocols.text import clean_text
@@ -179,10 +180,10 @@ def test_pings_and_heartbeats_cost_little_but_not_nothing(
     chat, alice, _ = flooded
     alice.types(*["/ping"] * 10)
     assert len(alice.sees()) == 8
-    assert not alice.member.heartbeat()
+    assert not conversation.heartbeat(alice.member)
     chat.scheduler.advance(60)
     for _ in range(60):
-        assert alice.member.heartbeat()
+        assert conversation.heartbeat(alice.member)
         chat.scheduler.advance(0.5)
     assert not alice.sink.closed
 
@@ -204,7 +205,7 @@ def test_without_a_rate_nothing_is_limited(make_chat: type[Chat]) -> None:
     chat = make_chat(flood=FloodPolicy(rate=0))
     alice, bob = chat.gather("alice", "bob")
     alice.types(*numbers(1000), *["/ping"] * 1000)
-    assert alice.member.heartbeat()
+    assert conversation.heartbeat(alice.member)
     assert len(said(bob)) == 1000
     assert not alice.sink.closed
 
@@ -239,7 +240,7 @@ def test_a_peer_that_has_sent_all_is_closed_when_all_is_said(
 ) -> None:
     chat, alice, bob = flooded
     alice.types(*numbers(7))  # the queue is full now
-    alice.member.finish("", "Goodbye")
+    conversation.finish(alice.member, "", "Goodbye")
     assert not alice.sink.closed
     chat.scheduler.advance(10)
     assert said(bob) == numbers(7)
@@ -251,9 +252,9 @@ def test_a_peer_that_has_sent_all_is_closed_at_once_if_nothing_waits(
     flooded: tuple[Chat, Person, Person],
 ) -> None:
     _, alice, bob = flooded
-    alice.member.finish("", "Goodbye")
+    conversation.finish(alice.member, "", "Goodbye")
     bob.types("hello")
-    bob.member.finish("gone", "Goodbye")
+    conversation.finish(bob.member, "gone", "Goodbye")
     assert alice.sink.closed == bob.sink.closed == ["Goodbye"]
 
 
@@ -262,8 +263,8 @@ def test_other_actions_are_subject_to_flood_control_too(
 ) -> None:
     chat, alice, bob = flooded
     for number in range(6):
-        alice.member.submit(alice.member.say, str(number), size=1)
-    alice.member.submit(alice.member.join, "no room")
+        conversation.submit(alice.member, alice.member.say, str(number), size=1)
+    conversation.submit(alice.member, alice.member.join, "no room")
     assert said(bob) == numbers(4)
     chat.scheduler.advance(10)
     assert said(bob) == ["4", "5"]
@@ -275,7 +276,7 @@ def test_a_bug_in_a_delayed_action_costs_that_member_alone(
 ) -> None:
     chat, alice, bob = flooded
     alice.types(*numbers(4))
-    alice.member.submit(lambda: 1 // 0)
+    conversation.submit(alice.member, lambda: 1 // 0)
     alice.types("never said")
     chat.scheduler.advance(10)
     assert alice.sink.closed == ["Internal error"]
@@ -286,7 +287,7 @@ def test_a_bug_in_a_delayed_action_costs_that_member_alone(
 def test_who_only_listens_has_no_bucket(flooded: tuple[Chat, Person, Person]) -> None:
     chat, alice, bob = flooded
     alice.types("hello")
-    assert bob.member._gate is None
+    assert bob.member.gate is None
     assert chat.scheduler.timers_set == 0
 
 
@@ -311,7 +312,7 @@ def test_never_more_passes_than_burst_and_rate_allow(
     spent = 0.0
     for pause, size in steps:
         now += pause
-        while gate.take(now):
+        while gate.release(now):
             spent += 1
         if gate.admit(now, size, (job, ())) is Verdict.PASS:
             spent += min(1 + size // 1000, burst)
@@ -324,10 +325,10 @@ def test_when_the_delay_is_over_the_line_is_due(rate: float, start: float) -> No
     assert gate.admit(start, 0, (job, ())) is Verdict.PASS
     assert gate.delay(start) is None
     assert gate.admit(start, 0, (job, ())) is Verdict.QUEUED
-    assert gate.take(start) is None
+    assert gate.release(start) is None
     delay = gate.delay(start)
     assert delay is not None
-    assert gate.take(start + delay + 1e-6) == (job, ())
+    assert gate.release(start + delay + 1e-6) == (job, ())
 
 
 def test_what_is_dropped_is_not_cleaned(
@@ -340,7 +341,7 @@ def test_what_is_dropped_is_not_cleaned(
         cleaned += 1
         return clean_text(text)
 
-    monkeypatch.setattr("protocols.chat.member.clean_text", counted)
+    monkeypatch.setattr("protocols.chat.commands.clean_text", counted)
     chat = make_chat(flood=FloodPolicy())
     alice, bob = chat.gather("alice", "bob")
     alice.types(*["\x01a" * 2000] * 50, *["/ping " + "\x01a" * 2000] * 50)

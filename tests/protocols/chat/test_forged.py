@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocols.chat.datagrams import AMPLIFICATION, CHALLENGE, HEADERS
-from protocols.chat.hub import Limits
+from protocols.chat.datagrams import CHALLENGE
+from protocols.chat.limits import Limits
+from protocols.chat.proof import AMPLIFICATION, HEADERS
 from protocols.chat.tokens import MAX_CANDIDATES, TOKEN_PERIOD, Tokens
 from reactor import PeerAddress
 from reactor.testing import VirtualReactor

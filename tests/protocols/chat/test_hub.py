@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from protocols.chat.hub import Hub, Limits
+from protocols.chat import conversation
+from protocols.chat.hub import Hub
+from protocols.chat.limits import Limits
 from protocols.chat.messages import ChatError, Kind
 
 if TYPE_CHECKING:
@@ -383,7 +385,7 @@ def test_whoever_has_left_has_no_effect_any_more(chat: Chat) -> None:
     ):
         with pytest.raises(ChatError, match="left"):
             attempt()
-    assert not bob.member.heartbeat()
+    assert not conversation.heartbeat(bob.member)
     assert alice.sees() == []
     assert bob.sees() == []
     assert bob.sink.closed == []

@@ -8,7 +8,8 @@ import re
 import pytest
 
 from protocols.chat.flood import FloodPolicy
-from protocols.chat.hub import Hub, Limits
+from protocols.chat.hub import Hub
+from protocols.chat.limits import Limits
 from protocols.chat.lines import ANNOUNCE_AFTER, LineServer
 from protocols.chat.telnet import TelnetFilter
 from reactor.testing import StreamPeer, VirtualReactor
@@ -130,15 +131,15 @@ def test_a_browser_that_is_made_to_post_to_the_chat_says_nothing(house: House) -
     alice, bob = house.visitors(2)
     alice.sends(b"POST / HTTP/1.1\r\nHost: localhost:8555\r\n\r\n/nick mallory\r\nhello\r\n")
     assert bob.sees() == ["*** guest1 left the chat"]
-    assert "*** This is a chat, and no web server" in alice.sees()
+    assert "*** This is a chat, not a web server" in alice.sees()
 
 
 @pytest.mark.parametrize("delay", [0.0, 0.09])
 @pytest.mark.parametrize(
     ("first", "answer"),
     [
-        (b"GET / HTTP/1.1\r\n\r\n", "*** This is a chat, and no web server"),
-        (CLIENT_HELLO, "*** This port speaks plain text and no TLS: connect without TLS"),
+        (b"GET / HTTP/1.1\r\n\r\n", "*** This is a chat, not a web server"),
+        (CLIENT_HELLO, "*** This port speaks plain text, not TLS: connect without TLS"),
     ],
 )
 @pytest.mark.parametrize("chunk", [1, None])

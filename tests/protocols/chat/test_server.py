@@ -163,7 +163,7 @@ def test_a_tls_client_at_the_plain_port_is_told_and_nobody_else(chat, talker):
     with socket.create_connection(address, timeout=TIMEOUT) as lost:
         lost.sendall(hello.read())
         answer = b"".join(iter(lambda: lost.recv(65536), b""))
-    assert answer.endswith(b"*** This port speaks plain text and no TLS: connect without TLS\r\n")
+    assert answer.endswith(b"*** This port speaks plain text, not TLS: connect without TLS\r\n")
 
     other = talker("nc", *map(str, address))
     other.hear("*** 2 in lobby: guest1, guest3")

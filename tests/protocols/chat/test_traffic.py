@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from protocols.chat.hub import Limits
+from protocols.chat.limits import Limits
 from protocols.chat.messages import ChatError
 from protocols.chat.traffic import BURST
 
