@@ -7,8 +7,8 @@ members are a thousand deliveries, not twenty thousand.
 Nearly all members share the same batch. Three kinds of member get one of their own:
 
 * A member that came in the middle of the turn must not hear what was posted before it came.
-* A member that was answered in the middle of the turn has to hear first what was posted before the
-  answer. So it was given that part early (``catch_up``), and must not get it twice.
+* A member that was answered in the middle of the turn had to hear first what was posted before the
+  answer. So it got that part early (``take_pending``), and must not get it twice.
 * A member without echo must not hear its own lines.
 
 For the first two, ``_offsets`` says at which pending message the member's own batch begins.
@@ -61,11 +61,9 @@ class Audience:
         self._offsets.clear()
         self._without_echo.clear()
 
-    def set_echo(self, member: Listener, echo: bool) -> None:
-        """Show ``member`` its own lines from now on, or hide them."""
-        self.catch_up(member)
-        member.echo = echo
-        if echo:
+    def update_echo(self, member: Listener) -> None:
+        """Take note that ``member.echo`` has changed. The member has taken what was pending."""
+        if member.echo:
             self._without_echo.discard(member)
         else:
             self._without_echo.add(member)
@@ -77,19 +75,24 @@ class Audience:
         """
         if not self._pending:
             self._scheduler.call_soon(self.flush)
-        if but is not None:
-            self.catch_up(but)  # an offset cannot skip this message alone
+        # An offset skips all that is pending, not one message. So ``but`` gets the rest first.
+        if but is not None and (batch := self.take_pending(but)) is not None:
+            but.deliver(batch)
         self._pending.append(message)
         self.pending_size += size
         if but is not None:
             self._skip_pending(but)
 
-    def catch_up(self, member: Listener) -> None:
-        """Deliver now to ``member`` what is pending, so that an answer may follow it."""
+    def take_pending(self, member: Listener) -> Batch | None:
+        """Return what is pending for ``member``, which will not get it again; None if nothing is.
+
+        It is to be delivered at once, so that an answer may follow it.
+        """
         offset = self._offsets.get(member, 0)
-        if offset < len(self._pending):
-            self._skip_pending(member)
-            self._deliver_own(member, self._pending[offset:])
+        if offset == len(self._pending):
+            return None
+        self._skip_pending(member)
+        return self._own_batch(member, self._pending[offset:])
 
     def flush(self) -> None:
         """Deliver to all members what is pending. ``post`` has the scheduler call this."""
@@ -102,7 +105,9 @@ class Audience:
         if exceptions := offsets.keys() | self._without_echo:
             for member in members:
                 if member in exceptions:
-                    self._deliver_own(member, messages[offsets.get(member, 0) :])
+                    own = self._own_batch(member, messages[offsets.get(member, 0) :])
+                    if own is not None:
+                        member.deliver(own)
             members = [member for member in members if member not in exceptions]
         batch = Batch(tuple(messages))
         for member in members:
@@ -118,9 +123,9 @@ class Audience:
         if self._pending:
             self._offsets[member] = len(self._pending)
 
-    def _deliver_own(self, member: Listener, messages: list[Message]) -> None:
+    def _own_batch(self, member: Listener, messages: list[Message]) -> Batch | None:
+        """Return ``messages`` as ``member`` is to hear them; None if none is left."""
         if member in self._without_echo:
             name = member.name
             messages = [m for m in messages if m.sender != name or m.kind not in _SPOKEN]
-        if messages:
-            member.deliver(Batch(tuple(messages)))
+        return Batch(tuple(messages)) if messages else None

@@ -160,7 +160,7 @@ class Hub:
             raise ChatError(f"You are {name} already")
         self._check_free(name, but=member)
         room = member.room
-        room.catch_up(member)  # until here, a member without echo knows its lines by the old name
+        member.catch_up()  # until here, a member without echo knows its lines by the old name
         del self.members[_key(member.name)]
         self.members[_key(name)] = member
         old, member.name = member.name, name
@@ -171,7 +171,7 @@ class Hub:
         room = self._find_or_create_room(name)
         if room is member.room:
             raise ChatError(f"You are in {room.name} already")
-        member.room.catch_up(member)
+        member.catch_up()
         self._exit(member, Kind.LEFT)
         self._enter(member, room)
         self.announce(member)

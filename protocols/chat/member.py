@@ -103,10 +103,10 @@ class Member:
         other = self.hub.find(name)
         text = self._checked(text)
         batch = Batch((self._message(Kind.PRIVATE, text, sender=self.name, target=other.name),))
-        other.room.catch_up(other)
+        other.catch_up()
         other.deliver(batch)
         if other is not self and self.echo:
-            self.room.catch_up(self)
+            self.catch_up()
             self.deliver(batch)
 
     def rename(self, name: str) -> None:
@@ -137,19 +137,27 @@ class Member:
     def set_echo(self, echo: bool) -> None:
         """Show this member its own lines from now on, or hide them."""
         self._require_present()
-        self.room.set_echo(self, echo)
+        self.catch_up()
+        self.echo = echo
+        self.room.update_echo(self)
 
     # Being told
 
     def tell(self, kind: Kind, *lines: str) -> None:
         """Tell this member ``lines``, after all that was said before."""
-        self.room.catch_up(self)
+        self.catch_up()
         self.deliver(Batch(tuple([self._message(kind, line) for line in lines])))
 
     def tell_place(self) -> None:
         """Tell this member its name and its room."""
-        self.room.catch_up(self)
+        self.catch_up()
         self.deliver(Batch((self._message(Kind.ENTERED, "", sender=self.name),)))
+
+    def catch_up(self) -> None:
+        """Deliver what was said in the room in this turn, so that an answer may follow it."""
+        batch = self.room.take_pending(self)
+        if batch is not None:
+            self.deliver(batch)
 
     def deliver(self, batch: Batch, /) -> None:
         """Pass ``batch`` to the member's sink."""
@@ -173,7 +181,7 @@ class Member:
 
     def dismiss(self, reason: str, parting: str) -> None:
         """Leave, and close the sink. The room is told ``reason``, the sink ``parting``."""
-        self.room.catch_up(self)
+        self.catch_up()
         sink = self.sink
         self.leave(reason)
         self._close(sink, parting)

@@ -87,13 +87,14 @@ class Room:
 
     # Listening
 
-    def catch_up(self, member: Listener) -> None:
-        """Deliver now to ``member`` what is pending, so that an answer may follow it."""
-        self._audience.catch_up(member)
+    def take_pending(self, member: Listener) -> Batch | None:
+        """Return what was said in this turn and ``member`` has not got yet, or None. The caller
+        delivers it."""
+        return self._audience.take_pending(member)
 
-    def set_echo(self, member: Listener, echo: bool) -> None:
-        """Show ``member`` its own lines from now on, or hide them."""
-        self._audience.set_echo(member, echo)
+    def update_echo(self, member: Listener) -> None:
+        """Take note that ``member.echo`` has changed."""
+        self._audience.update_echo(member)
 
     # Looking
 

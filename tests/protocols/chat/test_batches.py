@@ -1,4 +1,4 @@
-"""What is delivered together, to whom, and in which order."""
+"""Which messages are delivered together, to whom, and in which order."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_a_private_word_follows_what_was_said_before_it(chat: Chat) -> None:
     assert alice.sees() == bob.sees() == expected
 
 
-def test_who_does_not_hear_itself_still_hears_what_happens_to_it(chat: Chat) -> None:
+def test_a_member_without_echo_is_told_what_happens_to_it(chat: Chat) -> None:
     (alice,) = chat.gather("alice")
     alice.types("/echo off", "/topic tea", "/nick carol")
     assert alice.sees()[1:] == ["*** alice set the topic of lobby: tea", "*** alice is now carol"]
@@ -99,7 +99,7 @@ def test_a_new_name_does_not_bring_the_echo_back(chat: Chat) -> None:
     ]
 
 
-def test_echo_off_goes_along_to_another_room_and_back(chat: Chat) -> None:
+def test_echo_off_stays_off_in_another_room(chat: Chat) -> None:
     alice, bob = chat.gather("alice", "bob")
     alice.types("/echo off", "/join tea", "nobody hears", "/part", "one")
     bob.types("two")
@@ -109,7 +109,7 @@ def test_echo_off_goes_along_to_another_room_and_back(chat: Chat) -> None:
     assert alice.sees()[-1] == "[time] alice: three"
 
 
-def test_a_turn_in_which_only_oneself_spoke_is_silent_without_echo(chat: Chat) -> None:
+def test_a_lone_speaker_without_echo_gets_no_batch(chat: Chat) -> None:
     (alice,) = chat.gather("alice")
     alice.types("/echo off")
     chat.forget(alice)
@@ -118,7 +118,7 @@ def test_a_turn_in_which_only_oneself_spoke_is_silent_without_echo(chat: Chat) -
     assert alice.sink.batches == []
 
 
-def test_whoever_leaves_in_a_turn_is_delivered_nothing_more(chat: Chat) -> None:
+def test_a_member_that_leaves_in_a_turn_gets_nothing_more(chat: Chat) -> None:
     alice, bob = chat.gather("alice", "bob")
     alice.types("one")
     bob.member.leave()
@@ -126,7 +126,7 @@ def test_whoever_leaves_in_a_turn_is_delivered_nothing_more(chat: Chat) -> None:
     assert alice.sees() == ["[time] alice: one", "*** bob left the chat"]
 
 
-def test_a_room_that_everyone_left_in_the_turn_is_no_trouble(chat: Chat) -> None:
+def test_a_room_may_become_empty_in_a_turn(chat: Chat) -> None:
     (alice,) = chat.gather("alice")
     alice.types("/join tea", "hello")
     alice.member.leave()
@@ -207,7 +207,7 @@ def broken(request: pytest.FixtureRequest) -> Broken:
 
 
 @pytest.mark.parametrize("trigger", ["room", "answer", "echo off", "dismiss", "close"])
-def test_a_sink_that_raises_costs_its_own_member_alone(
+def test_a_sink_that_raises_loses_only_its_own_member(
     chat: Chat, broken: Broken, trigger: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     (alice,) = chat.gather("alice")
@@ -291,7 +291,7 @@ def test_a_way_in_may_lose_its_peer_while_its_sink_fails(chat: Chat, broken: Bro
         (Message(Kind.NOTICE, 0, "lobby", text="careful"), "*** careful"),
     ],
 )
-def test_lines(message: Message, line: str) -> None:
+def test_messages_as_lines(message: Message, line: str) -> None:
     assert render_line(message) == line
 
 

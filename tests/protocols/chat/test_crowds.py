@@ -1,4 +1,4 @@
-"""Many who come and go: what the others are told, who may stay, and what it costs."""
+"""Many members that come and go: what the others are told, who may stay, and what it costs."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_crowd_is_reported_in_one_line(chat: Chat) -> None:
     assert alice.sees() == ["*** bob joined lobby"]
 
 
-def test_one_who_is_left_over_is_no_crowd_and_does_not_hear_of_itself(chat: Chat) -> None:
+def test_a_crowd_of_one_is_reported_by_name_and_not_to_itself(chat: Chat) -> None:
     (alice,) = chat.gather("alice")
     people = crowd(chat, BURST + 1)
     chat.forget(alice, *people)
@@ -61,7 +61,7 @@ def test_one_who_is_left_over_is_no_crowd_and_does_not_hear_of_itself(chat: Chat
     assert people[0].sees() == [f"*** guest{BURST + 1} joined lobby"]
 
 
-def test_those_who_leave_are_crowds_by_their_words(chat: Chat) -> None:
+def test_members_who_leave_are_grouped_by_their_parting_words(chat: Chat) -> None:
     (alice,) = chat.gather("alice")
     people = crowd(chat, BURST + 8)
     chat.scheduler.advance(BURST + 1)
@@ -84,7 +84,7 @@ def test_those_who_leave_are_crowds_by_their_words(chat: Chat) -> None:
     ]
 
 
-def test_many_different_parting_words_are_not_all_told(chat: Chat) -> None:
+def test_after_eight_different_parting_words_the_words_are_left_out(chat: Chat) -> None:
     (alice,) = chat.gather("alice")
     people = crowd(chat, BURST + 100)
     chat.scheduler.advance(BURST + 1)
@@ -97,7 +97,7 @@ def test_many_different_parting_words_are_not_all_told(chat: Chat) -> None:
     assert lines[-1].startswith("*** 92 members left the chat: ")
 
 
-def test_thousands_who_come_and_go_cost_no_quadratic_work(make_chat: type[Chat]) -> None:
+def test_the_cost_of_thousands_coming_and_going_is_not_quadratic(make_chat: type[Chat]) -> None:
     chat = make_chat()
     delivered = 0
     people = []
@@ -116,7 +116,7 @@ def test_thousands_who_come_and_go_cost_no_quadratic_work(make_chat: type[Chat])
         person.member.leave()
         chat.scheduler.settle()
         chat.scheduler.advance(0.001)
-    # Each hears the welcome, a few single reports and a few crowds: not 2,000 * 2,000.
+    # Each gets the welcome, a few single reports and a few crowds, and not 2,000 reports.
     assert delivered < 2000 * (2 * BURST + 12)
 
 
@@ -191,7 +191,7 @@ def test_members_of_one_address_count_over_tcp_and_udp(reactor: VirtualReactor) 
 # Silent members
 
 
-def test_in_a_full_chat_the_longest_silent_makes_room(make_chat: type[Chat]) -> None:
+def test_a_full_chat_dismisses_the_member_silent_for_longest(make_chat: type[Chat]) -> None:
     chat = make_chat(Limits(members=3))
     alice, bob, carol = chat.gather("alice", "bob", "carol")
     chat.scheduler.advance(1)
@@ -200,7 +200,7 @@ def test_in_a_full_chat_the_longest_silent_makes_room(make_chat: type[Chat]) -> 
     carol.types("still here")
     chat.forget(alice, bob, carol)
     for person in (alice, bob):
-        conversation.heartbeat(person.member)  # a sign of life is no word
+        conversation.heartbeat(person.member)  # a sign of life does not count as speaking
         person.types("/ping")
     chat.arrive("dave")
     assert bob.sink.closed == [
@@ -214,7 +214,7 @@ def test_in_a_full_chat_the_longest_silent_makes_room(make_chat: type[Chat]) -> 
     assert set(chat.hub.members) == {"carol", "dave", "erin"}
 
 
-def test_who_speaks_after_having_been_found_silent_may_stay(make_chat: type[Chat]) -> None:
+def test_a_member_found_silent_may_stay_if_it_speaks_in_time(make_chat: type[Chat]) -> None:
     chat = make_chat(Limits(members=3))
     alice, bob, carol = chat.gather("alice", "bob", "carol")
     chat.scheduler.advance(TEN_MINUTES)
@@ -226,7 +226,7 @@ def test_who_speaks_after_having_been_found_silent_may_stay(make_chat: type[Chat
     assert set(chat.hub.members) == {"bob", "dave", "erin"}
 
 
-def test_nobody_has_to_go_for_a_name_that_is_taken(make_chat: type[Chat]) -> None:
+def test_a_newcomer_whose_name_is_taken_displaces_no_member(make_chat: type[Chat]) -> None:
     chat = make_chat(Limits(members=1))
     chat.gather("alice")
     chat.scheduler.advance(TEN_MINUTES)
@@ -235,7 +235,7 @@ def test_nobody_has_to_go_for_a_name_that_is_taken(make_chat: type[Chat]) -> Non
     assert set(chat.hub.members) == {"alice"}
 
 
-def test_before_ten_minutes_nobody_has_to_go(make_chat: type[Chat]) -> None:
+def test_a_full_chat_dismisses_no_member_before_ten_minutes(make_chat: type[Chat]) -> None:
     chat = make_chat(Limits(members=1))
     chat.gather("alice")
     chat.scheduler.advance(TEN_MINUTES - 1)

@@ -1,4 +1,4 @@
-"""Telnet's commands are taken out of the text, and offers are refused, but not endlessly."""
+"""The filter removes telnet commands from the text, and refuses offers up to a limit."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_each_timing_mark_is_answered_or_ctrl_c_would_freeze_the_client() -> Non
         assert telnet.feed(ctrl_c) == (b"", IAC + WONT + TIMING_MARK)
 
 
-def test_a_peer_that_answers_our_answers_is_left_to_itself() -> None:
+def test_the_answers_on_one_connection_are_limited() -> None:
     telnet = TelnetFilter()
     answered = [telnet.feed(IAC + DO + b"\x01")[1] for _ in range(MAX_ANSWERS + 5)]
     assert all(answered[:MAX_ANSWERS])
@@ -65,7 +65,7 @@ def test_subnegotiations_are_taken_out() -> None:
     assert feed(b"a" + terminal_type + b"b") == (b"ab", b"")
 
 
-def test_a_subnegotiation_without_end_swallows_only_so_much() -> None:
+def test_a_subnegotiation_without_end_swallows_a_limited_number_of_bytes() -> None:
     text, _ = feed(IAC + SB + b"x" * (MAX_SUBNEGOTIATION + 3))
     assert text == b"xxx"
 
@@ -79,7 +79,7 @@ def test_a_doubled_iac_is_one_byte_of_text() -> None:
 
 
 @pytest.mark.parametrize("following", [b"\n", b"a", "é".encode()])
-def test_a_stray_255_takes_nothing_with_it(following: bytes) -> None:
+def test_a_stray_255_leaves_what_follows_it(following: bytes) -> None:
     assert feed(b"\xff" + following) == (b"\xff" + following, b"")
 
 
@@ -87,7 +87,7 @@ def test_enter_in_character_mode_ends_a_line() -> None:
     assert feed(b"hello\r\0again\r\0") == (b"hello\r\nagain\r\n", b"")
 
 
-def test_enter_in_character_mode_may_come_in_two_pieces() -> None:
+def test_enter_in_character_mode_may_be_cut_in_two() -> None:
     telnet = TelnetFilter()
     assert telnet.feed(b"hello\r")[0] == b"hello\r"
     assert telnet.feed(b"\0")[0] == b"\n"
@@ -116,7 +116,7 @@ def test_many_commands_are_handled_together(
     assert text.replace(b"\xff", b"") == b"ab"
 
 
-def test_a_command_that_never_ends_is_kept_within_a_bound() -> None:
+def test_a_command_that_never_ends_withholds_a_limited_number_of_bytes() -> None:
     telnet = TelnetFilter()
     telnet.feed(IAC + SB)
     withheld = 0
@@ -152,7 +152,7 @@ def test_how_the_stream_is_cut_makes_no_difference(data: bytes, cuts: list[int])
 
 
 @given(stream)
-def test_nothing_grows(data: bytes) -> None:
+def test_text_and_answer_are_not_longer_than_the_data(data: bytes) -> None:
     text, answer = feed(data)
     assert len(text) <= len(data)
     assert len(answer) <= len(data)
