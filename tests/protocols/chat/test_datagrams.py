@@ -274,6 +274,25 @@ def test_of_too_many_former_members_the_oldest_are_forgotten(make_network: Any) 
     assert people[2].sees()[0] == "*** You are guest3 in lobby"
 
 
+def test_an_address_that_came_back_and_left_again_is_not_the_oldest(make_network: Any) -> None:
+    network = make_network(max_remembered=2)
+    alice, bob, carol = network.members(3)
+    alice.sends("/quit")
+    network.reactor.advance(MUTED_FOR)
+    for person in (alice, bob, carol):
+        person.sends("/nick alice" if person is alice else "HEARTBEAT")
+    bob.sends("/quit")
+    alice.sends("/quit")
+    carol.sends("/quit")
+    network.reactor.advance(MUTED_FOR)
+    for person in (alice, bob, carol):
+        person.sees()
+        person.sends("hello")
+    assert bob.sees()[0].startswith(CHALLENGE)
+    assert alice.sees()[0].startswith("*** You are guest")
+    assert carol.sees()[0].startswith("*** You are guest")
+
+
 def test_with_max_remembered_0_no_former_member_is_remembered(make_network: Any) -> None:
     network = make_network(max_remembered=0)
     (alice,) = network.members(1)

@@ -333,6 +333,15 @@ def test_a_line_is_released_after_its_delay(rate: float, start: float) -> None:
     assert gate.release(start + delay + 1e-6) == (job, ())
 
 
+def test_a_closed_gate_holds_no_lines() -> None:
+    gate = FloodGate(FloodPolicy(rate=1, burst=1))
+    verdicts = [gate.admit(0.0, 0, (job, ())) for _ in range(4)]
+    assert verdicts == [Verdict.PASS] + [Verdict.QUEUED] * 3
+    assert gate.close() == 3
+    assert gate.delay(0.0) is None
+    assert gate.release(100.0) is None
+
+
 def test_dropped_lines_are_not_cleaned(
     make_chat: type[Chat], monkeypatch: pytest.MonkeyPatch
 ) -> None:

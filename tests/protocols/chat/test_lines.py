@@ -185,6 +185,13 @@ def test_a_newcomer_that_speaks_is_announced_first(house: House) -> None:
     assert alice.sees() == []
 
 
+@pytest.mark.parametrize("line", ["/who", "HEARTBEAT", ""])
+def test_a_newcomer_is_announced_with_its_first_line_of_any_kind(house: House, line: str) -> None:
+    (alice,) = house.visitors(1)
+    house.visitor().types(line)
+    assert alice.sees() == ["*** guest2 joined lobby"]
+
+
 def test_a_newcomer_that_leaves_early_is_never_announced(house: House) -> None:
     (alice,) = house.visitors(1)
     house.visitor().peer.close()
