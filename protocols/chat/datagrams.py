@@ -213,7 +213,7 @@ class ChatDatagrams(DatagramProtocol):
         now = self.reactor.time()
         heartbeat = data.strip() == _HEARTBEAT
         departed = self._departures.get(addr, now)
-        if departed is not None:  # it was proven before
+        if departed is not None:  # proven already, and no newcomer
             trusted = False
             ignored = now < departed.muted_until or (heartbeat and not departed.name)
         else:
@@ -322,7 +322,7 @@ class _Peer:
         self._server.forget(self._addr, "", "", muted_for=MUTED_FOR)
         self._notify(reason)
 
-    # The parts of a datagram
+    # Helpers
 
     def _receive_line(self, raw: bytes) -> None:
         member = self.member

@@ -161,10 +161,10 @@ class LineConnection(LineProtocol):
         self.transport.write(f"*** {reason}{LINE_END}".encode())
         self.transport.close()
 
-    # The parts of what comes in
+    # Helpers of the callbacks above
 
     def _announce(self, member: Member) -> None:
-        """Tell the room of ``member``, now that it is known to be no stray client."""
+        """Tell the room of ``member``, which has not come to the wrong port."""
         self._heard_from = True
         self._server.hub.announce(member)
 
