@@ -10,7 +10,8 @@ import time
 
 from protocols.chat import datagrams
 from protocols.chat.app import COLLECT_INTERVAL
-from protocols.chat.hub import Hub, Limits
+from protocols.chat.hub import Hub
+from protocols.chat.limits import Limits
 from reactor import Reactor
 from reactor.sockets.addresses import Networks
 

@@ -1,1 +1,1 @@
-"""Chat: a hub of rooms that knows no socket, and one small module for each way in."""
+"""Chat: a hub of rooms that knows no socket, a way in over TCP and one over UDP, and a client."""

@@ -1,4 +1,4 @@
-"""``--protocol chat``: the server, TCP and UDP into the same rooms, and the terminal client."""
+"""``--protocol chat``: a server with the same rooms over TCP and UDP, and the terminal client."""
 
 from __future__ import annotations
 
@@ -26,34 +26,42 @@ from reactor.sockets.addresses import LOOPBACK, Networks
 from .client import ChatClient
 from .datagrams import ChatDatagrams
 from .flood import FloodPolicy
-from .hub import Hub, Limits
+from .hub import Hub
+from .limits import Limits
 from .lines import LineServer
 
 DEFAULT_PORT = 8555
 DEFAULT_UDP_PORT = 9555
 
-# Thousands of idle members send a heartbeat each at moments of their own. Without this the loop
-# wakes for every one of them; with it a line that comes right after one waits so many seconds.
+# Seconds for which the loop may collect events. Thousands of idle members send their heartbeats at
+# different moments, and without this the loop would wake for each of them. The price: a line that
+# comes right after a heartbeat waits for this long.
 COLLECT_INTERVAL = 0.02
 
 NONE = "none"  # --udp-trust none
 
 _LIMITS, _FLOOD = Limits(), FloodPolicy()
 _OPTIONS = (
-    ("--heartbeat-timeout", "S", seconds, 15.0, "seconds of silence after which a member has gone"),
+    (
+        "--heartbeat-timeout",
+        "S",
+        seconds,
+        15.0,
+        "seconds of silence after which a member times out",
+    ),
     ("--max-members", "N", positive, _LIMITS.members, "members at a time"),
     (
         "--max-members-per-address",
         "N",
         count,
         _LIMITS.members_per_origin,
-        "the same at one address other than this machine's, over TCP and UDP; 0: any",
+        "members at a time at one address other than this machine's; 0: no limit",
     ),
     ("--max-rooms", "N", positive, _LIMITS.rooms, "rooms at a time"),
     ("--history", "N", count, _LIMITS.history, "lines that a room remembers"),
-    ("--flood-rate", "R", number, _FLOOD.rate, "lines a second for long, 0 for no limit"),
+    ("--flood-rate", "R", number, _FLOOD.rate, "lines a second in the long run; 0: no limit"),
     ("--flood-burst", "N", positive, int(_FLOOD.burst), "lines at once"),
-    ("--flood-queue", "N", count, _FLOOD.queue, "lines over that which wait; more are dropped"),
+    ("--flood-queue", "N", count, _FLOOD.queue, "lines beyond these that wait; more are dropped"),
     ("--flood-drops", "N", count, _FLOOD.drops, "lines dropped before the member is disconnected"),
 )
 
@@ -77,8 +85,8 @@ class ChatApplication(Application):
             metavar="NETWORK",
             action=Repeatable,
             type=_networks,
-            help="over UDP, addresses that need not prove themselves, beside this machine's own; "
-            "'none': not even those; may be given more than once, or with commas",
+            help="addresses that need no proof over UDP, besides this machine's own; 'none': not "
+            "even those; may be given more than once, or with commas",
         )
         client_option(
             parser,
@@ -86,7 +94,7 @@ class ChatApplication(Application):
             metavar="S",
             type=seconds,
             default=5.0,
-            help="seconds between heartbeats, 0 for none (%(default)g)",
+            help="seconds between heartbeats; 0: none (%(default)g)",
         )
 
     def serve(self, reactor: Reactor, options: argparse.Namespace) -> list[str]:
@@ -137,7 +145,7 @@ class ChatApplication(Application):
 
 
 def _networks(text: str) -> list[str]:
-    """The type of ``--udp-trust``."""
+    """Return the names in ``text``. This is the type of ``--udp-trust``."""
     names = [name.strip() for name in text.split(",")]
     try:
         Networks(name for name in names if name != NONE)
@@ -147,6 +155,7 @@ def _networks(text: str) -> list[str]:
 
 
 def _trusted(choices: list[list[str]]) -> Networks:
+    """Return the networks that all uses of ``--udp-trust`` name together."""
     names = {name for choice in choices for name in choice}
     return Networks(names - {NONE} if NONE in names else names | set(LOOPBACK))
 

@@ -1,28 +1,28 @@
-"""The classic grammar: what a line typed by a member means.
+"""The grammar of typed lines: which of a member's methods a line calls.
 
-A line that begins with a slash is a command, ``QUIT`` alone (in any case) is one too, and
-everything else is said to the room. A line that is to begin with a slash is typed with two.
+A line that begins with a slash is a command. ``QUIT`` alone, in any case, is one too. Everything
+else is said to the room. To say a line that begins with a slash, a member types two.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from protocols.text import clean_text
+
+from .member import Member
 from .messages import ChatError, Kind
 
-if TYPE_CHECKING:
-    from .member import Member
-
-# What the peers of those ways in that cannot see a connection break send from time to time. It is
-# no command and reaches no room: the way in keeps it, and calls ``Member.heartbeat``.
+# What peers send from time to time over a way in that cannot see a connection break. It is not a
+# command, and is never said to a room: the way in passes it to ``conversation.heartbeat``.
 HEARTBEAT = "HEARTBEAT"
 
-_LONGEST_PING = 32  # characters; what is longer is not as cheap as a ping
+_LONGEST_PING = 32  # characters; a longer line costs too much to count as a ping
 
 
 class Command(NamedTuple):
-    """How to use it, what it does, and what does it with all that was typed after it."""
+    """A command. ``run`` is called with the member and all that was typed after the command."""
 
     usage: str
     summary: str
@@ -30,7 +30,13 @@ class Command(NamedTuple):
 
 
 def execute(member: Member, line: str) -> None:
-    """Do what ``line`` asks for (nothing, if blank). Raises ChatError if it cannot be done."""
+    """Clean ``line``, and do what it asks for. Raises ChatError if that cannot be done.
+
+    A blank line asks for nothing, and so does a heartbeat that is one only after cleaning.
+    """
+    line = clean_text(line)
+    if line == HEARTBEAT:
+        return
     line = line.rstrip()
     if not line.startswith("/"):
         if len(line) == 4 and line.upper() == "QUIT":
@@ -51,16 +57,17 @@ def execute(member: Member, line: str) -> None:
 
 
 def is_ping(line: str) -> bool:
-    """Whether ``line`` is a ``/ping``, and no long one, which has a limit of its own."""
+    """Return whether ``line`` is a ``/ping``, and short: flood control has a limit of its own for
+    them."""
     return len(line) <= _LONGEST_PING and line[:6].rstrip().lower() == "/ping"
 
 
 def _nick(member: Member, rest: str) -> None:
-    member.rename(_only_word("nick", rest))
+    member.rename(_one_word("nick", rest))
 
 
 def _join(member: Member, rest: str) -> None:
-    member.join(_only_word("join", rest).removeprefix("#"))  # as it is written on IRC
+    member.join(_one_word("join", rest).removeprefix("#"))  # people know "#room" from IRC
 
 
 def _part(member: Member, _: str) -> None:
@@ -97,7 +104,7 @@ def _topic(member: Member, rest: str) -> None:
 def _echo(member: Member, rest: str) -> None:
     choice = {"on": True, "off": False}.get(rest.lower())
     if choice is None:
-        raise _usage("echo")
+        raise _wrong_usage("echo")
     member.set_echo(choice)
     member.tell(
         Kind.REPLY, "You see your own lines" if choice else "You do not see your own lines any more"
@@ -127,33 +134,33 @@ def _quit(member: Member, rest: str) -> None:
     member.dismiss(rest, "Goodbye")
 
 
-def _only_word(name: str, rest: str) -> str:
+def _one_word(name: str, rest: str) -> str:
     if not rest or " " in rest:
-        raise _usage(name)
+        raise _wrong_usage(name)
     return rest
 
 
 def _required(name: str, text: str) -> str:
     if not text:
-        raise _usage(name)
+        raise _wrong_usage(name)
     return text
 
 
-def _usage(name: str) -> ChatError:
+def _wrong_usage(name: str) -> ChatError:
     return ChatError(f"Usage: {COMMANDS[name].usage}")
 
 
 COMMANDS = {
-    "nick": Command("/nick NAME", "be called NAME", _nick),
-    "join": Command("/join ROOM", "go to ROOM, which is made if there is none", _join),
+    "nick": Command("/nick NAME", "change your name to NAME", _nick),
+    "join": Command("/join ROOM", "go to ROOM, which is created if needed", _join),
     "part": Command("/part", "go back to the lobby", _part),
     "rooms": Command("/rooms", "list the rooms", _rooms),
     "who": Command("/who", "list who is in the room", _who),
     "msg": Command("/msg NAME TEXT", "say TEXT to NAME alone", _msg),
     "me": Command("/me TEXT", 'say what you do: "* alice waves"', _me),
     "topic": Command("/topic [TEXT]", "show the room's topic, or set it", _topic),
-    "echo": Command("/echo on|off", "see your own lines, or not", _echo),
-    "ping": Command("/ping", "have an answer", _ping),
-    "help": Command("/help [COMMAND]", "show this, or how to use COMMAND", _help),
-    "quit": Command("/quit [TEXT]", "leave, with TEXT as your last words", _quit),
+    "echo": Command("/echo on|off", "show or hide your own lines", _echo),
+    "ping": Command("/ping", "get an answer", _ping),
+    "help": Command("/help [COMMAND]", "list the commands, or explain COMMAND", _help),
+    "quit": Command("/quit [TEXT]", "leave the chat, with TEXT as your last words", _quit),
 }

@@ -1,6 +1,7 @@
-"""Flood control: a token bucket for each member, which delays, then drops, then disconnects.
+"""Flood control: one token bucket for each member. It delays lines, then drops them, and then has
+the member disconnected.
 
-It knows neither hub nor clock: it is told the time, and says what is to be done.
+Nothing here knows the hub or a clock. The caller passes the time, and acts on the verdict.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from .interfaces import Cancellable
+
 Job = tuple[Callable[..., object], tuple[Any, ...]]
 
 
@@ -19,29 +22,29 @@ class FloodPolicy:
     """How fast a member may be, and what happens to one that is faster."""
 
     rate: float = 5.0  # tokens that come back each second; 0 switches flood control off
-    burst: float = 20.0  # tokens that a full bucket holds
+    burst: float = 20.0  # tokens in a full bucket
     token_size: int = 1024  # characters: a line costs one token, and one more for each so many
     queue: int = 64  # lines that wait for tokens; more are dropped
-    queue_size: int = 8192  # characters in them
-    drops: int = 200  # lines dropped until the member is dismissed, if the queue never gets empty
-    ping_cost: float = 0.1  # tokens for a ping or heartbeat; they never wait, but are dropped
+    queue_size: int = 8192  # characters in those lines
+    drops: int = 200  # lines dropped, without a pause, before the member is disconnected
+    ping_cost: float = 0.1  # tokens for a ping or heartbeat, which never waits but may be dropped
 
 
 class Verdict(Enum):
     """What to do with something that a member sent."""
 
     PASS = "pass"  # do it now
-    QUEUED = "queued"  # the gate keeps it: come back after ``delay()`` seconds and ``take()`` it
-    WARN = "warn"  # it is dropped, as the first one: tell the member
+    QUEUED = "queued"  # the gate keeps it: call ``release`` after ``delay()`` seconds
+    WARN = "warn"  # it is dropped, and is the first one: warn the member
     DROP = "drop"
-    EXPEL = "expel"  # it is dropped, and it was one too many
+    EXPEL = "expel"  # it is dropped, and is one too many: disconnect the member
 
 
 class TokenBucket:
-    """Allows ``rate`` tokens a second, and ``burst`` of them at once after a time of rest.
+    """Allows ``rate`` tokens a second in the long run, and ``burst`` of them at once.
 
-    It is one number, the time at which it will be full again (the "generic cell rate algorithm",
-    ITU-T I.371): taking tokens moves that time on, and nothing has to run to refill it.
+    Its state is one number, the time at which it will be full again (the "generic cell rate
+    algorithm", ITU-T I.371). Taking tokens moves that time on, so nothing has to run to refill it.
     """
 
     __slots__ = ("_burst", "_full_at", "_rate")
@@ -52,7 +55,8 @@ class TokenBucket:
         self._full_at = 0.0
 
     def pay(self, now: float, cost: float) -> bool:
-        """Take ``cost`` tokens, if they are there at ``now``, in seconds. Return whether."""
+        """Take ``cost`` tokens if the bucket has them at ``now``, in seconds. Return whether it
+        has."""
         # Less than a microsecond is the rounding of large clock values, no reason to wait again.
         if self.debt(now, cost) > 1e-6:
             return False
@@ -61,18 +65,23 @@ class TokenBucket:
 
     def debt(self, now: float, cost: float) -> float:
         """Return the seconds until ``cost`` tokens can be taken, 0 or less if they can be now."""
-        # What is dearer than a full bucket may have a full bucket, or it would wait for ever.
+        # What costs more than a full bucket holds is let through when the bucket is full. Otherwise
+        # it would wait for ever.
         missing = min(cost, self._burst) - self._burst
         return max(self._full_at, now) - now + missing / self._rate
 
 
 class FloodGate(TokenBucket):
-    """One member's bucket, and its queue when it has one. Made when the member first speaks."""
+    """One member's bucket, and its queue while lines wait. It is made when the member first speaks.
 
-    __slots__ = ("_dropped", "_policy", "_queue", "_queue_size", "_warned")
+    ``timer``: what will release the lines that wait. ``close`` cancels it.
+    """
+
+    __slots__ = ("_dropped", "_policy", "_queue", "_queue_size", "_warned", "timer")
 
     def __init__(self, policy: FloodPolicy) -> None:
         super().__init__(policy.rate, policy.burst)
+        self.timer: Cancellable | None = None
         self._policy = policy
         self._dropped = 0
         self._warned = False
@@ -82,11 +91,13 @@ class FloodGate(TokenBucket):
     def admit(self, now: float, size: int, job: Job) -> Verdict:
         """Judge ``job``, a line of ``size`` characters. If it is QUEUED, it is kept here."""
         policy = self._policy
+        if policy.rate <= 0:
+            return Verdict.PASS
         queue = self._queue
         self._forgive(now)
         if queue is None:
-            # Lines keep their order, so nothing passes by those that wait.
-            if self.pay(now, self._price(size)):
+            # Lines keep their order: only if none waits may this one pass.
+            if self.pay(now, self._cost(size)):
                 return Verdict.PASS
             queue = deque()
         if len(queue) >= policy.queue or self._queue_size + size > policy.queue_size:
@@ -108,29 +119,31 @@ class FloodGate(TokenBucket):
         return Verdict.QUEUED
 
     def admit_ping(self, now: float, count: int = 1) -> Verdict:
-        """Judge ``count`` pings, heartbeats or commands of telnet that came together: they cost
-        little, and are dropped rather than delayed."""
+        """Judge ``count`` pings, heartbeats or telnet commands that came together.
+
+        They cost little, and are dropped rather than delayed.
+        """
+        policy = self._policy
+        if policy.rate <= 0:
+            return Verdict.PASS
         self._forgive(now)
-        cost = count * self._policy.ping_cost
-        # One alone may cost more than a full bucket, if that is how the policy is. Many may not.
-        if (count == 1 or cost <= self._policy.burst) and self.pay(now, cost):
+        cost = count * policy.ping_cost
+        # A policy may set the cost of one ping above a full bucket. Then one passes, but not many.
+        if (count == 1 or cost <= policy.burst) and self.pay(now, cost):
             return Verdict.PASS
         return self._drop(count)
 
-    def waiting(self) -> int:
-        """Return how many lines wait."""
-        return len(self._queue) if self._queue else 0
-
     def delay(self, now: float) -> float | None:
-        """Return the seconds until ``take`` gives the first line that waits; None if none does."""
+        """Return the seconds until ``release`` returns the first line that waits; None if no line
+        waits."""
         if self._queue is None:
             return None
-        return max(0.0, self.debt(now, self._price(self._queue[0][0])))
+        return max(0.0, self.debt(now, self._cost(self._queue[0][0])))
 
-    def take(self, now: float) -> Job | None:
+    def release(self, now: float) -> Job | None:
         """Return the first line that waits, if its time has come."""
         queue = self._queue
-        if queue is None or not self.pay(now, self._price(queue[0][0])):
+        if queue is None or not self.pay(now, self._cost(queue[0][0])):
             return None
         size, job = queue.popleft()
         self._queue_size -= size
@@ -140,11 +153,21 @@ class FloodGate(TokenBucket):
             self._warned = False
         return job
 
-    def _price(self, size: int) -> int:
+    def close(self) -> int:
+        """Drop all lines that wait, and return how many there were."""
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
+        waiting = len(self._queue) if self._queue else 0
+        self._queue = None
+        return waiting
+
+    def _cost(self, size: int) -> int:
         return 1 + size // self._policy.token_size
 
     def _forgive(self, now: float) -> None:
-        if self._dropped and self._full_at <= now:  # nothing came for a while
+        """Forget what was dropped, if the bucket is full again: nothing came for a while."""
+        if self._dropped and self._full_at <= now:
             self._dropped = 0
             self._warned = False
 

@@ -1,8 +1,9 @@
-"""What the hub needs from outside, and all it knows of it: a scheduler, and a sink for each member.
+"""The interfaces between the hub and what surrounds it, and between the layers of the hub.
 
-A reactor is a scheduler; so is asyncio's loop, or a fake one in a test. A sink is one member's end
-of a way in: a TCP connection, the address of a datagram peer, a browser's WebSocket, a nick on IRC,
-or someone on another machine.
+``Scheduler`` and ``Sink`` are all that the hub knows of the outside. A reactor is a scheduler; so
+is asyncio's loop, or a fake one in a test. A sink is one member's end of a way in: a TCP
+connection, the address of a datagram peer, a browser's WebSocket, a nick on IRC, or a link to
+another machine.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ class Scheduler(Protocol):
     """The part of a reactor that the hub uses.
 
     ``call_soon`` runs a callback after the events that are being dispatched now; ``call_later``
-    after ``delay`` seconds; ``time`` is a monotonic clock in seconds.
+    runs one after ``delay`` seconds; ``time`` is a monotonic clock in seconds.
     """
 
     def call_soon(self, callback: Any, /, *args: Any) -> object: ...
@@ -34,13 +35,28 @@ class Sink(Protocol):
     """One member's end of a way in.
 
     ``deliver`` is called for every batch. It must return at once, so it queues what it makes of the
-    batch, within a bound, and it must not call back into the hub or the member. If it raises, its
-    member is dismissed.
+    batch, within a bound. It must not call the hub or the member. If it raises, the hub dismisses
+    the member.
 
-    ``close`` is called at most once, after the last ``deliver``: the hub has dismissed the member
-    (who has already left), and ``reason`` says why. A way in that loses its peer by itself calls
+    ``close`` is called at most once, after the last ``deliver``: the hub has dismissed the member,
+    who is no longer in the chat, and ``reason`` says why. A way in that loses its peer calls
     ``Member.leave`` instead.
     """
 
     def deliver(self, batch: Batch, /) -> object: ...
     def close(self, reason: str, /) -> object: ...
+
+
+class Listener(Protocol):
+    """What a room knows of a member.
+
+    ``deliver`` passes a batch to ``sink`` and never raises; ``fail`` reports what ``sink`` raised.
+    ``echo``: whether the member is shown its own lines.
+    """
+
+    name: str
+    sink: Sink
+    echo: bool
+
+    def deliver(self, batch: Batch, /) -> None: ...
+    def fail(self, exc: BaseException, /) -> None: ...

@@ -1,8 +1,7 @@
 """What the hub tells its members: messages, and the batches in which they come.
 
-A message is an event, not a piece of text: who did what, where and when. How it looks, as a line in
-a terminal, a frame for a browser or a command of IRC, is decided by the way in that shows it
-(``render.py`` has the lines).
+A message is an event, not a piece of text: who did what, where and when. The way in decides how it
+looks: as a line in a terminal (``render.py``), a frame for a browser, or a command of IRC.
 """
 
 from __future__ import annotations
@@ -13,34 +12,38 @@ from typing import Any, NamedTuple, TypeVar
 
 Rendering = TypeVar("Rendering")
 
+# What a message takes beside its text, in characters: its time, its names, and an object.
+_OVERHEAD = 64
+
 
 class ChatError(Exception):
-    """What a member asked for cannot be done: one line for it that says why, or what can be."""
+    """What a member asked for cannot be done. The text is one line for the member: why, or what it
+    can do instead."""
 
 
 class Kind(Enum):
-    """What happened; beside it, what ``sender`` and ``text`` are in such a message."""
+    """What happened. The comments say what ``sender`` and ``text`` are in such a message."""
 
     SAID = "said"  # who spoke; the words
     ACTION = "action"  # who did something (``/me``); what
     PRIVATE = "private"  # who spoke to ``target`` alone; the words
-    ENTERED = "entered"  # the member's own name: it is in ``room`` now
-    JOINED = "joined"  # who came into the room
-    LEFT = "left"  # who went to another room
-    QUIT = "quit"  # who left the chat; why, or nothing
-    CROWD = "crowd"  # nobody; how many came or left, and some of their names
+    ENTERED = "entered"  # the member's own name, now that it is in ``room``; empty
+    JOINED = "joined"  # who came into the room; empty
+    LEFT = "left"  # who went to another room; empty
+    QUIT = "quit"  # who left the chat; the reason, or empty
+    CROWD = "crowd"  # empty; how many came or left, and some of their names
     RENAMED = "renamed"  # the old name; the new name
-    TOPIC = "topic"  # who set the topic, or nobody if it stands; the topic
-    REPLY = "reply"  # nobody; the answer to what a member asked
-    ERROR = "error"  # nobody; why something could not be done
-    NOTICE = "notice"  # nobody; what the server has to say
+    TOPIC = "topic"  # who set the topic, or empty for a newcomer; the topic
+    REPLY = "reply"  # empty; the answer to what a member asked
+    ERROR = "error"  # empty; why something could not be done
+    NOTICE = "notice"  # empty; what the server has to say
 
 
 class Message(NamedTuple):
     """One event.
 
-    ``time`` is in seconds since the epoch; ``room`` is the room's name, also in what concerns one
-    member alone; ``target`` is the name of whom a PRIVATE message is for.
+    ``time`` is in seconds since the epoch; ``room`` is the room's name, even if the message is for
+    one member alone; ``target`` is the name of the member whom a PRIVATE message is for.
     """
 
     kind: Kind
@@ -50,12 +53,16 @@ class Message(NamedTuple):
     text: str = ""
     target: str = ""
 
+    @property
+    def size(self) -> int:
+        """How much the message counts where the size of messages is limited, in characters."""
+        return len(self.text) + _OVERHEAD
+
 
 class Batch:
     """Messages delivered together: what happened in a room during one turn of the loop, in order.
 
-    A thousand members are given the same batch. So whatever is made of it is made once, and kept
-    with it: ``rendered``.
+    All members of a room get the same batch, so its rendering is made once and kept with it.
     """
 
     __slots__ = ("_renderings", "messages")
@@ -65,9 +72,9 @@ class Batch:
         self._renderings: dict[Any, Any] = {}
 
     def rendered(self, renderer: Callable[[tuple[Message, ...]], Rendering]) -> Rendering:
-        """Return ``renderer(messages)``, called at most once for this batch.
+        """Return ``renderer(messages)``, which is called at most once for this batch.
 
-        Give the same function each time: the result is found by it.
+        Pass the same function each time: it is the key under which the result is kept.
         """
         try:
             return self._renderings[renderer]  # type: ignore[no-any-return]

@@ -1,7 +1,7 @@
-"""Messages as lines of text, for every way in that shows them to a terminal.
+"""Messages as lines of text, for every way in that shows them in a terminal.
 
-What people say has the time before it, and what the server says begins with ``***``, so that no
-text can pass for a notice::
+What members say begins with the time, and what the server says begins with ``***``, so that no text
+of a member can pass for a notice::
 
     [12:03:44] alice: good morning
     [12:03:50] * alice pours some tea
@@ -17,11 +17,12 @@ from functools import lru_cache
 
 from .messages import Kind, Message
 
-# A telnet terminal needs both (RFC 854); everything else ignores the CR.
+# A telnet terminal needs both CR and LF (RFC 854); other terminals ignore the CR.
 LINE_END = "\r\n"
 
-# Bytes of a datagram that reach anybody in one piece: the smallest MTU of IPv6 (RFC 8200, part 5)
-# less the headers, and a little for tunnels; QUIC counts on the same (RFC 9000, section 14).
+# Bytes in a datagram that is not fragmented on any path: the smallest MTU of IPv6 (RFC 8200,
+# section 5) less the headers, and a little for tunnels. QUIC uses the same size (RFC 9000, section
+# 14).
 PACKET_SIZE = 1200
 
 
@@ -33,7 +34,7 @@ def render_lines(messages: Iterable[Message]) -> bytes:
 def render_packets(messages: Iterable[Message]) -> tuple[bytes, ...]:
     """Return the same lines packed into datagrams of at most ``PACKET_SIZE`` bytes.
 
-    A line longer than that has a datagram of its own, which the network takes to pieces.
+    A longer line has a datagram of its own, which the network may fragment.
     """
     packets: list[bytes] = []
     packet = b""
@@ -78,6 +79,6 @@ def render_line(message: Message) -> str:
     return line
 
 
-@lru_cache(maxsize=128)  # all that is said in one second shows the same time
+@lru_cache(maxsize=128)  # all messages of one second show the same time
 def _clock(second: int) -> str:
     return time.strftime("%H:%M:%S", time.localtime(second))

@@ -1,8 +1,8 @@
-"""Who has to go when the chat is full: those who have said nothing for longest.
+"""Which member a full chat dismisses for a newcomer: the one that has been silent for longest.
 
-Nothing is kept in order of silence, which would cost each line and each idle member something. When
-the chat is full, everybody is looked at, but not more than once a second, and those found are good
-for as many newcomers.
+Members are not kept in order of silence, which would make each line and each idle member cost more.
+Instead, a full chat searches all members, at most once a second, and one search finds enough for
+many newcomers.
 """
 
 from __future__ import annotations
@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from heapq import nsmallest
 from operator import attrgetter
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from .member import Member
+from .member import Member
 
 SEARCH_INTERVAL: Final = 1.0  # seconds
 MAX_FOUND: Final = 1000  # members found in one search
@@ -28,11 +27,14 @@ class SilentMembers:
 
     def __init__(self, silence: float) -> None:
         self._silence = silence
-        self._found: list[tuple[float, Member]] = []  # the longest silent last
+        self._found: list[tuple[float, Member]] = []  # the longest silent is the last
         self._next_search = 0.0
 
-    def take(self, members: Iterable[Member], now: float) -> Member | None:
-        """Return one of ``members``, or None if nobody is known to be silent for so long."""
+    def pop(self, members: Iterable[Member], now: float) -> Member | None:
+        """Return a member to be dismissed, or None if none is known to have been silent for long.
+
+        ``members``: all members, to be searched. ``now``: the scheduler's time in seconds.
+        """
         if now >= self._next_search and not self._found:
             self._search(members, now)
         while self._found:
@@ -43,7 +45,7 @@ class SilentMembers:
 
     def _search(self, members: Iterable[Member], now: float) -> None:
         found = nsmallest(MAX_FOUND, members, key=_spoke)
-        # Before that time no member can have been silent for so long, even if others come or go.
+        # Before this time no member can have been silent for so long, even if members come and go.
         soonest = found[0].spoke + self._silence if found else now
         self._next_search = max(soonest, now + SEARCH_INTERVAL)
         self._found = [

@@ -1,4 +1,4 @@
-"""Tokens that prove an address: who sends one back has read what was sent there.
+"""Tokens that prove an address: a peer that sends one back has read what was sent there.
 
 A token is a keyed hash of the address and the time, so nothing is stored for it (as in RFC 6347,
 section 4.2.1). The key is random and lives as long as the process.
@@ -15,16 +15,16 @@ from itertools import islice
 from typing import Any, Final
 
 TOKEN_LENGTH: Final = 8  # letters and digits: 5 bytes in base 32
-TOKEN_PERIOD: Final = 300.0  # seconds; a token is good for one to two of them
+TOKEN_PERIOD: Final = 300.0  # seconds; a token is valid for one to two periods
 
-# Words of a datagram that are tried. Without a limit one datagram could try thousands.
+# Words of a datagram that are compared. Without a limit one datagram could try thousands of tokens.
 MAX_CANDIDATES: Final = 64
 
 _WORD: Final = re.compile(rf"(?<![a-z0-9])[a-z2-7]{{{TOKEN_LENGTH}}}(?![a-z0-9])", re.ASCII)
 
 
 class Tokens:
-    """Makes tokens for addresses, and knows them again without having stored them."""
+    """Makes tokens for addresses, and recognizes them without having stored them."""
 
     __slots__ = ("_secret",)
 
@@ -36,8 +36,8 @@ class Tokens:
         return self._token(addr, int(now // TOKEN_PERIOD))
 
     def found_in(self, text: str, addr: Any, now: float) -> bool:
-        """Return whether a word of ``text`` is a token that was made for ``addr`` in this period or
-        in the one before. Upper and lower case are the same."""
+        """Return whether a word of ``text`` is a token made for ``addr`` in this period or in the
+        one before, at ``now`` in seconds. Case does not matter."""
         words = [match[0] for match in islice(_WORD.finditer(text.lower()), MAX_CANDIDATES)]
         if not words:
             return False

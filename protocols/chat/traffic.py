@@ -1,123 +1,169 @@
-"""Who comes to a room and who leaves it: each is reported at once, and a crowd in one line.
+"""Reports of who comes to a room and who leaves it: a few one by one, and a crowd in one line.
 
-If each of 8,000 newcomers were reported to all who are there, that would be 32 million deliveries,
-too many to read. So a room reports ``BURST`` of them one by one, and after that one crowd
-every half second.
+If each of 8,000 newcomers were reported to everyone in the room, that would be 32 million
+deliveries. So a room sends ``BURST`` reports at once, and after that one report about a whole
+crowd every half second.
 
-The reports agree with each other: a client that replays them knows who is there. A newcomer stays
-among the room's ``unannounced`` until its crowd is reported. If it leaves before, nothing is said
-of it, and if it is renamed, it comes under its new name. Those who left are reported first, as
-newcomers may have their names.
+The reports are consistent: a client that replays them always knows who is in the room. Three rules
+make them so:
+
+* A newcomer is ``unannounced`` until it is reported, alone or in a crowd. If it leaves before that,
+  neither its coming nor its leaving is reported. If it is renamed, it is reported under its new
+  name.
+* What a newcomer says comes after the report that it came (``introduce``).
+* Those who left are reported before those who came, because newcomers may have their names.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable
+from typing import Final
 
+from .audience import Audience
 from .flood import TokenBucket
+from .interfaces import Cancellable, Listener, Scheduler
 from .messages import Kind, Message
 
-if TYPE_CHECKING:
-    from .interfaces import Cancellable, Scheduler
-    from .member import Member
-    from .room import Room
+BURST: Final = 10  # single reports in a row
+RATE: Final = 2.0  # reports a second in the long run
 
-BURST: Final = 10  # comings and goings that a room reports at once, after a time of rest
-RATE: Final = 2.0  # reports a second for long
-
-# Members who leave with the same words, or without any, are one crowd. More different words than
-# these are not told in a crowd.
+# Members who leave with the same words, or without any, are one crowd. After this many different
+# words, the words are left out.
 MAX_PARTINGS: Final = 8
 
 
 class Traffic:
-    """The comings and goings of one room. ``listed``: names in one report."""
+    """Reports to ``audience`` who comes to the room called ``room`` and who leaves it.
 
-    __slots__ = ("_bucket", "_coming", "_listed", "_partings", "_room", "_scheduler", "_timer")
+    ``clock`` gives the time of day in seconds since the epoch; ``listed``: names in one report.
 
-    def __init__(self, room: Room, scheduler: Scheduler, listed: int) -> None:
+    To be read only: ``unannounced``, the members of whom the others do not know yet.
+    """
+
+    __slots__ = (
+        "_audience",
+        "_bucket",
+        "_clock",
+        "_listed",
+        "_newcomers",
+        "_partings",
+        "_room",
+        "_scheduler",
+        "_timer",
+        "unannounced",
+    )
+
+    def __init__(
+        self,
+        room: str,
+        audience: Audience,
+        scheduler: Scheduler,
+        clock: Callable[[], float],
+        listed: int,
+    ) -> None:
+        self.unannounced: set[Listener] = set()
         self._room = room
+        self._audience = audience
         self._scheduler = scheduler
+        self._clock = clock
         self._listed = listed
         self._bucket = TokenBucket(RATE, BURST)
-        self._coming: dict[Member, None] = {}
+        # For the next report about crowds, which the timer sends.
+        self._newcomers: dict[Listener, None] = {}
         self._partings: dict[tuple[Kind, str], _Crowd] = {}
         self._timer: Cancellable | None = None
 
-    def came(self, member: Member) -> None:
-        """Have the room told that ``member`` came, now or with others."""
-        if self._may_report():
-            self._room.introduce(member)
-        else:
-            self._coming[member] = None
-
-    def left(self, message: Message) -> None:
-        """Have the room told of ``message``, that somebody left, now or with others."""
-        if self._may_report():
-            self._room.post(message)
+    def announce(self, member: Listener) -> None:
+        """Report that ``member`` came, now or with a crowd, unless the others know it."""
+        if member not in self.unannounced:
             return
-        key = (message.kind, message.text)
-        if key not in self._partings and len(self._partings) >= MAX_PARTINGS:
-            key = (message.kind, "")
-        crowd = self._partings.get(key)
-        if crowd is None:
-            crowd = self._partings[key] = _Crowd(message)
-        crowd.add(message.sender, self._listed)
+        if len(self._audience.members) == 1:
+            self.unannounced.remove(member)
+        elif self._may_report_now():
+            self.introduce(member)
+        else:
+            self._newcomers[member] = None
+
+    def introduce(self, member: Listener) -> None:
+        """Report now that ``member`` came, unless the others know it."""
+        if member in self.unannounced:
+            self.unannounced.remove(member)
+            self.report_partings()
+            joined = Message(Kind.JOINED, self._clock(), self._room, member.name)
+            self._audience.post(joined, but=member)
+
+    def left(self, member: Listener, parting: Message) -> None:
+        """Report with ``parting`` that ``member`` left, now or with a crowd, if the others knew
+        it."""
+        if member in self.unannounced:
+            self.unannounced.remove(member)
+        elif self._audience.members:
+            if self._may_report_now():
+                self._audience.post(parting)
+            else:
+                self._add_to_crowd(parting)
 
     def report_partings(self) -> None:
-        """Tell the room now who left."""
+        """Report now who has left: the next message may be about others of the same names."""
         partings, self._partings = self._partings, {}
-        for (kind, text), crowd in partings.items():
+        for (kind, words), crowd in partings.items():
             if crowd.count == 1:
-                self._room.post(crowd.first)
+                self._audience.post(crowd.first)
             else:
-                did = f"left {self._room.name}" if kind is Kind.LEFT else "left the chat"
-                if text:
-                    did += f" ({text})"
+                did = f"left {self._room}" if kind is Kind.LEFT else "left the chat"
+                if words:
+                    did += f" ({words})"
                 self._post_crowd(crowd.count, did, crowd.names, crowd.first.time)
 
     def clear(self) -> None:
         """Report nothing more."""
-        self._coming.clear()
+        self.unannounced.clear()
+        self._newcomers.clear()
         self._partings.clear()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
-    def _may_report(self) -> bool:
-        """Return whether one more may be reported by itself; if not, there will be a report."""
+    def _may_report_now(self) -> bool:
+        """Return whether a single report may be sent. If not, a crowd report is on its way."""
         if self._timer is not None:
             return False
         now = self._scheduler.time()
         if self._bucket.pay(now, 1):
             return True
-        self._timer = self._scheduler.call_later(self._bucket.debt(now, 1), self._flush)
+        self._timer = self._scheduler.call_later(self._bucket.debt(now, 1), self._report_crowds)
         return False
 
-    def _flush(self) -> None:
+    def _add_to_crowd(self, parting: Message) -> None:
+        key = (parting.kind, parting.text)
+        if key not in self._partings and len(self._partings) >= MAX_PARTINGS:
+            key = (parting.kind, "")
+        crowd = self._partings.get(key)
+        if crowd is None:
+            crowd = self._partings[key] = _Crowd(parting)
+        crowd.add(parting.sender, self._listed)
+
+    def _report_crowds(self) -> None:
         self._timer = None
         self._bucket.pay(self._scheduler.time(), 1)
         self.report_partings()
-        coming, self._coming = self._coming, {}
-        unannounced = self._room.unannounced
-        newcomers = [member for member in coming if member in unannounced]
+        candidates, self._newcomers = self._newcomers, {}
+        newcomers = [member for member in candidates if member in self.unannounced]
         if len(newcomers) == 1:
-            self._room.introduce(newcomers[0])
+            self.introduce(newcomers[0])
         elif newcomers:
-            unannounced.difference_update(newcomers)
+            self.unannounced.difference_update(newcomers)
             names = [member.name for member in newcomers[: self._listed]]
-            self._post_crowd(
-                len(newcomers), f"joined {self._room.name}", names, newcomers[0].hub.clock()
-            )
+            self._post_crowd(len(newcomers), f"joined {self._room}", names, self._clock())
 
     def _post_crowd(self, count: int, did: str, names: list[str], time: float) -> None:
         more = f", and {count - len(names)} more" if count > len(names) else ""
         text = f"{count} members {did}: {', '.join(names)}{more}"
-        self._room.post(Message(Kind.CROWD, time, self._room.name, text=text))
+        self._audience.post(Message(Kind.CROWD, time, self._room, text=text))
 
 
 class _Crowd:
-    """Those who left in the same way. ``first``: the message of the first of them."""
+    """Members who left in the same way. ``first``: the message about the first of them."""
 
     __slots__ = ("count", "first", "names")
 

@@ -12,9 +12,11 @@ from typing import Any
 
 import pytest
 
+from protocols.chat import conversation
 from protocols.chat.datagrams import CHALLENGE, ChatDatagrams
 from protocols.chat.flood import FloodPolicy
-from protocols.chat.hub import Hub, Limits
+from protocols.chat.hub import Hub
+from protocols.chat.limits import Limits
 from protocols.chat.member import Member
 from protocols.chat.messages import Batch, Kind, Message
 from protocols.chat.render import render_lines
@@ -114,7 +116,7 @@ class Person:
 
     def types(self, *lines: str) -> None:
         for line in lines:
-            self.member.receive(line)
+            conversation.receive(self.member, line)
 
     def messages(self) -> list[Message]:
         """All that came since it was last asked, at the end of the turn."""

@@ -1,4 +1,4 @@
-"""What is delivered together, to whom, and in which order."""
+"""Which messages are delivered together, to whom, and in which order."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from protocols.chat import conversation
 from protocols.chat.messages import Batch, Kind, Message
 from protocols.chat.render import render_line, render_lines
 
@@ -79,7 +80,7 @@ def test_a_private_word_follows_what_was_said_before_it(chat: Chat) -> None:
     assert alice.sees() == bob.sees() == expected
 
 
-def test_who_does_not_hear_itself_still_hears_what_happens_to_it(chat: Chat) -> None:
+def test_a_member_without_echo_is_told_what_happens_to_it(chat: Chat) -> None:
     (alice,) = chat.gather("alice")
     alice.types("/echo off", "/topic tea", "/nick carol")
     assert alice.sees()[1:] == ["*** alice set the topic of lobby: tea", "*** alice is now carol"]
@@ -98,7 +99,7 @@ def test_a_new_name_does_not_bring_the_echo_back(chat: Chat) -> None:
     ]
 
 
-def test_echo_off_goes_along_to_another_room_and_back(chat: Chat) -> None:
+def test_echo_off_stays_off_in_another_room(chat: Chat) -> None:
     alice, bob = chat.gather("alice", "bob")
     alice.types("/echo off", "/join tea", "nobody hears", "/part", "one")
     bob.types("two")
@@ -108,7 +109,7 @@ def test_echo_off_goes_along_to_another_room_and_back(chat: Chat) -> None:
     assert alice.sees()[-1] == "[time] alice: three"
 
 
-def test_a_turn_in_which_only_oneself_spoke_is_silent_without_echo(chat: Chat) -> None:
+def test_a_lone_speaker_without_echo_gets_no_batch(chat: Chat) -> None:
     (alice,) = chat.gather("alice")
     alice.types("/echo off")
     chat.forget(alice)
@@ -117,7 +118,7 @@ def test_a_turn_in_which_only_oneself_spoke_is_silent_without_echo(chat: Chat) -
     assert alice.sink.batches == []
 
 
-def test_whoever_leaves_in_a_turn_is_delivered_nothing_more(chat: Chat) -> None:
+def test_a_member_that_leaves_in_a_turn_gets_nothing_more(chat: Chat) -> None:
     alice, bob = chat.gather("alice", "bob")
     alice.types("one")
     bob.member.leave()
@@ -125,7 +126,7 @@ def test_whoever_leaves_in_a_turn_is_delivered_nothing_more(chat: Chat) -> None:
     assert alice.sees() == ["[time] alice: one", "*** bob left the chat"]
 
 
-def test_a_room_that_everyone_left_in_the_turn_is_no_trouble(chat: Chat) -> None:
+def test_a_room_may_become_empty_in_a_turn(chat: Chat) -> None:
     (alice,) = chat.gather("alice")
     alice.types("/join tea", "hello")
     alice.member.leave()
@@ -206,7 +207,7 @@ def broken(request: pytest.FixtureRequest) -> Broken:
 
 
 @pytest.mark.parametrize("trigger", ["room", "answer", "echo off", "dismiss", "close"])
-def test_a_sink_that_raises_costs_its_own_member_alone(
+def test_a_sink_that_raises_loses_only_its_own_member(
     chat: Chat, broken: Broken, trigger: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     (alice,) = chat.gather("alice")
@@ -218,8 +219,8 @@ def test_a_sink_that_raises_costs_its_own_member_alone(
     broken.works = False
     alice.types("hello")
     if trigger == "answer":
-        member.receive("/who")
-        member.receive("/who")
+        conversation.receive(member, "/who")
+        conversation.receive(member, "/who")
     elif trigger == "dismiss":
         member.dismiss("", "")
     elif trigger == "close":
@@ -250,7 +251,7 @@ def test_a_sink_that_cannot_even_be_closed_is_logged(
     sink = Broken(close_raises=True)
     member = chat.hub.join(sink)
     with caplog.at_level(logging.ERROR):
-        member.receive("/quit")
+        conversation.receive(member, "/quit")
     assert "could not be closed" in caplog.text
     assert not chat.hub.members
 
@@ -260,7 +261,7 @@ def test_a_sink_that_fails_is_logged_once(
 ) -> None:
     member = chat.hub.join(broken, name="bob")
     broken.works = False
-    member.receive("/who")
+    conversation.receive(member, "/who")
     member.fail(ZeroDivisionError("a consequence"))
     chat.scheduler.settle()
     assert len(caplog.records) == 1
@@ -271,7 +272,7 @@ def test_a_way_in_may_lose_its_peer_while_its_sink_fails(chat: Chat, broken: Bro
     (alice,) = chat.gather("alice")
     member = chat.hub.join(broken, name="bob")
     broken.works = False
-    member.receive("/who")
+    conversation.receive(member, "/who")
     member.leave("connection lost")
     chat.scheduler.settle()
     assert alice.sees() == ["*** bob joined lobby", "*** bob left the chat: connection lost"]
@@ -290,7 +291,7 @@ def test_a_way_in_may_lose_its_peer_while_its_sink_fails(chat: Chat, broken: Bro
         (Message(Kind.NOTICE, 0, "lobby", text="careful"), "*** careful"),
     ],
 )
-def test_lines(message: Message, line: str) -> None:
+def test_messages_as_lines(message: Message, line: str) -> None:
     assert render_line(message) == line
 
 

@@ -1,4 +1,4 @@
-"""What the lines mean that members type."""
+"""What the lines that members type do."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from protocols.chat.commands import COMMANDS
-from protocols.chat.hub import Limits
+from protocols.chat.limits import Limits
 from protocols.chat.messages import Kind
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def test_quitting_with_last_words(chat: Chat) -> None:
 
 
 @pytest.mark.parametrize("line", ["quit smoking", "quitquit", "quiet", " quit"])
-def test_speaking_of_quitting_is_not_quitting(chat: Chat, line: str) -> None:
+def test_a_longer_line_that_begins_with_quit_is_said(chat: Chat, line: str) -> None:
     (alice,) = chat.gather("alice")
     alice.types(line)
     assert alice.sees() == [f"[time] alice: {line}"]
@@ -94,7 +94,7 @@ def test_rooms_lists_the_fullest_first_and_not_all(make_chat: type[Chat]) -> Non
     assert alice.sees() == ["*** 3 rooms: coffee (3), tea (1), and 1 more"]
 
 
-def test_rooms_when_there_is_but_one(chat: Chat) -> None:
+def test_rooms_with_a_single_room(chat: Chat) -> None:
     (alice,) = chat.gather("alice")
     alice.types("/rooms")
     assert alice.sees() == ["*** 1 room: lobby (1)"]
@@ -158,8 +158,8 @@ def test_help_for_one_command(chat: Chat) -> None:
     (alice,) = chat.gather("alice")
     alice.types("/help nick", "/help /NICK", "/help tea")
     assert alice.sees() == [
-        "*** /nick NAME: be called NAME",
-        "*** /nick NAME: be called NAME",
+        "*** /nick NAME: change your name to NAME",
+        "*** /nick NAME: change your name to NAME",
         "*** There is no command tea: /help lists them all",
     ]
 
@@ -177,7 +177,7 @@ def test_an_unknown_command_is_answered_with_a_hint_and_reaches_nobody(chat: Cha
     assert bob.sees() == []
 
 
-def test_what_cannot_be_done_is_told_to_the_one_who_asked(chat: Chat) -> None:
+def test_only_the_member_that_asked_is_told_of_an_error(chat: Chat) -> None:
     alice, bob = chat.gather("alice", "bob")
     alice.types("/nick bob")
     assert alice.sees() == ["*** Somebody else is called bob"]

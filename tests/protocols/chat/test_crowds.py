@@ -1,14 +1,19 @@
-"""Many who come and go: what the others are told, who may stay, and what it costs."""
+"""Many members that come and go: what the others are told, who may stay, and what it costs."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from protocols.chat import conversation
 from protocols.chat.datagrams import ChatDatagrams
-from protocols.chat.hub import Hub, Limits
+from protocols.chat.hub import Hub
+from protocols.chat.limits import Limits
 from protocols.chat.lines import LineServer
+from protocols.chat.member import Member
 from protocols.chat.messages import ChatError
 from protocols.chat.silent import SEARCH_INTERVAL, SilentMembers
 from protocols.chat.traffic import BURST
@@ -46,7 +51,7 @@ def test_a_crowd_is_reported_in_one_line(chat: Chat) -> None:
     assert alice.sees() == ["*** bob joined lobby"]
 
 
-def test_one_who_is_left_over_is_no_crowd_and_does_not_hear_of_itself(chat: Chat) -> None:
+def test_a_crowd_of_one_is_reported_by_name_and_not_to_itself(chat: Chat) -> None:
     (alice,) = chat.gather("alice")
     people = crowd(chat, BURST + 1)
     chat.forget(alice, *people)
@@ -56,7 +61,7 @@ def test_one_who_is_left_over_is_no_crowd_and_does_not_hear_of_itself(chat: Chat
     assert people[0].sees() == [f"*** guest{BURST + 1} joined lobby"]
 
 
-def test_those_who_leave_are_crowds_by_their_words(chat: Chat) -> None:
+def test_members_who_leave_are_grouped_by_their_parting_words(chat: Chat) -> None:
     (alice,) = chat.gather("alice")
     people = crowd(chat, BURST + 8)
     chat.scheduler.advance(BURST + 1)
@@ -79,7 +84,7 @@ def test_those_who_leave_are_crowds_by_their_words(chat: Chat) -> None:
     ]
 
 
-def test_many_different_parting_words_are_not_all_told(chat: Chat) -> None:
+def test_after_eight_different_parting_words_the_words_are_left_out(chat: Chat) -> None:
     (alice,) = chat.gather("alice")
     people = crowd(chat, BURST + 100)
     chat.scheduler.advance(BURST + 1)
@@ -92,7 +97,7 @@ def test_many_different_parting_words_are_not_all_told(chat: Chat) -> None:
     assert lines[-1].startswith("*** 92 members left the chat: ")
 
 
-def test_thousands_who_come_and_go_cost_no_quadratic_work(make_chat: type[Chat]) -> None:
+def test_the_cost_of_thousands_coming_and_going_is_not_quadratic(make_chat: type[Chat]) -> None:
     chat = make_chat()
     delivered = 0
     people = []
@@ -111,7 +116,7 @@ def test_thousands_who_come_and_go_cost_no_quadratic_work(make_chat: type[Chat])
         person.member.leave()
         chat.scheduler.settle()
         chat.scheduler.advance(0.001)
-    # Each hears the welcome, a few single reports and a few crowds: not 2,000 * 2,000.
+    # Each gets the welcome, a few single reports and a few crowds, and not 2,000 reports.
     assert delivered < 2000 * (2 * BURST + 12)
 
 
@@ -139,10 +144,14 @@ def test_one_address_has_a_limited_number_of_members(make_chat: type[Chat]) -> N
         unlimited.hub.join(unlimited.arrive().sink, origin=b"a")
 
 
-def test_what_is_counted_by_address_is_forgotten_with_the_last_member(chat: Chat) -> None:
-    for _ in range(3):
-        chat.hub.join(chat.arrive().sink, origin=b"a").leave()
-    assert not chat.hub._origins
+def test_the_hub_forgets_an_address_with_its_last_member(chat: Chat) -> None:
+    origin = bytes([192, 0, 2, 1])
+    before = sys.getrefcount(origin)
+    first, second = (chat.hub.join(chat.arrive().sink, origin=origin) for _ in range(2))
+    first.leave()
+    second.leave()
+    del first, second
+    assert sys.getrefcount(origin) == before
 
 
 def test_members_of_one_address_count_over_tcp_and_udp(reactor: VirtualReactor) -> None:
@@ -182,7 +191,7 @@ def test_members_of_one_address_count_over_tcp_and_udp(reactor: VirtualReactor) 
 # Silent members
 
 
-def test_in_a_full_chat_the_longest_silent_makes_room(make_chat: type[Chat]) -> None:
+def test_a_full_chat_dismisses_the_member_silent_for_longest(make_chat: type[Chat]) -> None:
     chat = make_chat(Limits(members=3))
     alice, bob, carol = chat.gather("alice", "bob", "carol")
     chat.scheduler.advance(1)
@@ -191,11 +200,11 @@ def test_in_a_full_chat_the_longest_silent_makes_room(make_chat: type[Chat]) -> 
     carol.types("still here")
     chat.forget(alice, bob, carol)
     for person in (alice, bob):
-        person.member.heartbeat()  # a sign of life is no word
+        conversation.heartbeat(person.member)  # a sign of life does not count as speaking
         person.types("/ping")
     chat.arrive("dave")
     assert bob.sink.closed == [
-        "The chat is full, and you have said nothing for 10 minutes: others have your place"
+        "The chat is full, and you have said nothing for 10 minutes: your place is needed"
     ]
     assert "*** bob left the chat: silent for 10 minutes" in carol.sees()
     chat.arrive("erin")
@@ -205,7 +214,7 @@ def test_in_a_full_chat_the_longest_silent_makes_room(make_chat: type[Chat]) -> 
     assert set(chat.hub.members) == {"carol", "dave", "erin"}
 
 
-def test_who_speaks_after_having_been_found_silent_may_stay(make_chat: type[Chat]) -> None:
+def test_a_member_found_silent_may_stay_if_it_speaks_in_time(make_chat: type[Chat]) -> None:
     chat = make_chat(Limits(members=3))
     alice, bob, carol = chat.gather("alice", "bob", "carol")
     chat.scheduler.advance(TEN_MINUTES)
@@ -217,7 +226,7 @@ def test_who_speaks_after_having_been_found_silent_may_stay(make_chat: type[Chat
     assert set(chat.hub.members) == {"bob", "dave", "erin"}
 
 
-def test_nobody_has_to_go_for_a_name_that_is_taken(make_chat: type[Chat]) -> None:
+def test_a_newcomer_whose_name_is_taken_displaces_no_member(make_chat: type[Chat]) -> None:
     chat = make_chat(Limits(members=1))
     chat.gather("alice")
     chat.scheduler.advance(TEN_MINUTES)
@@ -226,7 +235,7 @@ def test_nobody_has_to_go_for_a_name_that_is_taken(make_chat: type[Chat]) -> Non
     assert set(chat.hub.members) == {"alice"}
 
 
-def test_before_ten_minutes_nobody_has_to_go(make_chat: type[Chat]) -> None:
+def test_a_full_chat_dismisses_no_member_before_ten_minutes(make_chat: type[Chat]) -> None:
     chat = make_chat(Limits(members=1))
     chat.gather("alice")
     chat.scheduler.advance(TEN_MINUTES - 1)
@@ -237,30 +246,32 @@ def test_before_ten_minutes_nobody_has_to_go(make_chat: type[Chat]) -> None:
     assert set(chat.hub.members) == {"bob"}
 
 
-def test_not_everybody_is_looked_at_for_each_newcomer(
-    make_chat: type[Chat], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    searches = 0
-    search = SilentMembers._search
+class CountedMembers:
+    """All members of a chat. It counts how often they are searched."""
 
-    def counted(self: SilentMembers, members: Any, now: float) -> None:
-        nonlocal searches
-        searches += 1
-        search(self, members, now)
+    def __init__(self, chat: Chat) -> None:
+        self.chat = chat
+        self.searches = 0
 
-    monkeypatch.setattr(SilentMembers, "_search", counted)
-    chat = make_chat(Limits(members=500))
+    def __iter__(self) -> Iterator[Member]:
+        self.searches += 1
+        return iter(self.chat.hub.members.values())
+
+
+def test_one_search_serves_many_newcomers(chat: Chat) -> None:
+    silent = SilentMembers(TEN_MINUTES)
+    members = CountedMembers(chat)
     crowd(chat, 500)
-    for _ in range(500):  # nobody is silent yet, and it is known until when
-        with pytest.raises(ChatError):
-            chat.arrive()
-        chat.scheduler.advance(1)
-    assert searches == 1
-    chat.scheduler.advance(TEN_MINUTES)
-    crowd(chat, 500)
-    assert searches == 2
-    for _ in range(100):
-        with pytest.raises(ChatError):
-            chat.arrive()
-        chat.scheduler.advance(SEARCH_INTERVAL / 10)
-    assert searches <= 3
+    now = chat.scheduler.now
+    for second in range(500):  # no member is silent yet, and the first search says until when
+        assert silent.pop(members, now + second) is None
+    assert members.searches == 1
+    now += TEN_MINUTES
+    for _ in range(500):
+        member = silent.pop(members, now)
+        assert member is not None
+        member.spoke = now
+    assert members.searches == 2
+    for tenth in range(100):
+        assert silent.pop(members, now + tenth * SEARCH_INTERVAL / 10) is None
+    assert members.searches <= 3

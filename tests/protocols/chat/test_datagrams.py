@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from protocols.chat.datagrams import CHALLENGE, MUTED_FOR, REMEMBERED_FOR
+from protocols.chat.datagrams import CHALLENGE, MUTED_FOR
+from protocols.chat.departures import REMEMBERED_FOR
 from protocols.chat.flood import FloodPolicy
 from protocols.chat.lines import ANNOUNCE_AFTER, LineServer
 from protocols.chat.render import PACKET_SIZE
@@ -72,7 +73,7 @@ def test_another_address_is_asked_for_proof_and_nothing_is_said(network: Network
     assert bob.sees() == ["[time] guest1: can you hear me?"]
 
 
-def test_with_the_proof_come_the_last_lines(network: Network) -> None:
+def test_the_last_lines_are_shown_after_the_proof(network: Network) -> None:
     alice, bob = network.members(1)[0], network.peer()
     alice.sends("welcome\n")
     bob.sends("/hello")
@@ -102,7 +103,7 @@ def test_what_is_said_in_the_turn_of_the_proof_is_heard_once(network: Network) -
 
 
 @pytest.mark.parametrize("again", ["/hello {}\n", "zed: /hello {}", "{}"])
-def test_a_proof_that_comes_twice_is_one(network: Network, again: str) -> None:
+def test_a_proof_may_come_twice(network: Network, again: str) -> None:
     (alice,) = network.members(1)
     bob = network.peer()
     bob.sends("hi")
@@ -125,7 +126,7 @@ def test_a_proof_that_comes_twice_is_one(network: Network, again: str) -> None:
         ("hi\n/hello {}\n", ["[time] guest2: hi"]),
     ],
 )
-def test_the_token_counts_anywhere_and_is_never_said(
+def test_the_token_is_valid_anywhere_and_is_never_said(
     network: Network, form: str, said: list[str]
 ) -> None:
     (alice,) = network.members(1)
@@ -136,14 +137,14 @@ def test_the_token_counts_anywhere_and_is_never_said(
     assert alice.sees() == ["*** guest2 joined lobby", *said]
 
 
-def test_a_member_s_proof_for_somebody_else_is_not_said(network: Network) -> None:
+def test_a_line_that_looks_like_a_proof_is_not_said(network: Network) -> None:
     alice, bob = network.members(2)
     alice.sends("zed: /hello 7n7kml4p")
     assert bob.sees() == []
     assert alice.sees() == [
         "*** You have joined already: /hello and a token are not said to the room"
     ]
-    alice.sends("I say /hello everyone of you")  # eight letters that could be a token
+    alice.sends("I say /hello everyone of you")  # a word of eight letters could be a token
     assert bob.sees() == []
     alice.sends("I say /hello to you")
     assert bob.sees() == ["[time] guest1: I say /hello to you"]
@@ -189,7 +190,7 @@ def test_a_member_expires_after_its_last_datagram_of_any_kind(network: Network) 
 
 @pytest.mark.parametrize("data", ["I am back", "HEARTBEAT"])
 @pytest.mark.parametrize("host", [None, "127.0.0.1"])
-def test_who_has_expired_is_told_and_comes_back_as_the_same(
+def test_a_member_that_expired_is_told_and_gets_its_name_back(
     network: Network, data: str, host: str | None
 ) -> None:
     (bob,) = network.members(1)
@@ -218,7 +219,7 @@ def test_who_has_expired_is_told_and_comes_back_as_the_same(
     ]
 
 
-def test_who_comes_back_when_the_name_is_taken_is_told_so(network: Network) -> None:
+def test_a_member_that_comes_back_is_told_that_its_name_is_taken(network: Network) -> None:
     alice, bob = network.members(2)
     alice.sends("/nick alice\n/join cats")
     for _ in range(3):
@@ -242,7 +243,7 @@ def test_after_five_minutes_an_address_is_a_newcomer(network: Network) -> None:
     assert alice.sees()[0].startswith(CHALLENGE)
 
 
-def test_a_restarted_server_asks_again_and_takes_nobody_for_somebody_else(
+def test_a_restarted_server_asks_for_proof_and_gives_new_names(
     make_network: Any,
 ) -> None:
     before, after = make_network(), make_network()
@@ -258,7 +259,7 @@ def test_a_restarted_server_asks_again_and_takes_nobody_for_somebody_else(
     assert local.sees()[0] == "*** You are guest2 in lobby"
 
 
-def test_addresses_that_left_are_forgotten_the_oldest_first(make_network: Any) -> None:
+def test_of_too_many_former_members_the_oldest_are_forgotten(make_network: Any) -> None:
     network = make_network(max_remembered=2)
     people = network.members(3)
     for person in people:
@@ -273,7 +274,26 @@ def test_addresses_that_left_are_forgotten_the_oldest_first(make_network: Any) -
     assert people[2].sees()[0] == "*** You are guest3 in lobby"
 
 
-def test_with_no_place_for_those_who_left_none_is_remembered(make_network: Any) -> None:
+def test_an_address_that_came_back_and_left_again_is_not_the_oldest(make_network: Any) -> None:
+    network = make_network(max_remembered=2)
+    alice, bob, carol = network.members(3)
+    alice.sends("/quit")
+    network.reactor.advance(MUTED_FOR)
+    for person in (alice, bob, carol):
+        person.sends("/nick alice" if person is alice else "HEARTBEAT")
+    bob.sends("/quit")
+    alice.sends("/quit")
+    carol.sends("/quit")
+    network.reactor.advance(MUTED_FOR)
+    for person in (alice, bob, carol):
+        person.sees()
+        person.sends("hello")
+    assert bob.sees()[0].startswith(CHALLENGE)
+    assert alice.sees()[0].startswith("*** You are guest")
+    assert carol.sees()[0].startswith("*** You are guest")
+
+
+def test_with_max_remembered_0_no_former_member_is_remembered(make_network: Any) -> None:
     network = make_network(max_remembered=0)
     (alice,) = network.members(1)
     network.reactor.advance(16)
@@ -282,7 +302,7 @@ def test_with_no_place_for_those_who_left_none_is_remembered(make_network: Any) 
     assert alice.sees()[0].startswith(CHALLENGE)
 
 
-def test_newcomers_who_say_no_more_make_room_for_others(make_network: Any) -> None:
+def test_newcomers_that_sent_one_datagram_expire_early_when_others_come(make_network: Any) -> None:
     network = make_network(max_newcomers=3)
     (alice,) = network.members(1)
     zed, yan = network.peer("127.0.0.1"), network.peer("::1")
@@ -306,10 +326,14 @@ def test_newcomers_who_say_no_more_make_room_for_others(make_network: Any) -> No
     assert len(network.hub.members) == 3 + 3
     network.reactor.advance(16)
     assert not network.hub.members
-    assert not network.chat._newcomers
+    network.peers.take()
+    for _ in range(3):  # those who have gone do not count, and are not told to go again
+        network.peer("127.0.0.1").sends("hello")
+    assert len(network.hub.members) == 3
+    assert b"Nothing was heard" not in b"".join(network.peers.take())
 
 
-def test_expiry_comes_when_it_is_due_however_many_there_are(make_network: Any) -> None:
+def test_many_members_expire_each_at_its_own_time(make_network: Any) -> None:
     network = make_network(max_newcomers=300)
     for number in range(300):
         network.peers.send(b"HEARTBEAT", ("127.0.0.1", 40000 + number))
@@ -321,7 +345,7 @@ def test_expiry_comes_when_it_is_due_however_many_there_are(make_network: Any) -
     assert not network.hub.members
 
 
-def test_nobody_left_no_timer_left(network: Network) -> None:
+def test_members_that_expired_leave_no_timer(network: Network) -> None:
     network.members(3)
     network.reactor.advance(15)
     assert len(network.reactor.timers) == 0
@@ -345,7 +369,7 @@ def test_what_is_said_in_one_turn_is_packed(network: Network) -> None:
     assert len(network.lines(packets)) == 20
 
 
-def test_packets_are_as_large_as_is_safe_and_keep_the_order(network: Network) -> None:
+def test_packets_have_a_safe_size_and_keep_the_order(network: Network) -> None:
     alice, bob = network.members(2)
     said = [f"{number} " + "x" * 300 for number in range(10)]
     for line in said:
@@ -386,23 +410,23 @@ def test_quitting(network: Network) -> None:
     assert bob.sees() == ["*** guest1 left the chat: see you"]
 
 
-def test_heartbeats_do_not_bring_back_who_has_quit(network: Network) -> None:
+def test_heartbeats_do_not_bring_back_a_member_that_quit(network: Network) -> None:
     alice, bob = network.members(2)
     alice.sends("/quit")
     alice.sees()
     bob.sees()
-    alice.sends("hello?")  # typed too late, or sent by a flooder: it is not heard
+    alice.sends("hello?")  # typed too late, or sent by a flooder: it is ignored
     for _ in range(4):
         alice.sends("HEARTBEAT")
         network.reactor.advance(MUTED_FOR / 2)
         bob.sends("HEARTBEAT")
     assert alice.sees() == bob.sees() == []
     assert network.chat.ignored == 5
-    alice.sends("hello again")  # five minutes long it is proven, but has given its name back
+    alice.sends("hello again")  # its address is still proven, but its name is free
     assert bob.sees() == ["*** guest3 joined lobby", "[time] guest3: hello again"]
 
 
-def test_a_flooder_is_dismissed_and_cannot_just_go_on(make_network: Any) -> None:
+def test_a_flooder_is_dismissed_and_then_ignored(make_network: Any) -> None:
     network = make_network(flood=FloodPolicy(rate=2, burst=5, queue=2, drops=10))
     alice, bob = network.members(2)
     for _ in range(200):
@@ -429,7 +453,7 @@ def test_stopping_tells_everyone_and_closes_the_socket(network: Network) -> None
     assert len(network.reactor.timers) == 0
 
 
-def test_when_the_socket_is_lost_all_have_left(network: Network) -> None:
+def test_all_members_leave_when_the_socket_is_lost(network: Network) -> None:
     network.members(2)
     network.peers.transport.abort()
     network.reactor.settle()
@@ -437,17 +461,17 @@ def test_when_the_socket_is_lost_all_have_left(network: Network) -> None:
     assert len(network.reactor.timers) == 0
 
 
-# Trouble
+# Errors
 
 
-def test_an_error_of_the_network_is_no_concern_of_the_others(network: Network) -> None:
+def test_a_network_error_changes_nothing(network: Network) -> None:
     alice, bob = network.members(2)
     network.peers.fail()
     alice.sends("still there?")
     assert bob.sees() == ["[time] guest1: still there?"]
 
 
-def test_a_bug_costs_one_member(
+def test_an_exception_loses_one_member(
     network: Network, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     alice, bob = network.members(2)

@@ -1,4 +1,4 @@
-"""Whoever is too fast is delayed, then loses lines, then is dismissed; others notice nothing."""
+"""A member that is too fast is delayed, loses lines, and is dismissed; others notice nothing."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from protocols.chat import conversation
 from protocols.chat.flood import FloodGate, FloodPolicy, Verdict
 from protocols.chat.messages import Kind
 from protocols.text import clean_text
@@ -42,7 +43,7 @@ def test_ten_pasted_lines_are_said_at_once(make_chat: type[Chat]) -> None:
     assert chat.scheduler.timers_set == 0
 
 
-def test_eighty_pasted_lines_arrive_in_order_if_not_at_once(make_chat: type[Chat]) -> None:
+def test_eighty_pasted_lines_are_delayed_and_keep_their_order(make_chat: type[Chat]) -> None:
     chat = make_chat(flood=FloodPolicy())
     alice, bob = chat.gather("alice", "bob")
     alice.types(*numbers(80))
@@ -82,7 +83,7 @@ def test_commands_wait_like_lines(flooded: tuple[Chat, Person, Person]) -> None:
     assert bob.sees() == ["*** alice is now carol", "[time] carol: as carol"]
 
 
-def test_nobody_else_is_delayed(flooded: tuple[Chat, Person, Person]) -> None:
+def test_other_members_are_not_delayed(flooded: tuple[Chat, Person, Person]) -> None:
     _, alice, bob = flooded
     alice.types(*numbers(9))
     bob.types("calm")
@@ -101,14 +102,14 @@ def test_lines_that_find_the_queue_full_are_dropped_with_one_notice(
     assert chat.hub.lines_dropped == 4
 
 
-def test_the_queue_has_a_size_as_well(flooded: tuple[Chat, Person, Person]) -> None:
+def test_the_queue_is_limited_in_characters_too(flooded: tuple[Chat, Person, Person]) -> None:
     chat, alice, bob = flooded
     alice.types(*numbers(4), "x" * 600, "y" * 600, "z" * 300)
     chat.scheduler.advance(10)
     assert [text[0] for text in said(bob)[4:]] == ["x", "z"]
 
 
-def test_after_slowing_down_there_is_a_notice_again(flooded: tuple[Chat, Person, Person]) -> None:
+def test_a_member_that_slowed_down_is_warned_again(flooded: tuple[Chat, Person, Person]) -> None:
     chat, alice, _ = flooded
     for _ in range(3):
         alice.types(*numbers(9))
@@ -117,7 +118,7 @@ def test_after_slowing_down_there_is_a_notice_again(flooded: tuple[Chat, Person,
     assert not alice.sink.closed
 
 
-def test_who_does_not_stop_is_dismissed_and_the_room_told(
+def test_a_member_that_does_not_stop_is_dismissed_and_the_room_told(
     flooded: tuple[Chat, Person, Person],
 ) -> None:
     chat, alice, bob = flooded
@@ -125,11 +126,11 @@ def test_who_does_not_stop_is_dismissed_and_the_room_told(
     assert alice.sink.closed == ["You kept sending too fast"]
     assert bob.sees()[-1] == "*** alice left the chat: flooding"
     assert chat.hub.members_expelled == 1
-    assert chat.hub.lines_dropped == 6 + 3  # those beyond the queue, and what waited in it
+    assert chat.hub.lines_dropped == 6 + 3  # those beyond the queue, and those in it
     assert chat.scheduler.pending_timers() == 0
 
 
-def test_a_steady_flood_ends_as_well(flooded: tuple[Chat, Person, Person]) -> None:
+def test_a_steady_flood_is_dismissed_too(flooded: tuple[Chat, Person, Person]) -> None:
     chat, alice, _ = flooded
     for _ in range(100):
         alice.types("again")
@@ -153,7 +154,7 @@ def test_long_lines_cost_more(make_chat: type[Chat]) -> None:
     assert [text[0] for text in said(bob)] == ["x", "s"]
 
 
-def test_a_line_dearer_than_a_full_bucket_waits_for_one_but_not_for_ever(
+def test_a_line_that_costs_more_than_a_full_bucket_does_not_wait_for_ever(
     make_chat: type[Chat],
 ) -> None:
     chat = make_chat(flood=FloodPolicy(rate=1, burst=4, token_size=100))
@@ -173,16 +174,16 @@ def test_pings_are_answered_while_lines_wait(flooded: tuple[Chat, Person, Person
     assert alice.sees() == ["*** pong"]
 
 
-def test_pings_and_heartbeats_cost_little_but_not_nothing(
+def test_pings_and_heartbeats_have_a_small_cost(
     flooded: tuple[Chat, Person, Person],
 ) -> None:
     chat, alice, _ = flooded
     alice.types(*["/ping"] * 10)
     assert len(alice.sees()) == 8
-    assert not alice.member.heartbeat()
+    assert not conversation.heartbeat(alice.member)
     chat.scheduler.advance(60)
     for _ in range(60):
-        assert alice.member.heartbeat()
+        assert conversation.heartbeat(alice.member)
         chat.scheduler.advance(0.5)
     assert not alice.sink.closed
 
@@ -204,19 +205,21 @@ def test_without_a_rate_nothing_is_limited(make_chat: type[Chat]) -> None:
     chat = make_chat(flood=FloodPolicy(rate=0))
     alice, bob = chat.gather("alice", "bob")
     alice.types(*numbers(1000), *["/ping"] * 1000)
-    assert alice.member.heartbeat()
+    assert conversation.heartbeat(alice.member)
     assert len(said(bob)) == 1000
     assert not alice.sink.closed
 
 
-def test_somebody_who_is_trusted_may_have_another_policy(make_chat: type[Chat]) -> None:
+def test_a_member_may_have_a_policy_of_its_own(make_chat: type[Chat]) -> None:
     chat = make_chat(flood=POLICY)
     robot = chat.arrive("robot", flood=FloodPolicy(rate=0))
     robot.types(*numbers(100))
     assert len(said(robot)) == 100
 
 
-def test_leaving_forgets_and_counts_what_waits(flooded: tuple[Chat, Person, Person]) -> None:
+def test_lines_that_wait_are_dropped_and_counted_when_the_member_leaves(
+    flooded: tuple[Chat, Person, Person],
+) -> None:
     chat, alice, bob = flooded
     alice.types(*numbers(6))
     alice.member.leave()
@@ -234,12 +237,12 @@ def test_quitting_waits_for_the_lines_before_it(flooded: tuple[Chat, Person, Per
     assert alice.sink.closed == ["Goodbye"]
 
 
-def test_a_peer_that_has_sent_all_is_closed_when_all_is_said(
+def test_a_peer_that_has_finished_is_closed_when_all_its_lines_are_said(
     flooded: tuple[Chat, Person, Person],
 ) -> None:
     chat, alice, bob = flooded
     alice.types(*numbers(7))  # the queue is full now
-    alice.member.finish("", "Goodbye")
+    conversation.finish(alice.member, "", "Goodbye")
     assert not alice.sink.closed
     chat.scheduler.advance(10)
     assert said(bob) == numbers(7)
@@ -247,13 +250,13 @@ def test_a_peer_that_has_sent_all_is_closed_when_all_is_said(
     assert chat.hub.lines_dropped == 0
 
 
-def test_a_peer_that_has_sent_all_is_closed_at_once_if_nothing_waits(
+def test_a_peer_that_has_finished_is_closed_at_once_if_no_line_waits(
     flooded: tuple[Chat, Person, Person],
 ) -> None:
     _, alice, bob = flooded
-    alice.member.finish("", "Goodbye")
+    conversation.finish(alice.member, "", "Goodbye")
     bob.types("hello")
-    bob.member.finish("gone", "Goodbye")
+    conversation.finish(bob.member, "gone", "Goodbye")
     assert alice.sink.closed == bob.sink.closed == ["Goodbye"]
 
 
@@ -262,20 +265,20 @@ def test_other_actions_are_subject_to_flood_control_too(
 ) -> None:
     chat, alice, bob = flooded
     for number in range(6):
-        alice.member.submit(alice.member.say, str(number), size=1)
-    alice.member.submit(alice.member.join, "no room")
+        conversation.submit(alice.member, alice.member.say, str(number), size=1)
+    conversation.submit(alice.member, alice.member.join, "no room")
     assert said(bob) == numbers(4)
     chat.scheduler.advance(10)
     assert said(bob) == ["4", "5"]
     assert alice.kinds()[-1] is Kind.ERROR
 
 
-def test_a_bug_in_a_delayed_action_costs_that_member_alone(
+def test_an_exception_in_a_delayed_action_loses_that_member_alone(
     flooded: tuple[Chat, Person, Person], caplog: pytest.LogCaptureFixture
 ) -> None:
     chat, alice, bob = flooded
     alice.types(*numbers(4))
-    alice.member.submit(lambda: 1 // 0)
+    conversation.submit(alice.member, lambda: 1 // 0)
     alice.types("never said")
     chat.scheduler.advance(10)
     assert alice.sink.closed == ["Internal error"]
@@ -283,10 +286,10 @@ def test_a_bug_in_a_delayed_action_costs_that_member_alone(
     assert caplog.records[0].exc_info is not None
 
 
-def test_who_only_listens_has_no_bucket(flooded: tuple[Chat, Person, Person]) -> None:
+def test_a_member_that_only_listens_has_no_gate(flooded: tuple[Chat, Person, Person]) -> None:
     chat, alice, bob = flooded
     alice.types("hello")
-    assert bob.member._gate is None
+    assert bob.member.gate is None
     assert chat.scheduler.timers_set == 0
 
 
@@ -294,7 +297,7 @@ def test_who_only_listens_has_no_bucket(flooded: tuple[Chat, Person, Person]) ->
 
 
 def job() -> None:
-    """Nothing."""
+    """Do nothing."""
 
 
 @given(
@@ -311,7 +314,7 @@ def test_never_more_passes_than_burst_and_rate_allow(
     spent = 0.0
     for pause, size in steps:
         now += pause
-        while gate.take(now):
+        while gate.release(now):
             spent += 1
         if gate.admit(now, size, (job, ())) is Verdict.PASS:
             spent += min(1 + size // 1000, burst)
@@ -319,18 +322,27 @@ def test_never_more_passes_than_burst_and_rate_allow(
 
 
 @given(st.floats(0.1, 100), st.floats(0, 1e9))
-def test_when_the_delay_is_over_the_line_is_due(rate: float, start: float) -> None:
+def test_a_line_is_released_after_its_delay(rate: float, start: float) -> None:
     gate = FloodGate(FloodPolicy(rate=rate, burst=1))
     assert gate.admit(start, 0, (job, ())) is Verdict.PASS
     assert gate.delay(start) is None
     assert gate.admit(start, 0, (job, ())) is Verdict.QUEUED
-    assert gate.take(start) is None
+    assert gate.release(start) is None
     delay = gate.delay(start)
     assert delay is not None
-    assert gate.take(start + delay + 1e-6) == (job, ())
+    assert gate.release(start + delay + 1e-6) == (job, ())
 
 
-def test_what_is_dropped_is_not_cleaned(
+def test_a_closed_gate_holds_no_lines() -> None:
+    gate = FloodGate(FloodPolicy(rate=1, burst=1))
+    verdicts = [gate.admit(0.0, 0, (job, ())) for _ in range(4)]
+    assert verdicts == [Verdict.PASS] + [Verdict.QUEUED] * 3
+    assert gate.close() == 3
+    assert gate.delay(0.0) is None
+    assert gate.release(100.0) is None
+
+
+def test_dropped_lines_are_not_cleaned(
     make_chat: type[Chat], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cleaned = 0
@@ -340,7 +352,7 @@ def test_what_is_dropped_is_not_cleaned(
         cleaned += 1
         return clean_text(text)
 
-    monkeypatch.setattr("protocols.chat.member.clean_text", counted)
+    monkeypatch.setattr("protocols.chat.commands.clean_text", counted)
     chat = make_chat(flood=FloodPolicy())
     alice, bob = chat.gather("alice", "bob")
     alice.types(*["\x01a" * 2000] * 50, *["/ping " + "\x01a" * 2000] * 50)
@@ -350,7 +362,9 @@ def test_what_is_dropped_is_not_cleaned(
 
 
 @pytest.mark.parametrize("line", ["HEARTBEAT", "\x1b[mHEART\u200bBEAT"])
-def test_a_heartbeat_is_never_said_however_it_is_dressed(make_chat: type[Chat], line: str) -> None:
+def test_a_heartbeat_is_never_said_even_among_control_characters(
+    make_chat: type[Chat], line: str
+) -> None:
     chat = make_chat()
     alice, bob = chat.gather("alice", "bob")
     alice.types(line, "/ping\tnow", "/ping\x1c")
@@ -358,7 +372,7 @@ def test_a_heartbeat_is_never_said_however_it_is_dressed(make_chat: type[Chat], 
     assert alice.sees() == ["*** pong"] * 2
 
 
-def test_more_pings_at_once_than_a_full_bucket_has_room_for_are_too_many() -> None:
+def test_more_pings_at_once_than_a_full_bucket_pays_for_are_refused() -> None:
     gate = FloodGate(POLICY)
     assert gate.admit_ping(0.0, 9) is Verdict.EXPEL
     gate = FloodGate(POLICY)

@@ -1,4 +1,4 @@
-"""The way in over UDP does not serve those who forge addresses."""
+"""The way in over UDP is of no use to senders of forged addresses."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocols.chat.datagrams import AMPLIFICATION, CHALLENGE, HEADERS
-from protocols.chat.hub import Limits
+from protocols.chat.datagrams import CHALLENGE
+from protocols.chat.limits import Limits
+from protocols.chat.proof import AMPLIFICATION, HEADERS
 from protocols.chat.tokens import MAX_CANDIDATES, TOKEN_PERIOD, Tokens
 from reactor import PeerAddress
 from reactor.testing import VirtualReactor
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from conftest import Network
 
 
-# No amplifier
+# Amplification
 
 
 def test_an_address_without_proof_is_sent_nothing_but_the_token(network: Network) -> None:
@@ -35,7 +36,7 @@ def test_a_server_on_all_addresses_asks_for_proof_as_well(make_network: Any) -> 
     network = make_network(limits=Limits(members_per_origin=2))
     first, second, third = (network.peer("192.0.2.1") for _ in range(3))
     for peer in (first, second, third):
-        peer.addr = PeerAddress(peer.addr)  # what such a socket gives
+        peer.addr = PeerAddress(peer.addr)  # the type that such a socket gives
     first.sends("hello\n")
     [challenge] = first.sees()
     assert challenge.startswith(CHALLENGE)
@@ -75,7 +76,7 @@ forged = st.lists(
 
 
 @given(datagrams=forged, full=st.booleans())
-def test_whatever_is_forged_three_times_as_much_is_the_most_that_goes_back(
+def test_a_forged_address_gets_at_most_three_times_what_it_sent(
     network_type: type[Network],
     datagrams: list[tuple[int, bytes, float]],
     full: bool,
@@ -109,7 +110,7 @@ def test_a_wrong_token_proves_nothing(network: Network) -> None:
     assert not network.hub.members
 
 
-def test_what_is_forged_has_no_effect(network: Network) -> None:
+def test_forged_datagrams_have_no_effect(network: Network) -> None:
     (alice,) = network.members(1)
     victim = network.peer()
     for data in ("hello", "/nick mallory", "/msg guest1 hi", "HEARTBEAT", "zed: /hello 7n7kml4p"):
@@ -118,7 +119,7 @@ def test_what_is_forged_has_no_effect(network: Network) -> None:
     assert len(network.hub.members) == 1
 
 
-def test_a_token_is_for_one_address_one_server_and_some_minutes() -> None:
+def test_a_token_is_valid_for_one_address_on_one_server_for_some_minutes() -> None:
     tokens = Tokens()
     token = tokens.make(("192.0.2.1", 5000), 1000.0)
 
@@ -133,7 +134,7 @@ def test_a_token_is_for_one_address_one_server_and_some_minutes() -> None:
     assert not Tokens().found_in(token, ("192.0.2.1", 5000), 1000.0)
 
 
-def test_one_datagram_tries_a_limited_number_of_tokens() -> None:
+def test_one_datagram_can_try_a_limited_number_of_tokens() -> None:
     tokens = Tokens()
     addr = ("192.0.2.1", 5000)
     token = tokens.make(addr, 0.0)
@@ -171,13 +172,13 @@ def test_an_echo_server_is_not_answered_for_ever(network: Network) -> None:
     assert network.chat.ignored == 1
 
 
-def test_a_member_with_proof_may_begin_a_line_with_stars(network: Network) -> None:
+def test_a_member_may_begin_a_line_with_stars(network: Network) -> None:
     alice, bob = network.members(2)
     alice.sends("*** look ***")
     assert bob.sees() == ["[time] guest1: *** look ***"]
 
 
-def test_there_is_a_limit_for_tokens(make_network: Any) -> None:
+def test_the_tokens_of_a_second_are_limited(make_network: Any) -> None:
     network = make_network(max_challenges=5)
     for _ in range(20):
         network.peer().sends("x")

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from protocols.chat.hub import Hub, Limits
+from protocols.chat import conversation
+from protocols.chat.hub import Hub
+from protocols.chat.limits import Limits
 from protocols.chat.messages import ChatError, Kind
 
 if TYPE_CHECKING:
@@ -89,7 +91,7 @@ def test_what_is_said_in_the_turn_of_joining_is_heard_exactly_once(chat: Chat) -
     assert [m.text for m in bob.messages() if m.kind is Kind.SAID] == ["before", "after"]
 
 
-def test_who_is_there_is_told_briefly_in_a_crowd(make_chat: type[Chat]) -> None:
+def test_the_list_of_members_is_cut_in_a_large_room(make_chat: type[Chat]) -> None:
     chat = make_chat(Limits(listed=2))
     chat.gather("alice", "bob", "carol", "dave")
     assert chat.arrive("eve").sees()[1] == "*** 5 in lobby: alice, bob, and 3 more"
@@ -112,14 +114,14 @@ def test_guests_are_counted_and_names_are_not_given_twice(chat: Chat) -> None:
     assert chat.arrive().name == "guest2"
 
 
-def test_a_guest_does_not_get_a_name_that_somebody_has_taken(chat: Chat) -> None:
+def test_a_guest_does_not_get_a_name_that_is_taken(chat: Chat) -> None:
     (alice,) = chat.gather("alice")
     alice.types("/nick GUEST1")
     assert chat.arrive().name == "guest2"
 
 
 @pytest.mark.parametrize("name", ["a", "A-b_c.9", "x" * 32, "...", "42"])
-def test_names_that_can_be_had(chat: Chat, name: str) -> None:
+def test_valid_names(chat: Chat, name: str) -> None:
     assert chat.arrive(name).name == name
 
 
@@ -127,7 +129,7 @@ def test_names_that_can_be_had(chat: Chat, name: str) -> None:
     "name",
     ["", "x" * 33, "two words", "semi;colon", "élan", "\u0430lice", "a\n", "#a", "a/b", "\u0661"],
 )
-def test_names_that_cannot_be_had(chat: Chat, name: str) -> None:
+def test_invalid_names(chat: Chat, name: str) -> None:
     with pytest.raises(ChatError, match="1 to 32 characters"):
         chat.arrive(name)
     assert not chat.hub.members
@@ -146,7 +148,7 @@ def test_everybody_in_the_room_hears_of_a_new_name(chat: Chat) -> None:
     assert chat.hub.find("carol") is alice.member
 
 
-def test_the_old_name_can_be_had_again(chat: Chat) -> None:
+def test_an_old_name_is_free_again(chat: Chat) -> None:
     alice, bob = chat.gather("alice", "bob")
     alice.member.rename("carol")
     bob.member.rename("alice")
@@ -280,7 +282,7 @@ def test_everyone_in_the_room_hears_it_the_speaker_included(chat: Chat) -> None:
     assert [person.sees() for person in people] == [["[time] alice: hello"]] * 3
 
 
-def test_a_private_word_is_heard_by_two_wherever_they_are(chat: Chat) -> None:
+def test_a_private_word_is_heard_by_two_in_any_room(chat: Chat) -> None:
     alice, bob, carol = chat.gather("alice", "bob", "carol")
     bob.types("/join tea")
     chat.forget(alice, bob, carol)
@@ -289,7 +291,7 @@ def test_a_private_word_is_heard_by_two_wherever_they_are(chat: Chat) -> None:
     assert carol.sees() == []
 
 
-def test_talking_to_oneself_is_heard_once(chat: Chat) -> None:
+def test_a_private_word_to_oneself_is_heard_once(chat: Chat) -> None:
     (alice,) = chat.gather("alice")
     alice.member.whisper("alice", "hm")
     assert alice.sees() == ["[time] alice -> alice: hm"]
@@ -336,7 +338,7 @@ def test_everyone_is_told_who_left_and_why(chat: Chat) -> None:
     assert set(chat.hub.members) == {"alice"}
 
 
-def test_leaving_twice_is_leaving_once(chat: Chat) -> None:
+def test_leaving_again_does_nothing(chat: Chat) -> None:
     alice, bob = chat.gather("alice", "bob")
     bob.member.leave()
     bob.member.leave("again")
@@ -350,7 +352,7 @@ def test_a_way_in_that_lost_its_peer_is_not_asked_to_close_it(chat: Chat) -> Non
     assert alice.member.gone
 
 
-def test_who_is_dismissed_hears_what_was_said_and_is_closed(chat: Chat) -> None:
+def test_a_dismissed_member_hears_what_was_said_and_is_closed(chat: Chat) -> None:
     alice, bob = chat.gather("alice", "bob")
     alice.types("bye, bob")
     bob.member.dismiss("see you", "Goodbye")
@@ -359,14 +361,14 @@ def test_who_is_dismissed_hears_what_was_said_and_is_closed(chat: Chat) -> None:
     assert alice.sees() == ["[time] alice: bye, bob", "*** bob left the chat: see you"]
 
 
-def test_last_words_are_not_too_many(make_chat: type[Chat]) -> None:
+def test_parting_words_are_cut(make_chat: type[Chat]) -> None:
     chat = make_chat(Limits(topic_length=5))
     alice, bob = chat.gather("alice", "bob")
     bob.types("/quit farewell")
     assert alice.sees() == ["*** bob left the chat: farew"]
 
 
-def test_whoever_has_left_has_no_effect_any_more(chat: Chat) -> None:
+def test_a_member_that_has_left_can_do_nothing(chat: Chat) -> None:
     alice, bob = chat.gather("alice", "bob")
     bob.member.leave()
     chat.forget(alice)
@@ -383,7 +385,7 @@ def test_whoever_has_left_has_no_effect_any_more(chat: Chat) -> None:
     ):
         with pytest.raises(ChatError, match="left"):
             attempt()
-    assert not bob.member.heartbeat()
+    assert not conversation.heartbeat(bob.member)
     assert alice.sees() == []
     assert bob.sees() == []
     assert bob.sink.closed == []
@@ -400,10 +402,10 @@ def test_closing_the_chat_tells_everyone_and_lets_nobody_in(chat: Chat) -> None:
     assert not chat.hub.members
     with pytest.raises(ChatError, match="The server is stopping"):
         chat.arrive()
-    alice.member.leave()  # as its connection is lost a little later
+    alice.member.leave()  # as the way in does when it has lost the connection
 
 
-def test_the_hub_has_limits_of_its_own(chat: Chat) -> None:
+def test_a_hub_has_default_limits(chat: Chat) -> None:
     hub = Hub(chat.scheduler)
     assert hub.limits == Limits()
     assert hub.flood.rate > 0

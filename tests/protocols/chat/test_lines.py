@@ -8,7 +8,8 @@ import re
 import pytest
 
 from protocols.chat.flood import FloodPolicy
-from protocols.chat.hub import Hub, Limits
+from protocols.chat.hub import Hub
+from protocols.chat.limits import Limits
 from protocols.chat.lines import ANNOUNCE_AFTER, LineServer
 from protocols.chat.telnet import TelnetFilter
 from reactor.testing import StreamPeer, VirtualReactor
@@ -18,7 +19,7 @@ HINT = "*** /help lists what you can do, /quit leaves"
 
 
 class Visitor:
-    """Somebody with a terminal."""
+    """A user with a terminal."""
 
     def __init__(self, reactor: VirtualReactor, peer: StreamPeer) -> None:
         self.reactor = reactor
@@ -62,7 +63,7 @@ class House:
         return visitor
 
     def visitors(self, count: int) -> list[Visitor]:
-        """Visitors who have heard each other come."""
+        """Visitors who have been told of each other."""
         people = [self.visitor() for _ in range(count)]
         self.reactor.advance(ANNOUNCE_AFTER)
         for person in people:
@@ -107,7 +108,7 @@ def test_how_the_stream_is_cut_makes_no_difference(house: House, chunk: int | No
     ]
 
 
-def test_what_is_said_in_one_turn_is_one_send_for_each(house: House) -> None:
+def test_what_is_said_in_one_turn_is_one_send_for_each_member(house: House) -> None:
     people = house.visitors(5)
     before = [person.peer.sends for person in people]
     for person in people[:3]:
@@ -130,19 +131,19 @@ def test_a_browser_that_is_made_to_post_to_the_chat_says_nothing(house: House) -
     alice, bob = house.visitors(2)
     alice.sends(b"POST / HTTP/1.1\r\nHost: localhost:8555\r\n\r\n/nick mallory\r\nhello\r\n")
     assert bob.sees() == ["*** guest1 left the chat"]
-    assert "*** This is a chat, and no web server" in alice.sees()
+    assert "*** This is a chat, not a web server" in alice.sees()
 
 
 @pytest.mark.parametrize("delay", [0.0, 0.09])
 @pytest.mark.parametrize(
     ("first", "answer"),
     [
-        (b"GET / HTTP/1.1\r\n\r\n", "*** This is a chat, and no web server"),
-        (CLIENT_HELLO, "*** This port speaks plain text and no TLS: connect without TLS"),
+        (b"GET / HTTP/1.1\r\n\r\n", "*** This is a chat, not a web server"),
+        (CLIENT_HELLO, "*** This port speaks plain text, not TLS: connect without TLS"),
     ],
 )
 @pytest.mark.parametrize("chunk", [1, None])
-def test_who_comes_to_the_wrong_port_is_told_and_nobody_else(
+def test_only_the_client_is_told_that_it_has_come_to_the_wrong_port(
     house: House, first: bytes, answer: str, delay: float, chunk: int | None
 ) -> None:
     (alice,) = house.visitors(1)
@@ -157,7 +158,7 @@ def test_who_comes_to_the_wrong_port_is_told_and_nobody_else(
     assert len(house.hub.members) == 1
 
 
-def test_who_says_nothing_is_announced_soon(house: House) -> None:
+def test_a_silent_newcomer_is_announced_soon(house: House) -> None:
     (alice,) = house.visitors(1)
     bob = house.visitor()
     house.reactor.advance(ANNOUNCE_AFTER * 0.5)
@@ -167,7 +168,7 @@ def test_who_says_nothing_is_announced_soon(house: House) -> None:
     house.reactor.advance(ANNOUNCE_AFTER * 0.5)
     assert alice.sees() == ["*** guest3 joined lobby"]
     assert bob.sees()[-1] == "*** guest3 joined lobby"
-    # What a newcomer is told first and what it hears later make one story.
+    # What a newcomer is told first agrees with what it hears later.
     assert carol.sees() == [
         "*** You are guest3 in lobby",
         "*** 2 in lobby: guest1, guest3",
@@ -176,7 +177,7 @@ def test_who_says_nothing_is_announced_soon(house: House) -> None:
     ]
 
 
-def test_who_says_something_is_announced_before_it(house: House) -> None:
+def test_a_newcomer_that_speaks_is_announced_first(house: House) -> None:
     (alice,) = house.visitors(1)
     house.visitor().types("hello")
     assert alice.sees() == ["*** guest2 joined lobby", "[time] guest2: hello"]
@@ -184,14 +185,21 @@ def test_who_says_something_is_announced_before_it(house: House) -> None:
     assert alice.sees() == []
 
 
-def test_who_leaves_before_being_announced_was_not_there(house: House) -> None:
+@pytest.mark.parametrize("line", ["/who", "HEARTBEAT", ""])
+def test_a_newcomer_is_announced_with_its_first_line_of_any_kind(house: House, line: str) -> None:
+    (alice,) = house.visitors(1)
+    house.visitor().types(line)
+    assert alice.sees() == ["*** guest2 joined lobby"]
+
+
+def test_a_newcomer_that_leaves_early_is_never_announced(house: House) -> None:
     (alice,) = house.visitors(1)
     house.visitor().peer.close()
     house.reactor.advance(1)
     assert alice.sees() == []
 
 
-def test_one_may_talk_about_requests(house: House) -> None:
+def test_a_later_line_may_look_like_an_http_request(house: House) -> None:
     alice, bob = house.visitors(2)
     alice.types("what is this?", "GET / HTTP/1.1")
     assert bob.sees()[-1] == "[time] guest1: GET / HTTP/1.1"
@@ -203,19 +211,19 @@ def test_ctrl_c_in_telnet_does_not_freeze_it(house: House) -> None:
     assert alice.peer.read() == b"\xff\xfc\x06"
 
 
-def test_nothing_but_telnet_commands_is_a_flood(
+def test_many_telnet_commands_at_once_are_a_flood(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alice, bob = house.visitors(2)
     alice.sends(b"\xff\xf1" * 50 + b"hello\n")
     assert bob.sees() == ["[time] guest1: hello"]
-    monkeypatch.setattr(TelnetFilter, "feed", None)  # they are counted before they are looked at
+    monkeypatch.setattr(TelnetFilter, "feed", None)  # they are counted before they are parsed
     alice.sends(b"\xff\xf1" * 30_000)
     assert bob.sees() == ["*** guest1 left the chat: flooding"]
     assert alice.sees()[-1] == "*** You kept sending too fast"
 
 
-def test_telnet_commands_that_come_slowly_for_ever_are_a_flood(house: House) -> None:
+def test_a_steady_stream_of_telnet_commands_is_a_flood(house: House) -> None:
     alice, bob = house.visitors(2)
     for _ in range(100):
         alice.sends(b"\xff\xf1" * 10)
@@ -276,7 +284,7 @@ def test_a_file_that_is_piped_in_is_said_to_its_end(reactor: VirtualReactor) -> 
     assert house.hub.lines_dropped == 0
 
 
-def test_who_has_finished_is_not_expected_to_send_heartbeats(reactor: VirtualReactor) -> None:
+def test_a_peer_that_has_finished_need_not_send_heartbeats(reactor: VirtualReactor) -> None:
     house = House(reactor, flood=FloodPolicy(rate=1, burst=10))
     alice, bob = house.visitors(2)
     alice.sends(b"HEARTBEAT\n" + b"".join(b"line %d\n" % number for number in range(40)))
@@ -286,7 +294,7 @@ def test_who_has_finished_is_not_expected_to_send_heartbeats(reactor: VirtualRea
     assert house.hub.lines_dropped == 0
 
 
-def test_an_end_before_anything_was_said(house: House) -> None:
+def test_a_peer_may_finish_before_it_says_anything(house: House) -> None:
     alice, bob = house.visitors(2)
     alice.peer.close()
     assert bob.sees() == ["*** guest1 left the chat"]
@@ -304,7 +312,7 @@ def test_the_room_is_told_how_a_connection_was_lost(house: House, error: int, re
     assert len(house.hub.members) == 1
 
 
-def test_a_bug_costs_one_connection(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_exception_loses_one_connection(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     alice, bob = house.visitors(2)
     problems: list[object] = []
     house.reactor.set_exception_handler(lambda _, context: problems.append(context["exception"]))
@@ -319,7 +327,7 @@ def test_a_bug_costs_one_connection(house: House, monkeypatch: pytest.MonkeyPatc
 # Heartbeats
 
 
-def test_who_has_sent_a_heartbeat_expires_when_nothing_more_comes(house: House) -> None:
+def test_a_peer_that_has_sent_a_heartbeat_expires_when_it_is_silent(house: House) -> None:
     alice, bob = house.visitors(2)
     alice.types("HEARTBEAT")
     house.reactor.advance(14.999)
@@ -349,7 +357,7 @@ def test_a_heartbeat_is_not_shown_to_anybody(house: House) -> None:
     assert alice.sees() == bob.sees() == ["[time] guest1: heartbeat"]
 
 
-def test_who_has_never_sent_a_heartbeat_may_be_silent(house: House) -> None:
+def test_a_peer_that_has_never_sent_a_heartbeat_may_be_silent(house: House) -> None:
     alice, _ = house.visitors(2)
     house.reactor.advance(24 * 3600)
     alice.types("still here")
@@ -384,7 +392,7 @@ def test_thousands_expire_at_their_own_moment(house: House) -> None:
 # Slow readers
 
 
-def test_a_slow_reader_is_disconnected_and_the_room_told_while_nobody_waits(
+def test_a_slow_reader_is_disconnected_and_delays_no_one(
     reactor: VirtualReactor,
 ) -> None:
     house = House(reactor, flood=FloodPolicy(rate=0))
@@ -415,7 +423,7 @@ def test_a_full_chat_says_so_and_closes(reactor: VirtualReactor) -> None:
     assert late.peer.eof_received
 
 
-def test_who_is_refused_may_have_finished_already(reactor: VirtualReactor) -> None:
+def test_a_peer_may_finish_before_it_is_refused(reactor: VirtualReactor) -> None:
     house = House(reactor, limits=Limits(members=0))
     peer = reactor.connect(house.server.connection)
     peer.send(b"too long" * 1000)
@@ -425,7 +433,7 @@ def test_who_is_refused_may_have_finished_already(reactor: VirtualReactor) -> No
 
 
 @pytest.mark.parametrize("data", [b"hello", b"hello\n", b"x" * 5000 + b"\n", b"x" * 5000])
-def test_what_comes_after_a_refusal_goes_nowhere(reactor: VirtualReactor, data: bytes) -> None:
+def test_data_after_a_refusal_is_discarded(reactor: VirtualReactor, data: bytes) -> None:
     house = House(reactor, limits=Limits(members=0))
     protocol = house.server.connection()
     reactor.connect(lambda: protocol)

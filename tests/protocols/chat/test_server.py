@@ -10,11 +10,11 @@ import threading
 
 import pytest
 
-TIMEOUT = 20  # seconds: only reached by what is broken
+TIMEOUT = 20  # seconds: only a failing test takes so long
 
 
 class Talker:
-    """A program at the chat whose lines can be waited for."""
+    """A client program: the test can wait for its lines."""
 
     def __init__(self, *command):
         self.process = subprocess.Popen(
@@ -88,12 +88,12 @@ def test_nc_telnet_udp_and_the_client_meet_in_one_room(chat, talker):
     for listener in (telnet, client, datagrams):
         listener.hear("*** guest1 left the chat: I am off")
     nc.hear("*** Goodbye")
-    nc.end_input()  # nc waits for that, although the server has closed
+    nc.end_input()  # nc waits for this even though the server has closed
     assert nc.process.wait(TIMEOUT) == 0
 
 
 class Student:
-    """The first UDP client that somebody writes: a fresh socket, and no idea of tokens."""
+    """The first UDP client that a student writes: a fresh socket, and nothing about tokens."""
 
     def __init__(self, port):
         self.server = ("127.0.0.1", port)
@@ -137,7 +137,7 @@ def test_the_first_udp_client_that_a_student_writes(chat, talker):
 def test_a_flood_of_joins_from_fresh_ports_keeps_no_newcomer_out(chat):
     junk = []
     try:
-        for _ in range(100):  # at once; the system's buffer holds no more than some 250
+        for _ in range(100):  # not more: the system's buffer holds about 250
             junk.append(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
             junk[-1].sendto(b"\x00\xff junk", ("127.0.0.1", chat.ports["udp"]))
         with Student(chat.ports["udp"]) as zed:
@@ -163,7 +163,7 @@ def test_a_tls_client_at_the_plain_port_is_told_and_nobody_else(chat, talker):
     with socket.create_connection(address, timeout=TIMEOUT) as lost:
         lost.sendall(hello.read())
         answer = b"".join(iter(lambda: lost.recv(65536), b""))
-    assert answer.endswith(b"*** This port speaks plain text and no TLS: connect without TLS\r\n")
+    assert answer.endswith(b"*** This port speaks plain text, not TLS: connect without TLS\r\n")
 
     other = talker("nc", *map(str, address))
     other.hear("*** 2 in lobby: guest1, guest3")
@@ -198,12 +198,12 @@ def test_a_vanished_udp_member_times_out_and_all_are_told(serve, talker):
     lost.hear("You are guest2 in lobby")
     witness.hear("*** guest2 joined lobby")
 
-    lost.process.kill()  # not even a goodbye
+    lost.process.kill()  # it cannot say goodbye
 
     witness.hear("*** guest2 left the chat: timed out")
 
 
-def test_a_killed_tcp_client_has_left(chat, talker):
+def test_a_killed_tcp_client_leaves(chat, talker):
     port = str(chat.ports["tcp"])
     witness = talker("nc", "127.0.0.1", port)
     witness.hear("in lobby")
@@ -225,7 +225,7 @@ def test_one_line_through_a_pipe(chat, run_reactor):
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "<&- >&-"])
-def test_a_client_without_standard_input_or_output_leaves_in_good_order(chat, closed):
+def test_a_client_without_standard_input_or_output_leaves_cleanly(chat, closed):
     command = client_command(f"127.0.0.1:{chat.ports['tcp']}")
     shell = ["sh", "-c", f'exec "$@" {closed}', "sh", *command]
     done = subprocess.run(
@@ -255,7 +255,7 @@ def test_members_are_told_that_the_server_stops(chat, talker):
     assert client.process.wait(TIMEOUT) == 1
 
 
-def test_a_member_that_does_not_read_is_put_out_and_delays_nobody(serve, talker):
+def test_a_member_that_does_not_read_is_disconnected_and_delays_no_one(serve, talker):
     server = serve(
         "--protocol", "chat", "--port", "0", "--no-udp", "--flood-rate", "0", "--grace", "1"
     )

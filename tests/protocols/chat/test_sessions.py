@@ -8,7 +8,8 @@ import pytest
 from protocols.chat.client import ChatClient
 from protocols.chat.datagrams import CHALLENGE, ChatDatagrams
 from protocols.chat.flood import FloodPolicy
-from protocols.chat.hub import Hub, Limits
+from protocols.chat.hub import Hub
+from protocols.chat.limits import Limits
 from protocols.chat.lines import LineServer
 from protocols.console.link import DatagramLink
 from reactor.testing import VirtualReactor
@@ -564,7 +565,7 @@ def test_a_user_who_asks_who_it_is_has_an_answer(udp):
     client.typed("/help ping")
     udp.advance(1)
 
-    assert client.console.shown[before:] == ["*** /ping: have an answer"]
+    assert client.console.shown[before:] == ["*** /ping: get an answer"]
 
 
 def test_a_server_that_takes_the_user_for_a_newcomer_is_told_who_it_is(udp):
@@ -586,7 +587,7 @@ def test_a_challenge_that_says_not_sent_has_the_line_sent_again(make_world, monk
     monkeypatch.setattr("protocols.chat.client.CHALLENGE", "*** Not sent. To join: /hello ")
     world = make_world(udp=True)
     client, link = client_of_the_test(world)
-    for data in (b"*** You are ada in lobby", b"*** /ping: have an answer"):
+    for data in (b"*** You are ada in lobby", b"*** /ping: get an answer"):
         link.send(data, SERVER)
         world.there.settle()
     client.typed("hi")
@@ -595,7 +596,7 @@ def test_a_challenge_that_says_not_sent_has_the_line_sent_again(make_world, monk
     link.send(b"*** Not sent. To join: /hello token7", SERVER)
     world.there.settle()
     assert link.take() == [b"/hello token7"]
-    for data in (b"*** You are ada in lobby", b"*** /ping: have an answer"):
+    for data in (b"*** You are ada in lobby", b"*** /ping: get an answer"):
         link.send(data, SERVER)
         world.there.settle()
 
@@ -734,7 +735,7 @@ def test_an_answer_that_came_twice_loses_no_line(udp):
     client.typed("/who")
     udp.advance(1)
     client.typed("one")
-    client.heard(["*** /ping: have an answer"])
+    client.heard(["*** /ping: get an answer"])
     udp.advance(1)
 
     assert client.outbox.lost == 0

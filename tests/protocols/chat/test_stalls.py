@@ -1,4 +1,4 @@
-"""A server that stood still expires no member whose heartbeats wait to be read."""
+"""After a stall, the server expires no member whose heartbeats wait to be read."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_members_over_udp_survive_a_stall(
 
 
 @pytest.mark.skipif(not hasattr(os, "WUNTRACED"), reason="needs job control")
-def test_a_server_that_was_stopped_hears_what_was_said_meanwhile(serve: Callable[..., Any]):
+def test_a_stopped_server_reads_afterwards_what_was_sent_meanwhile(serve: Callable[..., Any]):
     server = serve(
         "--protocol", "chat", "--host", "127.0.0.1", "--port", "0", "--heartbeat-timeout", "1"
     )
@@ -75,7 +75,7 @@ def test_a_server_that_was_stopped_hears_what_was_said_meanwhile(serve: Callable
             seen = b""
             while b": ready %d\r\n" % number not in seen:
                 seen += client.recv(65536)
-        time.sleep(0.2)  # now it waits in its poller; if it does not, this proves less
+        time.sleep(0.2)  # by now it waits in its poller; if it does not, the test proves less
         os.kill(pid, signal.SIGSTOP)
         os.waitpid(pid, os.WUNTRACED)
         for client in clients:

@@ -1,4 +1,4 @@
-"""What a room tells of comings and goings, replayed, is who is there."""
+"""A client that replays the reports of a room knows who is in it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from protocols.chat.hub import Limits
+from protocols.chat.limits import Limits
 from protocols.chat.messages import ChatError
 from protocols.chat.traffic import BURST
 
@@ -20,7 +20,7 @@ NAMES = ["alice", "bob", "carol", "dave", "erin"]
 
 
 class Replay:
-    """Keeps the list of members by what it is told, as a client would.
+    """Keeps a list of the members from what it is told, as a client would.
 
     ``strict``: it was there before all others, so nobody comes twice or leaves without having come.
     """
@@ -37,7 +37,7 @@ class Replay:
                 self.members = set(text.partition(": ")[2].split(", "))
             elif " is now " in text:
                 old, _, new = text.partition(" is now ")
-                self._take(old, line)
+                self._remove(old, line)
                 self._add(new, line)
             elif " members joined lobby: " in text:
                 for name in text.partition(": ")[2].split(", "):
@@ -46,9 +46,9 @@ class Replay:
                 self._add(text.removesuffix(" joined lobby"), line)
             elif " members left " in text:
                 for name in text.partition(": ")[2].split(", "):
-                    self._take(name, line)
+                    self._remove(name, line)
             elif " left " in text:
-                self._take(text.partition(" left ")[0], line)
+                self._remove(text.partition(" left ")[0], line)
             elif line.endswith(": hello"):
                 name = line.removeprefix("[time] ").removesuffix(": hello")
                 assert not self.strict or name in self.members, line
@@ -57,13 +57,15 @@ class Replay:
         assert not self.strict or name not in self.members, line
         self.members.add(name)
 
-    def _take(self, name: str, line: str) -> None:
+    def _remove(self, name: str, line: str) -> None:
         assert not self.strict or name in self.members, line
         self.members.discard(name)
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_replayed_reports_are_who_is_there(make_chat: type[Chat], seed: int) -> None:
+def test_replaying_the_reports_gives_the_members_of_the_room(
+    make_chat: type[Chat], seed: int
+) -> None:
     choice = random.Random(seed)
     chat = make_chat(Limits(listed=EVERYBODY))
     first = Replay(chat.arrive("first"), strict=True)
@@ -108,7 +110,7 @@ def test_replayed_reports_are_who_is_there(make_chat: type[Chat], seed: int) -> 
 
 
 def watched_rush(chat: Chat) -> Person:
-    """Somebody in a room that reports crowds from now on."""
+    """A member of a room that reports crowds from now on."""
     (watcher,) = chat.gather("watcher")
     for _ in range(BURST):
         chat.arrive()
@@ -116,7 +118,7 @@ def watched_rush(chat: Chat) -> Person:
     return watcher
 
 
-def test_one_who_has_gone_before_the_report_was_never_there(chat: Chat) -> None:
+def test_a_newcomer_that_left_before_the_report_is_not_mentioned(chat: Chat) -> None:
     watcher = watched_rush(chat)
     chat.arrive().types("/quit")
     chat.arrive().types("/join cats")
@@ -128,7 +130,7 @@ def test_one_who_has_gone_before_the_report_was_never_there(chat: Chat) -> None:
     )
 
 
-def test_one_who_is_renamed_before_the_report_comes_under_the_new_name(chat: Chat) -> None:
+def test_a_newcomer_renamed_before_the_report_has_its_new_name_in_it(chat: Chat) -> None:
     watcher = watched_rush(chat)
     guests = [chat.arrive() for _ in range(3)]
     chat.forget(*guests)
@@ -139,7 +141,7 @@ def test_one_who_is_renamed_before_the_report_comes_under_the_new_name(chat: Cha
     assert watcher.sees() == ["*** 3 members joined lobby: ada, bob, carol"]
 
 
-def test_one_who_speaks_before_the_report_is_told_of_first(chat: Chat) -> None:
+def test_a_newcomer_that_speaks_before_the_report_is_reported_first(chat: Chat) -> None:
     watcher = watched_rush(chat)
     ada, bob = chat.arrive("ada"), chat.arrive("bob")
     ada.types("hello")
@@ -154,7 +156,7 @@ def test_one_who_speaks_before_the_report_is_told_of_first(chat: Chat) -> None:
     assert watcher.sees() == []
 
 
-def test_one_who_comes_back_has_left_before(chat: Chat) -> None:
+def test_a_member_that_comes_back_is_first_reported_to_have_left(chat: Chat) -> None:
     watcher = watched_rush(chat)
     dave, erin = chat.hub.find("guest1"), chat.hub.find("guest2")
     ada = chat.arrive("ada")

@@ -1,0 +1,122 @@
+"""What a member sends: flood control comes first, then the member acts.
+
+A way in calls these functions with what its peer sent. A way in for people who type calls
+``receive`` with each line, in the grammar of ``commands.py``. One with a grammar of its own calls
+``submit``, for example ``submit(member, member.say, text, size=len(text))``.
+
+Flood control delays lines that come too fast. They wait in the member's ``gate``, and a timer does
+later what they ask for. If something cannot be done, the member is told why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from reactor.errors import FATAL
+
+from . import commands
+from .flood import FloodGate, Verdict
+from .member import Member
+from .messages import ChatError, Kind
+
+
+def receive(member: Member, line: str) -> None:
+    """Do what ``line``, as it was typed, asks for: now, later or never, as flood control decides.
+
+    The line is not yet clean. Cleaning comes after flood control, because it would be the largest
+    part of the cost of a line that is dropped.
+    """
+    if line[:1] == "/" and commands.is_ping(line):
+        if heartbeat(member):
+            _perform(member, commands.execute, (member, line))
+    else:
+        submit(member, commands.execute, member, line, size=len(line))
+
+
+def submit(member: Member, function: Callable[..., object], *args: Any, size: int = 0) -> None:
+    """Call ``function(*args)`` now, later or never, as flood control decides.
+
+    ``size``: how many characters it stands for. If the function raises ChatError, the member is
+    told.
+    """
+    if member.gone:
+        return
+    now = member.spoke = member.hub.scheduler.time()
+    gate = member.gate or _new_gate(member)
+    verdict = gate.admit(now, size, (function, args))
+    if verdict is Verdict.PASS:
+        _perform(member, function, args)
+    elif verdict is Verdict.QUEUED:
+        if gate.timer is None:
+            _set_timer(member, gate, now)
+    else:
+        _refuse(member, verdict)
+
+
+def heartbeat(member: Member, count: int = 1) -> bool:
+    """Note ``count`` signs of life that came together and ask for nothing. Return whether flood
+    control lets them pass."""
+    if member.gone:
+        return False
+    gate = member.gate or _new_gate(member)
+    verdict = gate.admit_ping(member.hub.scheduler.time(), count)
+    if verdict is Verdict.PASS:
+        return True
+    _refuse(member, verdict)
+    return False
+
+
+def finish(member: Member, reason: str, parting: str) -> None:
+    """Dismiss ``member`` when all lines that wait have been said: see ``Member.dismiss``.
+
+    For a way in whose peer will send nothing more.
+    """
+    last = (member.dismiss, (reason, parting))
+    if member.gate is None or member.gate.admit_last(last) is Verdict.PASS:
+        member.dismiss(reason, parting)
+
+
+def _new_gate(member: Member) -> FloodGate:
+    gate = member.gate = FloodGate(member.hub.flood)
+    return gate
+
+
+def _perform(member: Member, function: Callable[..., object], args: tuple[Any, ...]) -> None:
+    try:
+        function(*args)
+    except ChatError as exc:
+        member.tell(Kind.ERROR, str(exc))
+
+
+def _set_timer(member: Member, gate: FloodGate, now: float) -> None:
+    delay = gate.delay(now)
+    if delay is not None:
+        gate.timer = member.hub.scheduler.call_later(delay, _release_lines, member, gate)
+
+
+def _release_lines(member: Member, gate: FloodGate) -> None:
+    """Do what the lines ask for whose time has come."""
+    gate.timer = None
+    now = member.hub.scheduler.time()
+    try:
+        while not member.gone and (job := gate.release(now)):
+            _perform(member, *job)
+    except FATAL:
+        raise
+    except BaseException as exc:
+        member.fail(exc)
+    if not member.gone:
+        _set_timer(member, gate, now)
+
+
+def _refuse(member: Member, verdict: Verdict) -> None:
+    hub = member.hub
+    hub.lines_dropped += 1
+    if verdict is Verdict.WARN:
+        member.tell(
+            Kind.NOTICE, "You are sending too fast: lines are being dropped until you slow down"
+        )
+    elif verdict is Verdict.EXPEL:
+        hub.members_expelled += 1
+        member.dismiss("flooding", "You kept sending too fast")

@@ -1,0 +1,41 @@
+"""The last lines of a room, for those who come later."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from .messages import Batch, Message
+
+
+class History:
+    """A ring of messages: at most ``count`` of them, of at most ``size`` characters together."""
+
+    __slots__ = ("_batch", "_count", "_lines", "_max_size", "_size")
+
+    def __init__(self, count: int, size: int) -> None:
+        self._count = count
+        self._max_size = size
+        self._lines: deque[Message] = deque()
+        self._size = 0
+        self._batch: Batch | None = None
+
+    def append(self, message: Message) -> None:
+        """Remember ``message``, and forget the oldest ones if there are too many."""
+        lines = self._lines
+        lines.append(message)
+        self._batch = None
+        size = self._size + message.size
+        while len(lines) > self._count or size > self._max_size:
+            size -= lines.popleft().size
+        self._size = size
+
+    def since(self, when: float = 0.0) -> Batch | None:
+        """Return the lines said after ``when``, in seconds since the epoch; 0 for all that are
+        remembered. None if there are none."""
+        if when:
+            missed = tuple([message for message in self._lines if message.time > when])
+            return Batch(missed) if missed else None
+        # All who come before the next line share one batch, so it is rendered once for a crowd.
+        if self._batch is None and self._lines:
+            self._batch = Batch(tuple(self._lines))
+        return self._batch
