@@ -22,40 +22,11 @@ A protocol that raises loses its own connection: the traceback goes to the log
 
 from __future__ import annotations
 
-import typing
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from .transports.datagram import Address, DatagramTransport
     from .transports.stream import StreamTransport
-
-
-class WriteBufferOverflow(ConnectionAbortedError):
-    """The peer reads too slowly: what waits to be sent went over the transport's hard cap, and the
-    connection was aborted."""
-
-
-class AnyProtocol(typing.Protocol):
-    """What a transport calls: ``Protocol``, ``asyncio.Protocol``, or any other class with these
-    methods."""
-
-    def connection_made(self, transport: Any) -> object: ...
-    def data_received(self, data: bytes) -> object: ...
-    def eof_received(self) -> object: ...
-    def connection_lost(self, exc: Exception | None) -> object: ...
-    def pause_writing(self) -> object: ...
-    def resume_writing(self) -> object: ...
-
-
-class AnyDatagramProtocol(typing.Protocol):
-    """The same for datagrams."""
-
-    def connection_made(self, transport: Any) -> object: ...
-    def datagram_received(self, data: bytes, addr: Any) -> object: ...
-    def error_received(self, exc: Any) -> object: ...
-    def connection_lost(self, exc: Exception | None) -> object: ...
-    def pause_writing(self) -> object: ...
-    def resume_writing(self) -> object: ...
 
 
 class Protocol:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import as_exception
 from ..pollers import READ, WRITE
-from ..protocol import AnyDatagramProtocol
 from .base import BaseTransport
+from .callbacks import AnyDatagramProtocol
 
 if TYPE_CHECKING:
     from ..loop import Loop

@@ -8,18 +8,17 @@ import socket
 import ssl
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import FATAL
 from ..pollers import READ, WRITE
-from ..protocol import AnyProtocol
 from ..timers import Deadline
-from .stream import StreamTransport
-from .writing import LOST
+from .callbacks import AnyProtocol
+from .stream import LOST, StreamTransport
 
 if TYPE_CHECKING:
     from ..loop import Loop
-    from ..sockets.listener import TransportFactory
 
 logger = logging.getLogger(__name__)
 
@@ -234,7 +233,7 @@ class TLSTransport(StreamTransport):
 
     def _lose(self, exc: Exception | None, lingering: bool = False) -> None:
         self._end_handshake()
-        if lingering and self._eof_received and not self._state & LOST:
+        if lingering and self._eof_received and self._state != LOST:
             # The peer sent its close_notify first and waits for ours: without it, it could not tell
             # that it got all of what we sent. Nothing more comes, so there is no need to linger.
             with suppress(OSError):
@@ -258,7 +257,7 @@ class TLSTransport(StreamTransport):
 
     def resume_reading(self) -> None:
         super().resume_reading()
-        if not self._state & LOST:  # which the reactor may have closed with
+        if self._state != LOST:  # which the reactor may have closed with
             self._reactor.call_soon(self._read_buffered)
 
     def _on_eof(self) -> None:
@@ -294,25 +293,12 @@ def tls_transport(
     context: ssl.SSLContext,
     server_hostname: str | None = None,
     handshake_timeout: float = HANDSHAKE_TIMEOUT,
-) -> TransportFactory:
-    """What makes TLS transports of connections, for listeners and connectors."""
-
-    def make(
-        reactor: Loop,
-        sock: socket.socket,
-        protocol: AnyProtocol,
-        peername: Any = None,
-        on_lost: Callable[[], object] | None = None,
-    ) -> TLSTransport:
-        return TLSTransport(
-            reactor,
-            sock,
-            protocol,
-            peername,
-            on_lost,
-            context=context,
-            server_hostname=server_hostname,
-            handshake_timeout=handshake_timeout,
-        )
-
-    return make
+) -> Callable[..., TLSTransport]:
+    """A function with the arguments of ``StreamTransport`` that makes a TLS transport, for
+    listeners and connectors."""
+    return partial(
+        TLSTransport,
+        context=context,
+        server_hostname=server_hostname,
+        handshake_timeout=handshake_timeout,
+    )

@@ -13,7 +13,7 @@ import pytest
 
 from reactor import Protocol, WriteBufferOverflow
 from reactor.testing import VirtualReactor
-from reactor.transports.writing import MAX_FILES
+from reactor.transports.stream import MAX_FILES
 
 from ..recording import Recorder
 from ..worlds import MATRIX, World
