@@ -17,7 +17,7 @@ import trustme
 from reactor import Reactor, TLSTransport
 from reactor.transports import stream
 from reactor.transports.linger import LINGER_TIMEOUT
-from reactor.transports.tls import HANDSHAKE_TIMEOUT, LAST_HANDSHAKE
+from reactor.transports.tls import HANDSHAKE_TIMEOUT, STOPPING_HANDSHAKE_TIMEOUT
 
 from ..recording import DEADLINE, Recorder, no_collection, until
 from ..worlds import tls_contexts
@@ -386,7 +386,7 @@ def test_a_handshake_may_finish_while_the_reactor_stops(world: World) -> None:
     assert world.ended(client)
 
 
-@pytest.mark.parametrize(("grace", "passed"), [(3600, LAST_HANDSHAKE), (0.5, 0.5)])
+@pytest.mark.parametrize(("grace", "passed"), [(3600, STOPPING_HANDSHAKE_TIMEOUT), (0.5, 0.5)])
 def test_a_stop_waits_a_second_for_a_handshake_within_the_grace(
     world: World, grace: float, passed: float
 ) -> None:

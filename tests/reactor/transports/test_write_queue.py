@@ -76,8 +76,9 @@ def test_what_was_sent_is_discarded(sent: int) -> None:
         assert gathered(queue) == b"abcdefghi"[sent:]
 
 
-def test_a_big_piece_sent_in_parts_is_not_copied() -> None:
-    data = bytes(10 * JOIN_LIMIT)
+@pytest.mark.parametrize("size", [JOIN_LIMIT // 2, 10 * JOIN_LIMIT])
+def test_a_piece_sent_in_parts_is_not_copied(size: int) -> None:
+    data = bytes(size)
     queue = queue_of(data)
     for _ in range(5):
         queue.discard(1000)
