@@ -24,7 +24,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import FATAL, as_exception
@@ -33,6 +33,7 @@ from ..timers import Deadline
 from .base import BaseTransport
 from .callbacks import AnyProtocol
 from .sendfile import FileSegment
+from .sending import send_pieces, send_with_files
 from .write_queue import WriteBufferOverflow, WriteQueue
 
 if TYPE_CHECKING:
@@ -46,12 +47,6 @@ BULK_READ: Final = 16384
 HIGH_WATER: Final = 65536  # bytes
 MAX_WRITE_BUFFER: Final = 1 << 20  # bytes, above the high-water mark
 MAX_FILES: Final = 64  # file segments in one write queue
-
-# A head, a file and a tail go out in one flush. More than that waits for the next turn, so that
-# other connections get theirs.
-_SENDS_PER_FLUSH: Final = 4
-
-_MSG_MORE: Final = getattr(socket, "MSG_MORE", 0)
 
 # The states of a connection. It goes from one to a later one, never back.
 OPEN: Final = 0
@@ -384,10 +379,10 @@ class StreamTransport(BaseTransport):
         total = 0
         try:
             if queue.files:
-                for sent in self._sends(queue):
+                for sent in send_with_files(queue, self._sock, self._end_file):
                     total += sent
             else:
-                total = self._send_pieces(queue)
+                total = send_pieces(queue, self._sock)
         except (BlockingIOError, InterruptedError):
             pass
         except (OSError, EOFError) as exc:
@@ -404,38 +399,7 @@ class StreamTransport(BaseTransport):
                 self._tell("resume_writing")
         return total
 
-    def _sends(self, queue: WriteQueue) -> Iterator[int]:
-        """Send some pieces and files, and yield the size of each system call."""
-        for _ in range(_SENDS_PER_FLUSH):
-            segment = queue.file_at_front()
-            if segment is None:
-                yield self._send_pieces(queue)
-                if queue.file_at_front() is None:
-                    break  # the system takes no more
-            else:
-                yield self._send_file(queue, segment)
-            if not queue:
-                break
-
-    def _send_pieces(self, queue: WriteQueue) -> int:
-        pieces, file_follows = queue.gather()
-        flags = _MSG_MORE if file_follows else 0  # no packet for the head of a response alone
-        sent: int
-        if len(pieces) == 1:
-            sent = self._sock.send(pieces[0], flags)
-        else:
-            sent = self._sock.sendmsg(pieces, (), flags)
-        queue.discard(sent)
-        return sent
-
-    def _send_file(self, queue: WriteQueue, segment: FileSegment) -> int:
-        sent = segment.send(self._sock)
-        if not segment.left:
-            queue.discard_file()
-            self._end_file(segment, None)
-        return sent
-
-    def _end_file(self, segment: FileSegment, exc: Exception | None) -> None:
+    def _end_file(self, segment: FileSegment, exc: Exception | None = None) -> None:
         # From the loop, never from inside a call by the protocol: the callback may do anything.
         self._reactor.call_soon(segment.finish, exc)
 
