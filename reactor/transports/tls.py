@@ -157,6 +157,8 @@ class TLSTransport(StreamTransport):
         )
         self._do_handshake()
 
+    # -- the handshake -----------------------------------------------------------------------------
+
     def _do_handshake(self) -> None:
         self._reactor.answered = True
         try:
@@ -212,16 +214,6 @@ class TLSTransport(StreamTransport):
             TimeoutError(f"no TLS handshake within {self._handshake_timeout:g} s")
         )
 
-    def request_shutdown(self) -> None:
-        # A client whose connection was accepted is about to send a request, so its handshake may
-        # finish. But a client that never begins the handshake, such as a browser with a spare
-        # connection, must not delay the stop by the whole grace period.
-        is_server = self._context.protocol == ssl.PROTOCOL_TLS_SERVER
-        if self._handshake_timer is None or not is_server:
-            super().request_shutdown()
-        elif self._handshake_timer.when() > self._reactor.now + STOPPING_HANDSHAKE_TIMEOUT:
-            self._handshake_timer.reschedule(STOPPING_HANDSHAKE_TIMEOUT)
-
     def _end_handshake(self) -> None:
         if self._handshake_timer is not None:
             self._handshake_timer.cancel()
@@ -232,14 +224,17 @@ class TLSTransport(StreamTransport):
         if on_result is not None:
             on_result(exc)
 
-    def _lose(self, exc: Exception | None, lingering: bool = False) -> None:
-        self._end_handshake()
-        if lingering and self._eof_received and self._state != LOST:
-            # The peer has sent its close_notify and waits for ours, to know that it got all that we
-            # sent. It sends nothing more, so there is no need to linger.
-            with suppress(OSError):
-                self._sock.shutdown(socket.SHUT_WR)
-        super()._lose(exc, lingering)
+    def request_shutdown(self) -> None:
+        # A client whose connection was accepted is about to send a request, so its handshake may
+        # finish. But a client that never begins the handshake, such as a browser with a spare
+        # connection, must not delay the stop by the whole grace period.
+        is_server = self._context.protocol == ssl.PROTOCOL_TLS_SERVER
+        if self._handshake_timer is None or not is_server:
+            super().request_shutdown()
+        elif self._handshake_timer.when() > self._reactor.now + STOPPING_HANDSHAKE_TIMEOUT:
+            self._handshake_timer.reschedule(STOPPING_HANDSHAKE_TIMEOUT)
+
+    # -- reading -----------------------------------------------------------------------------------
 
     def _on_ready(self, mask: int) -> None:
         if self._handshake_timer is not None:
@@ -265,12 +260,25 @@ class TLSTransport(StreamTransport):
         super()._on_eof()
         self.close()
 
+    # -- ending ------------------------------------------------------------------------------------
+
+    def _lose(self, exc: Exception | None, lingering: bool = False) -> None:
+        self._end_handshake()
+        if lingering and self._eof_received and self._state != LOST:
+            # The peer has sent its close_notify and waits for ours, to know that it got all that we
+            # sent. It sends nothing more, so there is no need to linger.
+            with suppress(OSError):
+                self._sock.shutdown(socket.SHUT_WR)
+        super()._lose(exc, lingering)
+
     def write_eof(self) -> None:
         """Not possible over TLS. Raises ``NotImplementedError``, as asyncio does."""
         raise NotImplementedError("TLS has no half-closed connections")
 
     def can_write_eof(self) -> bool:
         return False
+
+    # -- the rest ----------------------------------------------------------------------------------
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         """As for a plain connection, and ``"ssl_object"``, ``"sslcontext"``, ``"peercert"``,
