@@ -364,6 +364,32 @@ def test_an_event_for_reading_does_not_try_to_write(reactor: VirtualReactor) -> 
     end.transport.abort()
 
 
+def test_an_event_for_writing_does_not_try_to_read(reactor: VirtualReactor) -> None:
+    end, peer = connect(reactor)
+    peer.stall()
+    end.transport.write(b"waits")
+    reactor.settle()
+    sock = end.transport.get_extra_info("socket")
+    sock.recv = None  # calling it would fail
+    peer.resume()
+    reactor.settle()
+    assert peer.received == b"waits"
+
+
+def test_writing_to_a_stalled_peer_makes_no_system_calls(reactor: VirtualReactor) -> None:
+    end, peer = connect(reactor)
+    peer.stall()
+    end.transport.write(bytes(HIGH_WATER + 1))
+    reactor.settle()
+    sock = end.transport.get_extra_info("socket")
+    sock.send = None  # calling it would fail
+    for _ in range(10):
+        end.transport.write(b"more")
+    reactor.settle()
+    assert end.transport.get_write_buffer_size() == HIGH_WATER + 1 + 40
+    assert end.calls == ["connection_made", "pause_writing"]
+
+
 def test_data_is_the_same_however_the_peer_cuts_it(reactor: VirtualReactor) -> None:
     for chunk in (1, 2, 3, None):
         end, peer = connect(reactor)
@@ -471,8 +497,10 @@ def test_a_close_that_succeeds_leaves_no_timer(reactor: VirtualReactor) -> None:
     peer.stall()
     end.transport.write(b"goodbye")
     end.transport.close()
-    reactor.settle()
-    assert len(reactor.timers) == 1
+    for _ in range(3):  # each time one byte is sent
+        peer.stall(1)
+        reactor.settle()
+        assert len(reactor.timers) == 1
     peer.resume()
     peer.close()
     reactor.settle()
