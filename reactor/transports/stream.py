@@ -70,8 +70,8 @@ class StreamTransport(BaseTransport):
     # _waiting       what is to be sent. None: nothing. bytes: one piece, written in this turn; it
     #                is nearly always the only one, and a queue would cost as much as the rest of
     #                the write. WriteQueue: more pieces, files, or what the system did not take.
-    # _interest      what the poller watches for. READ: reading is not paused. WRITE: the system
-    #                took no more, so the next flush() waits for the poller's report.
+    # _interest      what the poller watches for. READ: data is being delivered. WRITE: the system
+    #                took no more, and flush() is called again when the poller reports room.
     # _paused        pause_writing was called, and resume_writing not yet.
     # _eof_received  the peer has finished sending.
     __slots__ = (
@@ -160,7 +160,8 @@ class StreamTransport(BaseTransport):
         """Handle an event that is not just readability. Returns whether to read as well."""
         if mask != READ and self._interest & WRITE:
             sent = self.flush()
-            self._stats.bytes_sent += sent  # apart, as a callback in flush() may have sent as well
+            # Not "+= self.flush()": a callback within flush() may add to the counter too.
+            self._stats.bytes_sent += sent
             self._reactor.answered = True
         if self._interest & READ:
             return mask != WRITE  # on ERROR and HANGUP too: recv tells what they mean
@@ -213,6 +214,7 @@ class StreamTransport(BaseTransport):
         return bool(self._interest & READ)
 
     def _watch(self, interest: int) -> None:
+        """Set ``_interest``, and tell the poller if it changed."""
         if interest == self._interest:
             return
         if not self._interest & _UNREGISTERED:
@@ -233,7 +235,7 @@ class StreamTransport(BaseTransport):
         ``TypeError`` if ``data`` is not bytes-like."""
         if type(data) is not bytes:
             data = memoryview(data).tobytes()  # a copy, as it could change before it is sent
-        if self._state:
+        if self._state:  # not OPEN
             self._refuse_write()
         elif data:
             waiting = self._waiting
@@ -367,7 +369,7 @@ class StreamTransport(BaseTransport):
             return 0
         if sent == len(waiting):
             self._waiting = None
-            if self._state:
+            if self._state:  # close() or write_eof() was called
                 self._all_sent()
         else:
             self._waiting = queue = WriteQueue(waiting)
