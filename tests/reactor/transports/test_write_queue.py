@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reactor.transports.sendfile import FileSegment
@@ -129,6 +129,7 @@ _STEP = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(_STEP, max_size=30))
 def test_any_parts_of_any_pieces_keep_their_order(steps: list[tuple[str, Any]]) -> None:
     with tempfile.TemporaryFile() as file:
