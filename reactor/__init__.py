@@ -14,7 +14,7 @@ happened.
 
 from .loop import Loop
 from .pollers import ERROR, HANGUP, READ, WRITE, Poller
-from .protocol import DatagramProtocol, LineProtocol, Protocol, WriteBufferOverflow
+from .protocol import DatagramProtocol, LineProtocol, Protocol
 from .reactor import Reactor
 from .sockets.binding import KeepAlive
 from .sockets.connector import Connector
@@ -26,6 +26,7 @@ from .timers import Handle, IdleTimer, Timer
 from .transports.datagram import DatagramTransport
 from .transports.stream import StreamTransport
 from .transports.tls import TLSTransport
+from .transports.write_queue import WriteBufferOverflow
 
 __version__ = "0.1.0"
 

@@ -1,61 +1,32 @@
-"""Protocols: what a connection means. Subclass one of these, and give the class to the reactor as a
+"""Protocols: what a connection means. Subclass one of these, and pass the class to the reactor as a
 factory.
 
-The names and their meaning are asyncio's (``asyncio.Protocol``, ``asyncio.DatagramProtocol``), so a
-callback-style protocol written for asyncio runs here unchanged, and need not even inherit from the
+The methods have asyncio's names and meanings (``asyncio.Protocol``, ``asyncio.DatagramProtocol``),
+so a callback-style protocol written for asyncio runs here unchanged. It need not inherit from the
 classes below.
 
-A stream protocol is called in this order and in no other:
+A stream protocol's methods are called in this order and in no other:
 
     start -> connection_made
              [-> data_received]*
              [-> eof_received]?
           -> connection_lost -> end
 
-That is: once that it is connected, any number of times that data came, at most once that the peer
-has finished sending, exactly once that the connection is lost, and nothing after that. Between the
+That is: once when it is connected, any number of times when data came, at most once when the peer
+has finished sending, exactly once when the connection is lost, and never after that. Between the
 first and the last call there may be pairs of ``pause_writing`` and ``resume_writing``. If
-``connection_made`` never came, neither does ``connection_lost``.
+``connection_made`` is never called, neither is ``connection_lost``.
 
 A protocol that raises loses its own connection: the traceback goes to the log
 (``Reactor.call_exception_handler``), and ``connection_lost`` is called with the exception."""
 
 from __future__ import annotations
 
-import typing
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from .transports.datagram import Address, DatagramTransport
     from .transports.stream import StreamTransport
-
-
-class WriteBufferOverflow(ConnectionAbortedError):
-    """The peer reads too slowly: what waits to be sent went over the transport's hard cap, and the
-    connection was aborted."""
-
-
-class AnyProtocol(typing.Protocol):
-    """What a transport calls: ``Protocol``, ``asyncio.Protocol``, or any other class with these
-    methods."""
-
-    def connection_made(self, transport: Any) -> object: ...
-    def data_received(self, data: bytes) -> object: ...
-    def eof_received(self) -> object: ...
-    def connection_lost(self, exc: Exception | None) -> object: ...
-    def pause_writing(self) -> object: ...
-    def resume_writing(self) -> object: ...
-
-
-class AnyDatagramProtocol(typing.Protocol):
-    """The same for datagrams."""
-
-    def connection_made(self, transport: Any) -> object: ...
-    def datagram_received(self, data: bytes, addr: Any) -> object: ...
-    def error_received(self, exc: Any) -> object: ...
-    def connection_lost(self, exc: Exception | None) -> object: ...
-    def pause_writing(self) -> object: ...
-    def resume_writing(self) -> object: ...
 
 
 class Protocol:
@@ -65,45 +36,46 @@ class Protocol:
     transport: StreamTransport
 
     def connection_made(self, transport: StreamTransport) -> None:
-        """The connection stands. ``transport`` is its other half; this implementation keeps it as
-        ``self.transport``."""
+        """The connection is open; ``transport`` writes to it and closes it. This implementation
+        keeps it as ``self.transport``."""
         self.transport = transport
 
     def plaintext_reply(self, transport: StreamTransport) -> bytes:
-        """A client's first bytes on a listener with TLS are not TLS. Returns what to send to it in
-        plain text, before the connection is closed; nothing by default.
+        """A client's first bytes on a listener with TLS are not TLS. Returns the bytes to send to
+        it in plain text before the connection is closed; none by default.
 
-        No other method is called, neither before nor after. A protocol need not have this one."""
+        No other method is called, neither before nor after. This method is optional."""
         return b""
 
     def data_received(self, data: bytes) -> None:
-        """Some bytes came, at least one. TCP is a stream: how they are cut into pieces means
-        nothing."""
+        """Some bytes came, at least one. TCP is a stream: where one piece ends and the next begins
+        means nothing."""
 
     def eof_received(self) -> bool | None:
         """The peer will send no more.
 
-        Return a true value to keep the connection open for writing; then it is this protocol's to
-        close. Otherwise (as here) the transport sends what is still queued and closes. TLS has no
+        Return a true value to keep the connection open for writing; this protocol must then close
+        it. Otherwise (as here) the transport sends what is still queued and closes. TLS has no
         half-closed connections: there the value is ignored."""
         return None
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The connection is closed: ``exc`` is None if in good order (or by our ``abort()``), else
-        what went wrong."""
+        """The connection is closed. ``exc`` is None if it was closed in good order or by our
+        ``abort()``, else the error."""
 
     def pause_writing(self) -> None:
-        """More bytes wait to be sent than the high-water mark: stop producing until
+        """More bytes wait to be sent than the high-water mark: write no more until
         ``resume_writing``."""
 
     def resume_writing(self) -> None:
-        """The bytes that wait to be sent have fallen to the low-water mark: go on producing."""
+        """The bytes that wait to be sent have fallen to the low-water mark: go on writing."""
 
     def shutdown_requested(self) -> None:
         """The reactor is stopping: finish what is being done and close the transport.
 
         What is still open when the grace period ends is aborted. This implementation closes at
-        once, after sending what is queued; so is a protocol treated that has no such method."""
+        once, after sending what is queued. Protocols without this method are closed the same
+        way."""
         self.transport.close()
 
 
@@ -118,40 +90,40 @@ class DatagramProtocol:
     transport: DatagramTransport
 
     def connection_made(self, transport: DatagramTransport) -> None:
-        """The socket is bound or connected. This implementation keeps ``transport`` as
-        ``self.transport``."""
+        """The socket is bound or connected; ``transport`` sends and closes. This implementation
+        keeps it as ``self.transport``."""
         self.transport = transport
 
     def datagram_received(self, data: bytes, addr: Address) -> None:
         """One datagram came from ``addr``. It may be empty."""
 
     def error_received(self, exc: OSError) -> None:
-        """A datagram that was sent, or one that came, met ``exc`` (ICMP's "port unreachable", for
-        one). The socket is fine."""
+        """One datagram could not be sent or received; ``exc`` says why (ICMP's "port unreachable",
+        for example). The socket can still be used."""
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The socket is closed."""
 
     def pause_writing(self) -> None:
-        """Datagrams queue up because the system takes no more at the moment; past the bound, more
-        are dropped."""
+        """Datagrams queue up because the system takes no more at the moment. Beyond the queue's
+        bound they are dropped."""
 
     def resume_writing(self) -> None:
-        """The queue is down to its low-water mark."""
+        """The queue has fallen to its low-water mark."""
 
     def shutdown_requested(self) -> None:
-        """The reactor is stopping: say goodbye, and close the transport. This implementation just
-        closes it."""
+        """The reactor is stopping: send what peers should still get, and close the transport. This
+        implementation just closes it."""
         self.transport.close()
 
 
 class LineProtocol(Protocol):
     """Text in lines. Override ``line_received``, and answer with ``send_line``.
 
-    A line ends with LF or CR LF; a last one without, before the end of the stream, counts as well.
-    What a peer can do with that is bounded: a line of more than ``max_line_length`` bytes is
-    reported once, through ``line_too_long``, and thrown away as it comes in, however long it goes
-    on. No line is delivered once the transport is closing."""
+    A line ends with LF or CR LF. What the peer sent after the last line ending, before it finished
+    sending, is a line as well. A peer cannot fill our memory with a line that never ends: one of
+    more than ``max_line_length`` bytes is reported once, by ``line_too_long``, and discarded as it
+    comes in. No line is delivered once the transport is closing."""
 
     __slots__ = ("_discarding", "_partial")
     _partial: bytes
@@ -161,26 +133,26 @@ class LineProtocol(Protocol):
     encoding = "utf-8"
 
     def __new__(cls, *args: Any, **options: Any) -> Self:
-        """Sets what lines need, so that an ``__init__`` that forgets this class's does no harm."""
+        """Sets the attributes here, so that a subclass's ``__init__`` need not call
+        ``super().__init__()``."""
         self = super().__new__(cls)
         self._partial = b""
         self._discarding = False
         return self
 
     def line_received(self, line: str) -> None:
-        """One line came; ``line`` is without its ending."""
+        """One line came. ``line`` does not include the line ending."""
 
     def line_too_long(self) -> None:
-        """A line passed ``max_line_length`` and is being thrown away."""
+        """A line is longer than ``max_line_length`` bytes and is being discarded."""
 
     def decode_line(self, line: bytes) -> str:
-        """Bytes to text, for each line, at the edge: what is not valid in ``encoding`` is replaced
-        by U+FFFD."""
+        """Returns the text of a line. Bytes that are not valid in ``encoding`` become U+FFFD."""
         return line.decode(self.encoding, "replace")
 
     def send_line(self, line: str) -> None:
-        """Queue ``line`` and CR LF, the ending that a telnet terminal needs (RFC 854) and ``nc``
-        shows well."""
+        """Queue ``line`` and CR LF, the line ending that telnet needs (RFC 854) and ``nc`` shows
+        well."""
         self.transport.write(line.encode(self.encoding, "replace") + b"\r\n")
 
     def data_received(self, data: bytes) -> None:
@@ -190,10 +162,9 @@ class LineProtocol(Protocol):
                 return
             self._discarding = False
         lines = (self._partial + data).split(b"\n")
-        self._partial = lines.pop()  # kept before any line is delivered, as that may lead back here
-        too_long = (
-            len(self._partial) > self.max_line_length + 1
-        )  # one more: a CR whose LF is still to come
+        self._partial = lines.pop()  # before any line is delivered: that may call data_received
+        # One byte more is allowed: it may be a CR whose LF is still to come.
+        too_long = len(self._partial) > self.max_line_length + 1
         if too_long:
             self._partial = b""
             self._discarding = True

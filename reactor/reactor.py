@@ -14,12 +14,12 @@ from typing import Any, TypeVar
 
 from . import debug as debug_mode
 from .loop import Loop
-from .protocol import AnyDatagramProtocol
 from .sockets.binding import KeepAlive, bind_inet, bind_unix, listen_all, prepare, unlink_later
 from .sockets.connector import CONNECT_TIMEOUT, Connector, FailureCallback
 from .sockets.listener import BACKLOG, Listener, ProtocolFactory, TransportFactory
 from .sockets.udp_fallback import FallbackTransport
 from .threads import ThreadCall, ThreadPool
+from .transports.callbacks import AnyDatagramProtocol
 from .transports.datagram import DatagramTransport
 from .transports.pipes import PipeEnd, PipeTransport
 from .transports.stream import StreamTransport

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import FATAL
 from ..pollers import READ
-from ..protocol import AnyProtocol
+from ..transports.callbacks import AnyProtocol
 from ..transports.stream import StreamTransport
 from .addresses import AddressLimit
 from .binding import KeepAlive, prepare, unlink_later

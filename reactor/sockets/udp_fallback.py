@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from ..pollers import READ
-from ..protocol import AnyDatagramProtocol
+from ..transports.callbacks import AnyDatagramProtocol
 from ..transports.datagram import Address, DatagramTransport
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""What stream and datagram transports have in common: a socket, a protocol, and how both end."""
+"""What stream and datagram transports have in common: a socket, a protocol, and how they end."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 
 class BaseTransport:
-    """``asyncio.BaseTransport``'s counterpart. The methods at the end are the subclass's."""
+    """``asyncio.BaseTransport``'s counterpart. Subclasses implement the methods at the end."""
 
     __slots__ = (
         "__weakref__",
@@ -47,16 +47,16 @@ class BaseTransport:
 
     @property
     def reactor(self) -> Loop:
-        """The loop that it belongs to."""
+        """The loop that this transport belongs to."""
         return self._reactor
 
     def get_protocol(self) -> Any:
-        """The protocol; None after ``connection_lost``."""
+        """The protocol; None after ``connection_lost``, and before a TLS handshake is done."""
         return self._protocol
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """``"socket"``, ``"peername"`` (the peer's address), ``"sockname"`` (our own); anything
-        else gives ``default``."""
+        """Returns ``"socket"``, ``"peername"`` (the peer's address) or ``"sockname"`` (our own);
+        ``default`` for any other name, or if there is none."""
         if name == "socket":
             return self._sock
         if name == "peername":
@@ -69,8 +69,8 @@ class BaseTransport:
         return default
 
     def request_shutdown(self) -> None:
-        """The reactor is stopping: leave it to the protocol's ``shutdown_requested``, or else
-        close."""
+        """The reactor is stopping: call the protocol's ``shutdown_requested``, which is to close
+        this transport; close it here if the protocol has no such method."""
         if self.is_closing():
             return
         if hasattr(self._protocol, "shutdown_requested"):
@@ -79,18 +79,19 @@ class BaseTransport:
             self.close()
 
     def _connection_lost(self, exc: Exception | None, lingering: bool = False) -> None:
-        """Tell the protocol that it is over, and let go of everything."""
+        """Tell the protocol, and release the socket; with ``lingering``, only when the peer has
+        finished too."""
         logger.debug("%r: lost: %s", self, "in good order" if exc is None else exc)
         try:
-            if self._protocol is not None:  # as there is none before a TLS handshake
+            if self._protocol is not None:  # it is None before a TLS handshake
                 self._protocol.connection_lost(exc)
         except FATAL:
             raise
         except BaseException as error:
             self._report(error, "connection_lost")
         finally:
-            # The protocol holds the transport: a cycle would keep both until a collection
-            # (twisted#9374).
+            # The protocol refers to the transport: a reference cycle would keep both in memory
+            # until the next garbage collection (twisted#9374).
             self._protocol = None
             if lingering:
                 linger(self._reactor, self._sock)
@@ -102,6 +103,7 @@ class BaseTransport:
                 on_lost()
 
     def _tell(self, method: str, *args: object) -> object:
+        """Call a method of the protocol. Returns its result; None if it raises."""
         try:
             return getattr(self._protocol, method)(*args)
         except FATAL:
@@ -120,10 +122,10 @@ class BaseTransport:
             }
         )
 
-    # -- the subclass's ----------------------------------------------------------------------------
+    # -- for subclasses to implement ---------------------------------------------------------------
 
     def is_closing(self) -> bool:
-        """Whether it is closing or closed."""
+        """Whether this transport is closing or closed."""
         raise NotImplementedError
 
     def close(self) -> None:
@@ -135,4 +137,5 @@ class BaseTransport:
         raise NotImplementedError
 
     def _protocol_failed(self, exc: BaseException, method: str) -> None:
+        """The protocol's ``method`` raised ``exc``."""
         raise NotImplementedError

@@ -1,8 +1,8 @@
 """DatagramTransport: one UDP or Unix datagram socket.
 
-A datagram is sent at once, as there is nothing to gather: each one is a system call of its own.
-When the system takes no more it waits in a queue, which is bounded in bytes; beyond the bound
-datagrams are dropped and counted, as the network does too."""
+Each datagram is a system call of its own, so it is sent at once. When the system takes no more,
+datagrams wait in a queue. The queue is bounded in bytes; beyond the bound datagrams are dropped and
+counted. The network may drop them as well, so protocols over datagrams expect that."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import as_exception
 from ..pollers import READ, WRITE
-from ..protocol import AnyDatagramProtocol
 from .base import BaseTransport
+from .callbacks import AnyDatagramProtocol
 
 if TYPE_CHECKING:
     from ..loop import Loop
 
-Address = Any  # (host, port), (host, port, flow, scope), a path, or None for a peer without a name
+Address = Any  # (host, port), (host, port, flow, scope), a path, or None for an unnamed peer
 
 MAX_SIZE: Final = 65536  # bytes: the largest datagram there is
 READS_PER_EVENT: Final = 64  # a flood of datagrams must not starve the connections
@@ -27,14 +27,14 @@ SENDS_PER_EVENT: Final = 256
 HIGH_WATER: Final = 65536  # bytes queued at which the protocol is told to pause
 MAX_WRITE_BUFFER: Final = 1 << 18  # bytes queued beyond which datagrams are dropped
 
-# The system has no buffer for it just now, although the socket counts as writable: waiting for
-# writability would spin (libuv#5194). This one datagram is lost.
+# The system has no buffer at the moment, although the poller reports the socket as writable:
+# waiting for writability would make the loop spin (libuv#5194). The datagram is dropped.
 _NO_BUFFERS: Final = frozenset({errno.ENOBUFS, errno.ENOMEM})
 
 
 class DatagramTransport(BaseTransport):
-    """A datagram socket, as its protocol sees it; ``asyncio.DatagramTransport``'s interface. Made
-    by a reactor.
+    """A datagram socket, as its protocol sees it: ``asyncio.DatagramTransport``'s interface.
+    Reactors create these, not users.
 
     ``sock`` is bound or connected, and non-blocking.
     """
@@ -56,8 +56,8 @@ class DatagramTransport(BaseTransport):
         self._paused = False
 
     def start(self, on_result: Callable[[Exception | None], object] | None = None) -> None:
-        """Watch the socket, and tell the protocol; then ``on_result(None)``. Raises ``ValueError``
-        if the poller cannot."""
+        """Watch the socket, tell the protocol, and call ``on_result(None)``. Raises ``ValueError``
+        if the poller cannot watch the descriptor."""
         self._reactor.register(self._fd, READ, self._on_ready)
         self._interest = READ
         self._reactor.attach(self)
@@ -66,11 +66,12 @@ class DatagramTransport(BaseTransport):
             on_result(None)
 
     def sendto(self, data: bytes | bytearray | memoryview, addr: Address = None) -> None:
-        """Send one datagram, to ``addr``, or to the peer of a connected socket.
+        """Send one datagram to ``addr``, or to the peer of a connected socket.
 
-        Errors come through ``error_received``; after ``close()`` it is dropped and counted. Raises
-        ``TypeError`` for what is not bytes-like or no address, ``ValueError`` for an ``addr`` on a
-        connected socket that is not its peer."""
+        Errors of the network are reported by ``error_received``. After ``close()`` the datagram is
+        dropped and counted (``Stats.datagrams_dropped``). Raises ``TypeError`` if ``data`` is not
+        bytes-like or ``addr`` is not an address, ``ValueError`` if the socket is connected and
+        ``addr`` is not its peer."""
         if type(data) is not bytes:
             data = memoryview(data).tobytes()
         if addr is not None and self._peername is not None:
@@ -85,14 +86,14 @@ class DatagramTransport(BaseTransport):
             self._enqueue(data, addr)
         elif not self._send(data, addr):
             self._watch(self._interest | WRITE)
-            self._enqueue(data, addr)  # last, as pause_writing() may close
+            self._enqueue(data, addr)  # last, as pause_writing() may close this transport
 
     def get_write_buffer_size(self) -> int:
         """Bytes that wait to be sent."""
         return self._size
 
     def close(self) -> None:
-        """Receive no more, send what is queued as far as the system takes it at once, and close."""
+        """Receive no more, send as much of the queue as the system takes at once, and close."""
         if not self._closing:
             self._closing = True
             while self._queue and self._send_queued():
@@ -105,7 +106,7 @@ class DatagramTransport(BaseTransport):
         self._lose(None)
 
     def is_closing(self) -> bool:
-        """Whether it is closing or closed."""
+        """Whether this transport is closing or closed."""
         return self._closing
 
     # -- events ------------------------------------------------------------------------------------
@@ -122,7 +123,7 @@ class DatagramTransport(BaseTransport):
             except (BlockingIOError, InterruptedError):
                 return
             except OSError as exc:
-                # Of a datagram sent earlier; the socket goes on (cpython gh-127057).
+                # The error is about a datagram sent earlier: go on (cpython gh-127057).
                 self._error_received(exc, self._sock)
                 continue
             stats.datagrams_received += 1
@@ -139,8 +140,8 @@ class DatagramTransport(BaseTransport):
             self._tell("resume_writing")
 
     def _send(self, data: bytes, addr: Address) -> bool:
-        """Try it now. False if the system takes nothing at the moment; then it is still to be
-        sent."""
+        """Send a datagram. Returns False if the system takes nothing at the moment; True if it was
+        sent or dropped."""
         stats = self._reactor.stats
         try:
             if addr is None:
@@ -159,19 +160,20 @@ class DatagramTransport(BaseTransport):
         return True
 
     def _send_queued(self) -> bool:
-        """Try the first of the queue. Returns whether that is gone."""
+        """Send the first datagram of the queue. Returns False if the system takes nothing at the
+        moment."""
         try:
             if not self._send(*self._queue[0]):
                 return False
         except (TypeError, ValueError, OverflowError) as exc:
-            # Its address is none. sendto() tells its caller, who is gone by now.
+            # The address is not one. sendto() would raise this, but has returned long ago.
             self._reactor.stats.datagrams_dropped += 1
             self._reactor.call_soon(self._report, exc, "sendto")
         self._size -= len(self._queue.popleft()[0])
         return True
 
     def _enqueue(self, data: bytes, addr: Address) -> None:
-        # An empty datagram takes room as well: without a minimum any number of them would fit.
+        # Empty datagrams take memory too, so their number is bounded as well.
         if (
             self._size + len(data) > self.max_write_buffer
             or len(self._queue) >= self.max_write_buffer // 64
@@ -206,7 +208,7 @@ class DatagramTransport(BaseTransport):
             self._interest = interest
 
     def _protocol_failed(self, exc: BaseException, method: str) -> None:
-        """One that raises on one datagram keeps its socket: it serves all peers, not only one."""
+        """A protocol that raises on a datagram keeps its socket: it serves other peers too."""
         self._report(exc, method)
         if method == "connection_made":
             self._lose(as_exception(exc, method))

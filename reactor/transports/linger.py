@@ -1,10 +1,10 @@
-"""Closing so that the last words arrive.
+"""Lingering close: closing a connection so that the peer gets all that was sent.
 
-A socket that is closed while the peer's bytes lie unread in it, or that gets more of them
-afterwards, answers with RST, and an RST makes the peer's system throw away what it had received but
-not yet read: our last reply, perhaps (RFC 1122 section 4.2.2.13; RFC 9112 section 9.6). So a
-connection closed in good order says that it has finished, by half-closing, and reads and discards
-until the peer has finished too. Peers that do not are given up after a while: see the bounds below.
+The system answers with RST if a socket is closed while it holds unread bytes, or if more arrive
+afterwards. An RST makes the peer's system discard what the peer has received but not yet read, our
+last reply perhaps (RFC 1122 section 4.2.2.13; RFC 9112 section 9.6). Therefore a connection closed
+in good order is half-closed first. Then we read and discard until the peer has finished too, or
+until one of the bounds below is reached.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from ..loop import Loop
 
 LINGER_TIMEOUT: Final = 2.0  # seconds
-LINGER_BYTES: Final = 1 << 20  # discarded at the most
-MAX_LINGERING: Final = 1024  # sockets at one time; beyond, they are closed at once
+LINGER_BYTES: Final = 1 << 20  # bytes to discard
+MAX_LINGERING: Final = 1024  # sockets at one time; when there are more, they are closed at once
 _CHUNK: Final = 65536
 
 
 def linger(reactor: Loop, sock: Any) -> None:
-    """Half-close ``sock``, which must not be registered, and close it when the peer has closed or a
-    bound is reached."""
+    """Half-close ``sock``, and close it when the peer has closed or a bound is reached. ``sock``
+    must not be registered with the poller."""
     try:
         sock.shutdown(socket.SHUT_WR)
-    except OSError:  # the peer is gone already, or it is no socket
+    except OSError:  # the peer has gone already, or this is a pipe
         reactor.release(sock)
         return
     if reactor.stats.lingering >= MAX_LINGERING:
@@ -54,8 +54,8 @@ class _Lingering:
             self.abort()
 
     def _discard(self) -> int | None:
-        """Read and forget. Returns how much; 0 when there is an end to it; None when nothing is
-        there now."""
+        """Read and discard. Returns the number of bytes; None if there are none now; 0 at the end
+        of the data, or when enough was discarded."""
         try:
             size = len(self._sock.recv(_CHUNK))
         except (BlockingIOError, InterruptedError):
@@ -66,13 +66,14 @@ class _Lingering:
         return size if self._left > 0 else 0
 
     def request_shutdown(self) -> None:
-        """The reactor will not wait for this peer: take what has come, so that closing sends FIN
-        and not RST, and close."""
+        """The reactor is stopping and does not wait for this peer. Discard what has come, so that
+        closing sends FIN and not RST, and close."""
         while self._discard():
             pass
         self.abort()
 
     def abort(self) -> None:
+        """Close now."""
         self._timer.cancel()
         self._reactor.unregister(self._sock.fileno())
         self._reactor.release(self._sock)

@@ -1,4 +1,4 @@
-"""Pipes, terminals and files: sockets in all but name, so that ``StreamTransport`` can serve
+"""Pipes, terminals and files, with the methods of a socket, so that ``StreamTransport`` can use
 them."""
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from .stream import StreamTransport
 class PipeEnd:
     """One end of a pipe, a terminal, or a file, for reading or for writing.
 
-    For *writing* the descriptor is made non-blocking. For *reading* it is left as it is: that flag
-    belongs to the open file, not to the descriptor, so setting it on standard input would set it
-    for the shell that lent it to us, and often for standard output too. Reading needs no flag: one
-    ``read`` after the poller's report takes what is there and does not wait.
+    For *writing* the descriptor is made non-blocking. For *reading* it is left as it is. The flag
+    belongs to the open file, not to the descriptor: setting it on standard input would also set it
+    for the shell that we inherited it from, and often for standard output. Reading does not need
+    it: one ``read`` after the poller's report takes what is there and does not wait.
 
-    ``pipe`` is a file object or a descriptor; closing this closes it.
+    ``pipe`` is a file object or a descriptor; ``close()`` closes it.
     """
 
     def __init__(self, pipe: Any, *, writing: bool) -> None:
@@ -39,7 +39,7 @@ class PipeEnd:
             return os.read(self._fd, size)
         except OSError as exc:
             if exc.errno == errno.EIO:
-                # A terminal whose other side has gone: Linux says EIO where others say EOF.
+                # A terminal whose other side is closed: EIO on Linux, end of file elsewhere.
                 return b""
             raise
 
@@ -52,10 +52,10 @@ class PipeEnd:
         return os.writev(self._fd, pieces)
 
     def shutdown(self, how: int) -> None:
-        raise OSError(errno.ENOTSOCK, "a pipe has one direction: it is closed, not shut down")
+        raise OSError(errno.ENOTSOCK, "a pipe has one direction: close it instead")
 
     def getsockopt(self, level: int, option: int) -> int:
-        """What the poller's report of an error means: the reader has gone."""
+        """The error that the poller's ERROR stands for: there is no reader any more."""
         return errno.EPIPE
 
     def close(self) -> None:
@@ -71,9 +71,9 @@ class PipeTransport(StreamTransport):
     __slots__ = ()
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """``"pipe"``: the file object or descriptor; anything else gives ``default``."""
+        """Returns ``"pipe"``, the file object or descriptor; ``default`` for any other name."""
         return self._sock.pipe if name == "pipe" else default
 
     def write_eof(self) -> None:
-        """Send what is queued, and close: that is how a pipe says that it has ended."""
+        """Send what is queued, and close: a pipe's reader sees the end when the writer closes."""
         self.close()

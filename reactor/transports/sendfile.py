@@ -1,5 +1,5 @@
-"""Sending a file without copying it through Python: the piece of a write queue that stands for (a
-part of) a file."""
+"""Sending a file without copying it through Python: the part of a write queue that stands for a
+file, or for a range of its bytes."""
 
 from __future__ import annotations
 
@@ -8,14 +8,19 @@ import socket
 from collections.abc import Callable
 from typing import Any, Final
 
-# Bytes per call: enough to fill any socket's buffer, and a bound to what one connection may take of
+# Bytes per call: enough to fill any socket's buffer, and a bound on what one connection may take of
 # a turn.
 _CHUNK: Final = 1 << 20
 _COPIED_CHUNK: Final = 65536
 
 
 class FileSegment:
-    """``count`` bytes of ``file`` from ``offset``, and whom to tell when they are sent."""
+    """``count`` bytes of ``file`` from ``offset``, and the callback to call when they are sent.
+
+    ``file`` is an open binary file with a descriptor. ``count`` None means up to the end of the
+    file. Raises ``ValueError`` if a number is negative.
+
+    ``left`` is the number of bytes still to be sent."""
 
     __slots__ = ("_callback", "_fd", "_offset", "left")
 
@@ -34,7 +39,7 @@ class FileSegment:
         self.left = max(os.fstat(self._fd).st_size - offset, 0) if count is None else count
 
     def send(self, sock: Any) -> int:
-        """Send what one system call takes, and return how much that was.
+        """Send as much as one system call takes. Returns the number of bytes sent.
 
         Raises ``BlockingIOError`` if the socket takes nothing now, ``EOFError`` if the file has
         become shorter."""
@@ -43,7 +48,7 @@ class FileSegment:
         if type(sock) is socket.socket:
             sent = os.sendfile(sock.fileno(), self._fd, self._offset, min(self.left, _CHUNK))
             ended = sent == 0
-        else:  # TLS has to encrypt it, and a connection in memory has no descriptor
+        else:  # TLS has to encrypt the bytes, and a connection in memory has no descriptor
             chunk = os.pread(self._fd, min(self.left, _COPIED_CHUNK), self._offset)
             ended = not chunk
             sent = sock.send(chunk) if chunk else 0
@@ -54,7 +59,8 @@ class FileSegment:
         return sent
 
     def finish(self, exc: Exception | None) -> None:
-        """It is sent (None), or never will be. Tells the callback, the first time."""
+        """Call the callback: with None when all is sent, else with the reason why not. A second
+        call does nothing."""
         callback, self._callback = self._callback, None
         if callback is not None:
             callback(exc)

@@ -1,9 +1,22 @@
-"""StreamTransport: one connected socket, how it is read, and how it ends.
+"""StreamTransport: one connected socket, how it is read and written, and how it ends.
 
-Reading is simple: the poller says that there may be something, one ``recv`` takes at most
-``READ_SIZE`` bytes, the protocol gets them. One read per event, however much more there is, so that
-a busy peer cannot starve the others; what remains is reported again in the next turn. Writing is
-where the work is, and has a file of its own: ``writing.py``.
+*Reading.* The poller reports that there may be data, one ``recv`` takes at most ``READ_SIZE``
+bytes, and the protocol gets them. There is one read per event, however much more has come, so that
+a busy peer cannot starve the others; the rest is reported again in the next turn.
+
+*Writing.* ``write`` only queues. At the end of the turn the loop calls ``flush``, and all that was
+written to this connection during the turn leaves in one system call: a chat server that relays
+twenty lines to a thousand members makes a thousand calls, not twenty thousand. When the peer does
+not read, the system's buffer fills up and takes no more. The rest stays queued, and only then the
+poller is asked to report when there is room.
+
+*Flow control.* The queue is bounded. Above the *high-water mark* the protocol is told to pause; at
+the *low-water mark*, to resume. If it goes on writing it reaches the hard cap, ``max_write_buffer``
+bytes above the high-water mark: the connection is aborted, and ``connection_lost`` gets
+``WriteBufferOverflow``.
+
+*Ending.* ``close`` sends what is queued first, ``abort`` does not. Both lead to ``_lose``, as every
+error does, and that to ``connection_lost``.
 """
 
 from __future__ import annotations
@@ -11,34 +24,72 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import FATAL, as_exception
 from ..pollers import ERROR, HANGUP, READ, WRITE
-from ..protocol import AnyProtocol
-from .writing import ARMED, CLOSE, CLOSING, EOF_WRITTEN, LOST, WritingHalf
+from ..timers import Deadline
+from .base import BaseTransport
+from .callbacks import AnyProtocol
+from .sendfile import FileSegment
+from .sending import send_pieces, send_with_files
+from .write_queue import WriteBufferOverflow, WriteQueue
 
 if TYPE_CHECKING:
     from ..loop import Loop
 
 READ_SIZE: Final = 65536  # bytes per recv; asyncio's 256 KiB cost more to allocate than they save
-# Bytes: who sends so much at once is not done yet. It is what a TLS record holds, and one read
-# takes one record at most (RFC 8446 section 5.1).
+# Bytes: a peer that sends this much at once has more to send. A TLS record holds no more, and one
+# read takes at most one record (RFC 8446 section 5.1).
 BULK_READ: Final = 16384
 
-_PARKED: Final = 1 << 8  # in StreamTransport._interest: not registered at all
+HIGH_WATER: Final = 65536  # bytes
+MAX_WRITE_BUFFER: Final = 1 << 20  # bytes, above the high-water mark
+MAX_FILES: Final = 64  # file segments in one write queue
+
+# The states of a connection. It goes from one to a later one, never back.
+OPEN: Final = 0
+EOF_WRITTEN: Final = 1  # by write_eof(): nothing more may be written, reading goes on
+CLOSING: Final = 2  # by close(): nothing is read any more, what is queued is still sent
+LOST: Final = 3  # it is over; connection_lost comes in this turn or the next
+
+_UNREGISTERED: Final = 1 << 8  # a bit in _interest: the poller does not watch the socket
 
 
-class StreamTransport(WritingHalf):
-    """A connection, as its protocol sees it: ``asyncio.Transport``'s interface. Made by a reactor,
-    not by users.
+class StreamTransport(BaseTransport):
+    """A connection, as its protocol sees it: ``asyncio.Transport``'s interface. Reactors create
+    these, not users.
 
     ``sock`` is a non-blocking socket, or anything with a socket's ``recv``, ``send``, ``sendmsg``,
     ``shutdown``, ``fileno`` and ``close``: pipes, TLS and the in-memory connections of
-    ``reactor.testing`` come in that shape."""
+    ``reactor.testing`` have these methods."""
 
-    __slots__ = ("_eof_received",)
+    # Besides _state, four attributes tell where the connection is:
+    #
+    # _waiting       what is to be sent. None: nothing. bytes: one piece, written in this turn; it
+    #                is nearly always the only one, and a queue would cost as much as the rest of
+    #                the write. WriteQueue: more pieces, files, or what the system did not take.
+    # _interest      what the poller watches for. READ: data is being delivered. WRITE: the system
+    #                took no more, and flush() is called again when the poller reports room.
+    # _paused        pause_writing was called, and resume_writing not yet.
+    # _eof_received  the peer has finished sending.
+    __slots__ = (
+        "_close_timer",
+        "_eof_received",
+        "_high_water",
+        "_low_water",
+        "_paused",
+        "_state",
+        "_stats",
+        "_waiting",
+        "_written",
+        "max_write_buffer",
+    )
+
+    #: Seconds that ``close()`` gives the peer to take what is queued, before the connection is
+    #: aborted.
+    close_timeout = 30.0
 
     def __init__(
         self,
@@ -49,14 +100,23 @@ class StreamTransport(WritingHalf):
         on_lost: Callable[[], object] | None = None,
     ) -> None:
         super().__init__(reactor, sock, protocol, peername, on_lost)
+        self._state = OPEN
+        self._waiting: bytes | WriteQueue | None = None
+        self._paused = False
         self._eof_received = False
+        self._close_timer: Deadline | None = None
+        self._high_water = HIGH_WATER
+        self._low_water = HIGH_WATER // 4
+        self.max_write_buffer = MAX_WRITE_BUFFER
+        self._written = reactor.written
+        self._stats = reactor.stats
 
     def start(self, on_result: Callable[[Exception | None], object] | None = None) -> None:
         """Watch the socket and tell the protocol that it is connected.
 
-        ``on_result(None)`` is called once that is done; where there is a handshake before it,
-        later, and with an exception if that fails. Raises ``ValueError`` if the poller cannot watch
-        the descriptor."""
+        ``on_result(None)`` is called once that is done. With a handshake before it, that is later,
+        and if the handshake fails ``on_result`` gets the exception. Raises ``ValueError`` if the
+        poller cannot watch the descriptor."""
         self._register()
         self._tell("connection_made", self)
         if on_result is not None:
@@ -71,8 +131,9 @@ class StreamTransport(WritingHalf):
     # -- reading -----------------------------------------------------------------------------------
 
     def _on_ready(self, mask: int) -> None:
-        # Somebody earlier in this batch of events may have paused or closed this connection.
-        if (mask != READ or self._interest != READ) and not self._on_other(mask):
+        # The second condition: a handler earlier in this batch of events may have paused or closed
+        # this connection.
+        if (mask != READ or self._interest != READ) and not self._on_write_or_hangup(mask):
             return
         try:
             data = self._sock.recv(READ_SIZE)
@@ -95,72 +156,295 @@ class StreamTransport(WritingHalf):
         except BaseException as exc:
             self._protocol_failed(exc, "data_received")
 
-    def _on_other(self, mask: int) -> bool:
-        """An event that is not plain readability. Returns whether to read."""
+    def _on_write_or_hangup(self, mask: int) -> bool:
+        """Handle an event that is not just readability. Returns whether to read as well."""
         if mask != READ and self._interest & WRITE:
             sent = self.flush()
-            self._stats.bytes_sent += sent  # apart, as a callback in flush() may have sent as well
+            # Not "+= self.flush()": a callback within flush() may add to the counter too.
+            self._stats.bytes_sent += sent
             self._reactor.answered = True
         if self._interest & READ:
-            return mask != WRITE  # ERROR and HANGUP as well: recv tells what they are
-        if mask & (ERROR | HANGUP) and not self._state & LOST:
+            return mask != WRITE  # on ERROR and HANGUP too: recv tells what they mean
+        if mask & (ERROR | HANGUP) and self._state != LOST:
             self._on_hangup(mask)
         return False
 
     def _on_hangup(self, mask: int) -> None:
-        """Not reading, but told that the peer is gone. To ignore it would make the loop spin."""
+        """The peer is gone, and we do not read. Ignoring the report would make the loop spin."""
         if self._eof_received or mask & ERROR:
             self._lose(self._socket_error())
         else:
-            # Reading is paused, and there may be data left: look again when it is resumed.
+            # Reading is paused, and there may be data left: resume_reading() watches again.
             self._reactor.unregister(self._fd)
-            self._interest |= _PARKED
+            self._interest |= _UNREGISTERED
+
+    def _socket_error(self) -> OSError:
+        try:
+            code = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        except (OSError, AttributeError):
+            code = 0
+        code = code or errno.ECONNRESET
+        return OSError(code, os.strerror(code))
 
     def _on_eof(self) -> None:
         self._eof_received = True
-        # Readable for ever from now on: the interest goes, or the loop spins.
+        # At its end a socket is always readable: watching for that would make the loop spin.
         self._watch(self._interest & ~READ)
         keep_open = self._tell("eof_received")
-        half_closed = self._state & EOF_WRITTEN and self._queue is None
-        if not keep_open or half_closed:
+        all_sent = self._state == EOF_WRITTEN and self._waiting is None
+        if not keep_open or all_sent:
             self.close()
 
     def pause_reading(self) -> None:
-        """Deliver nothing until ``resume_reading()``; the peer's bytes wait in the system's
-        buffers, and then at the peer.
+        """Deliver no data until ``resume_reading()``. What the peer sends waits in the system's
+        buffers, and when they are full, at the peer.
 
-        A paused reader is not told that the peer has left: set an ``IdleTimer`` where that matters.
-        """
+        While reading is paused we cannot notice that the peer has left: set an ``IdleTimer`` where
+        that matters."""
         self._watch(self._interest & ~READ)
 
     def resume_reading(self) -> None:
-        """Go on reading. Without effect on a connection that is closing or has had its end of
-        data."""
-        if not self._state & (CLOSING | LOST) and not self._eof_received:
+        """Deliver data again. Has no effect on a connection that is closing, or whose peer has
+        finished sending."""
+        if self._state < CLOSING and not self._eof_received:
             self._watch(self._interest | READ)
 
     def is_reading(self) -> bool:
         """Whether data is being delivered."""
         return bool(self._interest & READ)
 
-    # -- closing -----------------------------------------------------------------------------------
+    def _watch(self, interest: int) -> None:
+        """Set ``_interest``, and tell the poller if it changed."""
+        if interest == self._interest:
+            return
+        if not self._interest & _UNREGISTERED:
+            self._reactor.modify(self._fd, interest)
+        elif interest & READ:
+            interest &= ~_UNREGISTERED
+            self._reactor.register(self._fd, interest, self._on_ready)
+        self._interest = interest
+
+    # -- writing -----------------------------------------------------------------------------------
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Queue ``data``; it is sent at the end of this turn of the loop.
+
+        If more than ``max_write_buffer`` bytes would wait above the high-water mark, the connection
+        is aborted. After ``close()``, or when the connection is lost, ``data`` is dropped and the
+        call is counted (``Stats.writes_dropped``). Raises ``RuntimeError`` after ``write_eof()``,
+        ``TypeError`` if ``data`` is not bytes-like."""
+        if type(data) is not bytes:
+            data = memoryview(data).tobytes()  # a copy, as it could change before it is sent
+        if self._state:  # not OPEN
+            self._refuse_write()
+        elif data:
+            waiting = self._waiting
+            if waiting is None:
+                self._waiting = data
+                self._written.append(self)
+                size = len(data)
+            else:
+                if not isinstance(waiting, WriteQueue):
+                    self._waiting = waiting = WriteQueue(waiting)
+                size = waiting.append(data)
+            if size > self._high_water:
+                self._over_high_water()
+
+    def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview]) -> None:
+        """``write()`` all pieces, as one."""
+        self.write(b"".join(list_of_data))
+
+    def sendfile(
+        self,
+        file: Any,
+        offset: int = 0,
+        count: int | None = None,
+        callback: Callable[[Exception | None], object] | None = None,
+    ) -> None:
+        """Queue ``count`` bytes (None: all) of ``file`` from ``offset``. The system copies them
+        without passing them through Python.
+
+        ``file`` is an open binary file with a descriptor. It must stay open until
+        ``callback(exc)``, which is called once, with None when all is sent, else with the error;
+        always from the loop, never from inside this call. A file that ends early closes the
+        connection, as the peer was promised more. File bytes do not count for flow control, but
+        with more than 64 files in the queue the connection is aborted. After ``close()`` and
+        ``write_eof()`` the same rules hold as for ``write()``. Raises ``ValueError`` if a number is
+        negative."""
+        segment = FileSegment(file, offset, count, callback)
+        if self._state:
+            self._refuse_write()
+            self._end_file(segment, ConnectionAbortedError("the connection is closing"))
+            return
+        waiting = self._waiting
+        if waiting is None:
+            self._written.append(self)
+        if not isinstance(waiting, WriteQueue):
+            self._waiting = waiting = WriteQueue(waiting)
+        waiting.append_file(segment)
+        if waiting.files > MAX_FILES:
+            self._lose(WriteBufferOverflow(f"more than {MAX_FILES} files wait to be sent"))
+
+    def write_eof(self) -> None:
+        """Half-close: send what is queued, then the end of data. Reading goes on."""
+        if self._state == OPEN:
+            self._state = EOF_WRITTEN
+            if self._waiting is None:
+                self._all_sent()
+
+    def can_write_eof(self) -> bool:
+        """Whether ``write_eof()`` works here."""
+        return True
+
+    def _refuse_write(self) -> None:
+        if self._state == EOF_WRITTEN:
+            raise RuntimeError("cannot write after write_eof()")
+        self._stats.writes_dropped += 1
+
+    def _over_high_water(self) -> None:
+        if not self._interest & WRITE:
+            self._stats.bytes_sent += self.flush()  # this much need not wait for the turn's end
+        size = self.get_write_buffer_size()
+        if self._state == LOST or size <= self._high_water:
+            return
+        if size > self._high_water + self.max_write_buffer:
+            self._lose(
+                WriteBufferOverflow(
+                    f"{size} bytes wait to be sent to a peer that does not read them"
+                )
+            )
+        elif not self._paused:
+            self._paused = True
+            self._tell("pause_writing")
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        """Set the water marks, in bytes. Defaults: 65,536 and a quarter of ``high``. Raises
+        ``ValueError`` unless 0 <= low <= high."""
+        if high is None:
+            high = HIGH_WATER if low is None else 4 * low
+        if low is None:
+            low = high // 4
+        if not 0 <= low <= high:
+            raise ValueError(
+                f"water marks must satisfy 0 <= low <= high, not low={low!r}, high={high!r}"
+            )
+        self._high_water, self._low_water = high, low
+        if self.get_write_buffer_size() > high:
+            self._over_high_water()
+
+    def get_write_buffer_limits(self) -> tuple[int, int]:
+        """The water marks, low and high."""
+        return self._low_water, self._high_water
+
+    def get_write_buffer_size(self) -> int:
+        """Bytes that wait to be sent, without those of files."""
+        waiting = self._waiting
+        if waiting is None:
+            return 0
+        return waiting.size if isinstance(waiting, WriteQueue) else len(waiting)
+
+    def get_unsent_size(self) -> int:
+        """Bytes that wait to be sent, with those of files."""
+        waiting = self._waiting
+        if isinstance(waiting, WriteQueue):
+            return waiting.unsent_size()
+        return self.get_write_buffer_size()
+
+    # -- sending -----------------------------------------------------------------------------------
+
+    def flush(self) -> int:
+        """Send what is queued, in one system call unless there are files. The loop calls this at
+        the end of each turn with a ``write()`` in it. Returns the number of bytes sent, for the
+        caller to count."""
+        waiting = self._waiting
+        if type(waiting) is not bytes:
+            # None if it was sent early, above the high-water mark, or if the connection is lost.
+            return self._flush_queue(waiting) if isinstance(waiting, WriteQueue) else 0
+        try:
+            sent: int = self._sock.send(waiting)
+        except (BlockingIOError, InterruptedError):
+            sent = 0
+        except OSError as exc:
+            self._lose(exc)
+            return 0
+        if sent == len(waiting):
+            self._waiting = None
+            if self._state:  # close() or write_eof() was called
+                self._all_sent()
+        else:
+            self._waiting = queue = WriteQueue(waiting)
+            queue.discard(sent)
+            self._wait_for_room()
+        return sent
+
+    def _flush_queue(self, queue: WriteQueue) -> int:
+        total = 0
+        try:
+            if queue.files:
+                for sent in send_with_files(queue, self._sock, self._end_file):
+                    total += sent
+            else:
+                total = send_pieces(queue, self._sock)
+        except (BlockingIOError, InterruptedError):
+            pass
+        except (OSError, EOFError) as exc:
+            self._lose(exc)
+            return total
+        if queue:
+            self._wait_for_room()
+        else:
+            self._waiting = None
+            self._all_sent()
+        if self._paused and queue.size <= self._low_water:
+            self._paused = False
+            if self._state == OPEN:
+                self._tell("resume_writing")
+        return total
+
+    def _end_file(self, segment: FileSegment, exc: Exception | None = None) -> None:
+        # From the loop, never from inside a call by the protocol: the callback may do anything.
+        self._reactor.call_soon(segment.finish, exc)
+
+    def _wait_for_room(self) -> None:
+        """The system takes no more at the moment: have the poller report when it does."""
+        self._watch(self._interest | WRITE)
+        if self._state == CLOSING and self._close_timer is None:
+            self._close_timer = Deadline(self._reactor, self.close_timeout, self._close_timed_out)
+
+    def _all_sent(self) -> None:
+        """Nothing is queued any more: go on with what close() or write_eof() began."""
+        self._watch(self._interest & ~WRITE)
+        if self._state == CLOSING:
+            self._lose(None, lingering=True)
+        elif self._state == EOF_WRITTEN:
+            try:
+                self._sock.shutdown(socket.SHUT_WR)
+            except OSError as exc:
+                self._lose(exc)
+                return
+            if self._eof_received:  # now both directions have ended
+                self.close()
+
+    # -- ending ------------------------------------------------------------------------------------
 
     def close(self) -> None:
         """Stop reading, send what is queued, and close. ``connection_lost(None)`` follows."""
-        if self._state & (CLOSING | LOST):
+        if self._state >= CLOSING:
             return
-        self._state |= CLOSING
-        if self._queue is not None:
-            self._pending |= CLOSE
-            self._watch(self._interest & ~READ)
-            if self._pending & ARMED:
-                self._arm()
-        else:
+        self._state = CLOSING
+        if self._waiting is None:
             self._lose(None, lingering=True)
+            return
+        self._watch(self._interest & ~READ)
+        if self._interest & WRITE:
+            self._wait_for_room()  # from now on, for no longer than close_timeout
 
-    def _eof_sent(self) -> None:
-        if self._eof_received:  # now both directions have ended
-            self.close()
+    def _close_timed_out(self) -> None:
+        self._lose(
+            TimeoutError(
+                f"the peer did not take what was queued within {self.close_timeout:g} s of closing"
+            )
+        )
 
     def abort(self) -> None:
         """Close without sending what is queued. ``connection_lost(None)`` follows."""
@@ -168,18 +452,28 @@ class StreamTransport(WritingHalf):
 
     def is_closing(self) -> bool:
         """Whether the connection is closing or closed."""
-        return self._state > EOF_WRITTEN
+        return self._state >= CLOSING
+
+    def _protocol_failed(self, exc: BaseException, method: str) -> None:
+        self._report(exc, method)
+        self._lose(as_exception(exc, method))
 
     def _lose(self, exc: Exception | None, lingering: bool = False) -> None:
         """The connection is over. The protocol is told later in this turn or in the next, never
-        from inside its own call."""
-        if self._state & LOST:
+        from inside a call of its own."""
+        if self._state == LOST:
             return
-        self._state |= CLOSING | LOST
-        if not self._interest & _PARKED:
+        self._state = LOST
+        if not self._interest & _UNREGISTERED:
             self._reactor.unregister(self._fd)
         self._interest = 0
-        self._drop_queue(exc)
+        if self._close_timer is not None:
+            self._close_timer.cancel()
+            self._close_timer = None
+        waiting, self._waiting = self._waiting, None
+        if isinstance(waiting, WriteQueue):
+            for segment in waiting.file_segments():
+                self._end_file(segment, exc or ConnectionAbortedError("the connection was closed"))
         self._reactor.call_soon(self._connection_lost, exc, lingering and not self._eof_received)
 
     def _connection_lost(self, exc: Exception | None, lingering: bool = False) -> None:
@@ -191,33 +485,11 @@ class StreamTransport(WritingHalf):
     # -- the rest ----------------------------------------------------------------------------------
 
     def set_protocol(self, protocol: AnyProtocol) -> None:
-        """Let another protocol take over, from the next data on. Its ``connection_made`` is the
-        caller's affair."""
+        """Let another protocol take over: it gets the data that comes from now on. Its
+        ``connection_made`` is not called."""
         self._protocol = protocol
 
-    def _watch(self, interest: int) -> None:
-        if interest == self._interest:
-            return
-        if not self._interest & _PARKED:
-            self._reactor.modify(self._fd, interest)
-        elif interest & READ:
-            interest &= ~_PARKED
-            self._reactor.register(self._fd, interest, self._on_ready)
-        self._interest = interest
-
-    def _protocol_failed(self, exc: BaseException, method: str) -> None:
-        self._report(exc, method)
-        self._lose(as_exception(exc, method))
-
-    def _socket_error(self) -> OSError:
-        try:
-            code = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        except (OSError, AttributeError):
-            code = 0
-        code = code or errno.ECONNRESET
-        return OSError(code, os.strerror(code))
-
     def __repr__(self) -> str:
-        state = "lost" if self._state & LOST else "closing" if self._state & CLOSING else "open"
-        name, peer = type(self).__name__, self._peername
-        return f"<{name} fd={self._fd} {state} peer={peer!r} queued={self._size}>"
+        state = "lost" if self._state == LOST else "closing" if self.is_closing() else "open"
+        name, peer, queued = type(self).__name__, self._peername, self.get_write_buffer_size()
+        return f"<{name} fd={self._fd} {state} peer={peer!r} queued={queued}>"

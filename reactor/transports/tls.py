@@ -1,5 +1,5 @@
-"""TLS over the same transport: a socket that encrypts, and the few things that StreamTransport must
-do differently for it."""
+"""TLS: a socket that encrypts, and a StreamTransport that makes the handshake before it tells its
+protocol."""
 
 from __future__ import annotations
 
@@ -8,35 +8,35 @@ import socket
 import ssl
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import FATAL
 from ..pollers import READ, WRITE
-from ..protocol import AnyProtocol
 from ..timers import Deadline
-from .stream import StreamTransport
-from .writing import LOST
+from .callbacks import AnyProtocol
+from .stream import LOST, StreamTransport
 
 if TYPE_CHECKING:
     from ..loop import Loop
-    from ..sockets.listener import TransportFactory
 
 logger = logging.getLogger(__name__)
 
 HANDSHAKE_TIMEOUT: Final = 10.0  # seconds
-LAST_HANDSHAKE: Final = 1.0  # seconds, once the reactor is stopping
+STOPPING_HANDSHAKE_TIMEOUT: Final = 1.0  # seconds, while the reactor is stopping
 _READS_PER_EVENT: Final = 4
 _SEND_SIZE: Final = 65536
-# What OpenSSL says of first bytes that are no TLS record. It has answered nothing then.
-_NOT_TLS: Final = frozenset({"HTTP_REQUEST", "HTTPS_PROXY_REQUEST", "WRONG_VERSION_NUMBER"})
+# OpenSSL's reasons for refusing first bytes that are not a TLS record. It sends nothing to the
+# client then.
+_NOT_TLS_REASONS: Final = frozenset({"HTTP_REQUEST", "HTTPS_PROXY_REQUEST", "WRONG_VERSION_NUMBER"})
 
 
 class TLSSocket:
-    """An ``ssl.SSLSocket`` whose "not now" is ``BlockingIOError``, as any socket's is.
+    """An ``ssl.SSLSocket`` that raises ``BlockingIOError`` when it would block, as a socket does.
 
-    TLS may want to write in order to read, and the other way round. That happens in the handshake,
-    which the transport minds; afterwards only by renegotiation, which OpenSSL refuses by default
-    and TLS 1.3 does not have."""
+    TLS may have to write in order to read, and to read in order to write. The transport handles
+    this during the handshake. Afterwards it only happens in a renegotiation, which OpenSSL refuses
+    by default and TLS 1.3 does not have."""
 
     def __init__(self, sock: ssl.SSLSocket) -> None:
         self._sock = sock
@@ -56,14 +56,14 @@ class TLSSocket:
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
             raise BlockingIOError from None
         except ssl.SSLEOFError:
-            # After the peer's close_notify there is b"". Without it nobody knows whether that was
-            # all of the data (RFC 8446 section 6.1): not an ordinary end.
+            # After the peer's close_notify recv returns b"". Without it the data may have been cut
+            # off by an attacker (RFC 8446 section 6.1): this is an error, not the end of data.
             raise ConnectionResetError("the peer closed without close_notify") from None
 
     def send(self, data: bytes, flags: int = 0) -> int:
         if self._unsent is not None:
-            # After "not now" OpenSSL wants to be given the same bytes again, and no fewer
-            # (SSL_write(3)). They are the front of the queue still.
+            # After a call that would block, OpenSSL must get the same bytes again, and no fewer
+            # (SSL_write(3)). They are still at the front of the queue.
             data = self._unsent
         try:
             sent = self._sock.send(data)
@@ -84,10 +84,10 @@ class TLSSocket:
         return self.send(bytes(joined))
 
     def shutdown(self, how: int) -> None:
-        """Send close_notify and half-close. The peer's answer is not waited for: with TLS 1.3 it
-        may never come (aiohttp#11091). What is received from here on is raw, and only good for
-        being discarded."""
-        with suppress(OSError, ValueError):  # "want read", for one: the answer not waited for
+        """Send close_notify and half-close. We do not wait for the peer's close_notify: with TLS
+        1.3 it may never come (aiohttp#11091). What ``recv`` returns from now on is not decrypted
+        and can only be discarded."""
+        with suppress(OSError, ValueError):  # SSLWantReadError means: the peer has not answered yet
             self._sock.unwrap()
         self._sock.shutdown(how)
 
@@ -97,18 +97,18 @@ class TLSSocket:
 
 
 class TLSTransport(StreamTransport):
-    """A TLS connection. ``connection_made`` comes when the handshake is done; if it fails, nothing
-    comes.
+    """A TLS connection. ``connection_made`` is called when the handshake is done. If the handshake
+    fails, the protocol is not called at all.
 
-    There are no half-closed connections here: ``write_eof`` is refused, and the peer's end closes
-    both directions."""
+    TLS has no half-closed connections: ``write_eof`` is refused, and when the peer has finished
+    sending, the connection closes."""
 
     __slots__ = (
         "_context",
         "_handshake_timeout",
         "_handshake_timer",
-        "_next_protocol",
         "_on_result",
+        "_pending_protocol",
         "_server_hostname",
     )
 
@@ -125,8 +125,8 @@ class TLSTransport(StreamTransport):
         handshake_timeout: float = HANDSHAKE_TIMEOUT,
     ) -> None:
         super().__init__(reactor, sock, protocol, peername, on_lost)
-        self._protocol = None  # until the handshake is done, there is nobody to be told anything
-        self._next_protocol: AnyProtocol | None = protocol
+        self._protocol = None  # until the handshake is done: nothing can call it before
+        self._pending_protocol: AnyProtocol | None = protocol
         self._context = context
         self._server_hostname = server_hostname
         self._handshake_timeout = handshake_timeout
@@ -134,8 +134,8 @@ class TLSTransport(StreamTransport):
         self._on_result: Callable[[Exception | None], object] | None = None
 
     def start(self, on_result: Callable[[Exception | None], object] | None = None) -> None:
-        # Raises if the peer is gone already. wrap_socket finds that out too, but only when it has
-        # taken the descriptor out of the socket, which then nobody closes.
+        # This raises if the peer has gone already. wrap_socket would raise as well, but only after
+        # it has taken the descriptor out of the socket, and then the descriptor is never closed.
         self._sock.getpeername()
         self._sock = TLSSocket(
             self._context.wrap_socket(
@@ -149,15 +149,17 @@ class TLSTransport(StreamTransport):
         try:
             self._register()
         except (OSError, ValueError):
-            self._sock.close()  # our caller's socket has nothing left to close
+            self._sock.close()  # the caller's socket no longer has the descriptor
             raise
         self._on_result = on_result
         self._handshake_timer = Deadline(
             self._reactor, self._handshake_timeout, self._handshake_timed_out
         )
-        self._shake_hands()
+        self._do_handshake()
 
-    def _shake_hands(self) -> None:
+    # -- the handshake -----------------------------------------------------------------------------
+
+    def _do_handshake(self) -> None:
         self._reactor.answered = True
         try:
             self._sock.do_handshake()
@@ -170,26 +172,26 @@ class TLSTransport(StreamTransport):
         else:
             self._end_handshake()
             self._watch(READ)
-            self._protocol, self._next_protocol = self._next_protocol, None
+            self._protocol, self._pending_protocol = self._pending_protocol, None
             self._tell("connection_made", self)
             self._report_result(None)
             if self._reactor.is_stopping():
-                self.request_shutdown()  # before what has come, so that the protocol can mind it
+                self.request_shutdown()  # before any data, so that the protocol knows
             self._read_buffered()
 
     def _handshake_failed(self, exc: OSError) -> None:
         logger.info("TLS handshake with %s failed: %s", self._peername, exc)
         self._reactor.stats.refused += 1
         self._end_handshake()
-        answered = getattr(exc, "reason", None) in _NOT_TLS and self._reply_in_plain_text()
+        answered = getattr(exc, "reason", None) in _NOT_TLS_REASONS and self._reply_in_plain_text()
         self._lose(exc, lingering=answered)
         self._report_result(exc)
 
     def _reply_in_plain_text(self) -> bool:
-        """Send what the protocol has to say to a client that does not speak TLS. Returns whether
-        there was anything."""
-        reply = getattr(self._next_protocol, "plaintext_reply", None)
-        self._next_protocol = None  # it may keep the transport: no cycle
+        """Send the protocol's ``plaintext_reply`` to a client that does not speak TLS. Returns
+        whether there was one."""
+        reply = getattr(self._pending_protocol, "plaintext_reply", None)
+        self._pending_protocol = None  # it may keep the transport: avoid a reference cycle
         if reply is None or self._context.protocol != ssl.PROTOCOL_TLS_SERVER:
             return False
         try:
@@ -203,7 +205,7 @@ class TLSTransport(StreamTransport):
             return False
         self._sock = socket.socket(fileno=self._sock.detach())
         self._sock.setblocking(False)
-        with suppress(OSError):  # there is room for it, or the client has left
+        with suppress(OSError):  # the client may have left; the buffer is empty, so there is room
             self._sock.send(data)
         return True
 
@@ -211,16 +213,6 @@ class TLSTransport(StreamTransport):
         self._handshake_failed(
             TimeoutError(f"no TLS handshake within {self._handshake_timeout:g} s")
         )
-
-    def request_shutdown(self) -> None:
-        # A client whose connection was accepted has a request on its way: its handshake may end
-        # first. One that never begins it, such as a browser's spare connection, must not hold up
-        # the stop for all of its grace.
-        is_server = self._context.protocol == ssl.PROTOCOL_TLS_SERVER
-        if self._handshake_timer is None or not is_server:
-            super().request_shutdown()
-        elif self._handshake_timer.when() > self._reactor.now + LAST_HANDSHAKE:
-            self._handshake_timer.reschedule(LAST_HANDSHAKE)
 
     def _end_handshake(self) -> None:
         if self._handshake_timer is not None:
@@ -232,24 +224,27 @@ class TLSTransport(StreamTransport):
         if on_result is not None:
             on_result(exc)
 
-    def _lose(self, exc: Exception | None, lingering: bool = False) -> None:
-        self._end_handshake()
-        if lingering and self._eof_received and not self._state & LOST:
-            # The peer sent its close_notify first and waits for ours: without it, it could not tell
-            # that it got all of what we sent. Nothing more comes, so there is no need to linger.
-            with suppress(OSError):
-                self._sock.shutdown(socket.SHUT_WR)
-        super()._lose(exc, lingering)
+    def request_shutdown(self) -> None:
+        # A client whose connection was accepted is about to send a request, so its handshake may
+        # finish. But a client that never begins the handshake, such as a browser with a spare
+        # connection, must not delay the stop by the whole grace period.
+        is_server = self._context.protocol == ssl.PROTOCOL_TLS_SERVER
+        if self._handshake_timer is None or not is_server:
+            super().request_shutdown()
+        elif self._handshake_timer.when() > self._reactor.now + STOPPING_HANDSHAKE_TIMEOUT:
+            self._handshake_timer.reschedule(STOPPING_HANDSHAKE_TIMEOUT)
+
+    # -- reading -----------------------------------------------------------------------------------
 
     def _on_ready(self, mask: int) -> None:
         if self._handshake_timer is not None:
-            self._shake_hands()
+            self._do_handshake()
             return
         super()._on_ready(mask)
         self._read_buffered()
 
     def _read_buffered(self) -> None:
-        """Deliver what the SSL object has decrypted already: the poller cannot see it."""
+        """Deliver what the SSL object has decrypted already. The poller does not report it."""
         for _ in range(_READS_PER_EVENT):
             if not self._interest & READ or not self._sock.pending():
                 return
@@ -258,12 +253,23 @@ class TLSTransport(StreamTransport):
 
     def resume_reading(self) -> None:
         super().resume_reading()
-        if not self._state & LOST:  # which the reactor may have closed with
+        if self._state != LOST:  # else the reactor may be closed, and call_soon would raise
             self._reactor.call_soon(self._read_buffered)
 
     def _on_eof(self) -> None:
         super()._on_eof()
         self.close()
+
+    # -- ending ------------------------------------------------------------------------------------
+
+    def _lose(self, exc: Exception | None, lingering: bool = False) -> None:
+        self._end_handshake()
+        if lingering and self._eof_received and self._state != LOST:
+            # The peer has sent its close_notify and waits for ours, to know that it got all that we
+            # sent. It sends nothing more, so there is no need to linger.
+            with suppress(OSError):
+                self._sock.shutdown(socket.SHUT_WR)
+        super()._lose(exc, lingering)
 
     def write_eof(self) -> None:
         """Not possible over TLS. Raises ``NotImplementedError``, as asyncio does."""
@@ -272,9 +278,11 @@ class TLSTransport(StreamTransport):
     def can_write_eof(self) -> bool:
         return False
 
+    # -- the rest ----------------------------------------------------------------------------------
+
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         """As for a plain connection, and ``"ssl_object"``, ``"sslcontext"``, ``"peercert"``,
-        ``"cipher"``, ``"alpn"``."""
+        ``"cipher"`` and ``"alpn"``."""
         if name == "sslcontext":
             return self._context
         if isinstance(self._sock, TLSSocket):
@@ -294,25 +302,12 @@ def tls_transport(
     context: ssl.SSLContext,
     server_hostname: str | None = None,
     handshake_timeout: float = HANDSHAKE_TIMEOUT,
-) -> TransportFactory:
-    """What makes TLS transports of connections, for listeners and connectors."""
-
-    def make(
-        reactor: Loop,
-        sock: socket.socket,
-        protocol: AnyProtocol,
-        peername: Any = None,
-        on_lost: Callable[[], object] | None = None,
-    ) -> TLSTransport:
-        return TLSTransport(
-            reactor,
-            sock,
-            protocol,
-            peername,
-            on_lost,
-            context=context,
-            server_hostname=server_hostname,
-            handshake_timeout=handshake_timeout,
-        )
-
-    return make
+) -> Callable[..., TLSTransport]:
+    """A function with the arguments of ``StreamTransport`` that makes a TLS transport, for
+    listeners and connectors."""
+    return partial(
+        TLSTransport,
+        context=context,
+        server_hostname=server_hostname,
+        handshake_timeout=handshake_timeout,
+    )

@@ -8,8 +8,7 @@ from protocols.console.lineclient import UDP_ANSWER_TIMEOUT
 from protocols.console.link import DatagramLink, StreamLink
 from protocols.echo import Echo, EchoClient, EchoDatagrams
 from reactor.testing import VirtualReactor
-from reactor.transports.stream import StreamTransport
-from reactor.transports.writing import HIGH_WATER
+from reactor.transports.stream import HIGH_WATER, StreamTransport
 
 from .users import User
 

@@ -1,8 +1,8 @@
 """Protocols written for asyncio run here as they are.
 
 The classes below are the examples of the standard library's documentation ("Transports and
-Protocols", the sections "TCP Echo Server" to "UDP Echo Client"). Each test runs them on both loops,
-server and client, and expects the same of both."""
+Protocols", the sections "TCP Echo Server" to "UDP Echo Client"). Each test runs servers and clients
+on both loops and expects the same results."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class EchoClientDatagramProtocol(asyncio.DatagramProtocol):
 
 
 class Done:
-    """What the examples need of a future, for a loop that has none."""
+    """The method of ``asyncio.Future`` that the examples call; our loop has no futures."""
 
     result: object = None
 
@@ -145,12 +145,12 @@ Run = Callable[[str, Factory, ClientFactory], None]
 
 
 @pytest.mark.parametrize("run", LOOPS)
-def test_the_documentations_tcp_echo(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_tcp_echo_of_the_documentation(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     run("tcp", EchoServerProtocol, lambda done: EchoClientProtocol("Hello World!", done))
     printed = capsys.readouterr().out.splitlines()
     connection = [line for line in printed if line.startswith("Connection from ('127.0.0.1', ")]
     assert len(connection) == 1
-    # What the two sides print may be mixed differently; each says this, in this order.
+    # The lines of server and client may be interleaved; each prints its own in this order.
     server = ["Data received: 'Hello World!'", "Send: 'Hello World!'", "Close the client socket"]
     client = [
         "Data sent: 'Hello World!'",
@@ -163,7 +163,7 @@ def test_the_documentations_tcp_echo(run: Run, capsys: pytest.CaptureFixture[str
 
 
 @pytest.mark.parametrize("run", LOOPS)
-def test_the_documentations_udp_echo(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_udp_echo_of_the_documentation(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     run(
         "udp",
         EchoServerDatagramProtocol,
@@ -181,7 +181,7 @@ def test_the_documentations_udp_echo(run: Run, capsys: pytest.CaptureFixture[str
 
 
 class Everything(asyncio.Protocol):
-    """Uses each method of a transport's that both loops have."""
+    """Uses every method of transports that both loops have."""
 
     def __init__(self, log: list[object]) -> None:
         self.log = log
@@ -224,7 +224,7 @@ class Everything(asyncio.Protocol):
 
 
 class Answer(asyncio.Protocol):
-    """Half-closed connections: collects all, and answers at the end."""
+    """Collects all data, and answers at the end of data: the connection is half-closed then."""
 
     def connection_made(self, transport):
         self.transport = transport
@@ -240,7 +240,7 @@ class Answer(asyncio.Protocol):
 
 
 @pytest.mark.parametrize("run", LOOPS)
-def test_the_methods_of_a_transport_do_the_same(run: Run) -> None:
+def test_the_methods_of_transports_do_the_same(run: Run) -> None:
     log: list[object] = []
 
     def make(done: Any) -> Everything:
@@ -317,7 +317,7 @@ class Count(asyncio.Protocol):
 
 
 @pytest.mark.parametrize("run", LOOPS)
-def test_flow_control_means_the_same(run: Run) -> None:
+def test_flow_control_works_the_same(run: Run) -> None:
     Count.total = 0
     log: list[str] = []
 
@@ -334,7 +334,7 @@ def test_flow_control_means_the_same(run: Run) -> None:
 
 class Broken(asyncio.Protocol):
     def data_received(self, data):
-        raise LookupError("not my day")
+        raise LookupError("no such entry")
 
 
 def test_an_asyncio_protocol_that_raises_loses_its_connection() -> None:
@@ -345,4 +345,4 @@ def test_an_asyncio_protocol_that_raises_loses_its_connection() -> None:
         done = Done()
         reactor.connect_tcp(lambda: EchoClientProtocol("Hello", done), *address)
         until(reactor, lambda: done.result)
-    assert [str(context["exception"]) for context in complaints] == ["not my day"]
+    assert [str(context["exception"]) for context in complaints] == ["no such entry"]

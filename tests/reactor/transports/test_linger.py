@@ -1,4 +1,4 @@
-"""Closing so that the last words arrive, and what it may cost."""
+"""Lingering close: the peer gets all that was sent, and cannot keep our socket for long."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from reactor import Reactor
+from reactor import READ, Reactor
 from reactor.testing import StreamPeer, VirtualReactor
 from reactor.transports import linger as lingering
 
@@ -22,19 +22,19 @@ def reactor() -> Iterator[VirtualReactor]:
     assert reactor.stats.lingering == 0
 
 
-def say_and_close(reactor: VirtualReactor) -> tuple[Recorder, StreamPeer]:
+def write_and_close(reactor: VirtualReactor) -> tuple[Recorder, StreamPeer]:
     end = Recorder()
     peer = reactor.connect(lambda: end)
     end.transport.write(b"the last words")
     end.transport.close()
     reactor.settle()
-    assert end.lost == [None]  # the protocol need not wait for that
+    assert end.lost == [None]  # the protocol does not wait for the peer
     return end, peer
 
 
 def test_over_tcp_the_last_words_survive_unread_input() -> None:
-    """The server closes in the middle of what the client sends, as after a request that is too
-    large. Without lingering the client gets a reset instead of the answer."""
+    """The server closes while the client is still sending, as after a request that is too large.
+    Without lingering the client gets a reset instead of the answer."""
 
     def refuse(server: Recorder, data: bytes) -> None:
         server.transport.write(b"too large")
@@ -64,11 +64,11 @@ def test_over_tcp_the_last_words_survive_unread_input() -> None:
         until(reactor, lambda: reactor.stats.lingering == 0)
 
 
-def test_it_lasts_until_the_peer_has_finished(reactor: VirtualReactor) -> None:
-    _, peer = say_and_close(reactor)
+def test_lingering_lasts_until_the_peer_has_finished(reactor: VirtualReactor) -> None:
+    _, peer = write_and_close(reactor)
     assert (peer.received, peer.eof_received, peer.closed) == (b"the last words", True, False)
     assert reactor.stats.lingering == 1
-    peer.send(b"what I was about to say", chunk=2)
+    peer.send(b"more data", chunk=2)
     reactor.settle()
     assert not peer.closed
     peer.send_eof()
@@ -77,18 +77,18 @@ def test_it_lasts_until_the_peer_has_finished(reactor: VirtualReactor) -> None:
     assert len(reactor.timers) == 0
 
 
-def test_it_is_bounded_in_time(reactor: VirtualReactor) -> None:
-    _, peer = say_and_close(reactor)
+def test_lingering_is_bounded_in_time(reactor: VirtualReactor) -> None:
+    _, peer = write_and_close(reactor)
     reactor.advance(lingering.LINGER_TIMEOUT - 0.1)
-    peer.send(b"I will never end")  # does not prolong it
+    peer.send(b"more")  # does not prolong it
     reactor.settle()
     assert not peer.closed
     reactor.advance(0.1)
     assert peer.closed
 
 
-def test_it_is_bounded_in_bytes(reactor: VirtualReactor) -> None:
-    _, peer = say_and_close(reactor)
+def test_lingering_is_bounded_in_bytes(reactor: VirtualReactor) -> None:
+    _, peer = write_and_close(reactor)
     peer.send(bytes(lingering.LINGER_BYTES - 1), chunk=60_000)
     reactor.settle()
     assert not peer.closed
@@ -97,14 +97,16 @@ def test_it_is_bounded_in_bytes(reactor: VirtualReactor) -> None:
     assert peer.closed
 
 
-def test_it_is_bounded_in_number(reactor: VirtualReactor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lingering_is_bounded_in_number(
+    reactor: VirtualReactor, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(lingering, "MAX_LINGERING", 3)
-    peers = [say_and_close(reactor)[1] for _ in range(5)]
+    peers = [write_and_close(reactor)[1] for _ in range(5)]
     assert [peer.closed for peer in peers] == [False, False, False, True, True]
     assert all(peer.received == b"the last words" for peer in peers)
     peers[0].close()
     reactor.settle()
-    assert not say_and_close(reactor)[1].closed  # there is room again
+    assert not write_and_close(reactor)[1].closed  # there is room again
     assert reactor.stats.lingering == 3
 
 
@@ -125,8 +127,8 @@ def test_a_broken_connection_is_not_waited_for(reactor: VirtualReactor) -> None:
     assert peer.closed
 
 
-def test_a_reset_ends_it(reactor: VirtualReactor) -> None:
-    _, peer = say_and_close(reactor)
+def test_a_reset_ends_lingering(reactor: VirtualReactor) -> None:
+    _, peer = write_and_close(reactor)
     peer.reset(errno.ECONNRESET)
     reactor.settle()
     assert peer.closed
@@ -141,8 +143,8 @@ def test_abort_does_not_linger(reactor: VirtualReactor) -> None:
     assert (peer.closed, peer.reset_received) == (True, True)
 
 
-def test_shutdown_takes_what_has_come_and_waits_for_nobody(reactor: VirtualReactor) -> None:
-    _, before = say_and_close(reactor)
+def test_a_shutdown_discards_what_has_come_and_does_not_linger(reactor: VirtualReactor) -> None:
+    _, before = write_and_close(reactor)
     before.send(bytes(1000), chunk=10)
     end = Recorder()
     open_still = reactor.connect(lambda: end)
@@ -155,9 +157,9 @@ def test_shutdown_takes_what_has_come_and_waits_for_nobody(reactor: VirtualReact
         assert (peer.closed, peer.reset_received) == (True, False)
 
 
-def test_the_peers_end_and_a_shutdown_may_come_in_one_turn(reactor: VirtualReactor) -> None:
-    # What begins to linger in a shutdown is asked to end in the next turn, and that turn begins
-    # with the peer's end.
+def test_the_peers_end_and_a_shutdown_may_come_in_the_same_turn(reactor: VirtualReactor) -> None:
+    # A socket that begins to linger during a shutdown is asked to end in the next turn. Here the
+    # peer's end is handled first in that turn.
     end = Recorder(connection_lost=lambda end, exc: peer.close())
     peer = reactor.connect(lambda: end)
     reactor.stop(grace=60)
@@ -166,12 +168,13 @@ def test_the_peers_end_and_a_shutdown_may_come_in_one_turn(reactor: VirtualReact
     assert reactor.stats.lingering == 0
 
 
-def test_readiness_is_a_hint(reactor: VirtualReactor) -> None:
-    _, peer = say_and_close(reactor)
-    peer._sock.state = lambda: 1  # type: ignore[method-assign]  # reported, and nothing there
+def test_readiness_is_a_hint(reactor: VirtualReactor, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, peer = write_and_close(reactor)
+    sock = peer.transport.get_extra_info("socket")
+    monkeypatch.setattr(sock, "state", lambda: READ)  # reported as readable, with nothing to read
     reactor.run_once(0)
     assert not peer.closed
-    del peer._sock.state
+    monkeypatch.undo()
     peer.close()
     reactor.settle()
     assert peer.closed

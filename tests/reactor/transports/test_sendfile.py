@@ -1,4 +1,4 @@
-"""Files in a write queue: in their place, whole or not at all, and their end told once."""
+"""Files in a write queue: sent in order and whole, and each callback called once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 from reactor import Protocol, WriteBufferOverflow
 from reactor.testing import VirtualReactor
-from reactor.transports.writing import MAX_FILES
+from reactor.transports.stream import MAX_FILES
 
 from ..recording import Recorder
 from ..worlds import MATRIX, World
@@ -106,7 +106,7 @@ def test_a_file_and_then_half_close(world: World, file: BinaryIO) -> None:
     assert other.data == CONTENT
 
 
-def test_a_file_that_shrinks_closes_short_and_with_an_error(
+def test_a_file_that_shrinks_ends_the_connection_with_an_error(
     world: World, file: BinaryIO, tmp_path: Path
 ) -> None:
     one, other = world.pair()
@@ -128,13 +128,13 @@ def test_a_file_that_shrinks_closes_short_and_with_an_error(
     world.until(lambda: bystander.data == b"unharmed")
 
 
-def test_a_connection_that_is_lost_ends_its_files(world: World, file: BinaryIO) -> None:
+def test_a_lost_connection_calls_the_callbacks_of_its_files(world: World, file: BinaryIO) -> None:
     one, other = world.pair()
     other.transport.pause_reading()
     results: list[object] = []
     for _ in range(3):
         one.transport.sendfile(file, callback=results.append)
-        one.transport.sendfile(file, 0, 10)  # nobody wants to know
+        one.transport.sendfile(file, 0, 10)  # without a callback
     world.settle()
     done = len(results)
     other.transport.abort()  # over unread data: a reset
@@ -143,7 +143,9 @@ def test_a_connection_that_is_lost_ends_its_files(world: World, file: BinaryIO) 
     assert results == [None] * done + [one.lost[0]] * (3 - done)
 
 
-def test_a_connection_that_is_aborted_ends_its_files(world: World, file: BinaryIO) -> None:
+def test_an_aborted_connection_calls_the_callbacks_of_its_files(
+    world: World, file: BinaryIO
+) -> None:
     one, _ = world.pair()
     results: list[object] = []
     one.transport.sendfile(file, callback=results.append)
@@ -178,7 +180,7 @@ def test_the_callback_comes_once_and_from_the_loop(reactor: VirtualReactor, file
         end.transport.write(b"<next>")
         end.transport.close()
 
-    end.transport.set_write_buffer_limits(high=0)  # so that writing sends at once
+    end.transport.set_write_buffer_limits(high=0)  # so that write() sends at once
     end.transport.write(b"<head>")
     end.transport.sendfile(file, 0, 4, done)
     end.transport.write(b"<tail>")
@@ -220,20 +222,21 @@ def test_a_callback_that_raises_is_reported_and_the_loop_goes_on(
     assert [type(context["exception"]) for context in complaints] == [LookupError]
 
 
-def test_only_what_is_followed_by_a_file_waits_for_more(
+def test_only_bytes_followed_by_a_file_are_sent_with_msg_more(
     reactor: VirtualReactor, file: BinaryIO
 ) -> None:
-    """MSG_MORE on the last words would hold them back in the system for 200 ms."""
+    """With MSG_MORE on the last bytes the system would hold them back for 200 ms."""
     end = Recorder()
-    peer = reactor.connect(lambda: end)
+    reactor.connect(lambda: end)
     sent: list[tuple[bytes, int]] = []
-    send = peer._sock.send
+    sock = end.transport.get_extra_info("socket")
+    send = sock.send
 
     def record(data: bytes, flags: int = 0) -> int:
         sent.append((bytes(data), flags))
-        return send(data, flags)
+        return send(data, flags)  # type: ignore[no-any-return]
 
-    peer._sock.send = record  # type: ignore[method-assign]
+    sock.send = record
     end.transport.write(b"<head>")
     end.transport.sendfile(file, 0, 3)
     end.transport.write(b"<tail>")
@@ -284,7 +287,7 @@ def test_flow_control_goes_on_behind_a_file(reactor: VirtualReactor, file: Binar
     assert len(peer.received) == 101_000
 
 
-def test_numbers_that_cannot_be_are_the_callers_error(
+def test_negative_numbers_and_files_without_a_descriptor_are_refused(
     reactor: VirtualReactor, file: BinaryIO
 ) -> None:
     end = Recorder()
@@ -328,7 +331,7 @@ def test_a_file_server_in_ten_lines(reactor: VirtualReactor, file: BinaryIO) -> 
     assert peer.eof_received
 
 
-def test_files_that_nobody_takes_are_bounded(reactor: VirtualReactor, file: BinaryIO) -> None:
+def test_the_number_of_files_that_wait_is_bounded(reactor: VirtualReactor, file: BinaryIO) -> None:
     end = Recorder()
     results: list[object] = []
     peer = reactor.connect(lambda: end)

@@ -1,4 +1,4 @@
-"""TLS against clients and servers of Python's own ``ssl`` module, which do as the test wants."""
+"""TLS against clients and servers of Python's own ``ssl`` module, which the test controls."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import trustme
 from reactor import Reactor, TLSTransport
 from reactor.transports import stream
 from reactor.transports.linger import LINGER_TIMEOUT
-from reactor.transports.tls import HANDSHAKE_TIMEOUT, LAST_HANDSHAKE
+from reactor.transports.tls import HANDSHAKE_TIMEOUT, STOPPING_HANDSHAKE_TIMEOUT
 
 from ..recording import DEADLINE, Recorder, no_collection, until
 from ..worlds import tls_contexts
@@ -26,7 +26,7 @@ VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
 
 
 class World:
-    """A reactor whose clock belongs to the test, a TLS listener, and peers that are plain
+    """A reactor with a clock that the test sets, TLS listeners, and peers that are plain
     sockets."""
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class World:
 
     @now.setter
     def now(self, now: float) -> None:
-        """Time passes while the loop waits: this is no stall."""
+        """Time passes while the loop waits, so this does not count as a stall."""
         self._now = self.reactor.stats.last_wake = now
 
     def listen(self, **hooks: Any) -> Any:
@@ -56,7 +56,7 @@ class World:
         return listener.addresses[0]
 
     def plain(self, address: Any) -> socket.socket:
-        """A client that does not speak until it is told to."""
+        """A client that sends nothing by itself."""
         sock = socket.create_connection(address)
         sock.setblocking(False)
         self.sockets.append(sock)
@@ -77,7 +77,7 @@ class World:
         return client
 
     def drive(self, operation: Callable[..., Any], *args: Any) -> Any:
-        """Do what may have to wait, while the reactor runs."""
+        """Call ``operation`` until it need not wait, and let the reactor run meanwhile."""
         deadline = time.monotonic() + DEADLINE
         while True:
             try:
@@ -117,7 +117,7 @@ def world() -> Iterator[World]:
 # -- the handshake ---------------------------------------------------------------------------------
 
 
-def test_the_protocol_hears_of_the_connection_after_the_handshake(world: World) -> None:
+def test_connection_made_comes_after_the_handshake(world: World) -> None:
     address = world.listen()
     sock = world.plain(address)
     world.until(lambda: world.ends)
@@ -183,7 +183,7 @@ def test_a_handshake_has_a_deadline(world: World) -> None:
 
 def test_a_trickle_does_not_prolong_the_handshake(world: World) -> None:
     slow = world.plain(world.listen())
-    slow.send(b"\x16\x03\x01\x02\x00")  # the head of a hello that is to be 512 bytes
+    slow.send(b"\x16\x03\x01\x02\x00")  # the header of a record of 512 bytes
     world.until(lambda: world.ends)
     for _ in range(10):
         slow.send(b"\0")
@@ -200,7 +200,7 @@ def test_after_the_handshake_there_is_no_deadline_left(world: World) -> None:
     assert len(world.reactor.timers) == 0
 
 
-def test_a_client_that_speaks_plain_text_is_refused_and_costs_nobody_else(
+def test_a_client_that_sends_plain_text_is_refused_and_harms_no_other(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     address = world.listen()
@@ -219,7 +219,7 @@ def test_a_client_that_speaks_plain_text_is_refused_and_costs_nobody_else(
 
 
 class Explaining(Recorder):
-    """Says something to those who do not speak TLS."""
+    """Has a reply for clients that do not speak TLS."""
 
     reply = b"this is TLS\n"
 
@@ -243,7 +243,7 @@ class Ending(Explaining):
 
 
 def received(world: World, sock: socket.socket) -> bytes:
-    """All until the end, which must not be a reset."""
+    """All data until the end of data, which must not be a reset."""
     data = b""
     while piece := world.drive(sock.recv, 1000):
         data += piece
@@ -261,7 +261,9 @@ def received(world: World, sock: socket.socket) -> bytes:
         b"POST / HTTP/1.1\r\n\r\n" + b"a" * 100_000,
     ],
 )
-def test_a_client_without_tls_is_told(world: World, data: bytes, pieces: int) -> None:
+def test_a_client_without_tls_gets_the_plaintext_reply(
+    world: World, data: bytes, pieces: int
+) -> None:
     listener = world.reactor.listen_tcp(Explaining, "127.0.0.1", 0, tls=world.server_context)
     sock = world.plain(listener.addresses[0])
     for start in range(0, 6, pieces):
@@ -275,7 +277,7 @@ def test_a_client_without_tls_is_told(world: World, data: bytes, pieces: int) ->
 
 
 @pytest.mark.parametrize("factory", [Silent, Recorder])
-def test_a_protocol_need_not_have_anything_to_say_to_it(world: World, factory: Any) -> None:
+def test_the_plaintext_reply_is_optional(world: World, factory: Any) -> None:
     listener = world.reactor.listen_tcp(factory, "127.0.0.1", 0, tls=world.server_context)
     sock = world.plain(listener.addresses[0])
     sock.send(b"GET /")
@@ -283,7 +285,7 @@ def test_a_protocol_need_not_have_anything_to_say_to_it(world: World, factory: A
     world.until(lambda: not listener.connections)
 
 
-def test_it_leaves_nothing_for_the_garbage_collector(world: World) -> None:
+def test_a_plaintext_reply_leaves_nothing_for_the_garbage_collector(world: World) -> None:
     made: list[weakref.ref[Any]] = []
 
     class Keeping(Explaining):
@@ -304,7 +306,7 @@ def test_it_leaves_nothing_for_the_garbage_collector(world: World) -> None:
 
 
 @pytest.mark.parametrize("factory", [Failing, Ending])
-def test_one_that_fails_at_it_is_reported(world: World, factory: Any) -> None:
+def test_a_plaintext_reply_that_raises_is_reported(world: World, factory: Any) -> None:
     listener = world.reactor.listen_tcp(factory, "127.0.0.1", 0, tls=world.server_context)
     sock = world.plain(listener.addresses[0])
     sock.send(b"GET /")
@@ -314,14 +316,14 @@ def test_one_that_fails_at_it_is_reported(world: World, factory: Any) -> None:
     world.complaints.clear()
 
 
-def test_what_looks_like_tls_and_is_not_gets_an_alert(world: World) -> None:
+def test_a_malformed_tls_record_is_answered_by_an_alert(world: World) -> None:
     listener = world.reactor.listen_tcp(Explaining, "127.0.0.1", 0, tls=world.server_context)
     sock = world.plain(listener.addresses[0])
     sock.send(b"\x16\x03\x01\x00\x05hello")
     assert received(world, sock).startswith(b"\x15\x03")
 
 
-def test_a_client_of_ours_says_nothing_to_a_server_without_tls(world: World) -> None:
+def test_our_client_sends_no_plaintext_reply_to_a_server_without_tls(world: World) -> None:
     ours, theirs = socket.socketpair()
     world.sockets.append(theirs)
     theirs.send(b"220 ready\r\n")
@@ -330,7 +332,7 @@ def test_a_client_of_ours_says_nothing_to_a_server_without_tls(world: World) -> 
         Failing, ours, tls=world.client_context, server_hostname="localhost"
     )
     world.until(transport.is_closing)
-    assert world.complaints == []  # it was not asked
+    assert world.complaints == []  # plaintext_reply was not called
 
 
 @pytest.mark.parametrize("leave", ["close", "reset"])
@@ -386,7 +388,7 @@ def test_a_handshake_may_finish_while_the_reactor_stops(world: World) -> None:
     assert world.ended(client)
 
 
-@pytest.mark.parametrize(("grace", "passed"), [(3600, LAST_HANDSHAKE), (0.5, 0.5)])
+@pytest.mark.parametrize(("grace", "passed"), [(3600, STOPPING_HANDSHAKE_TIMEOUT), (0.5, 0.5)])
 def test_a_stop_waits_a_second_for_a_handshake_within_the_grace(
     world: World, grace: float, passed: float
 ) -> None:
@@ -440,7 +442,7 @@ def test_connecting_over_tls(world: World) -> None:
     assert caller.end.lost == []
 
 
-def test_a_certificate_that_nobody_trusts_fails_once(world: World) -> None:
+def test_an_untrusted_certificate_fails_once(world: World) -> None:
     caller = Caller(world, ssl.create_default_context())
     [failure] = caller.failures
     assert isinstance(failure, ssl.SSLCertVerificationError)
@@ -486,7 +488,7 @@ def test_a_server_that_says_nothing_fails_in_time(world: World) -> None:
     assert str(failures[0]) == "no TLS handshake within 10 s"
 
 
-def test_giving_up_in_the_middle_of_a_handshake(world: World) -> None:
+def test_cancelling_in_the_middle_of_a_handshake(world: World) -> None:
     silent = socket.create_server(("127.0.0.1", 0))
     world.sockets.append(silent)
     failures: list[Exception] = []
@@ -501,13 +503,13 @@ def test_giving_up_in_the_middle_of_a_handshake(world: World) -> None:
     assert failures == []
 
 
-def test_a_name_is_needed_where_it_is_to_be_checked(world: World) -> None:
+def test_a_client_that_checks_names_needs_server_hostname(world: World) -> None:
     one, other = socket.socketpair()
     with one, other, pytest.raises(ValueError, match="server_hostname"):
         world.reactor.connect_socket(Recorder, one, tls=world.client_context)
 
 
-def test_alpn_and_the_rest_of_what_is_known(world: World) -> None:
+def test_extra_info(world: World) -> None:
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     authority = trustme.CA()
@@ -530,7 +532,7 @@ def test_alpn_and_the_rest_of_what_is_known(world: World) -> None:
     assert world.ends[0].transport.get_extra_info("alpn") == "http/1.1"
 
 
-def test_before_the_handshake_little_is_known(world: World) -> None:
+def test_extra_info_before_the_handshake(world: World) -> None:
     one, other = socket.socketpair()
     with other:
         early = TLSTransport(world.reactor, one, Recorder(), context=world.server_context)
@@ -547,7 +549,7 @@ def test_before_the_handshake_little_is_known(world: World) -> None:
 def test_what_the_ssl_object_has_buffered_is_delivered(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The poller cannot see it: nothing more comes over the socket."""
+    """The poller does not report it, as nothing more comes over the socket."""
     monkeypatch.setattr(stream, "READ_SIZE", 1000)
     client = world.client(world.listen())
     client.send(bytes(16_000))  # one record
@@ -580,21 +582,21 @@ def test_one_event_decrypts_a_bounded_amount(world: World, monkeypatch: pytest.M
     world.until(lambda: len(world.ends[0].data) == 16_000)
 
 
-def test_data_right_behind_the_handshake_is_delivered(world: World) -> None:
+def test_data_right_after_the_handshake_is_delivered(world: World) -> None:
     address = world.listen()
     sock = world.plain(address)
     client = world.client_context.wrap_socket(
         sock, server_hostname="localhost", do_handshake_on_connect=False
     )
     world.sockets.append(client)
-    world.drive(client.do_handshake)  # TLS 1.3: done here before it is there
+    world.drive(client.do_handshake)  # with TLS 1.3 the client is done before the server
     client.send(b"eager")
     world.until(lambda: world.ends and world.ends[0].data == b"eager")
 
 
-def test_what_openssl_would_not_take_is_offered_again_unchanged(world: World) -> None:
-    """OpenSSL wants at least the same bytes again, whatever the queue looks like by then: else "bad
-    length"."""
+def test_a_send_that_would_block_is_repeated_with_the_same_bytes(world: World) -> None:
+    """OpenSSL must get at least the same bytes again, however much was queued since: else it fails
+    with "bad length"."""
     client = world.client(world.listen())
     end = world.ends[0]
     end.transport.set_write_buffer_limits(high=1 << 20)
@@ -646,8 +648,8 @@ def test_a_close_in_good_order_is_an_end_of_data(world: World, version: ssl.TLSV
     assert (end.data, end.eof, end.lost) == (b"goodbye", True, [None])
 
 
-def test_the_peers_close_is_answered_behind_all_that_was_queued(world: World) -> None:
-    """It waits for our close_notify: without it, it could not know that it has everything."""
+def test_the_peers_close_is_answered_after_all_that_was_queued(world: World) -> None:
+    """The peer waits for our close_notify, to know that it has got everything."""
     answer = bytes(range(256)) * 4000
     address = world.listen(eof_received=lambda end: end.transport.write(answer))
     client = world.client(address)
@@ -661,7 +663,7 @@ def test_the_peers_close_is_answered_behind_all_that_was_queued(world: World) ->
 
 
 def read(client: ssl.SSLSocket) -> bytes:
-    """``recv`` with the truth: b"" for close_notify only."""
+    """``recv`` that returns b"" only after a close_notify."""
     try:
         return client.recv(65536)
     except ssl.SSLZeroReturnError:
@@ -678,7 +680,7 @@ def test_our_close_is_an_end_of_data_for_the_peer(world: World) -> None:
     assert received == b"goodbye"
 
 
-def test_a_truncated_connection_is_no_ordinary_end_of_data(world: World) -> None:
+def test_an_end_without_close_notify_is_an_error(world: World) -> None:
     client = world.client(world.listen())
     client.send(b"half of what I wan")
     client.shutdown(socket.SHUT_WR)  # the plain socket's: no close_notify
@@ -713,7 +715,7 @@ def test_a_peer_that_never_answers_close_notify_is_not_waited_for(world: World) 
     assert world.reactor.stats.lingering == 0
 
 
-def test_a_peer_that_goes_on_sending_after_our_close_gets_our_last_words(world: World) -> None:
+def test_a_peer_that_sends_after_our_close_gets_all_we_sent(world: World) -> None:
     client = world.client(world.listen())
     client.send(bytes(16_000))
     world.ends[0].transport.write(b"enough")
