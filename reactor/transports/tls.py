@@ -177,6 +177,7 @@ class TLSTransport(StreamTransport):
             self._report_result(None)
             if self._reactor.is_stopping():
                 self.request_shutdown()  # before any data, so that the protocol knows
+            self._send_early_writes()
             self._read_buffered()
 
     def _handshake_failed(self, exc: OSError) -> None:
@@ -259,6 +260,25 @@ class TLSTransport(StreamTransport):
     def _on_eof(self) -> None:
         super()._on_eof()
         self.close()
+
+    # -- writing -----------------------------------------------------------------------------------
+
+    def flush(self) -> int:
+        # During the handshake nothing can be sent. Waiting for room would make the loop spin, as
+        # there is room.
+        return 0 if self._handshake_timer is not None else super().flush()
+
+    def _over_high_water(self) -> None:
+        too_much = self.get_write_buffer_size() > self._high_water + self.max_write_buffer
+        if self._handshake_timer is None or too_much:  # the protocol is not told before it is over
+            super()._over_high_water()
+
+    def _send_early_writes(self) -> None:
+        """Send what was written during the handshake."""
+        if self._waiting is not None:
+            self._written.append(self)
+            if self.get_write_buffer_size() > self._high_water:
+                self._over_high_water()
 
     # -- ending ------------------------------------------------------------------------------------
 

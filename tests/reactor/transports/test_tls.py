@@ -751,3 +751,66 @@ def test_an_abort_sends_no_close_notify(world: World) -> None:
     world.ends[0].transport.abort()
     with pytest.raises((ssl.SSLEOFError, ConnectionResetError)):
         world.drive(read, client)
+
+
+# -- writing before the handshake is done ----------------------------------------------------------
+
+
+class Early:
+    """A client that writes at once, to a server whose handshake waits for the test."""
+
+    def __init__(self, world: World, *pieces: bytes) -> None:
+        self.end = Recorder()
+        world.ends.append(self.end)
+        ours, theirs = socket.socketpair()
+        self.transport = world.reactor.connect_socket(
+            lambda: self.end, ours, tls=world.client_context, server_hostname="localhost"
+        )
+        for piece in pieces:
+            self.transport.write(piece)
+        world.turns()
+        theirs.setblocking(False)
+        self.server = world.server_context.wrap_socket(
+            theirs, server_side=True, do_handshake_on_connect=False
+        )
+        world.sockets.append(self.server)
+
+
+def test_what_is_written_before_the_handshake_is_sent_after_it(world: World) -> None:
+    early = Early(world, b"early ", b"bird")
+    assert early.end.calls == []
+    world.drive(early.server.do_handshake)
+    assert world.drive(early.server.recv, 100) == b"early bird"
+    assert early.end.calls == ["connection_made"]
+
+
+def test_a_client_that_writes_early_does_not_make_the_loop_spin(world: World) -> None:
+    early = Early(world, b"early")
+    turns_before = world.reactor.stats.turns
+    world.reactor.call_later(0.05, lambda: None)
+    world.reactor.run_once()
+    assert world.reactor.stats.turns == turns_before + 1
+    assert early.end.calls == []
+
+
+def test_much_that_is_written_early_pauses_after_the_handshake(world: World) -> None:
+    size = 8_000_000
+    early = Early(world)
+    early.transport.max_write_buffer = size
+    early.transport.write(bytes(size))
+    assert early.end.calls == []
+    world.drive(early.server.do_handshake)
+    world.until(lambda: early.end.paused)
+    assert early.end.calls == ["connection_made", "pause_writing"]
+    read = 0
+    while read < size:
+        read += len(world.drive(early.server.recv, 65536))
+    world.until(lambda: not early.end.paused)
+
+
+def test_too_much_that_is_written_early_ends_the_connection(world: World) -> None:
+    early = Early(world)
+    early.transport.write(bytes(2_000_000))
+    world.turns()
+    assert early.transport.is_closing()
+    assert early.end.calls == []  # it was never told of the connection
