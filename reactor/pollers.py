@@ -273,3 +273,9 @@ def make_poller(name: str | None = None) -> Poller:
         raise ValueError(
             f"no poller {name!r} on this system; there is {', '.join(POLLERS)}"
         ) from None
+
+
+def poll_all(poller: Poller) -> list[tuple[int, int]]:
+    """All descriptors that are ready, without waiting."""
+    everything = getattr(poller, "poll_all", None)
+    return poller.poll(0) if everything is None else everything()

@@ -39,7 +39,7 @@ from typing import Final, NoReturn
 
 from ..pollers import READ
 from ..reactor import Reactor
-from ..wakeup import STOP_SIGNALS, is_default
+from ..signals import STOP_SIGNALS, is_default
 from .application import CANNOT_START, INTERRUPTED, CommandError
 from .logs import complain
 

@@ -550,7 +550,7 @@ def test_an_exception_handler_that_fails_itself_loses_no_report(reactor, caplog)
 
 def test_statistics_tell_waiting_from_working(reactor):
     def work() -> None:
-        reactor._virtual_now += 0.25
+        reactor.stall(0.25)
 
     reactor.call_later(10, work)
     reactor.call_later(20, reactor.stop)
@@ -564,7 +564,7 @@ def test_statistics_tell_waiting_from_working(reactor):
 def test_time_between_two_runs_is_no_work(reactor):
     reactor.stop()
     reactor.run()
-    reactor._virtual_now += 3600
+    reactor.stall(3600)
     reactor.stop()
     reactor.run()
 

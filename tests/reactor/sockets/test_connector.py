@@ -148,7 +148,7 @@ def nothing_open(reactor: Reactor) -> bool:
     """Whether the reactor watches nothing but its wake-up pair, and waits for nobody."""
     reactor.run_once(0)
     reactor.run_once(0)
-    return not reactor._endpoints and len(reactor._handlers) == 1 and not len(reactor.timers)
+    return not reactor._open and len(reactor._handlers) == 1 and not len(reactor.timers)
 
 
 # -- connected -------------------------------------------------------------------------------------
