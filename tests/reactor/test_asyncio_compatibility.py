@@ -1,4 +1,4 @@
-"""Protocols written for asyncio run here as they are.
+"""Protocols written for asyncio run here unchanged.
 
 The classes below are the examples of the standard library's documentation ("Transports and
 Protocols", the sections "TCP Echo Server" to "UDP Echo Client"). Each test runs them on both loops,
@@ -89,7 +89,7 @@ class EchoClientDatagramProtocol(asyncio.DatagramProtocol):
 
 
 class Done:
-    """What the examples need of a future, for a loop that has none."""
+    """What the examples need of a future."""
 
     result: object = None
 
@@ -150,7 +150,7 @@ def test_the_documentations_tcp_echo(run: Run, capsys: pytest.CaptureFixture[str
     printed = capsys.readouterr().out.splitlines()
     connection = [line for line in printed if line.startswith("Connection from ('127.0.0.1', ")]
     assert len(connection) == 1
-    # What the two sides print may be mixed differently; each says this, in this order.
+    # The lines of the two sides may be mixed in any order, but each side's are in this order.
     server = ["Data received: 'Hello World!'", "Send: 'Hello World!'", "Close the client socket"]
     client = [
         "Data sent: 'Hello World!'",
@@ -181,7 +181,7 @@ def test_the_documentations_udp_echo(run: Run, capsys: pytest.CaptureFixture[str
 
 
 class Everything(asyncio.Protocol):
-    """Uses each method of a transport's that both loops have."""
+    """Uses every method of a transport that both loops have."""
 
     def __init__(self, log: list[object]) -> None:
         self.log = log
@@ -224,7 +224,7 @@ class Everything(asyncio.Protocol):
 
 
 class Answer(asyncio.Protocol):
-    """Half-closed connections: collects all, and answers at the end."""
+    """Collects what it receives, and answers at the end, on the half-closed connection."""
 
     def connection_made(self, transport):
         self.transport = transport

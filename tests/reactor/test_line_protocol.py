@@ -1,5 +1,5 @@
-"""LineProtocol: the same lines however the stream is cut, and nothing that a peer can make grow;
-and what the base classes do of themselves."""
+"""LineProtocol: the same lines however the stream is cut, and a bounded buffer. And what the base
+classes do by default."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TOO_LONG = object()  # in a log: that a line was too long
 
 
 class Lines(LineProtocol):
-    """Notes what it is told."""
+    """Records its calls."""
 
     max_line_length = 8
 
@@ -49,7 +49,7 @@ def reactor() -> Iterator[VirtualReactor]:
 
 
 def lines_of(data: bytes, cuts: list[int], factory: type[Lines] = Lines) -> list[Any]:
-    """What a protocol is told of ``data``, cut at ``cuts``, and the end of the stream."""
+    """The calls that a protocol gets for ``data``, cut at ``cuts``, and the end of the stream."""
     with VirtualReactor() as reactor:
         protocol = factory()
         peer = reactor.connect(lambda: protocol)
@@ -64,7 +64,7 @@ def lines_of(data: bytes, cuts: list[int], factory: type[Lines] = Lines) -> list
 
 
 def expected(data: bytes, limit: int = Lines.max_line_length) -> list[Any]:
-    """The same, from the whole."""
+    """The same, computed from the whole."""
     pieces = data.split(b"\n")
     if not pieces[-1]:
         pieces.pop()
@@ -116,13 +116,13 @@ def test_byte_by_byte_gives_the_same_lines(data):
         (b"x" * 1000 + b"\n" + b"y" * 1000 + b"\n", [TOO_LONG, TOO_LONG]),
     ],
 )
-def test_what_is_a_line(data, lines):
+def test_where_lines_end(data, lines):
     assert expected(data) == lines
     for size in (1, 2, 3, 7, len(data) + 1):
         assert lines_of(data, list(range(size, len(data), size))) == lines
 
 
-def test_an_endless_line_is_reported_once_and_takes_no_room(reactor):
+def test_an_endless_line_is_reported_once_and_not_stored(reactor):
     protocol = Lines()
     peer = reactor.connect(lambda: protocol)
     for _ in range(200):
@@ -136,10 +136,10 @@ def test_an_endless_line_is_reported_once_and_takes_no_room(reactor):
     assert protocol.log == [TOO_LONG, "next"]
 
 
-def test_an_over_long_line_is_reported_without_waiting_for_its_end(reactor):
+def test_a_line_that_is_too_long_is_reported_before_its_end(reactor):
     protocol = Lines()
     peer = reactor.connect(lambda: protocol)
-    peer.send(b"12345678\r")  # of these, the CR may belong to the ending
+    peer.send(b"12345678\r")  # the CR may belong to the ending
     reactor.settle()
     assert protocol.log == []
     peer.send(b"\r")
@@ -187,12 +187,12 @@ def test_an_unterminated_rest_is_not_delivered_once_the_transport_is_closing(rea
     peer.send(b"rest")
     reactor.settle()
     protocol.transport.close()
-    protocol.eof_received()  # as when the end was on its way already
+    protocol.eof_received()  # it was already on its way
 
     assert protocol.log == []
 
 
-def test_a_line_that_leads_back_to_the_parser_loses_nothing(reactor):
+def test_calling_data_received_from_line_received_loses_no_line(reactor):
     class Inserting(Lines):
         def line_received(self, line: str) -> None:
             super().line_received(line)
@@ -218,7 +218,7 @@ def test_the_connection_closes_after_the_end_of_the_stream(reactor):
     assert peer.eof_received
 
 
-def test_send_line_ends_lines_for_terminals(reactor):
+def test_send_line_ends_lines_with_cr_and_lf(reactor):
     protocol = Lines()
     peer = reactor.connect(lambda: protocol)
     protocol.send_line("grüß dich")
@@ -233,7 +233,7 @@ def test_send_line_ends_lines_for_terminals(reactor):
 
 
 def served(reactor: VirtualReactor, factory: type[Protocol]) -> StreamPeer:
-    """Everything that can happen to a protocol."""
+    """Let everything happen to a protocol but the end."""
     peer = reactor.connect(factory)
     peer.stall()
     peer.transport.write(bytes(100_000))
@@ -245,7 +245,7 @@ def served(reactor: VirtualReactor, factory: type[Protocol]) -> StreamPeer:
 
 
 @pytest.mark.parametrize("factory", [Protocol, LineProtocol])
-def test_a_base_class_ignores_what_it_is_told_and_closes_at_the_end(reactor, factory):
+def test_a_base_class_ignores_all_calls_and_closes_at_the_end(reactor, factory):
     peer = served(reactor, factory)
     assert peer.transport.get_protocol().transport is peer.transport
     assert len(peer.received) == 100_000
@@ -266,7 +266,7 @@ def test_a_base_class_closes_when_the_reactor_stops_and_sends_what_is_queued(rea
     assert peer.closed
 
 
-def test_an_init_that_forgets_this_class_s_does_no_harm() -> None:
+def test_a_subclass_need_not_call_init() -> None:
     class Forgetful(LineProtocol):
         def __init__(self, greeting: str) -> None:
             self.greeting = greeting
