@@ -143,7 +143,7 @@ class Loop(ExceptionReporter):
 
         # 4. Dispatch. A descriptor that was unregistered earlier in this batch has no handler any
         # more. The mask is a hint: only the system call that a handler makes knows.
-        self.answered = not events
+        self.answered = not events  # set to True when something is sent
         handlers = self._handlers
         for fd, mask in events:
             handler = handlers.get(fd)

@@ -15,24 +15,15 @@ import pytest
 from reactor import Reactor, signals
 from reactor.testing import VirtualReactor
 
+from .default_signals import STOPPING, default_signals_after
+
 TIMEOUT = 60  # seconds: only reached by what is broken
-STOPPING = (signal.SIGINT, signal.SIGTERM)
-DEFAULTS = {
-    signal.SIGINT: signal.default_int_handler,
-    signal.SIGTERM: signal.SIG_DFL,
-    signal.SIGUSR1: signal.SIG_DFL,
-    signal.SIGUSR2: signal.SIG_DFL,
-}
 
 
 @pytest.fixture(autouse=True)
 def _signals_as_they_were() -> Iterator[None]:
-    yield
-    found = {signum: signal.getsignal(signum) for signum in DEFAULTS}
-    for signum, handler in DEFAULTS.items():
-        signal.signal(signum, handler)
-    assert found == DEFAULTS
-    assert signal.set_wakeup_fd(-1) == -1
+    with default_signals_after():
+        yield
 
 
 @pytest.fixture
