@@ -396,6 +396,23 @@ def test_a_plain_stop_ends_a_shutdown(reactor):
     assert log == ["thing asked"]
 
 
+def test_a_shutdown_that_a_plain_stop_has_ended_does_not_stop_the_next_run(reactor):
+    thing = OpenThing(reactor, [])
+
+    def close_and_stop() -> None:
+        reactor.detach(thing)  # the last one: the shutdown queues the call that ends it
+        reactor.stop()
+
+    reactor.stop(10)
+    reactor.call_later(1, reactor.call_soon, close_and_stop)
+    reactor.run()
+    began = reactor.time()
+    reactor.call_later(5, reactor.stop)
+    reactor.run()
+
+    assert reactor.time() == began + 5
+
+
 def test_after_a_shutdown_it_can_run_again_and_shut_down_again(reactor):
     log = []
     began = reactor.time()
