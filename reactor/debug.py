@@ -89,7 +89,7 @@ class DebugLoop(Loop):
       ``ResourceWarning`` with the place where it was opened."""
 
     _origin: str | None = None  # where the program created the callback that is running
-    _origins: dict[Any, str | None]  # where it opened each thing that is open
+    _origins: dict[Any, str | None]  # where it opened each resource that is open
 
     def get_debug(self) -> bool:
         return True
@@ -179,15 +179,15 @@ class DebugLoop(Loop):
 
     # -- transports that are never closed ----------------------------------------------------------
 
-    def attach(self, thing: Stoppable) -> None:
-        super().attach(thing)
-        self._origins[thing] = self._site()
-        if isinstance(thing, BaseTransport):
-            thing.__class__ = _debugging_transport(type(thing))  # type: ignore[arg-type]
+    def attach(self, resource: Stoppable) -> None:
+        super().attach(resource)
+        self._origins[resource] = self._site()
+        if isinstance(resource, BaseTransport):
+            resource.__class__ = _debugging_transport(type(resource))  # type: ignore[arg-type]
 
-    def detach(self, thing: Stoppable) -> None:
-        super().detach(thing)
-        self._origins.pop(thing, None)
+    def detach(self, resource: Stoppable) -> None:
+        super().detach(resource)
+        self._origins.pop(resource, None)
 
     def close(self) -> None:
         unclosed = self._unclosed()
@@ -202,9 +202,9 @@ class DebugLoop(Loop):
     def _unclosed(self) -> dict[BaseTransport, str]:
         """Transports that are open, with a warning for each."""
         return {
-            thing: f"unclosed transport {thing!r}, opened at {origin or 'an unknown place'}"
-            for thing, origin in self._origins.items()
-            if isinstance(thing, BaseTransport) and not thing.is_closing()
+            resource: f"unclosed transport {resource!r}, opened at {origin or 'an unknown place'}"
+            for resource, origin in self._origins.items()
+            if isinstance(resource, BaseTransport) and not resource.is_closing()
         }
 
     def _warn(self, unclosed: dict[BaseTransport, str]) -> None:

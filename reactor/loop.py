@@ -24,7 +24,7 @@ from .interfaces import Closable, Flushable, Handler, Stoppable
 from .pollers import Poller, make_poller, poll_all
 from .signals import Signals
 from .stats import Stats
-from .stopping import OpenThings
+from .stopping import OpenResources
 from .timers import Handle, Timer, TimerQueue
 from .wakeup import Wakeup
 
@@ -69,7 +69,7 @@ class Loop(ExceptionReporter):
         self._due: deque[Timer] = deque()
         self.written: list[Flushable] = []  # the same list for the whole life of the loop
         self._released: list[Closable] = []
-        self._open = OpenThings(self)
+        self._open = OpenResources(self)
         self._backlog = Backlog(self._handlers, self._ready, self.stats)
         self.long_turns = self._backlog.long_turns  # for idle timers
         self._catching_up = False
@@ -328,13 +328,13 @@ class Loop(ExceptionReporter):
 
     # -- for transports ----------------------------------------------------------------------------
 
-    def attach(self, thing: Stoppable) -> None:
-        """Count ``thing`` as open. A shutdown asks it to close, and waits until it is detached."""
-        self._open.add(thing)
+    def attach(self, resource: Stoppable) -> None:
+        """Count ``resource`` as open: a shutdown asks it to close, and waits for ``detach()``."""
+        self._open.add(resource)
 
-    def detach(self, thing: Stoppable) -> None:
-        """Count ``thing`` as closed."""
-        self._open.remove(thing)
+    def detach(self, resource: Stoppable) -> None:
+        """Count ``resource`` as closed."""
+        self._open.remove(resource)
 
     def check_open(self) -> None:
         """Raise ``RuntimeError`` if the reactor is closed. Everything that opens or watches

@@ -20,25 +20,25 @@ class StoppingLoop(Protocol):
     def stop(self) -> None: ...
 
 
-class OpenThings:
+class OpenResources:
     """Everything open on ``loop``, in the order of opening, which is the order of closing.
 
     ``shutdown``: the shutdown that is going on, or None."""
 
     def __init__(self, loop: StoppingLoop) -> None:
         self._loop = loop
-        self._things: dict[Stoppable, None] = {}  # a dict, because it keeps the order
+        self._resources: dict[Stoppable, None] = {}  # a dict, because it keeps the order
         self.shutdown: Shutdown | None = None
 
-    def add(self, thing: Stoppable) -> None:
-        """``thing`` has been opened."""
-        self._things[thing] = None
+    def add(self, resource: Stoppable) -> None:
+        """``resource`` has been opened."""
+        self._resources[resource] = None
         if self.shutdown is not None:
-            self._loop.call_soon(self.shutdown.request, thing)
+            self._loop.call_soon(self.shutdown.request, resource)
 
-    def remove(self, thing: Stoppable) -> None:
-        """``thing`` is closed."""
-        self._things.pop(thing, None)
+    def remove(self, resource: Stoppable) -> None:
+        """``resource`` is closed."""
+        self._resources.pop(resource, None)
         if self.shutdown is not None:
             self.shutdown.check()
 
@@ -57,49 +57,49 @@ class OpenThings:
 
     def abort_all(self) -> None:
         """Close everything without sending what is queued."""
-        for thing in list(self._things):
-            self.call(thing.abort, thing)
+        for resource in list(self._resources):
+            self.call(resource.abort, resource)
 
-    def call(self, method: Callable[[], object], thing: Stoppable) -> None:
-        """Call a method of ``thing``. If it raises, report that: the others must be called too."""
+    def call(self, method: Callable[[], object], resource: Stoppable) -> None:
+        """Call a method of ``resource``. If it raises, report that and go on."""
         try:
             method()
         except FATAL:
             raise
         except BaseException as exc:
             self._loop.call_exception_handler(
-                {"message": "shutdown failed:", "exception": exc, "transport": thing}
+                {"message": "shutdown failed:", "exception": exc, "transport": resource}
             )
 
-    def __contains__(self, thing: object) -> bool:
-        return thing in self._things
+    def __contains__(self, resource: object) -> bool:
+        return resource in self._resources
 
     def __iter__(self) -> Iterator[Stoppable]:
-        return iter(self._things)
+        return iter(self._resources)
 
     def __len__(self) -> int:
-        return len(self._things)
+        return len(self._resources)
 
 
 class Shutdown:
     """One shutdown, from ``stop(grace)`` to the end of ``run()``."""
 
-    def __init__(self, loop: StoppingLoop, open_things: OpenThings, grace: float) -> None:
+    def __init__(self, loop: StoppingLoop, open_resources: OpenResources, grace: float) -> None:
         self._loop = loop
-        self._open = open_things
+        self._open = open_resources
         self._has_ended = False
         self._deadline = loop.call_later(grace, self._grace_over)
 
     def begin(self) -> None:
         """Ask everything open to close."""
-        for thing in list(self._open):
-            self.request(thing)
+        for resource in list(self._open):
+            self.request(resource)
         self.check()
 
-    def request(self, thing: Stoppable) -> None:
-        """Ask ``thing`` to close, if it is still open."""
-        if thing in self._open:
-            self._open.call(thing.request_shutdown, thing)
+    def request(self, resource: Stoppable) -> None:
+        """Ask ``resource`` to close, if it is still open."""
+        if resource in self._open:
+            self._open.call(resource.request_shutdown, resource)
 
     def check(self) -> None:
         """Stop the loop if nothing is open, after the callbacks that are queued already."""

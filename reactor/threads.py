@@ -143,7 +143,10 @@ _CallQueue = queue.SimpleQueue[ThreadCall[Any] | None]  # None ends the thread t
 
 
 class ThreadPool:
-    """At most ``max_threads`` threads. They are started when they are needed, and kept.
+    """At most ``max_threads`` threads, called ``name`` and a number. They are started when they are
+    needed, and kept. ``max_queued``: the number of calls that may wait for a thread.
+    ``max_abandoned``: the number of threads of abandoned calls that are replaced; each one beyond
+    it makes the pool smaller by one.
 
     ``pending``: the calls that are not done. While there are any, the pool counts as open, and a
     stopping reactor waits for it within its grace period. ``abandoned``: the number of abandoned
@@ -157,9 +160,6 @@ class ThreadPool:
         max_queued: int = MAX_QUEUED,
         max_abandoned: int = 0,
     ) -> None:
-        """``name``: of the threads. ``max_queued``: calls that may wait for a thread.
-        ``max_abandoned``: threads of abandoned calls that are replaced; each one beyond makes the
-        pool smaller by one."""
         self.reactor = reactor
         self.abandoned = 0
         self.capacity = max_threads

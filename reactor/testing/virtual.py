@@ -205,7 +205,7 @@ class VirtualReactor(Reactor):
 
     def _wait_for_thread(self) -> bool:
         """Wait, in real time, until a call in a thread ends. Returns False if there is none."""
-        pools = [thing for thing in self._open if isinstance(thing, ThreadPool)]
+        pools = [resource for resource in self._open if isinstance(resource, ThreadPool)]
         if not pools or not self.thread_timeout:
             return False
         end = time.monotonic() + self.thread_timeout

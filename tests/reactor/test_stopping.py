@@ -21,10 +21,10 @@ ROOT = Path(__file__).parents[2]
 TIMEOUT = 60  # seconds: only reached by what is broken
 
 
-class OpenThing:
+class OpenResource:
     """Something open, as the loop sees it. It does not close when it is asked to."""
 
-    def __init__(self, reactor: Reactor, log: list[str], name: str = "thing") -> None:
+    def __init__(self, reactor: Reactor, log: list[str], name: str = "resource") -> None:
         self.reactor, self.log, self.name = reactor, log, name
         reactor.attach(self)
 
@@ -36,7 +36,7 @@ class OpenThing:
         self.reactor.detach(self)
 
 
-class Obedient(OpenThing):
+class Obedient(OpenResource):
     def request_shutdown(self) -> None:
         super().request_shutdown()
         self.reactor.detach(self)
@@ -214,7 +214,7 @@ def test_a_shutdown_asks_in_the_order_of_opening_and_ends_when_everything_is_clo
     log = []
     Obedient(reactor, log, "listener")
     Obedient(reactor, log, "connection")
-    slow = OpenThing(reactor, log, "slow")
+    slow = OpenResource(reactor, log, "slow")
     reactor.call_later(3, reactor.detach, slow)
     began = reactor.time()
 
@@ -227,7 +227,7 @@ def test_a_shutdown_asks_in_the_order_of_opening_and_ends_when_everything_is_clo
 
 def test_a_shutdown_aborts_what_is_open_after_the_grace_period(reactor):
     log = []
-    OpenThing(reactor, log, "idle")
+    OpenResource(reactor, log, "idle")
     began = reactor.time()
 
     reactor.stop(10)
@@ -281,19 +281,19 @@ def test_a_protocol_that_ignores_the_request_is_aborted_after_the_grace_period(r
 
 def test_a_second_stop_does_not_prolong_the_grace_period(reactor):
     log = []
-    OpenThing(reactor, log)
+    OpenResource(reactor, log)
     began = reactor.time()
     reactor.stop(2)
     reactor.call_later(1, reactor.stop, 100)
     reactor.run()
 
     assert reactor.time() == began + 2
-    assert log == ["thing asked", "thing aborted"]
+    assert log == ["resource asked", "resource aborted"]
 
 
 def test_what_is_opened_during_a_shutdown_is_asked_too(reactor):
     log = []
-    slow = OpenThing(reactor, log, "slow")
+    slow = OpenResource(reactor, log, "slow")
     reactor.call_later(1, Obedient, reactor, log, "latecomer")
     reactor.call_later(2, reactor.detach, slow)
     reactor.stop(10)
@@ -311,11 +311,11 @@ def test_what_was_closed_meanwhile_is_not_asked(reactor):
             reactor.detach(other)
 
     Taking(reactor, log, "first")
-    other = OpenThing(reactor, log, "other")
-    slow = OpenThing(reactor, log, "slow")
+    other = OpenResource(reactor, log, "other")
+    slow = OpenResource(reactor, log, "slow")
 
     def open_and_close() -> None:
-        reactor.detach(OpenThing(reactor, log, "short-lived"))
+        reactor.detach(OpenResource(reactor, log, "short-lived"))
 
     reactor.call_later(1, open_and_close)
     reactor.call_later(2, reactor.detach, slow)
@@ -330,14 +330,14 @@ def test_an_error_in_request_shutdown_or_abort_is_reported_and_the_others_are_ca
     failures: list[dict[str, Any]] = []
     reactor.set_exception_handler(lambda _, context: failures.append(context))
 
-    class Failing(OpenThing):
+    class Failing(OpenResource):
         def request_shutdown(self) -> None:
             raise ZeroDivisionError
 
         abort = request_shutdown
 
     broken = Failing(reactor, log)
-    OpenThing(reactor, log, "other")
+    OpenResource(reactor, log, "other")
     reactor.stop(2)
     reactor.run()
 
@@ -350,7 +350,7 @@ def test_an_error_in_request_shutdown_or_abort_is_reported_and_the_others_are_ca
 def test_callbacks_that_the_last_connection_queues_run_before_the_shutdown_ends(reactor):
     log = []
 
-    class Last(OpenThing):
+    class Last(OpenResource):
         def request_shutdown(self) -> None:
             reactor.detach(self)
             reactor.call_soon(log.append, "its last words")
@@ -359,7 +359,7 @@ def test_callbacks_that_the_last_connection_queues_run_before_the_shutdown_ends(
         Last(reactor, log)
         reactor.detach(slow)
 
-    slow = OpenThing(reactor, log, "slow")
+    slow = OpenResource(reactor, log, "slow")
     reactor.call_later(1, open_last)
     reactor.stop(10)
     reactor.run()
@@ -373,7 +373,7 @@ def test_a_shutdown_goes_on_when_something_opens_as_the_last_one_closes(reactor)
 
     class Reopening(Obedient):
         def request_shutdown(self) -> None:
-            reactor.call_soon(OpenThing, reactor, log, "new one")
+            reactor.call_soon(OpenResource, reactor, log, "new one")
             super().request_shutdown()
 
     Reopening(reactor, log, "old one")
@@ -386,21 +386,21 @@ def test_a_shutdown_goes_on_when_something_opens_as_the_last_one_closes(reactor)
 
 def test_a_plain_stop_ends_a_shutdown(reactor):
     log = []
-    OpenThing(reactor, log)
+    OpenResource(reactor, log)
     began = reactor.time()
     reactor.stop(10)
     reactor.call_later(1, reactor.stop)
     reactor.run()
 
     assert reactor.time() == began + 1
-    assert log == ["thing asked"]
+    assert log == ["resource asked"]
 
 
 def test_a_shutdown_that_a_plain_stop_has_ended_does_not_stop_the_next_run(reactor):
-    thing = OpenThing(reactor, [])
+    resource = OpenResource(reactor, [])
 
     def close_and_stop() -> None:
-        reactor.detach(thing)  # the last one: the shutdown queues the call that ends it
+        reactor.detach(resource)  # the last one: the shutdown queues the call that ends it
         reactor.stop()
 
     reactor.stop(10)
@@ -417,14 +417,14 @@ def test_after_a_shutdown_it_can_run_again_and_shut_down_again(reactor):
     log = []
     began = reactor.time()
     for _ in range(2):
-        OpenThing(reactor, log)
+        OpenResource(reactor, log)
         reactor.stop(10)
         reactor.run()
         assert not reactor.is_stopping()
-    assert log == ["thing asked", "thing aborted"] * 2
+    assert log == ["resource asked", "resource aborted"] * 2
     assert reactor.time() == began + 20
 
-    later = OpenThing(reactor, log, "later")
+    later = OpenResource(reactor, log, "later")
     reactor.call_later(60, reactor.stop)
     reactor.run()
     assert reactor.time() == began + 80
