@@ -50,7 +50,7 @@ def spend(reactor: VirtualReactor, seconds: float) -> None:
         (["-E"], {"REACTOR_DEBUG": "1"}, False),
     ],
 )
-def test_the_environment_turns_it_on(arguments, environment, on):
+def test_the_environment_turns_debug_mode_on(arguments, environment, on):
     script = f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
     script += "from reactor import Reactor\n"
     script += "print(Reactor().get_debug(), Reactor(debug=False).get_debug())"
@@ -64,7 +64,7 @@ def test_the_environment_turns_it_on(arguments, environment, on):
     assert result.stdout == f"{on} False\n"
 
 
-def test_without_it_the_classes_are_the_ordinary_ones():
+def test_without_debug_mode_the_classes_are_the_ordinary_ones():
     with VirtualReactor(debug=False) as reactor:
         peer = reactor.connect(Protocol)
         assert type(reactor) is VirtualReactor
@@ -187,7 +187,7 @@ def test_a_slow_callback_is_logged_with_where_it_is_defined_and_created(reactor,
     assert message.endswith(f".slow at {defined}, created at {created}, took 0.250 s")
 
 
-def test_the_limit_can_be_set(reactor, caplog):
+def test_slow_callback_duration_sets_the_limit(reactor, caplog):
     reactor.slow_callback_duration = 0.5
     reactor.call_later(1, spend, reactor, 0.25)
     reactor.call_later(1, spend, reactor, 0.75)

@@ -406,12 +406,18 @@ def test_ten_short_sleeps_take_ten_turns(name):
 # -- choosing --------------------------------------------------------------------------------------
 
 
-def test_the_best_poller_is_the_default():
-    best = make_poller()
-    assert type(best) is next(iter(POLLERS.values()))
-    best.close()
-    if hasattr(select, "epoll"):
-        assert type(best) is EpollPoller
+@pytest.mark.skipif(not hasattr(select, "epoll"), reason="there is no epoll on this system")
+def test_epoll_is_the_default_where_there_is_one():
+    poller = make_poller()
+    assert type(poller) is EpollPoller
+    poller.close()
+
+
+@pytest.mark.skipif(not hasattr(select, "kqueue"), reason="there is no kqueue on this system")
+def test_kqueue_is_the_default_where_there_is_one():
+    poller = make_poller()
+    assert type(poller) is KqueuePoller
+    poller.close()
 
 
 def test_an_unknown_poller_is_refused_with_the_available_names():

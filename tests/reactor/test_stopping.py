@@ -64,7 +64,7 @@ def test_stop_ends_the_run_at_the_end_of_the_turn(reactor):
     assert log == ["same turn", "next turn"]
 
 
-def test_stop_before_run_makes_it_one_turn(reactor):
+def test_run_after_stop_runs_one_turn(reactor):
     log = []
     reactor.call_soon(log.append, "ran")
     reactor.stop()
@@ -92,7 +92,7 @@ def test_stop_leaves_connections_open_and_run_goes_on_with_them(reactor):
     assert peer.received == b"hello"
 
 
-def test_it_says_whether_it_runs(reactor):
+def test_is_running_and_is_closed_tell_the_state(reactor):
     seen = []
     reactor.call_soon(lambda: seen.append((reactor.is_running(), reactor.is_closed())))
     reactor.stop()
@@ -136,7 +136,7 @@ def test_a_closed_reactor_refuses_to_run_and_closing_it_again_has_no_effect():
         reactor.call_soon_threadsafe(print)
 
 
-def test_closing_aborts_what_is_open_and_tells_the_protocols():
+def test_closing_aborts_connections_and_calls_connection_lost():
     log = []
 
     class Last(Protocol):
@@ -237,7 +237,7 @@ def test_a_shutdown_aborts_what_is_open_after_the_grace_period(reactor):
     assert reactor.time() == began + 10
 
 
-def test_what_a_protocol_sends_in_a_shutdown_arrives_and_connection_lost_comes_before_run_returns(
+def test_what_a_protocol_sends_in_a_shutdown_arrives_before_run_returns(
     reactor,
 ):
     log = []

@@ -233,7 +233,7 @@ def test_a_call_in_a_thread_that_does_not_end_is_named(reactor: VirtualReactor) 
     gate.set()
 
 
-def test_threads_need_not_be_waited_for(reactor: VirtualReactor) -> None:
+def test_with_a_thread_timeout_of_zero_threads_are_not_waited_for(reactor: VirtualReactor) -> None:
     gate = threading.Event()
     reactor.thread_timeout = 0
     call = reactor.run_in_thread(gate.wait)
@@ -312,7 +312,7 @@ def test_an_exception_handler_takes_the_errors() -> None:
 # -- connections -----------------------------------------------------------------------------------
 
 
-def test_the_example_of_the_module(reactor: VirtualReactor) -> None:
+def test_the_example_of_the_docstring(reactor: VirtualReactor) -> None:
     peer = reactor.connect(Echo)
     peer.send(b"hello", chunk=1)
     reactor.settle()
@@ -373,7 +373,7 @@ def test_a_stalled_peer_takes_as_much_as_there_is_room(reactor: VirtualReactor) 
     assert peer.received == b"o world"
 
 
-def test_half_closing(reactor: VirtualReactor) -> None:
+def test_after_send_eof_the_protocol_can_still_send(reactor: VirtualReactor) -> None:
     end = Recorder(eof_received=lambda end: True)
     peer = reactor.connect(lambda: end)
     peer.send(b"question")
@@ -388,7 +388,7 @@ def test_half_closing(reactor: VirtualReactor) -> None:
     assert end.lost == [None]
 
 
-def test_closing(reactor: VirtualReactor) -> None:
+def test_after_close_one_more_send_succeeds(reactor: VirtualReactor) -> None:
     end = Recorder(eof_received=lambda end: True)
     peer = reactor.connect(lambda: end)
     end.transport.write(b"before")
@@ -405,7 +405,9 @@ def test_closing(reactor: VirtualReactor) -> None:
 
 
 @pytest.mark.parametrize("error", [errno.ECONNRESET, errno.ETIMEDOUT])
-def test_resetting(reactor: VirtualReactor, error: int) -> None:
+def test_reset_breaks_the_connection_with_the_given_error(
+    reactor: VirtualReactor, error: int
+) -> None:
     end = Recorder()
     peer = reactor.connect(lambda: end)
     peer.send(b"never delivered")
@@ -515,7 +517,7 @@ def test_datagrams_come_from_and_go_to_addresses(reactor: VirtualReactor) -> Non
     assert peers.transport.get_extra_info("sockname") == ("192.0.2.2", 9000)
 
 
-def test_datagrams_may_stall(reactor: VirtualReactor) -> None:
+def test_datagrams_wait_while_the_network_is_stalled(reactor: VirtualReactor) -> None:
     peers = reactor.datagram_socket(Answering, sockname=("192.0.2.2", 5))
     peers.stall()
     peers.send(b"a")
@@ -527,7 +529,7 @@ def test_datagrams_may_stall(reactor: VirtualReactor) -> None:
     assert [data for data, _ in peers.sent] == [b"A", b"B"]
 
 
-def test_datagrams_may_fail(reactor: VirtualReactor) -> None:
+def test_a_failed_datagram_is_reported_and_the_others_are_served(reactor: VirtualReactor) -> None:
     protocol = Answering()
     peers = reactor.datagram_socket(lambda: protocol)
     peers.fail()
