@@ -1,5 +1,5 @@
-"""A single-threaded event loop: it waits on epoll, kqueue, poll or select, and tells protocols what
-happened.
+"""A single-threaded event loop: it waits on epoll, kqueue, poll or select, and calls the methods of
+protocols.
 
     from reactor import Protocol, Reactor
 
@@ -10,6 +10,10 @@ happened.
     reactor = Reactor()
     reactor.listen_tcp(Echo, "127.0.0.1", 8007)
     reactor.run()
+
+The names here are the public ones. Public too are the modules ``reactor.testing`` (virtual time),
+``reactor.command`` (what ``python -m reactor`` needs of an application), ``reactor.errors`` (which
+exceptions end the loop) and ``reactor.sockets.addresses`` (networks and IP addresses).
 """
 
 from .loop import Loop
@@ -21,7 +25,7 @@ from .sockets.connector import Connector
 from .sockets.listener import Listener
 from .sockets.wildcard import PeerAddress
 from .stats import Stats
-from .threads import ThreadCall
+from .threads import ThreadCall, ThreadPool
 from .timers import Handle, IdleTimer, Timer
 from .transports.datagram import DatagramTransport
 from .transports.stream import StreamTransport
@@ -52,6 +56,7 @@ __all__ = [
     "StreamTransport",
     "TLSTransport",
     "ThreadCall",
+    "ThreadPool",
     "Timer",
     "WriteBufferOverflow",
 ]

@@ -1,11 +1,11 @@
-"""What has arrived while the loop stood still, and must be read before any deadline is judged.
+"""The backlog after a stall: what has arrived meanwhile is read before any timer runs.
 
-A process can be stopped (SIGSTOP, Ctrl+Z), a machine suspended, a callback too slow. Afterwards
-many deadlines have passed at once, although the peers have kept to them: what they sent lies unread
-in the system's buffers. One poll and one read of each descriptor do not get all of it: epoll
-reports 1,023 descriptors at a time, and after an interrupted wait none; a handler reads a bounded
-amount for each event. So after a *late* turn the loop is *catching up*: its turns go on without
-waiting and without running timers, until every descriptor has once been found with nothing to read.
+A process can be stopped (SIGSTOP, Ctrl+Z), a machine suspended, a callback too slow. Then many
+deadlines pass at once, although the peers have kept them: what they sent is still unread in the
+system's buffers. One poll and one read per descriptor do not get all of it. epoll reports 1,023
+descriptors at a time, and none after an interrupted wait; a handler reads a bounded amount per
+event. So after a *late* turn the loop *catches up*: it takes turns without waiting and without
+running timers, until every descriptor has once had nothing to read.
 """
 
 from __future__ import annotations
@@ -15,35 +15,33 @@ from typing import Final
 
 from .stats import Stats
 
-#: Seconds. A turn is late if the one before it worked for longer, or if its own wait took so much
-#: longer than it was asked to.
+#: Seconds. A turn is late if the turn before it worked for longer than this, or if its own wait
+#: took this much longer than its timeout.
 LATE: Final = 0.05
 
-#: Seconds. No backlog holds timers back for longer, however long the stall was: what the system
-#: keeps for us is bounded, and each descriptor is read in each turn.
+#: Seconds. No backlog holds timers back for longer, however long the stall was: the system's
+#: buffers are bounded, and every turn reads from each descriptor.
 LONGEST: Final = 5.0
 
-# A round of catching up can itself take longer than LATE. It counts as a new stall, from which to
-# catch up again, only when it took more than so many times what the one before took: so the rounds
-# of an overloaded server do not hold timers back for ever.
+# A turn of catching up can itself take longer than LATE. It counts as a new stall only if it took
+# more than this many times as long as the last stall. Otherwise an overloaded server, whose every
+# turn is late, would hold timers back for ever.
 _NEW_STALL: Final = 2
-# Where each takes so many times longer, as when threads queue callbacks faster than they can be
-# run, timers run after so many nevertheless: by then each descriptor has been read once at least.
-_MOST_STALLS: Final = 2
-# A wait that was late itself may tell of nothing that came meanwhile, and that is unread then. So
-# each of these is a new stall, up to more of them.
-_MOST_LATE_WAITS: Final = 5
-_MOST_LONG_TURNS: Final = 1000  # that are remembered
+# The turns of catching up can also become longer and longer, for example when threads queue
+# callbacks faster than the loop runs them. After this many stalls no further one is counted: each
+# descriptor has been read at least once by then.
+_MAX_STALLS: Final = 2
+# A wait that ends late may report nothing of what arrived meanwhile. So each late wait counts as a
+# new stall, up to this many.
+_MAX_LATE_WAITS: Final = 5
+_MAX_LONG_TURNS: Final = 1000  # entries of long_turns
 
 
 class Backlog:
-    """Decides for a loop when it is catching up.
+    """Decides for a loop when to catch up.
 
-    ``handlers`` has the descriptors that are watched, ``ready`` the callbacks that are queued;
-    ``stats`` is where stalls are counted.
-
-    ``long_turns``: of late turns, when each began and when it ended. What was read in one of them
-    was heard at some time from the one to the other.
+    ``long_turns``: for each long turn, when it began and when it ended, in seconds of the loop's
+    clock. What was read in such a turn arrived at some time between the two.
     """
 
     __slots__ = (
@@ -58,70 +56,76 @@ class Backlog:
     )
 
     def __init__(self, handlers: Iterable[int], ready: Collection[object], stats: Stats) -> None:
+        """``handlers``: the watched descriptors. ``ready``: the queued callbacks. ``stats``: where
+        stalls are counted."""
         self._handlers = handlers
         self._ready = ready
         self._stats = stats
         self._stall = 0.0  # seconds that the stall lasted; 0 while there is no backlog
-        self._stalls = 0  # since timers last ran
-        self._unread: set[int] = set()  # descriptors that may have been ready ever since
-        self._end = 0.0  # when catching up ends in any case
+        self._stalls = 0  # stalls since timers last ran
+        self._unread: set[int] = set()  # descriptors that have been ready in every poll since
+        self._end = 0.0  # when to stop catching up in any case
         self.long_turns: dict[float, float] = {}
 
     def update(
         self, began: float, ended: float, timeout: float | None, events: list[tuple[int, int]]
     ) -> bool:
-        """Take note of a turn whose wait has just ended. Returns whether timers are held back in
-        it.
+        """Judge a turn whose wait has just ended. Returns whether to catch up: then the turn must
+        not run timers.
 
-        The loop calls this for turns that may be late, and for each turn while it returns True.
-        ``began`` and ``ended``: when the work of the turn before did; ``timeout``: how long the
-        wait since then should have been; ``events``: what it reported.
+        The loop calls this for turns that may be late, and for every turn after one for which it
+        returned True. ``began`` and ``ended``: when the work of the last turn began and ended.
+        ``timeout``: how long the wait after it should have been at most. ``events``: what the wait
+        reported.
         """
-        late = self._work(began, ended)
-        # With no timeout nothing was due, so nothing can be judged too early.
+        late = self._record_work(began, ended)
+        # Without a timeout no timer was set, so none can run too early.
         overslept = 0.0 if timeout is None else self._stats.last_wake - ended - max(timeout, 0.0)
         if overslept > LATE:
             late += overslept
         elif not (self._stall or events or self._ready):
-            # This wait began after the late work and found nothing: nothing has arrived. After
-            # a wait that was late itself that is not known, as a signal can have cut it short.
+            # This wait began after the late work and found nothing, so nothing has arrived. A wait
+            # that was late itself does not tell that: a signal may have cut it short.
             self._stats.stalled_time += late
             return False
         if late:
             self._stats.stalled_time += late
-        if (late > _NEW_STALL * self._stall and self._stalls < _MOST_STALLS) or (
-            overslept > LATE and self._stalls < _MOST_LATE_WAITS
+        if (late > _NEW_STALL * self._stall and self._stalls < _MAX_STALLS) or (
+            overslept > LATE and self._stalls < _MAX_LATE_WAITS
         ):
             self._begin(late)
         elif self._stall:
-            # A descriptor that a poll of all of them does not report has been read to its end.
+            # While catching up, polls report all that is ready: what is missing has been read to
+            # its end.
             self._unread.intersection_update([fd for fd, _ in events])
-            # Reading can go on in callbacks (TLS, HTTP), which have their turn as well. What takes
-            # d seconds to arrive, and that we can keep up with, takes less to be read: what is
-            # still ready after that, a peer that floods us or a regular file, is ready always.
+            # Callbacks may go on with reading (TLS, HTTP), so wait for these too. If we can keep up
+            # with our peers at all, we read what arrived in d seconds in less than d seconds. So
+            # what is still ready at _end is always ready: a peer that floods us, or a regular file.
             if not (self._unread or self._ready) or self._stats.last_wake >= self._end:
                 self.end()
         return self._stall > 0
 
     def end(self) -> None:
-        """There is nothing more to catch up with, or it does not matter any more."""
+        """Stop catching up."""
         self._stall = 0.0
         self._stalls = 0
 
     def pause(self, began: float, ended: float) -> bool:
-        """Take note that the loop was not run since the turn that ``began`` then. Returns whether
-        that is a stall."""
-        late = self._work(began, ended)
+        """Judge the time from ``began`` to ``ended``, in which the loop did not run, as if it were
+        one turn. Returns whether to catch up."""
+        late = self._record_work(began, ended)
         if late:
             self._stats.stalled_time += late
             self._begin(late)
         return self._stall > 0
 
-    def _work(self, began: float, ended: float) -> float:
+    def _record_work(self, began: float, ended: float) -> float:
+        """Record a turn that worked for too long. Returns its length in seconds; 0 if it was not
+        late."""
         if ended - began <= LATE:
             return 0.0
         self.long_turns[began] = ended
-        if len(self.long_turns) > _MOST_LONG_TURNS:
+        if len(self.long_turns) > _MAX_LONG_TURNS:
             del self.long_turns[next(iter(self.long_turns))]
         return ended - began
 

@@ -1,7 +1,8 @@
-"""What takes the place of a closed loop's queues: nothing can be added any more.
+"""What replaces the queues of a closed loop: nothing can be added to these.
 
-``call_soon``, ``call_later`` and the timers themselves add to a queue, millions of times. They do
-not ask whether the loop is closed: after ``close()`` the queue itself refuses."""
+``call_soon``, ``call_later`` and the timers add to a queue millions of times. Checking there
+whether the loop is closed would cost time in each call. Instead, after ``close()`` the queue itself
+refuses."""
 
 from __future__ import annotations
 
@@ -12,20 +13,20 @@ from .timers import Handle, TimerQueue
 
 
 def refuse() -> NoReturn:
-    """Raise what asyncio raises for a closed loop."""
+    """Raise ``RuntimeError``, as asyncio does for a closed loop."""
     raise RuntimeError("the reactor is closed")
 
 
 class ClosedQueue(deque[Handle]):
-    """A queue of callbacks: empty, and it stays so."""
+    """A queue of callbacks that stays empty."""
 
     def append(self, _: Any) -> NoReturn:
         refuse()
 
 
 class ClosedTimerQueue(TimerQueue):
-    """A queue of timers: the same. A ``TimerQueue`` becomes one by a change of class, as its timers
-    hold it. They may still be cancelled."""
+    """A queue of timers that stays empty. ``TimerQueue`` objects become one by a change of class,
+    because their timers hold a reference to them. Those timers can still be cancelled."""
 
     __slots__ = ()
 

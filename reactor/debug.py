@@ -1,8 +1,8 @@
 """Debug mode: a loop that watches how it is used. ``Reactor(debug=True)``, ``REACTOR_DEBUG=1`` or
 ``python -X dev`` turn it on, as for asyncio.
 
-In debug mode a reactor and its transports are of subclasses that are made here. Without it nothing
-here runs, and no code asks whether it should."""
+In debug mode, a reactor and its transports become instances of subclasses that are made here.
+Otherwise nothing here runs, and no other code checks for debug mode."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from functools import cache, partial
 from typing import Any, Final
 
-from .interfaces import Endpoint
+from .interfaces import Handler, Stoppable
 from .loop import Loop
 from .timers import Handle, Timer, TimerQueue
 from .transports.base import BaseTransport
@@ -24,6 +24,11 @@ from .where import calling_frame, definition, line
 
 logger = logging.getLogger(__name__)
 
+#: The environment variable. A protocol's --debug does not turn it on: that may show secrets to
+#: clients.
+VARIABLE: Final = "REACTOR_DEBUG"
+
+# Methods of transports that check the thread.
 _CHECKED: Final = (
     "write",
     "writelines",
@@ -39,9 +44,6 @@ _CHECKED: Final = (
 )
 
 
-VARIABLE: Final = "REACTOR_DEBUG"  # no protocol's --debug: that may show secrets to clients
-
-
 def is_wanted() -> bool:
     """Whether ``REACTOR_DEBUG`` or Python's development mode asks for debug mode."""
     if sys.flags.ignore_environment:
@@ -51,7 +53,7 @@ def is_wanted() -> bool:
 
 
 def enable(loop: Loop) -> None:
-    """Make ``loop``, whose construction has just begun, one in debug mode."""
+    """Put ``loop`` into debug mode. Call this before ``Loop.__init__``."""
     cls = type(loop)
     loop.__class__ = type(cls.__name__, (DebugLoop, cls), {"__module__": cls.__module__})
     assert isinstance(loop, DebugLoop)
@@ -59,7 +61,8 @@ def enable(loop: Loop) -> None:
 
 
 def watch_timers(loop: Loop) -> None:
-    """Check the thread of what is done with timers themselves, ``cancel()`` for one."""
+    """Check the thread in methods of timers too, such as ``cancel()``. Call this after
+    ``Loop.__init__``."""
     assert isinstance(loop, DebugLoop)
 
     def checked(method: Callable[..., None]) -> Callable[..., None]:
@@ -70,23 +73,23 @@ def watch_timers(loop: Loop) -> None:
         return call
 
     methods = {name: checked(getattr(TimerQueue, name)) for name in ("add", "discard", "move")}
-    # No slots of its own: else a TimerQueue could not become one of this class.
+    # Without slots of its own: else __class__ could not be assigned.
     loop.timers.__class__ = type("TimerQueue", (TimerQueue,), {"__slots__": (), **methods})
 
 
 class DebugLoop(Loop):
     """What debug mode changes.
 
-    * Except ``call_soon_threadsafe``, what is called from a thread other than the one that runs the
-      loop raises ``RuntimeError``: scheduling, watching, opening, ``stop()``, and the methods of
-      transports that write, close, pause and resume, and of timers.
+    * While one thread runs the loop, calls from other threads raise ``RuntimeError``, except
+      ``call_soon_threadsafe``. This covers scheduling, watching, opening, ``stop()``, timers, and
+      the methods of transports that write, close, pause and resume.
     * Callbacks, timers and descriptors' handlers that take ``slow_callback_duration`` seconds or
       longer are logged, with the places where they are defined and where the program created them.
     * A transport that is still open when the loop is closed or collected causes a
       ``ResourceWarning`` with the place where it was opened."""
 
-    _origin: str | None = None  # where the callback that runs just now was created
-    _origins: dict[Any, str | None]  # by endpoint
+    _origin: str | None = None  # where the program created the callback that is running
+    _origins: dict[Any, str | None]  # where it opened each resource that is open
 
     def get_debug(self) -> bool:
         return True
@@ -95,10 +98,10 @@ class DebugLoop(Loop):
 
     def check_thread(self) -> None:
         """Raise ``RuntimeError`` if another thread runs the loop."""
-        if self._thread is not None and self._thread != threading.get_ident():
+        if self._guard.thread is not None and self._guard.thread != threading.get_ident():
             raise RuntimeError(
-                "called from the wrong thread: only call_soon_threadsafe() may be called from"
-                " another one than the loop's"
+                "called from the wrong thread: only call_soon_threadsafe() may be called from a"
+                " thread other than the loop's"
             )
 
     def check_open(self) -> None:
@@ -117,7 +120,7 @@ class DebugLoop(Loop):
         self.check_thread()
         super().unregister(fd)
 
-    # -- handles that know where they come from ----------------------------------------------------
+    # -- handles that know where they were created -------------------------------------------------
 
     def call_soon(self, callback: Callable[..., object], *args: Any) -> Handle:
         self.check_open()
@@ -140,14 +143,15 @@ class DebugLoop(Loop):
         timer.origin = self._site()
         return timer
 
-    def register(self, fd: int, mask: int, handler: Callable[[int], object]) -> None:
+    def register(self, fd: int, mask: int, handler: Handler) -> None:
         owner = getattr(handler, "__self__", None)
-        # A connector comes here from a thread's call; where it was opened is known.
+        # For a connector, the result of a thread leads here; where it was opened is known.
         origin = self._origins.get(owner) if isinstance(owner, Hashable) else None
         super().register(fd, mask, _DebugHandler(self, handler, origin or self._site()))
 
     def _site(self) -> str | None:
-        """Where the program asks for what is being created; for the loop's own, what led to it."""
+        """Where the program creates what is being created. If the loop creates it: where the
+        program created the callback that led to it."""
         frame = calling_frame(sys._getframe(1))
         return self._origin if frame is None else line(frame)
 
@@ -159,9 +163,9 @@ class DebugLoop(Loop):
 
     @contextmanager
     def watched(self, callback: Any, origin: str | None) -> Iterator[None]:
-        """Within the block ``callback`` runs, which ``origin`` has asked for."""
+        """Measure the block, in which ``callback`` runs; it was created at ``origin``."""
         outer, self._origin = self._origin, origin
-        protocol = _protocol_of(callback)  # now, as a connection that is lost forgets it
+        protocol = _protocol_of(callback)  # before the block, because a lost transport has none
         before = self.time()
         try:
             yield
@@ -170,25 +174,25 @@ class DebugLoop(Loop):
             took = self.time() - before
             if took >= self.slow_callback_duration:
                 what = describe(callback, protocol)
-                asked = "" if origin is None else f", created at {origin},"
-                logger.warning("%s%s took %.3f s", what, asked, took)
+                created = "" if origin is None else f", created at {origin},"
+                logger.warning("%s%s took %.3f s", what, created, took)
 
     # -- transports that are never closed ----------------------------------------------------------
 
-    def attach(self, endpoint: Endpoint) -> None:
-        super().attach(endpoint)
-        self._origins[endpoint] = self._site()
-        if isinstance(endpoint, BaseTransport):
-            endpoint.__class__ = _debugging_transport(type(endpoint))  # type: ignore[arg-type]
+    def attach(self, resource: Stoppable) -> None:
+        super().attach(resource)
+        self._origins[resource] = self._site()
+        if isinstance(resource, BaseTransport):
+            resource.__class__ = _debugging_transport(type(resource))  # type: ignore[arg-type]
 
-    def detach(self, endpoint: Endpoint) -> None:
-        super().detach(endpoint)
-        self._origins.pop(endpoint, None)
+    def detach(self, resource: Stoppable) -> None:
+        super().detach(resource)
+        self._origins.pop(resource, None)
 
     def close(self) -> None:
         unclosed = self._unclosed()
         super().close()
-        self._warn(unclosed)  # last: a warning may be an error
+        self._warn(unclosed)  # last, because a warning may be an error
 
     def __del__(self) -> None:
         unclosed = self._unclosed() if hasattr(self, "_signals") else {}
@@ -196,11 +200,11 @@ class DebugLoop(Loop):
         self._warn(unclosed)
 
     def _unclosed(self) -> dict[BaseTransport, str]:
-        """Transports that are open, and what to say of each."""
+        """Transports that are open, with a warning for each."""
         return {
-            endpoint: f"unclosed transport {endpoint!r}, opened at {origin or 'an unknown place'}"
-            for endpoint, origin in self._origins.items()
-            if isinstance(endpoint, BaseTransport) and not endpoint.is_closing()
+            resource: f"unclosed transport {resource!r}, opened at {origin or 'an unknown place'}"
+            for resource, origin in self._origins.items()
+            if isinstance(resource, BaseTransport) and not resource.is_closing()
         }
 
     def _warn(self, unclosed: dict[BaseTransport, str]) -> None:
@@ -230,11 +234,9 @@ class _DebugTimer(Timer):
 
 
 class _DebugHandler:
-    """A descriptor's handler."""
+    """A descriptor's handler, measured."""
 
-    def __init__(
-        self, loop: DebugLoop, handler: Callable[[int], object], origin: str | None
-    ) -> None:
+    def __init__(self, loop: DebugLoop, handler: Handler, origin: str | None) -> None:
         self._loop = loop
         self._handler = handler
         self._origin = origin
@@ -261,17 +263,18 @@ def _debugging_transport(cls: type) -> type:
         return call
 
     def flush(transport: Any) -> int:
-        with transport._reactor.watched(transport.flush, None):  # it may call resume_writing
+        with transport._reactor.watched(transport.flush, None):  # may call resume_writing()
             return cls.flush(transport)  # type: ignore[attr-defined, no-any-return]
 
     methods: dict[str, Any] = {name: checked(name) for name in _CHECKED if hasattr(cls, name)}
     methods["flush"] = flush
-    # No slots of its own: else an instance of cls could not become one of this class.
+    # Without slots of its own: else __class__ could not be assigned.
     return type(cls.__name__, (cls,), {"__slots__": (), "__module__": cls.__module__, **methods})
 
 
 def describe(callback: Any, protocol: object = None) -> str:
-    """What is called, and where it is defined; for a transport's method, its protocol's class."""
+    """The callback's name and where it is defined. For a transport's method, the class of its
+    protocol and where its method is defined."""
     while isinstance(callback, partial):
         callback = callback.func
     name = getattr(callback, "__qualname__", None) or repr(callback)
@@ -285,6 +288,7 @@ def describe(callback: Any, protocol: object = None) -> str:
 
 
 def _protocol_of(callback: Any) -> object:
+    """The protocol of the transport whose method ``callback`` is, or None."""
     transport = getattr(callback, "__self__", None)
     return transport.get_protocol() if isinstance(transport, BaseTransport) else None
 

@@ -1,4 +1,8 @@
-"""Errors that no caller can catch: those of callbacks and protocols, which the loop calls."""
+"""Errors of callbacks and protocols. The loop calls those, so no code of the program can catch what
+they raise.
+
+This module is public: code that the loop calls and that calls a program's functions in turn must
+follow the same rule (``FATAL``)."""
 
 from __future__ import annotations
 
@@ -10,15 +14,17 @@ logger = logging.getLogger(__name__)
 
 ExceptionHandler = Callable[[Any, dict[str, Any]], object]
 
-# The rule for all code that the loop calls: these two end ``run()``, as the program wants to end.
-# Anything else costs the connection or the callback that raised it, and is reported. ``except
-# Exception`` is not enough for that: GeneratorExit and asyncio.CancelledError are no Exceptions.
+#: The exceptions that end ``run()``, because the program wants to end. Every other exception costs
+#: the connection or the callback that raised it, and is reported. ``except Exception`` would miss
+#: some of those: GeneratorExit and asyncio.CancelledError are not subclasses of ``Exception``.
 FATAL: Final = (KeyboardInterrupt, SystemExit)
 
 
 def as_exception(exc: BaseException, what: str) -> Exception:
-    """``exc`` as an ``Exception``, which ``connection_lost`` and the like are promised; ``what``
-    raised it."""
+    """Return ``exc`` itself if it is an ``Exception``, else a ``RuntimeError`` with ``exc`` as its
+    cause and the message "``what`` raised ...".
+
+    ``connection_lost`` and similar methods promise an ``Exception``."""
     if isinstance(exc, Exception):
         return exc
     error = RuntimeError(f"{what} raised {type(exc).__name__}")
@@ -27,21 +33,21 @@ def as_exception(exc: BaseException, what: str) -> Exception:
 
 
 class ExceptionReporter:
-    """The part of a loop to which such errors are reported."""
+    """The part of a loop that reports such errors."""
 
     def __init__(self) -> None:
         self._exception_handler: ExceptionHandler | None = None
 
     def set_exception_handler(self, handler: ExceptionHandler | None) -> None:
-        """Have ``handler(reactor, context)`` called for errors that no caller can catch; None
-        restores the log.
+        """Call ``handler(reactor, context)`` for errors that no caller can catch; None logs them,
+        which is the default.
 
-        ``context`` is a dict: ``message``, ``exception``, and ``protocol``, ``transport`` or
-        ``handle`` where there is one."""
+        ``context`` is a dict with ``message`` and ``exception``, and with ``protocol``,
+        ``transport`` or ``handle`` where there is one."""
         self._exception_handler = handler
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
-        """Report an error of a callback or a protocol; by default it is logged with its
+        """Report an error of a callback or a protocol. By default it is logged with its
         traceback."""
         if self._exception_handler is not None:
             try:
@@ -51,6 +57,6 @@ class ExceptionReporter:
                 raise
             except BaseException:
                 logger.exception("the exception handler failed")
-        who = context.get("protocol") or context.get("handle") or context.get("transport") or ""
-        said = f"{context['message']} {who}".rstrip(": ")
-        logger.error("%s", said, exc_info=context.get("exception"))
+        source = context.get("protocol") or context.get("handle") or context.get("transport") or ""
+        message = f"{context['message']} {source}".rstrip(": ")
+        logger.error("%s", message, exc_info=context.get("exception"))

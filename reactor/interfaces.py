@@ -1,10 +1,13 @@
-"""What the loop needs of the things that it runs, which it knows by these methods alone."""
+"""What the loop needs of the objects that it runs. It knows them by these methods only."""
 
+from collections.abc import Callable
 from typing import Protocol
 
+Handler = Callable[[int], object]  # is called with the mask of a ready descriptor
 
-class Endpoint(Protocol):
-    """Something open that keeps a stopping reactor running until it is done: a connection, a
+
+class Stoppable(Protocol):
+    """Something open that keeps a stopping reactor running until it has ended: a connection, a
     listener, a pool of threads."""
 
     def request_shutdown(self) -> None: ...
@@ -12,14 +15,15 @@ class Endpoint(Protocol):
 
 
 class Flushable(Protocol):
-    """Something written to in this turn. ``flush`` sends it, and returns how many bytes it was."""
+    """Something written to in this turn. ``flush`` sends what is queued and returns the number of
+    bytes sent."""
 
     def flush(self) -> int: ...
     def abort(self) -> None: ...
 
 
 class Closable(Protocol):
-    """Something with a descriptor to give back, a socket for one."""
+    """Something with a descriptor to close, such as a socket."""
 
     def fileno(self) -> int: ...
     def close(self) -> None: ...

@@ -1,8 +1,8 @@
 """Pollers: the operating system's ways of asking "which of these descriptors are ready?".
 
-Four systems calls answer that question: epoll (Linux), kqueue (BSD, macOS), poll and select
-(everywhere). Each class here puts the same four methods over one of them, so that the loop need not
-know which one it runs on:
+Four system calls answer that question: epoll (Linux), kqueue (BSD, macOS), poll and select
+(everywhere). Each class here has the same methods over one of them, so that the loop does not
+depend on the system:
 
     register(fd, mask)    start watching a descriptor
     modify(fd, mask)      watch it for something else
@@ -10,28 +10,26 @@ know which one it runs on:
     poll(timeout)         wait, and return a list of (fd, mask) pairs
 
 All are *level-triggered*: a descriptor is reported in every turn for as long as it is ready. A mask
-is made of READ and WRITE; what comes back may also hold ERROR and HANGUP, which no one has to ask
-for. A report is a hint, never a promise: between the report and the read another process may have
-taken the data, so the system call after it may still say "not now" (EAGAIN)."""
+consists of READ and WRITE. A reported mask may also have ERROR and HANGUP, which are always
+watched. A report is a hint, never a promise: between the report and the read another process may
+have taken the data, so the system call after it may still say "not now" (EAGAIN)."""
 
 import errno
 import math
 import select
 from typing import Any, Protocol
 
-# The numbers are those of epoll and poll on Linux, so that the two pollers used most have nothing
-# to translate.
+# The numbers are those of epoll and poll on Linux, so that these two pollers translate nothing.
 READ = 0x001
 WRITE = 0x004
 ERROR = 0x008
 HANGUP = 0x010
 
-# epoll's names exist on Linux only, kqueue's on BSD and macOS only, and type checkers know it.
+# Untyped, because type checkers know that epoll exists on Linux only, and kqueue on BSD and macOS.
 _system: Any = select
 
-# The longest single wait, in seconds. epoll and poll count milliseconds in a C int, which ends
-# after 24.8 days (cpython gh-145703 tells of clocks; the poller's own integer is the nearer limit).
-# Waking once a day costs nothing.
+# The longest single wait, in seconds. epoll and poll count milliseconds in a C int, which is at
+# most 24.8 days. Waking once a day costs nothing.
 MAX_WAIT = 86_400.0
 
 _SELECT_LIMIT = 1024  # FD_SETSIZE: the bits in C's fd_set. Python does not export it.
@@ -41,13 +39,13 @@ class Poller(Protocol):
     """What the loop needs of a poller. All descriptors are plain integers.
 
     ``register`` raises ``ValueError`` for a descriptor that this poller cannot watch. ``poll``
-    takes seconds: ``None`` waits for ever, 0 does not wait, and everything between is rounded *up*
-    to what the system can count, so that a timer is never early and a wait of half a millisecond
-    does not become a busy loop.
+    takes seconds: ``None`` waits for ever, 0 does not wait, and other values are rounded *up* to
+    the system's unit, so that a timer is never early and a wait of half a millisecond does not
+    become a busy loop.
 
-    A poller whose ``poll`` may leave out some of the ready descriptors also has ``poll_all()``: it
-    returns all of them, without waiting. The loop uses that after a stall, to find out what has
-    been read to its end."""
+    A poller whose ``poll`` may leave out some of the ready descriptors also has ``poll_all()``,
+    which returns all of them without waiting. After a stall the loop uses it to find out which
+    descriptors have nothing left to read."""
 
     def register(self, fd: int, mask: int) -> None: ...
     def modify(self, fd: int, mask: int) -> None: ...
@@ -57,8 +55,8 @@ class Poller(Protocol):
 
 
 def _milliseconds(timeout: float | None) -> int:
-    """Seconds as whole milliseconds, rounded up; -1, "for ever", only for None
-    (python/asyncio#106)."""
+    """Seconds as whole milliseconds, rounded up (python/asyncio#106); -1, "for ever", for None
+    only."""
     if timeout is None:
         return -1
     if timeout <= 0:
@@ -67,13 +65,13 @@ def _milliseconds(timeout: float | None) -> int:
 
 
 class EpollPoller:
-    """Linux. The kernel keeps the list of descriptors, so a wait costs what is ready, not what is
-    watched.
+    """Linux. The kernel keeps the list of descriptors, so the cost of a wait depends on how many
+    are ready, not on how many are watched.
 
-    epoll watches the *open file*, not its number: a duplicate in a forked child keeps it registered
-    after our close, which is why the loop always unregisters before it closes (libuv#1099). It
-    refuses regular files (EPERM), standard input from a file among them; such a file never blocks,
-    so it is simply reported as ready in every turn."""
+    epoll watches the *open file*, not its number. A duplicate in a forked child keeps the file
+    registered after our close, so the loop always unregisters before it closes (libuv#1099). epoll
+    refuses regular files (EPERM), for example as standard input. Such a file never blocks, so it is
+    reported as ready in every turn."""
 
     def __init__(self) -> None:
         self._epoll = _system.epoll()
@@ -115,7 +113,7 @@ class EpollPoller:
         return ready
 
     def poll_all(self) -> list[tuple[int, int]]:
-        """All that are ready now, however many, without waiting."""
+        """All descriptors that are ready, however many, without waiting."""
         always = [(fd, mask) for fd, mask in self._always_ready.items() if mask]
         return [*always, *self._epoll.poll(0, max(self._registered, 1))]
 
@@ -124,14 +122,15 @@ class EpollPoller:
 
 
 class PollPoller:
-    """poll(2). Any descriptor number, but every wait hands the whole list to the kernel."""
+    """poll(2). It takes any descriptor number, but each wait passes the whole list to the
+    kernel."""
 
     def __init__(self) -> None:
         self._poll = select.poll()
         self._masks: dict[int, int] = {}
 
     def register(self, fd: int, mask: int) -> None:
-        if fd in self._masks:  # as epoll does; poll alone would overwrite in silence
+        if fd in self._masks:  # poll would replace the mask silently
             raise FileExistsError(errno.EEXIST, f"descriptor {fd} is already registered")
         self._poll.register(fd, mask)
         self._masks[fd] = mask
@@ -199,8 +198,8 @@ class SelectPoller:
 
 
 class KqueuePoller:
-    """BSD and macOS. Reading and writing are two separate *filters*; they are merged to one pair
-    per descriptor."""
+    """BSD and macOS. Reading and writing are separate *filters*; their events are merged into one
+    pair per descriptor."""
 
     def __init__(self) -> None:
         self._kqueue = _system.kqueue()
@@ -222,13 +221,13 @@ class KqueuePoller:
     def poll(self, timeout: float | None) -> list[tuple[int, int]]:
         if timeout is not None:
             timeout = _milliseconds(timeout) / 1000
-        # Two filters per descriptor: room for both, and never 0, which would return at once.
+        # Room for both filters of each descriptor; never 0, which would return at once.
         events = self._kqueue.control(None, max(2 * len(self._masks), 1), timeout)
         ready: dict[int, int] = {}
         for event in events:
             mask = READ if event.filter == _system.KQ_FILTER_READ else WRITE
             if event.flags & _system.KQ_EV_EOF and event.fflags:
-                mask |= ERROR  # fflags is the socket's error; without one, EOF is an ordinary end
+                mask |= ERROR  # fflags is the socket's error; 0 means an ordinary end
             ready[event.ident] = ready.get(event.ident, 0) | mask
         return list(ready.items())
 
@@ -246,7 +245,7 @@ class KqueuePoller:
             self._kqueue.control(changes, 0, 0)
 
 
-# Best first. What the system lacks is left out.
+# Best first, and only those that the system has.
 POLLERS: dict[str, type[Poller]] = {
     name: poller
     for name, poller in (
@@ -260,11 +259,9 @@ POLLERS: dict[str, type[Poller]] = {
 
 
 def make_poller(name: str | None = None) -> Poller:
-    """A new poller: the one called ``name`` (a key of ``POLLERS``), or the best that this system
-    has.
+    """Make the poller called ``name``, a key of ``POLLERS``, or by default the best one.
 
-    Raises ``ValueError`` for a name that is unknown or not available here.
-    """
+    Raises ``ValueError`` for a name that is unknown or not available on this system."""
     if name is None:
         name = next(iter(POLLERS))
     try:
@@ -273,3 +270,9 @@ def make_poller(name: str | None = None) -> Poller:
         raise ValueError(
             f"no poller {name!r} on this system; there is {', '.join(POLLERS)}"
         ) from None
+
+
+def poll_all(poller: Poller) -> list[tuple[int, int]]:
+    """All descriptors that are ready, without waiting."""
+    everything = getattr(poller, "poll_all", None)
+    return poller.poll(0) if everything is None else everything()

@@ -1,10 +1,9 @@
-"""Counters of one reactor. Plain numbers, added to where things happen, and read by whoever is
-curious."""
+"""Counters of one reactor: plain numbers, incremented where things happen."""
 
 
 class Stats:
-    """What a reactor has done so far. All counters begin at zero and only grow, but for
-    ``connections`` and ``lingering``."""
+    """What a reactor has done so far. All counters start at zero. Only ``connections`` and
+    ``lingering`` can decrease."""
 
     __slots__ = (
         "accepted",
@@ -25,24 +24,23 @@ class Stats:
     )
 
     def __init__(self, now: float) -> None:
+        """``now``: the time at which the loop was made, in seconds of its clock."""
         self.last_wake = now  # Reactor.time() at which the last wait ended
         self.turns = 0  # turns of the loop
         self.wait_time = 0.0  # seconds in the poller
         self.work_time = 0.0  # seconds outside it
-        # Seconds in which a late turn, or a loop that was not run, let peers wait: see backlog.py.
+        # Seconds for which peers waited because a turn was late or the loop did not run; backlog.py
         self.stalled_time = 0.0
         self.accepted = 0  # connections that listeners accepted
-        self.refused = 0  # connections closed at once, by a limit or an error
+        self.refused = 0  # connections closed at once, because of a limit or an error
         self.connections = 0  # stream transports open now
-        self.lingering = (
-            0  # closed in good order, waiting for the peer's end (transports/linger.py)
-        )
+        self.lingering = 0  # closed, and waiting for the peer to close (transports/linger.py)
         self.bytes_received = 0
         self.bytes_sent = 0
-        self.writes_dropped = 0  # calls of write() after the connection was lost or closing
+        self.writes_dropped = 0  # calls of write() on a closing or lost connection
         self.datagrams_received = 0
         self.datagrams_sent = 0
-        self.datagrams_dropped = 0  # by a full queue, an error, or the system's lack of buffers
+        self.datagrams_dropped = 0  # because of a full queue, an error, or no system buffer
 
     def as_dict(self) -> dict[str, float]:
         """All counters by name."""

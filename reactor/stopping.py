@@ -1,76 +1,124 @@
-"""Stopping with a grace: all that is open is asked to close; what is left in the end is aborted.
-
-A loop has a ``Shutdown`` from ``stop(grace)`` to the end of ``run()``."""
+"""What is open on a loop, and how it is stopped within a grace period: everything open is asked to
+close, and what is still open at the end is aborted."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
 
 from .errors import FATAL
+from .interfaces import Stoppable
+from .timers import Timer
 
-if TYPE_CHECKING:
-    from .interfaces import Endpoint
-    from .loop import Loop
+
+class StoppingLoop(Protocol):
+    """What a shutdown needs of a loop."""
+
+    def call_soon(self, callback: Callable[..., object], *args: Any) -> object: ...
+    def call_later(self, delay: float, callback: Callable[..., object], *args: Any) -> Timer: ...
+    def call_exception_handler(self, context: dict[str, Any]) -> None: ...
+    def stop(self) -> None: ...
+
+
+class OpenResources:
+    """Everything open on ``loop``, in the order of opening, which is the order of closing.
+
+    ``shutdown``: the shutdown that is going on, or None."""
+
+    def __init__(self, loop: StoppingLoop) -> None:
+        self._loop = loop
+        self._resources: dict[Stoppable, None] = {}  # a dict, because it keeps the order
+        self.shutdown: Shutdown | None = None
+
+    def add(self, resource: Stoppable) -> None:
+        """``resource`` has been opened."""
+        self._resources[resource] = None
+        if self.shutdown is not None:
+            self._loop.call_soon(self.shutdown.request, resource)
+
+    def remove(self, resource: Stoppable) -> None:
+        """``resource`` is closed."""
+        self._resources.pop(resource, None)
+        if self.shutdown is not None:
+            self.shutdown.check()
+
+    def shut_down(self, grace: float) -> None:
+        """Ask everything to close. Stop the loop when it is closed, or after ``grace`` seconds. Has
+        no effect during a shutdown."""
+        if self.shutdown is None:
+            self.shutdown = Shutdown(self._loop, self, grace)
+            self.shutdown.begin()
+
+    def end_shutdown(self) -> None:
+        """The loop has stopped."""
+        if self.shutdown is not None:
+            self.shutdown.end()
+            self.shutdown = None
+
+    def abort_all(self) -> None:
+        """Close everything without sending what is queued."""
+        for resource in list(self._resources):
+            self.call(resource.abort, resource)
+
+    def call(self, method: Callable[[], object], resource: Stoppable) -> None:
+        """Call a method of ``resource``. If it raises, report that and go on."""
+        try:
+            method()
+        except FATAL:
+            raise
+        except BaseException as exc:
+            self._loop.call_exception_handler(
+                {"message": "shutdown failed:", "exception": exc, "transport": resource}
+            )
+
+    def __contains__(self, resource: object) -> bool:
+        return resource in self._resources
+
+    def __iter__(self) -> Iterator[Stoppable]:
+        return iter(self._resources)
+
+    def __len__(self) -> int:
+        return len(self._resources)
 
 
 class Shutdown:
-    """Asks ``endpoints``, what is open on ``loop``, to close, and stops the loop when all is closed
-    or ``grace`` seconds have passed. ``endpoints`` changes meanwhile."""
+    """One shutdown, from ``stop(grace)`` to the end of ``run()``."""
 
-    def __init__(self, loop: Loop, endpoints: Collection[Endpoint], grace: float) -> None:
+    def __init__(self, loop: StoppingLoop, open_resources: OpenResources, grace: float) -> None:
         self._loop = loop
-        self._endpoints = endpoints
-        self._is_over = False
+        self._open = open_resources
+        self._has_ended = False
         self._deadline = loop.call_later(grace, self._grace_over)
 
     def begin(self) -> None:
-        """Ask all that is open."""
-        for endpoint in list(self._endpoints):
-            self.request(endpoint)
+        """Ask everything open to close."""
+        for resource in list(self._open):
+            self.request(resource)
         self.check()
 
-    def request(self, endpoint: Endpoint) -> None:
-        """Ask ``endpoint`` to close, if it is still open."""
-        if endpoint in self._endpoints:
-            guard(self._loop, endpoint.request_shutdown, endpoint)
+    def request(self, resource: Stoppable) -> None:
+        """Ask ``resource`` to close, if it is still open."""
+        if resource in self._open:
+            self._open.call(resource.request_shutdown, resource)
 
     def check(self) -> None:
-        """If nothing is open any more, stop the loop, behind what the last endpoint has queued."""
-        if not self._endpoints:
+        """Stop the loop if nothing is open, after the callbacks that are queued already."""
+        if not self._open:
             self._loop.call_soon(self._stop_if_closed)
 
     def end(self) -> None:
         """The loop has stopped."""
-        self._is_over = True
+        self._has_ended = True
         self._deadline.cancel()
 
     def _stop_if_closed(self) -> None:
-        if not self._endpoints:  # else a callback has opened something
+        if not self._open:  # else a callback has opened something
             self._stop()
 
     def _grace_over(self) -> None:
-        abort_all(self._loop, self._endpoints)
-        self._loop.call_soon(self._stop)  # behind the calls of connection_lost
+        self._open.abort_all()
+        self._loop.call_soon(self._stop)  # after the calls of connection_lost, queued just now
 
     def _stop(self) -> None:
-        if not self._is_over:
+        if not self._has_ended:
             self._loop.stop()
-
-
-def abort_all(loop: Loop, endpoints: Collection[Endpoint]) -> None:
-    """Close ``endpoints`` without sending what is queued."""
-    for endpoint in list(endpoints):
-        guard(loop, endpoint.abort, endpoint)
-
-
-def guard(loop: Loop, callback: Callable[[], object], endpoint: Endpoint) -> None:
-    """Call ``callback``; if it raises, that is reported, and the others still have their turn."""
-    try:
-        callback()
-    except FATAL:
-        raise
-    except BaseException as exc:
-        loop.call_exception_handler(
-            {"message": "shutdown failed:", "exception": exc, "transport": endpoint}
-        )

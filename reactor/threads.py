@@ -1,9 +1,10 @@
-"""A pool of worker threads, for what would block the loop. Results come back to the loop.
+"""A pool of worker threads, for calls that would block the loop. Results come back to the loop.
 
-``concurrent.futures`` has a pool too; its threads are joined when the interpreter exits, so one
-call that hangs (a name server that does not answer) would hold up the end of the program for as
-long as it likes. These threads are daemons: stopping waits for them within the reactor's grace, and
-no longer. They share nothing with the loop but two queues."""
+The threads of ``concurrent.futures`` are joined when the interpreter exits. A call that hangs, for
+example because a name server does not answer, would delay the end of the program for as long. The
+threads here are daemons: a stopping reactor waits for their calls within its grace period, and no
+longer. They share with the loop two queues and the attributes of each call. There are no locks;
+where the order of two accesses matters, a comment says so."""
 
 from __future__ import annotations
 
@@ -13,29 +14,29 @@ import queue
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
-if TYPE_CHECKING:
-    from .loop import Loop
+from .loop import Loop
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
 MAX_QUEUED: Final = 10_000  # calls that wait for a thread; more are refused
-_FEW_DROPPED: Final = 64  # cancelled calls in the queue that are not worth a search
+_KEEP_DROPPED: Final = 64  # so many cancelled calls may stay in the queue
 
 
 class ThreadCall(Generic[T]):
     """A function that runs, or will run, in another thread. It has the methods of
     ``asyncio.Future``.
 
-    ``thread``: the identifier of the thread that runs it, as ``threading.get_ident()`` gives it; 0
-    while it waits for one. ``dropped``: it was cancelled in time, and never runs."""
+    ``thread``: the identifier of the thread that runs it, as ``threading.get_ident()`` returns it;
+    0 while it waits for a thread. ``dropped``: it was cancelled before a thread took it, and never
+    runs. ``abandoned``: see ``ThreadPool.abandon``."""
 
     thread = 0
     dropped = False
-    abandoned = False  # see ThreadPool.abandon
+    abandoned = False
 
     def __init__(self, pool: ThreadPool, function: Callable[..., T], args: tuple[Any, ...]) -> None:
         self._pool = pool
@@ -49,7 +50,7 @@ class ThreadCall(Generic[T]):
         self._cancelled = False
 
     def add_done_callback(self, callback: Callable[[ThreadCall[T]], object]) -> None:
-        """Run ``callback(call)`` in the loop once there is a result or an exception. It is not run
+        """Run ``callback(call)`` in the loop when there is a result or an exception. It is not run
         after ``cancel()``."""
         if not self._done:
             self._callbacks.append(callback)
@@ -57,67 +58,64 @@ class ThreadCall(Generic[T]):
             self._reactor.call_soon(callback, self)
 
     def done(self) -> bool:
-        """Whether it has ended, or was cancelled."""
+        """Whether it has ended or was cancelled."""
         return self._done
 
     def cancelled(self) -> bool:
-        """Whether ``cancel()`` was called in time."""
+        """Whether ``cancel()`` was called before it ended."""
         return self._cancelled
 
     def cancel(self) -> bool:
-        """Forget it: if a thread runs the function already it runs to its end, but nobody hears of
-        it, and a stopping reactor does not wait for it.
+        """Ignore the result. A function that is running already runs to its end, but its result is
+        dropped, and a stopping reactor does not wait for it.
 
-        Returns False if it is done.
+        Returns False if the call is done.
         """
         if self._done:
             return False
         self._done = self._cancelled = True
         self._callbacks.clear()
-        # run() sets the thread first and then looks whether the call is cancelled; here the order
-        # is the reverse. A call that has no thread by now never runs.
+        # run() sets the thread and then checks whether the call is cancelled. Here the order is the
+        # reverse, so a call that still has no thread never runs.
         if not self.thread:
             self.dropped = True
-            self._function, self._args = _nothing, ()  # whatever they hold is free at once
+            self._function, self._args = _nothing, ()  # frees what they refer to
             self._pool.drop()
         self._pool.forget(self)
         return True
 
     def result(self) -> T:
-        """What the function returned. Raises what it raised, or ``RuntimeError`` while there is
-        nothing yet."""
-        if not self._done or self._cancelled:
-            raise RuntimeError(
-                "the call was cancelled" if self._cancelled else "the call has not ended"
-            )
+        """What the function has returned. Raises what the function has raised, or ``RuntimeError``
+        if the call has not ended or was cancelled."""
+        self._check_ended()
         if self._exception is not None:
             raise self._exception
         return self._result  # type: ignore[return-value]
 
     def exception(self) -> BaseException | None:
-        """What the function raised; None if it returned. Raises ``RuntimeError`` while there is
-        nothing yet."""
-        if not self._done or self._cancelled:
-            raise RuntimeError(
-                "the call was cancelled" if self._cancelled else "the call has not ended"
-            )
+        """What the function has raised; None if it has returned. Raises ``RuntimeError`` if the
+        call has not ended or was cancelled."""
+        self._check_ended()
         return self._exception
 
+    def _check_ended(self) -> None:
+        if self._cancelled:
+            raise RuntimeError("the call was cancelled")
+        if not self._done:
+            raise RuntimeError("the call has not ended")
+
     def run(self) -> None:
-        """In the worker's thread."""
-        self.thread = threading.get_ident()
+        """Call the function. Runs in the worker's thread."""
+        self.thread = threading.get_ident()  # first, see cancel()
         if self._cancelled:
             return
         try:
             self._result = self._function(*self._args)
-        except BaseException as exc:  # SystemExit as well: it would end the thread, not the program
+        except BaseException as exc:  # SystemExit too: it would end the thread, not the program
             self._exception = exc
 
-    def __repr__(self) -> str:
-        return f"<ThreadCall of {self._function!r} {'done' if self._done else 'pending'}>"
-
     def finish(self) -> None:
-        """In the loop's thread."""
+        """Queue the callbacks. Runs in the loop's thread, after ``run()``."""
         if self._done:
             return
         self._done = True
@@ -133,17 +131,26 @@ class ThreadCall(Generic[T]):
             self._reactor.call_soon(callback, self)
         self._callbacks.clear()
 
+    def __repr__(self) -> str:
+        return f"<ThreadCall of {self._function!r} {'done' if self._done else 'pending'}>"
+
 
 def _nothing() -> Any:
     return None
 
 
-class ThreadPool:
-    """At most ``max_threads`` threads, started as they are needed, and kept.
+_CallQueue = queue.SimpleQueue[ThreadCall[Any] | None]  # None ends the thread that takes it
 
-    While calls are under way the pool counts as open: a stopping reactor waits for it within its
-    grace. ``max_abandoned``: threads that run abandoned calls and are replaced all the same; each
-    one beyond makes the pool smaller."""
+
+class ThreadPool:
+    """At most ``max_threads`` threads, called ``name`` and a number. They are started when they are
+    needed, and kept. ``max_queued``: the number of calls that may wait for a thread.
+    ``max_abandoned``: the number of threads of abandoned calls that are replaced; each one beyond
+    it makes the pool smaller by one.
+
+    ``pending``: the calls that are not done. While there are any, the pool counts as open, and a
+    stopping reactor waits for it within its grace period. ``abandoned``: the number of abandoned
+    calls that have not returned yet. ``capacity``: the number of threads allowed beside theirs."""
 
     def __init__(
         self,
@@ -154,61 +161,61 @@ class ThreadPool:
         max_abandoned: int = 0,
     ) -> None:
         self.reactor = reactor
+        self.abandoned = 0
+        self.capacity = max_threads
+        self.pending: set[ThreadCall[Any]] = set()
         self._max_threads = max_threads
         self._max_queued = max_queued
         self._max_abandoned = max_abandoned
-        self.abandoned = 0  #: calls that were given up and have not returned yet
-        self.capacity = max_threads  #: threads that there may be
-        self._limit = max_threads + max_queued  # calls that there may be
+        self._max_active = max_threads + max_queued
         self._name = name
-        self._queue: queue.SimpleQueue[ThreadCall[Any] | None] = queue.SimpleQueue()
-        self._threads = 0
+        self._queue: _CallQueue = queue.SimpleQueue()
+        self._threads = 0  # threads that take calls from the queue
         self._numbers = itertools.count()
-        self._active = 0  # calls that no thread has done with yet
-        self._dropped = 0  # calls that were cancelled in the queue, and may still be there
-        self._awaited: set[ThreadCall[Any]] = set()  # those of them that nobody has cancelled
+        self._active = 0  # calls in the queue or in a thread, cancelled ones in a thread included
+        self._dropped = 0  # calls cancelled in the queue, which may still be in it
 
     def submit(self, function: Callable[..., T], *args: Any) -> ThreadCall[T]:
-        """Run ``function(*args)`` in a thread. Raises ``queue.Full`` when too many calls wait
-        already, ``RuntimeError`` when the system has no more threads or the reactor is closed."""
+        """Run ``function(*args)`` in a thread. Raises ``queue.Full`` if too many calls wait
+        already, ``RuntimeError`` if the system has no more threads or the reactor is closed."""
         self.reactor.check_open()
-        if self._active >= self._limit:
+        if self._active >= self._max_active:
             raise queue.Full(f"{self._active} calls wait for a thread of the pool {self._name!r}")
         call = ThreadCall(self, function, args)
-        if self._active >= self._threads < self.capacity:
+        if self._threads < self.capacity and self._active >= self._threads:  # no thread is idle
             self._start_thread()
         self._active += 1
-        if not self._awaited:
+        if not self.pending:
             self.reactor.attach(self)
-        self._awaited.add(call)
+        self.pending.add(call)
         self._queue.put(call)
         return call
 
     def request_shutdown(self) -> None:
-        """Nothing to do: what is under way ends, or the grace does."""
+        """Do nothing: the reactor waits until the calls have ended or the grace period is over."""
 
     def abort(self) -> None:
-        """Forget the calls that are under way, and let the threads end when they have done. Calls
-        that come later get new threads."""
-        for call in list(self._awaited):
+        """Cancel all calls, and let each thread end when its call returns. Later calls get new
+        threads."""
+        for call in list(self.pending):
             call.cancel()
         for _ in range(self._threads):
             self._queue.put(None)
         self._threads = self._dropped = 0
-        self._queue = queue.SimpleQueue()  # the old threads empty theirs
+        self._queue = queue.SimpleQueue()  # the old threads empty the old one
 
     close = abort
 
     def forget(self, call: ThreadCall[Any]) -> None:
-        """Nobody waits for ``call`` any more."""
-        self._awaited.discard(call)
-        if not self._awaited:
+        """``call`` is done."""
+        self.pending.discard(call)
+        if not self.pending:
             self.reactor.detach(self)
 
     def abandon(self, call: ThreadCall[Any]) -> None:
-        """Give up ``call``, which hangs in its thread: cancel it, and let another thread take the
-        place of that one, within ``max_abandoned``. If the call returns after all, its thread
-        ends."""
+        """Give up ``call``, which hangs in its thread: cancel it, and start another thread instead,
+        within ``max_abandoned``. If the call returns after all, its thread ends. Raises
+        ``ValueError`` if it does not run."""
         if call.done() or not call.thread:
             raise ValueError("only a call that runs can be abandoned")
         call.cancel()
@@ -218,18 +225,18 @@ class ThreadPool:
         self._threads -= 1
         self._set_capacity()
         try:
-            while self._active > self._threads < self.capacity:
+            while self._threads < self.capacity and self._threads < self._active:
                 self._start_thread()
         except RuntimeError as exc:  # submit() tries again
-            logger.warning("no thread takes the place of an abandoned one: %s", exc)
+            logger.warning("cannot replace the thread of an abandoned call: %s", exc)
 
     def drop(self) -> None:
         """A call was cancelled while it waited in the queue."""
         self._active -= 1
         self._dropped += 1
-        # A search for each would be quadratic, none would let the queue grow without bound: one
-        # when most of the queue is of this kind, as with cancelled timers.
-        if self._dropped > max(_FEW_DROPPED, self._active):
+        # Removing each one at once would take quadratic time; never removing them would let the
+        # queue grow without bound. So remove all when they are the majority, as for timers.
+        if self._dropped > max(_KEEP_DROPPED, self._active):
             self._dropped = 0
             waiting = []
             with suppress(queue.Empty):
@@ -250,38 +257,34 @@ class ThreadPool:
         self._threads += 1
 
     def _set_capacity(self) -> None:
-        beyond = max(self.abandoned - self._max_abandoned, 0)
-        self.capacity = capacity = max(self._max_threads - beyond, 0)
-        self._limit = capacity + self._max_queued if capacity else 0
+        not_replaced = max(self.abandoned - self._max_abandoned, 0)
+        self.capacity = max(self._max_threads - not_replaced, 0)
+        self._max_active = self.capacity + self._max_queued if self.capacity else 0
 
-    def _work(self, calls: queue.SimpleQueue[ThreadCall[Any] | None]) -> None:
+    def _work(self, calls: _CallQueue) -> None:
+        """What each thread does."""
         while (call := calls.get()) is not None:
             if call.dropped:
                 continue
             call.run()
-            ends = call.abandoned
             try:
-                if ends:
-                    self.reactor.call_soon_threadsafe(self._came_back, None)
+                if call.abandoned:
+                    self.reactor.call_soon_threadsafe(self._abandoned_returned)
                     return
                 self.reactor.call_soon_threadsafe(self._finished, call, calls)
             except RuntimeError:  # the reactor was closed in the meantime
                 return
-            del call  # or the thread would keep the result for as long as it has nothing to do
+            del call  # else an idle thread would keep the result alive
 
-    def _finished(
-        self, call: ThreadCall[Any], calls: queue.SimpleQueue[ThreadCall[Any] | None]
-    ) -> None:
-        if call.abandoned:  # at the moment when it returned: its thread does not know of it
-            self._came_back(calls)
+    def _finished(self, call: ThreadCall[Any], calls: _CallQueue) -> None:
+        if call.abandoned:  # after its thread has checked that: the thread goes on
+            self._abandoned_returned()
+            calls.put(None)  # so one thread of this queue must end
         elif not call.dropped:
             self._active -= 1
             call.finish()
             self.forget(call)
 
-    def _came_back(self, calls: queue.SimpleQueue[ThreadCall[Any] | None] | None) -> None:
-        """An abandoned call has returned. ``calls``: the queue of its thread, if that goes on."""
+    def _abandoned_returned(self) -> None:
         self.abandoned -= 1
         self._set_capacity()
-        if calls is not None:
-            calls.put(None)  # one thread too many

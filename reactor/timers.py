@@ -1,17 +1,17 @@
-"""Timers: things that must happen later, in the order of their time.
+"""Timers: callbacks for a later time, run in the order of their times.
 
-The queue is one heap of ``(when, sequence, timer)`` tuples. Tuples compare in C, and the sequence
-number keeps timers of the same instant in the order in which they were set, and keeps the
-comparison from ever reaching the timer itself.
+The queue is one heap of ``(when, sequence, timer)`` tuples. Python compares tuples in C. The
+sequence number keeps timers with equal times in the order in which they were set, and two entries
+never differ only in the timer, so timers themselves are never compared.
 
-The key of an entry inside a heap must never change, or the heap's order is broken and *unrelated*
-timers fire late (pyftpdlib's reset did that). So nothing here changes an entry:
+The key of an entry inside a heap must never change: that would break the heap's order, and
+*unrelated* timers would fire late (pyftpdlib's reset did that). So no method here changes an entry:
 
-* to *cancel* is to forget the entry's sequence number: the entry becomes stale and is thrown away
-  when it surfaces, or when stale entries are the majority and all of them are swept out;
-* to *postpone* is to note the new time in the timer alone; when the entry surfaces too early it is
-  put back with the new time;
-* to *advance* makes the entry stale and adds a new one.
+* *Cancelling* clears the sequence number in the timer, which makes the entry stale. Stale entries
+  are dropped when they reach the top of the heap, or all at once when they are the majority.
+* *Postponing* stores the new time in the timer only. When the entry reaches the top, too early, it
+  is replaced by one with the new time.
+* *Advancing* makes the entry stale and adds a new one.
 """
 
 from __future__ import annotations
@@ -20,20 +20,30 @@ import heapq
 import math
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-if TYPE_CHECKING:
-    from .loop import Loop
+from .stats import Stats
 
 _Entry = tuple[float, int, "Timer"]
 
-# Below this many entries a sweep is not worth its while.
+# Smaller heaps keep their stale entries: they take little memory.
 _SWEEP_FROM = 64
 
 
+class TimedLoop(Protocol):
+    """What timers need of a loop: its queue, the time of the turn, and where turns were late."""
+
+    now: float
+    timers: TimerQueue
+    stats: Stats
+    long_turns: dict[float, float]
+
+    def time(self) -> float: ...
+
+
 class Handle:
-    """A callback that will be run by the loop, and the means to prevent that. ``Reactor.call_soon``
-    returns one."""
+    """A callback that the loop will run, unless it is cancelled. ``Reactor.call_soon`` returns
+    one."""
 
     __slots__ = ("_args", "_callback", "_cancelled")
 
@@ -43,9 +53,9 @@ class Handle:
         self._cancelled = False
 
     def cancel(self) -> None:
-        """Do not run the callback. After it has run, or a second time, this does nothing."""
+        """Do not run the callback. Has no effect after it has run, or a second time."""
         self._cancelled = True
-        self._callback = None  # whatever it holds need not live until the entry surfaces
+        self._callback = None  # frees what it refers to now, not when the entry is dropped
         self._args = ()
 
     def cancelled(self) -> bool:
@@ -53,7 +63,7 @@ class Handle:
         return self._cancelled
 
     def run(self) -> None:
-        """Called by the loop, when the time has come."""
+        """Run the callback. The loop calls this."""
         if self._callback is not None:
             self._callback(*self._args)
 
@@ -70,7 +80,7 @@ class Timer(Handle):
     def __init__(
         self, queue: TimerQueue, when: float, callback: Callable[..., object], args: tuple[Any, ...]
     ) -> None:
-        # Not super().__init__(): timers are made and cancelled by the million, and a call costs.
+        # Not super().__init__(): programs make millions of timers, and the call would cost time.
         self._callback = callback
         self._args = args
         self._cancelled = False
@@ -80,7 +90,7 @@ class Timer(Handle):
         queue.add(self)
 
     def when(self) -> float:
-        """The time at which it is due, in seconds of ``Reactor.time()``."""
+        """When it is due, in seconds of ``Reactor.time()``."""
         return self._when
 
     def cancel(self) -> None:
@@ -91,7 +101,7 @@ class Timer(Handle):
             self._queue.discard(self)
 
     def reschedule(self, delay: float) -> None:
-        """Be due ``delay`` seconds from now instead, whether or not the timer has already fired.
+        """Make it due ``delay`` seconds from now instead. A timer that has fired is set again.
 
         Raises ``ValueError`` if the timer was cancelled.
         """
@@ -100,24 +110,24 @@ class Timer(Handle):
         self._queue.move(self, self._queue.time() + delay)
 
     def run(self) -> None:
-        # With an entry in the heap again, it was rescheduled by another timer of the same batch.
+        # If it has an entry again, another timer of the same batch has rescheduled it.
         if self._callback is not None and not self._sequence:
             self._callback(*self._args)
 
 
 class IdleTimer(Timer):
-    """Calls ``callback(*args)`` once nothing has been heard for ``timeout`` seconds.
+    """Calls ``callback(*args)`` after ``timeout`` seconds in which ``touch()`` was not called.
 
-    ``touch()`` says that something was heard. It stores the loop's time and does nothing else; only
-    when the timer fires does it look at that time, and either expires or sets itself for what is
-    left ("Be smart about timeouts" in libev's manual). A message thus costs one assignment, where
-    to cancel and set a timer anew would cost some fifty times that. The callback comes when it is
-    due, not at some later sweep."""
+    ``touch()`` only stores the time of the turn. When the timer fires, it compares that time with
+    its timeout, and either expires or sets itself for the seconds that are left ("Be smart about
+    timeouts" in libev's manual). So a heartbeat costs one assignment. Cancelling a timer and
+    setting a new one would cost about fifty times as much. The callback runs when it is due, not
+    in some later sweep."""
 
     __slots__ = ("_heard", "_reactor", "timeout")
 
     def __init__(
-        self, reactor: Loop, timeout: float, callback: Callable[..., object], *args: Any
+        self, reactor: TimedLoop, timeout: float, callback: Callable[..., object], *args: Any
     ) -> None:
         self._reactor = reactor
         self.timeout = timeout
@@ -125,13 +135,13 @@ class IdleTimer(Timer):
         super().__init__(reactor.timers, self._heard + timeout, callback, args)
 
     def touch(self) -> None:
-        """Something was heard now, in this turn of the loop."""
+        """The peer was heard in this turn: count the timeout from here."""
         self._heard = self._reactor.now
 
     def run(self) -> None:
-        if self._cancelled or self._sequence:  # by another timer of the same batch
+        if self._cancelled or self._sequence:  # cancelled or rescheduled in this batch
             return
-        # What was heard in a turn that took long may have come as late as at the turn's end.
+        # What was read in a long turn may have arrived as late as the end of that turn.
         due = self._reactor.long_turns.get(self._heard, self._heard) + self.timeout
         if due <= self._reactor.now:
             super().run()
@@ -142,16 +152,16 @@ class IdleTimer(Timer):
 class Deadline(Timer):
     """Calls ``callback(*args)`` after ``delay`` seconds, not counting stalls of the loop.
 
-    This is for what a peer cannot do without our answers, a handshake for example: while the loop
-    stood still (``Stats.stalled_time``) it sent no answer, so the callback is put off by that time.
-    For what a peer sends in one go a timer is enough: after a stall, that is read before any timer
-    runs. The callback is put off only once, which at most doubles the time: a peer that can slow us
-    down cannot make it last for ever."""
+    This is for what a peer cannot finish without our answers, such as a handshake. While the loop
+    was stalled (``Stats.stalled_time``) it sent no answers, so the callback is postponed by that
+    time. For what a peer sends without waiting for us a plain timer is enough: after a stall, that
+    is read before any timer runs. The callback is postponed only once. This at most doubles the
+    time, so a peer that slows us down cannot keep the deadline from passing."""
 
     __slots__ = ("_stalled_before", "_stats")
 
     def __init__(
-        self, reactor: Loop, delay: float, callback: Callable[..., object], *args: Any
+        self, reactor: TimedLoop, delay: float, callback: Callable[..., object], *args: Any
     ) -> None:
         self._stats = reactor.stats
         self._stalled_before = self._stats.stalled_time
@@ -162,7 +172,7 @@ class Deadline(Timer):
         super().reschedule(delay)
 
     def run(self) -> None:
-        if self._cancelled or self._sequence:  # by another timer of the same batch
+        if self._cancelled or self._sequence:  # cancelled or rescheduled in this batch
             return
         stalled = self._stats.stalled_time - self._stalled_before
         if stalled > 0:
@@ -178,18 +188,19 @@ class TimerQueue:
     __slots__ = ("_heap", "_sequence", "_stale", "time")
 
     def __init__(self, clock: Callable[[], float]) -> None:
-        """``clock`` gives the time in seconds, monotonic; ``time.monotonic`` or a virtual one."""
+        """``clock`` returns monotonic seconds: ``time.monotonic`` or a virtual clock."""
         self.time = clock
         self._heap: list[_Entry] = []
         self._sequence = 0
         self._stale = 0
 
     def __len__(self) -> int:
-        """The number of timers that are still to fire."""
+        """The number of timers that have not fired yet."""
         return len(self._heap) - self._stale
 
     def add(self, timer: Timer) -> None:
-        if timer._when != timer._when:  # not a number: no order would be left in the heap
+        """Add an entry for the timer. Raises ``ValueError`` if its time is NaN."""
+        if timer._when != timer._when:  # NaN: comparing with it would break the heap's order
             raise ValueError("a timer's time must be a number")
         self._sequence = sequence = self._sequence + 1
         timer._sequence = sequence
@@ -200,19 +211,21 @@ class TimerQueue:
         if timer._sequence:
             timer._sequence = 0
             self._stale = stale = self._stale + 1
-            if stale + stale > len(self._heap) > _SWEEP_FROM:
+            entries = len(self._heap)
+            if entries > _SWEEP_FROM and stale + stale > entries:
                 self._sweep()
 
     def move(self, timer: Timer, when: float) -> None:
+        """Make the timer due at ``when`` instead."""
         if timer._sequence and when >= timer._when:
-            timer._when = when  # postponed: its entry surfaces too early, and is put back then
+            timer._when = when  # postponed: its entry is replaced when it reaches the top
         else:
             self.discard(timer)
             timer._when = when
             self.add(timer)
 
     def next_deadline(self) -> float | None:
-        """When the next timer is due, in seconds of the clock; None if there is none."""
+        """When the next timer is due, in seconds of the clock; None without timers."""
         heap = self._heap
         while heap:
             when, sequence, timer = heap[0]
@@ -227,18 +240,18 @@ class TimerQueue:
         return None
 
     def pop_due(self, now: float, due: deque[Timer]) -> None:
-        """Move the timers that are due to the end of ``due``, in order.
+        """Move the timers that are due at ``now`` to the end of ``due``, in order.
 
-        All are collected before the first is run: what a timer sets, even with no delay, waits for
-        the next turn and cannot keep the loop from its descriptors (as in libuv's timer.c and
-        redis's ae.c)."""
+        All are collected before the first one runs. So a timer that a timer sets, even without
+        delay, waits for the next turn and cannot keep the loop from reading (libuv's timer.c and
+        redis's ae.c do the same)."""
         heap = self._heap
         while heap and heap[0][0] <= now:
             when, sequence, timer = heapq.heappop(heap)
             if timer._sequence != sequence:
                 self._stale -= 1
             elif timer._when > when:
-                self.add(timer)  # postponed; if that is due as well, it surfaces again in its order
+                self.add(timer)  # postponed; if that time is due too, it is popped in its order
             else:
                 timer._sequence = 0
                 due.append(timer)

@@ -1,4 +1,4 @@
-"""Where in the program something happens: outside this package, as a user wants to be told."""
+"""Places in the source code that messages name: always the user's program, not this package."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from pathlib import Path
 from types import CodeType, FrameType
 from typing import Final
 
-# Not the program's: this package, and what runs it as `python -m reactor`.
-_NOT_THE_PROGRAMS: Final = (f"{Path(__file__).parent}{os.sep}", "<frozen runpy>")
-_TURN: Final = "_turn"  # Loop._turn: what lies beyond it has called the loop, and not its callback
+# Files that are not the program's: this package, and what runs it for `python -m reactor`.
+_NOT_THE_PROGRAM: Final = (f"{Path(__file__).parent}{os.sep}", "<frozen runpy>")
+_TURN: Final = "_turn"  # Loop._turn: the frames outside it called the loop, not the callback
 
 
 def calling_frame(frame: FrameType | None) -> FrameType | None:
-    """The innermost frame outside this package, beginning at ``frame``. None if the loop itself is
-    reached before: then no callback of the program's runs."""
-    while frame is not None and frame.f_code.co_filename.startswith(_NOT_THE_PROGRAMS):
+    """The innermost frame outside this package, searched from ``frame`` outwards. None if the loop
+    comes first: then no callback of the program is running."""
+    while frame is not None and frame.f_code.co_filename.startswith(_NOT_THE_PROGRAM):
         if frame.f_code.co_name == _TURN:
             return None
         frame = frame.f_back
@@ -23,10 +23,10 @@ def calling_frame(frame: FrameType | None) -> FrameType | None:
 
 
 def line(frame: FrameType) -> str:
-    """``file:line`` of what ``frame`` does now."""
+    """``file:line`` that ``frame`` is executing."""
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
 def definition(code: CodeType) -> str:
-    """``file:line`` of a function."""
+    """``file:line`` where a function is defined."""
     return f"{code.co_filename}:{code.co_firstlineno}"

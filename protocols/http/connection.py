@@ -22,9 +22,8 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from reactor import Timer
+from reactor import StreamTransport, Timer
 from reactor.errors import FATAL
-from reactor.transports.stream import StreamTransport
 
 from .answering import ADVANCING, ASKED, BUSY, EOF, LAST, MORE, OVER, PARTIAL, PAUSED, AnsweringHalf
 from .body import BodyReader

@@ -36,7 +36,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
-from ..wakeup import STOP_SIGNALS, is_default
+from ..signals import STOP_SIGNALS, is_default
 from .backoff import MOST_FAILURES, Backoff
 from .errors import CANNOT_START, INTERRUPTED, CommandError
 from .worker import END, STOP, Serve, run_worker

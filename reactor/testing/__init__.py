@@ -1,10 +1,10 @@
 """Testing protocols without sockets and without sleeping.
 
-A ``VirtualReactor`` is a real ``Reactor`` with two things replaced. Its clock is *virtual*: it
-stands still while anything is to be done, and then jumps to the next deadline, so an hour of
-heartbeats passes in a millisecond, and passes alike each time. Its connections are in *memory*: the
-protocol has a real ``StreamTransport``, with its buffers, water marks and deadlines, but what lies
-under it is a queue whose other end the test holds.
+A ``VirtualReactor`` is a real ``Reactor`` with two parts replaced. Its clock is *virtual*: it
+stands still while there is something to do, and then jumps to the next deadline. So an hour of
+heartbeats passes in a millisecond, and in the same way each time. Its connections are in *memory*:
+the protocol has a real ``StreamTransport``, with its buffers, water marks and deadlines, but the
+socket under it is a queue, and the test holds the other end.
 
     reactor = VirtualReactor()
     peer = reactor.connect(Echo)

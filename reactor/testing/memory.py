@@ -1,4 +1,4 @@
-"""Sockets and a poller in memory: what the connections of ``reactor.testing`` are made of."""
+"""Sockets and a poller in memory, for the connections of ``reactor.testing``."""
 
 from __future__ import annotations
 
@@ -15,13 +15,18 @@ _FIRST_DESCRIPTOR: Final = 1 << 30
 
 
 class MemoryPoller:
-    """A poller of memory sockets, as strict as the real ones. The loop's own wake-up pair is
-    registered too, before anything else, and never fires.
+    """A poller of memory sockets, as strict as the real pollers. The loop registers its own wake-up
+    pair too, before anything else; that is never reported.
 
-    ``wait(timeout)`` is what it does for ``poll``."""
+    ``poll`` and ``poll_all`` are what a loop expects of a poller."""
 
-    def __init__(self, wait: Callable[[float | None], list[tuple[int, int]]]) -> None:
-        self.poll = wait
+    def __init__(
+        self,
+        poll: Callable[[float | None], list[tuple[int, int]]],
+        poll_all: Callable[[], list[tuple[int, int]]],
+    ) -> None:
+        self.poll = poll
+        self.poll_all = poll_all
         self._sockets: dict[int, MemorySocket] = {}
         self._last = _FIRST_DESCRIPTOR
         self._wakeup: int | None = None
@@ -36,16 +41,15 @@ class MemoryPoller:
         """``sock`` is closed."""
         self._sockets.pop(sock.fileno(), None)
 
-    def poll_some(self, most: int) -> list[tuple[int, int]]:
-        """At most ``most`` of what is ready. The others come first the next time, as with epoll."""
-        events = self.poll_all()[:most]
-        for fd, _ in events:
-            self._sockets[fd] = self._sockets.pop(fd)
+    def ready(self, most: int | None = None) -> list[tuple[int, int]]:
+        """What is ready, with ``most`` at most so many. The others come first in the next call, as
+        with epoll."""
+        events = [(fd, mask) for fd, sock in self._sockets.items() if (mask := sock.ready())]
+        if most is not None and most < len(events):
+            events = events[:most]
+            for fd, _ in events:
+                self._sockets[fd] = self._sockets.pop(fd)
         return events
-
-    def poll_all(self) -> list[tuple[int, int]]:
-        """All that is ready."""
-        return [(fd, mask) for fd, sock in self._sockets.items() if (mask := sock.ready())]
 
     def register(self, fd: int, mask: int) -> None:
         sock = self._sockets.get(fd)
@@ -76,7 +80,7 @@ class MemoryPoller:
 
 
 class MemorySocket:
-    """What memory sockets have in common: a number, and a place in the poller."""
+    """What all memory sockets have: a number, and a place in the poller."""
 
     def __init__(self, poller: MemoryPoller) -> None:
         self._poller = poller
@@ -101,17 +105,17 @@ class MemorySocket:
 
 
 class StreamSocket(MemorySocket):
+    """A stream socket whose peer is the test, or another one of these (``other``)."""
+
     def __init__(self, poller: MemoryPoller) -> None:
         super().__init__(poller)
-        self.other: StreamSocket | None = (
-            None  # the other protocol's; None where the test is the peer
-        )
+        self.other: StreamSocket | None = None
         self.inbox: deque[bytes] = deque()  # one piece per recv; b"" is the end
         self.sent = bytearray()  # to the test
-        self.unread = 0  # bytes sent to the other protocol that it has not yet received
-        self.capacity: int | None = None  # bytes in sent, or unread, beyond which no more is taken
-        self.sends = 0
-        self.sends_left: int | None = None  # before sending fails, as the peer has closed
+        self.unread = 0  # bytes sent to ``other`` that it has not read yet
+        self.capacity: int | None = None  # the maximum of bytes in ``sent``, or ``unread``
+        self.sends = 0  # system calls that sent something
+        self.sends_left: int | None = None  # until sending fails, because the peer has closed
         self.error = 0
         self.eof_sent = False
         self.reset_sent = False
@@ -133,7 +137,7 @@ class StreamSocket(MemorySocket):
         if not self.inbox:
             raise BlockingIOError
         data = self.inbox[0]
-        if data:  # the end stays: it is read again each time
+        if data:  # the end stays, and is read each time
             self.inbox.popleft()
             if len(data) > size:
                 self.inbox.appendleft(data[size:])
@@ -175,7 +179,7 @@ class StreamSocket(MemorySocket):
 
     def close(self) -> None:
         super().close()
-        if any(self.inbox):  # closing with unread input breaks the connection
+        if any(self.inbox):  # closing with unread input resets the connection
             self.reset_sent = True
             if self.other is not None:
                 self.other.inbox.clear()
@@ -200,6 +204,8 @@ class StreamSocket(MemorySocket):
 
 
 class DatagramSocket(MemorySocket):
+    """A datagram socket; the test takes the part of the network."""
+
     def __init__(self, poller: MemoryPoller, sockname: Any) -> None:
         super().__init__(poller)
         self._sockname = sockname

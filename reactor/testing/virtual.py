@@ -1,4 +1,4 @@
-"""Reactors in virtual time, and the test's ends of their connections."""
+"""A reactor in virtual time, and the test's ends of its connections."""
 
 from __future__ import annotations
 
@@ -15,34 +15,36 @@ from ..transports.stream import StreamTransport
 from .memory import DatagramSocket, MemoryPoller, StreamSocket
 
 THREAD_TIMEOUT: Final = 10.0  # seconds of real time that a call in a thread may take
-_MOST_TURNS: Final = 100_000
+_MAX_TURNS: Final = 100_000  # of settle(); more mean an endless loop
 
 
 class VirtualReactor(Reactor):
-    """A reactor whose time and connections belong to the test. ``run()`` works too, and raises
-    ``RuntimeError`` where a real reactor would wait for ever. To open a real socket or pipe here
-    raises ``ValueError``, as nothing would ever be heard of it.
+    """A reactor whose time and connections the test controls. ``run()`` works too, and raises
+    ``RuntimeError`` where a real reactor would wait for ever. Opening a real socket or pipe raises
+    ``ValueError``, because it would never be reported as ready.
 
-    *Errors.* What a protocol or a callback raises, a real reactor logs. This one logs it too, and
-    raises it from ``settle()``, ``advance()``, ``run()`` or ``close()``, whichever comes first: as
-    it is, or several as an ``ExceptionGroup``. A test that causes an error on purpose expects it
-    there (``pytest.raises``), or takes all errors with ``set_exception_handler()``.
+    *Errors.* A real reactor logs what a protocol or a callback raises. This one logs it too, and
+    then raises it from the next ``settle()``, ``advance()``, ``run()`` or ``close()``; several are
+    raised as an ``ExceptionGroup``. A test that causes an error on purpose expects it there
+    (``pytest.raises``), or takes all errors with ``set_exception_handler()``.
 
-    *Threads.* While calls of ``run_in_thread`` are under way, the same methods really wait for
-    them, and time stands still.
+    *Threads.* While calls of ``run_in_thread`` are running, the same methods really wait for them,
+    and virtual time stands still.
 
-    Attributes: ``max_events``, how many descriptors one turn is told of, None for all; epoll's
-    limit is 1,023. ``thread_timeout``, 10 by default: seconds of real time to wait for a call in a
-    thread, before ``RuntimeError`` says which it is; 0 does not wait for threads."""
+    Attributes: ``max_events``, the number of descriptors reported in one turn, None for all (the
+    limit of epoll is 1,023). ``thread_timeout``, 10 by default: seconds of real time to wait for a
+    call in a thread, before ``RuntimeError`` names it; with 0, threads are not waited for."""
+
+    io_collect_interval = 0.0  # setting it has no effect: there are no pauses in virtual time
 
     def __init__(self, start: float = 1000.0, **options: Any) -> None:
-        """``start``: what ``time()`` says at first. ``options`` as for ``Reactor``, without
-        ``clock`` and ``poller``."""
+        """``start``: what ``time()`` returns at first, in seconds. ``options`` as for ``Reactor``,
+        without ``clock`` and ``poller``."""
         self._virtual_now = start
-        self._limit: float | None = None
-        self._oversleep = 0.0  # seconds that the next wait lasts too long
+        self._limit: float | None = None  # where advance() ends
+        self._oversleep = 0.0  # seconds by which the next wait is too long
         self._errors: list[BaseException] = []
-        self._memory = MemoryPoller(self._wait)
+        self._memory = MemoryPoller(self._wait, self._poll_all)
         self.max_events: int | None = None
         self.thread_timeout = THREAD_TIMEOUT
         super().__init__(clock=lambda: self._virtual_now, poller=self._memory, **options)
@@ -50,8 +52,7 @@ class VirtualReactor(Reactor):
     def connect(
         self, protocol_factory: ProtocolFactory, peername: Any = ("192.0.2.1", 50000)
     ) -> StreamPeer:
-        """A new connection: ``protocol_factory()`` gets one end and is told, the test gets the
-        other.
+        """Make a connection between the protocol that ``protocol_factory()`` returns and the test.
 
         ``peername`` is what the protocol sees as the peer's address; 192.0.2.0/24 is for
         documentation (RFC 5737)."""
@@ -66,10 +67,11 @@ class VirtualReactor(Reactor):
         other_factory: ProtocolFactory,
         capacity: int = 65536,
     ) -> tuple[StreamTransport, StreamTransport]:
-        """Two protocols, a client's and a server's for example, connected to each other.
+        """Connect two protocols to each other, for example a client's and a server's. Returns their
+        transports.
 
-        The system holds ``capacity`` bytes on the way to each of them; what goes beyond waits in
-        the sender's transport."""
+        In each direction, ``capacity`` bytes can be on the way; more than that waits in the
+        sender's transport."""
         one, other = StreamSocket(self._memory), StreamSocket(self._memory)
         one.other, other.other = other, one
         one.capacity = other.capacity = capacity
@@ -82,8 +84,8 @@ class VirtualReactor(Reactor):
     def datagram_socket(
         self, protocol_factory: DatagramFactory, sockname: Any = ("192.0.2.2", 9000)
     ) -> DatagramPeers:
-        """A datagram socket: ``protocol_factory()`` is told of it, and the test plays the whole
-        network around it."""
+        """Make a datagram socket for the protocol that ``protocol_factory()`` returns. The test
+        takes the part of the whole network."""
         sock = DatagramSocket(self._memory, sockname)
         transport = DatagramTransport(self, sock, protocol_factory())
         transport.start()
@@ -92,23 +94,21 @@ class VirtualReactor(Reactor):
     def settle(self) -> None:
         """Run turns until there is nothing more to do at this instant. Time stands still.
 
-        Raises ``RuntimeError`` if that never comes, as something keeps the loop busy, or a call in
-        a thread does not end; and what a protocol or a callback has raised.
-        """
-        for _ in range(_MOST_TURNS):
+        Raises ``RuntimeError`` if something keeps the loop busy for ever, or if a call in a thread
+        does not end. Raises what a protocol or a callback has raised."""
+        for _ in range(_MAX_TURNS):
             if self._busy():
                 self.run_once(0)
             elif not self._wait_for_thread():
                 break
         else:
-            raise RuntimeError(f"the loop has not come to rest in {_MOST_TURNS} turns")
+            raise RuntimeError(f"the loop is still busy after {_MAX_TURNS} turns")
         self._raise_errors()
 
     def advance(self, seconds: float) -> None:
-        """Let ``seconds`` pass, from deadline to deadline, doing all that falls due on the way.
+        """Let ``seconds`` pass, and run everything that becomes due, each at its own time.
 
-        Raises what ``settle()`` raises; time then stands where that happened.
-        """
+        Raises what ``settle()`` raises. Time then stands still where that happened."""
         self._limit = limit = self._virtual_now + seconds
         try:
             self.settle()
@@ -119,10 +119,10 @@ class VirtualReactor(Reactor):
             self._limit = None
 
     def stall(self, seconds: float, *, waiting: bool = False) -> None:
-        """Let ``seconds`` pass in which the loop stands still, as if a callback took that long.
+        """Let ``seconds`` pass while the loop does nothing, as if a callback took that long.
 
-        With ``waiting`` the process is stopped while it waits, or the machine suspended: the loop's
-        next wait takes so much too long, and reports nothing, as it was interrupted."""
+        With ``waiting``, as if the process was stopped while it waits, or the machine suspended:
+        the loop's next wait takes ``seconds`` too long, and reports nothing."""
         if waiting:
             self._oversleep += seconds
         else:
@@ -164,25 +164,21 @@ class VirtualReactor(Reactor):
         return bool(
             self._ready
             or self._due
-            or self._written
+            or self.written
             or self._released
             or self._oversleep
             or self._catching_up
             or (deadline is not None and deadline <= self._virtual_now)
-            or self._memory.poll_all()
+            or self._memory.ready()
         )
 
-    def _collect(self, timeout: float | None) -> float | None:
-        return timeout  # nothing gathers while time stands still
-
     def _wait(self, timeout: float | None) -> list[tuple[int, int]]:
-        """What the poller does: nothing is waited for, time jumps to where something is due."""
+        """The poller's ``poll``. It does not wait: time jumps to when something is due."""
         if self._oversleep:
             self._virtual_now += self._oversleep
             self._oversleep = 0.0
             return []
-        most = self.max_events
-        events = self._memory.poll_all() if most is None else self._memory.poll_some(most)
+        events = self._memory.ready(self.max_events)
         if events or timeout == 0:
             return events
         self._raise_errors()
@@ -192,8 +188,8 @@ class VirtualReactor(Reactor):
             raise RuntimeError(
                 "nothing is left to wait for: no timer is set and no peer has sent anything"
             )
-        # Exactly to the deadline that the timeout was made from: adding the timeout to the clock
-        # could round to just before it.
+        # Jump exactly to the deadline. Adding the timeout, which was computed from it, could round
+        # to just before it.
         now = self._virtual_now
         ends = [
             when
@@ -203,32 +199,32 @@ class VirtualReactor(Reactor):
         self._virtual_now = max(now, min(ends, default=now + timeout))
         return []
 
-    def _poll_backlog(self, timeout: float | None) -> list[tuple[int, int]]:
-        return self._wait(0) if self._oversleep else super()._poll_backlog(timeout)
+    def _poll_all(self) -> list[tuple[int, int]]:
+        """The poller's ``poll_all``."""
+        return self._wait(0) if self._oversleep else self._memory.ready()
 
     def _wait_for_thread(self) -> bool:
         """Wait, in real time, until a call in a thread ends. Returns False if there is none."""
-        pools = [end for end in self._endpoints if isinstance(end, ThreadPool)]
+        pools = [resource for resource in self._open if isinstance(resource, ThreadPool)]
         if not pools or not self.thread_timeout:
             return False
         end = time.monotonic() + self.thread_timeout
         while not self._ready:
             left = end - time.monotonic()
             if left <= 0:
-                calls = ", ".join(repr(call) for pool in pools for call in pool._awaited)
+                calls = ", ".join(repr(call) for pool in pools for call in pool.pending)
                 raise RuntimeError(
                     f"a call in a thread has not ended in {self.thread_timeout:g} s: {calls}"
                 )
             self._wakeup.wait(left)
-            self._wakeup._drain(READ)
+            self._wakeup.drain(READ)
         return True
 
 
 class StreamPeer:
     """The test's end of a connection made by ``VirtualReactor.connect``.
 
-    What these methods do shows once the loop has run: call ``reactor.settle()`` or ``advance()``.
-    """
+    These methods take effect when the loop runs: call ``reactor.settle()`` or ``advance()``."""
 
     def __init__(self, sock: StreamSocket, transport: StreamTransport) -> None:
         self._sock = sock
@@ -236,12 +232,12 @@ class StreamPeer:
 
     @property
     def received(self) -> bytes:
-        """All that the protocol has sent so far, and that has not been taken by ``read()``."""
+        """What the protocol has sent and ``read()`` has not taken."""
         return bytes(self._sock.sent)
 
     @property
     def sends(self) -> int:
-        """The number of system calls in which that was sent."""
+        """The number of system calls in which the protocol has sent data."""
         return self._sock.sends
 
     @property
@@ -256,50 +252,49 @@ class StreamPeer:
 
     @property
     def reset_received(self) -> bool:
-        """Whether that broke the connection, as there was input left unread: over TCP, part of
-        what was sent before may not have arrived."""
+        """Whether the protocol's side has closed its socket with unread input. TCP then resets the
+        connection, and what was sent before may be lost."""
         return self._sock.reset_sent
 
     def read(self) -> bytes:
-        """Take what has come. A stalled peer then has room again for as many bytes as before."""
+        """Take what has been received. A stalled peer then has room for as many bytes again."""
         data = self.received
         self._sock.sent.clear()
         return data
 
     def send(self, data: bytes, chunk: int | None = None) -> None:
-        """Send ``data``; with ``chunk``, in pieces of that many bytes, each of which arrives in a
-        turn of its own."""
+        """Send ``data``. With ``chunk``, send it in pieces of that many bytes, and each arrives in
+        its own turn."""
         size = chunk or len(data) or 1
         self._sock.inbox.extend(data[i : i + size] for i in range(0, len(data), size))
 
     def send_eof(self) -> None:
-        """Finish sending, and go on reading."""
+        """Finish sending, and continue to read."""
         self._sock.inbox.append(b"")
 
     def close(self) -> None:
-        """Finish sending and reading. As with TCP, the next call that sends still succeeds, and
-        only the one after that fails."""
+        """Finish sending and reading. As with TCP, the protocol's next send still succeeds, and
+        the one after it fails."""
         self._sock.inbox.append(b"")
         self._sock.sends_left = 1
 
     def reset(self, error: int = errno.ECONNRESET) -> None:
-        """Break the connection: the protocol's side gets the error number ``error``, ahead of what
-        it has not yet read."""
+        """Break the connection: the protocol's side gets the error number ``error``, and loses what
+        it has not read yet."""
         self._sock.inbox.clear()
         self._sock.error = error
 
     def stall(self, room: int = 0) -> None:
-        """Stop reading: after ``room`` more bytes the system takes no more from the protocol's
-        side."""
+        """Stop reading. The system takes ``room`` more bytes from the protocol's side."""
         self._sock.capacity = len(self._sock.sent) + room
 
     def resume(self) -> None:
-        """Go on reading."""
+        """Read again."""
         self._sock.capacity = None
 
 
 class DatagramPeers:
-    """The network around a datagram socket made by ``VirtualReactor.datagram_socket``."""
+    """The network around a socket made by ``VirtualReactor.datagram_socket``."""
 
     def __init__(self, sock: DatagramSocket, transport: DatagramTransport) -> None:
         self._sock = sock
@@ -307,29 +302,29 @@ class DatagramPeers:
 
     @property
     def sent(self) -> list[tuple[bytes, Any]]:
-        """The datagrams that the protocol has sent and ``take()`` has not taken: ``(data,
+        """The datagrams that the protocol has sent and ``take()`` has not taken, as ``(data,
         address)`` pairs."""
         return list(self._sock.sent)
 
     def take(self, addr: Any = None) -> list[bytes]:
-        """Take the datagrams sent to ``addr``, or with None all of them."""
+        """Take the datagrams sent to ``addr``; with None, all of them."""
         taken = [data for data, to in self._sock.sent if addr is None or to == addr]
         self._sock.sent = [pair for pair in self._sock.sent if addr is not None and pair[1] != addr]
         return taken
 
     def send(self, data: bytes, addr: Any = ("192.0.2.1", 50000)) -> None:
-        """A datagram arrives from ``addr``."""
+        """Let a datagram arrive from ``addr``."""
         self._sock.inbox.append((data, addr))
 
     def fail(self, error: int = errno.ECONNREFUSED) -> None:
-        """The next call that sends or receives gets the error number ``error``, as after an ICMP
-        message."""
+        """Let the next call that sends or receives fail with the error number ``error``, as after
+        an ICMP message."""
         self._sock.errors.append(error)
 
     def stall(self) -> None:
-        """Let the system take no more datagrams."""
+        """From now on, the system takes no datagrams."""
         self._sock.stalled = True
 
     def resume(self) -> None:
-        """Let it take them again."""
+        """The system takes datagrams again."""
         self._sock.stalled = False

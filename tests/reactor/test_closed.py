@@ -1,5 +1,5 @@
-"""What a reactor refuses: a turn within a turn, to be closed while it runs, and, once it is closed,
-all work."""
+"""What a reactor refuses: a turn within a turn, closing while it runs, and everything after
+closing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CLOSED = "^the reactor is closed$"
 
 
 def in_thread(function: Callable[[], object]) -> BaseException | None:
-    """Run it there, and return what it raised."""
+    """Run it in a thread, and return what it raised."""
     raised: list[BaseException] = []
 
     def run() -> None:
@@ -58,7 +58,7 @@ def test_a_turn_within_a_turn_is_refused_and_the_outer_one_goes_on(nested):
             assert log == ["refused", "same turn", "next turn"]
 
 
-def test_a_descriptors_handler_may_not_run_a_turn_either():
+def test_a_turn_within_a_descriptors_handler_is_refused():
     log = []
 
     class Nested(Protocol):
@@ -73,7 +73,7 @@ def test_a_descriptors_handler_may_not_run_a_turn_either():
     assert log == ["the reactor is running already"]
 
 
-def test_a_turn_that_is_interrupted_is_over():
+def test_after_an_interrupt_the_turn_is_over():
     def interrupt() -> None:
         raise KeyboardInterrupt
 
@@ -103,7 +103,7 @@ def test_another_thread_cannot_run_or_close_it_while_it_runs():
     assert [type(exc) for exc in raised] == [RuntimeError] * 3
 
 
-def test_another_thread_cannot_close_what_has_signal_handlers_and_changes_nothing():
+def test_another_thread_cannot_close_a_reactor_that_has_signal_handlers():
     lost = []
 
     class Told(Protocol):
@@ -171,7 +171,7 @@ def test_a_closed_reactor_opens_and_schedules_nothing(closed, name, tmp_path, mo
 
     assert os.listdir(tmp_path) == []
     assert threading.active_count() == threads
-    gc.collect()  # a socket that was left open would warn, and fail
+    gc.collect()  # an open socket would cause a warning, which is an error
 
 
 @pytest.mark.parametrize("name", ["listen_sockets", "connect_socket"])
@@ -191,7 +191,7 @@ def test_every_public_way_of_opening_is_in_the_list():
     assert public <= {*OPENING, "listen_sockets", "connect_socket"}
 
 
-def test_what_ends_things_works_on_after_closing():
+def test_closing_and_cancelling_still_work_after_the_reactor_is_closed():
     with VirtualReactor() as reactor:
         peer = reactor.connect(Protocol)
         datagrams = reactor.datagram_socket(DatagramProtocol)
@@ -237,7 +237,7 @@ def test_a_timer_that_has_fired_cannot_be_set_again_after_closing():
         timer.reschedule(1)
 
 
-def test_protocols_told_of_the_closing_may_open_and_schedule_what_they_like():
+def test_connection_lost_may_open_and_schedule_things_while_the_reactor_closes():
     complaints: list[dict[str, Any]] = []
     ran = []
 

@@ -1,5 +1,5 @@
-"""One turn after another: how long it waits, what it does and in which order, and what cannot end
-it."""
+"""The turns of a loop: how long each waits, what it does in which order, and that errors do not end
+the loop."""
 
 from __future__ import annotations
 
@@ -19,8 +19,7 @@ from .clock import Clock
 
 
 class Script:
-    """A poller that reports what the test has written down, turn by turn, and notes how long it
-    was asked to wait."""
+    """A poller that reports given events, turn by turn, and records its timeouts."""
 
     def __init__(self, *turns: list[tuple[int, int]]) -> None:
         self.turns = deque(turns)
@@ -46,7 +45,7 @@ class Script:
 
 
 class Scripted:
-    """A reactor on such a poller, with descriptors that are mere numbers."""
+    """A reactor on such a poller. Its descriptors are only numbers."""
 
     def __init__(self, *turns: list[tuple[int, int]]) -> None:
         self.clock = Clock()
@@ -143,7 +142,7 @@ def test_it_waits_until_the_nearest_timer(scripted):
     assert bench.poller.waits == [2.5]
 
 
-def test_it_waits_no_longer_than_it_is_told(scripted):
+def test_it_waits_no_longer_than_its_timeout(scripted):
     bench = scripted()
     bench.reactor.run_once(4)
     bench.reactor.call_later(30, print)
@@ -172,8 +171,8 @@ def test_it_does_not_wait_while_there_is_work(scripted, work):
     assert bench.poller.waits == [0, None]
 
 
-def test_a_delay_counts_from_the_real_present(scripted):
-    # uvloop#29: the cached time of a turn is old after a long callback.
+def test_a_delay_counts_from_the_clock_not_from_the_start_of_the_turn(scripted):
+    # uvloop#29: after a long callback, the time of the turn is old.
     bench = scripted()
     deadlines = []
 
@@ -325,7 +324,7 @@ def test_the_handler_gets_the_mask(scripted):
     assert bench.poller.watched[7] == WRITE
 
 
-def test_no_event_is_delivered_to_what_was_unregistered_earlier_in_the_batch(scripted):
+def test_a_descriptor_unregistered_earlier_in_the_batch_gets_no_event(scripted):
     bench, log = scripted([(7, READ), (8, READ)], [(8, READ)]), []
     bench.reactor.register(7, READ, lambda mask: bench.reactor.unregister(8))
     bench.reactor.register(8, READ, log.append)
@@ -337,8 +336,8 @@ def test_no_event_is_delivered_to_what_was_unregistered_earlier_in_the_batch(scr
 
 
 @pytest.mark.parametrize("name", POLLERS)
-def test_a_descriptor_closed_in_a_batch_is_not_given_to_a_newcomer_of_the_same_batch(name):
-    # libuv PR 971: the newcomer would get the old one's events.
+def test_the_number_of_a_released_descriptor_is_not_reused_in_the_same_batch(name):
+    # libuv PR 971: a new descriptor with this number would get the events of the old one.
     with Reactor(poller=name) as reactor:
         pairs = [socket.socketpair() for _ in range(2)]
         newcomers: list[socket.socket] = []
@@ -364,14 +363,14 @@ def test_a_descriptor_closed_in_a_batch_is_not_given_to_a_newcomer_of_the_same_b
         assert closed[0] not in [sock.fileno() for sock in newcomers]
         assert stray == []
         with socket.socket() as later:
-            assert later.fileno() == closed[0]  # given back at the end of the turn
+            assert later.fileno() == closed[0]  # it was closed at the end of the turn
         for sock in newcomers:
             reactor.unregister(sock.fileno())
         for sock in [*newcomers, *pairs[0], *pairs[1]]:
             sock.close()
 
 
-def test_a_handler_that_raises_is_watched_no_more_and_the_loop_goes_on(scripted, failures):
+def test_a_handler_that_raises_is_unregistered_and_the_loop_goes_on(scripted, failures):
     # pyftpdlib#115: its event would fire for ever.
     bench, log = scripted([(7, READ), (8, READ)], [(7, READ), (8, READ)]), []
     collect(bench.reactor, failures)
@@ -389,7 +388,7 @@ def test_a_handler_that_raises_is_watched_no_more_and_the_loop_goes_on(scripted,
     assert context["handle"] is fail
 
 
-def test_what_the_loop_has_unregistered_may_be_unregistered_by_its_owner(scripted, failures):
+def test_unregistering_after_the_handler_has_raised_has_no_effect(scripted, failures):
     bench = scripted([(7, READ)])
     collect(bench.reactor, failures)
     bench.reactor.register(7, READ, fail)
@@ -400,7 +399,9 @@ def test_what_the_loop_has_unregistered_may_be_unregistered_by_its_owner(scripte
     assert len(failures) == 1
 
 
-def test_a_handler_that_is_replaced_before_it_fails_leaves_its_successor_alone(scripted, failures):
+def test_a_handler_that_was_replaced_before_it_raises_does_not_unregister_its_successor(
+    scripted, failures
+):
     bench, log = scripted([(7, READ)], [(7, READ)]), []
     collect(bench.reactor, failures)
 
@@ -418,9 +419,7 @@ def test_a_handler_that_is_replaced_before_it_fails_leaves_its_successor_alone(s
 
 
 @pytest.mark.parametrize("name", POLLERS)
-def test_a_handler_that_closes_its_descriptor_itself_and_raises_does_not_end_the_loop(
-    name, failures
-):
+def test_a_handler_that_closes_its_descriptor_and_raises_does_not_end_the_loop(name, failures):
     with Reactor(poller=name) as reactor:
         collect(reactor, failures)
         one, other = socket.socketpair()
@@ -454,7 +453,7 @@ def test_a_callback_or_timer_that_raises_is_reported_and_the_others_run(reactor,
     assert "fail" in repr(failures[0]["handle"])
 
 
-def test_a_flush_that_raises_costs_one_connection_and_the_others_are_flushed(scripted, failures):
+def test_a_flush_that_raises_aborts_its_connection_and_the_others_are_flushed(scripted, failures):
     bench, log = scripted(), []
     collect(bench.reactor, failures)
     bench.reactor.written.append(Written(log, "broken", ZeroDivisionError()))
@@ -466,7 +465,7 @@ def test_a_flush_that_raises_costs_one_connection_and_the_others_are_flushed(scr
     assert [context["message"] for context in failures] == ["flush failed:"]
 
 
-def test_a_close_that_raises_does_not_keep_others_from_being_closed(scripted, failures):
+def test_after_a_close_that_raises_the_others_are_closed(scripted, failures):
     bench, log = scripted(), []
     collect(bench.reactor, failures)
     for name, error in (("reset", ConnectionResetError()), ("odd", ValueError()), ("good", None)):
@@ -499,7 +498,7 @@ def test_interrupts_pass_through_and_nothing_queued_is_lost(scripted, error):
     for name in ("first write", "second write"):
         reactor.written.append(Written(log, name, error()))
     reactor.release(Released(log))
-    # Last in its queue: it waits its turn behind all of the above.
+    # The released object comes last.
     while len(log) < 7:
         with pytest.raises(error):
             reactor.run()
@@ -531,7 +530,7 @@ def test_without_an_exception_handler_errors_go_to_the_log_with_a_traceback(reac
     assert record.exc_info[0] is ZeroDivisionError
 
 
-def test_an_exception_handler_that_fails_itself_loses_no_report(reactor, caplog):
+def test_errors_are_logged_when_the_exception_handler_raises(reactor, caplog):
     reactor.set_exception_handler(fail)
     reactor.call_exception_handler({"message": "something is wrong"})
 
@@ -550,7 +549,7 @@ def test_an_exception_handler_that_fails_itself_loses_no_report(reactor, caplog)
 
 def test_statistics_tell_waiting_from_working(reactor):
     def work() -> None:
-        reactor._virtual_now += 0.25
+        reactor.stall(0.25)
 
     reactor.call_later(10, work)
     reactor.call_later(20, reactor.stop)
@@ -564,7 +563,7 @@ def test_statistics_tell_waiting_from_working(reactor):
 def test_time_between_two_runs_is_no_work(reactor):
     reactor.stop()
     reactor.run()
-    reactor._virtual_now += 3600
+    reactor.stall(3600)
     reactor.stop()
     reactor.run()
 

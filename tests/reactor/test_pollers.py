@@ -1,5 +1,5 @@
-"""Every poller keeps the same promises, on real descriptors; kqueue on a stand-in where there is
-none."""
+"""All pollers behave in the same way, on real descriptors. On systems without kqueue, its poller
+runs on a stand-in."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from contextlib import suppress
 
 import pytest
 
-from reactor import ERROR, HANGUP, READ, WRITE, Reactor, pollers
+from reactor import ERROR, HANGUP, READ, WRITE, Reactor
 from reactor.pollers import (
     MAX_WAIT,
     POLLERS,
@@ -35,10 +35,15 @@ KQ_EV_ADD, KQ_EV_DELETE, KQ_EV_EOF = 0x1, 0x2, 0x8000
 
 
 class Kqueue:
-    """A kqueue as far as the poller needs it: as strict as the real one, and recording its
-    calls."""
+    """What the poller needs of a kqueue, as strict as the real one. It records its calls.
+
+    ``last``: the one made last. ``script``: the events that the next wait returns, if not None."""
+
+    last: Kqueue
 
     def __init__(self) -> None:
+        Kqueue.last = self
+        self.script: list[Kevent] | None = None
         self.watched: dict[tuple[int, int], None] = {}
         self.calls: list[tuple[int, int, float | None]] = []
         self.closed = False
@@ -55,6 +60,8 @@ class Kqueue:
                 raise FileNotFoundError(2, "no such filter")
             else:
                 del self.watched[key]
+        if self.script is not None:
+            return self.script
         return self._wait(max_events, timeout) if max_events else []
 
     def _wait(self, max_events, timeout):
@@ -75,22 +82,23 @@ class Kqueue:
         self.closed = True
 
 
-FAKE_KQUEUE = types.SimpleNamespace(
-    kqueue=Kqueue,
-    kevent=Kevent,
-    KQ_FILTER_READ=KQ_FILTER_READ,
-    KQ_FILTER_WRITE=KQ_FILTER_WRITE,
-    KQ_EV_ADD=KQ_EV_ADD,
-    KQ_EV_DELETE=KQ_EV_DELETE,
-    KQ_EV_EOF=KQ_EV_EOF,
-)
+FAKE_KQUEUE = {
+    "kqueue": Kqueue,
+    "kevent": Kevent,
+    "KQ_FILTER_READ": KQ_FILTER_READ,
+    "KQ_FILTER_WRITE": KQ_FILTER_WRITE,
+    "KQ_EV_ADD": KQ_EV_ADD,
+    "KQ_EV_DELETE": KQ_EV_DELETE,
+    "KQ_EV_EOF": KQ_EV_EOF,
+}
 
 NAMES = list(dict.fromkeys([*POLLERS, "kqueue"]))
 
 
 @pytest.fixture
 def fake_kqueue(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pollers, "_system", FAKE_KQUEUE)
+    for attribute, value in FAKE_KQUEUE.items():
+        monkeypatch.setattr(select, attribute, value, raising=False)
 
 
 @pytest.fixture(params=NAMES)
@@ -147,7 +155,7 @@ def test_a_readable_descriptor_is_reported_for_as_long_as_it_is_readable(poller,
     assert poller.poll(0) == []
 
 
-def test_a_writable_descriptor_is_reported_only_to_who_asks(poller, pair):
+def test_a_writable_descriptor_is_reported_only_if_watched_for_writing(poller, pair):
     one, _ = pair
     poller.register(one.fileno(), READ)
     assert poller.poll(0) == []
@@ -176,7 +184,7 @@ def test_every_ready_descriptor_is_in_the_list(poller, pair):
     assert sorted(poller.poll(None)) == sorted([(one.fileno(), READ), (other.fileno(), READ)])
 
 
-def test_with_an_empty_mask_data_is_not_reported_until_it_is_asked_for(poller, pair):
+def test_with_an_empty_mask_data_is_not_reported(poller, pair):
     one, other = pair
     other.send(b"hello")
     poller.register(one.fileno(), READ)
@@ -187,7 +195,7 @@ def test_with_an_empty_mask_data_is_not_reported_until_it_is_asked_for(poller, p
     assert poller.poll(None) == [(one.fileno(), READ)]
 
 
-def test_an_unregistered_descriptor_is_silent_and_can_be_registered_again(poller, pair):
+def test_an_unregistered_descriptor_is_not_reported_and_can_be_registered_again(poller, pair):
     one, other = pair
     other.send(b"hello")
     poller.register(one.fileno(), READ)
@@ -210,7 +218,7 @@ def test_the_end_of_the_stream_is_reported_as_readable(poller, pair):
     assert one.recv(100) == b""
 
 
-def test_a_broken_connection_wakes_who_waits_to_write(poller, pair):
+def test_a_broken_connection_is_reported_to_a_waiting_writer(poller, pair):
     one, other = pair
     with suppress(BlockingIOError):
         while True:
@@ -226,7 +234,7 @@ def test_a_broken_connection_wakes_who_waits_to_write(poller, pair):
 
 
 @pytest.mark.parametrize("name", [name for name in ("epoll", "poll") if name in POLLERS])
-def test_a_hangup_comes_without_being_asked_for(poller, pair):
+def test_a_hangup_is_reported_with_an_empty_mask(poller, pair):
     one, other = pair
     poller.register(one.fileno(), READ)
     poller.modify(one.fileno(), 0)
@@ -257,7 +265,7 @@ def test_what_is_not_registered_cannot_be_modified(poller, pair):
         poller.modify(pair[0].fileno(), READ)
 
 
-def test_select_refuses_a_descriptor_beyond_its_limit_and_says_so(high_descriptor):
+def test_select_refuses_a_descriptor_beyond_its_limit_with_a_clear_error(high_descriptor):
     # waitress#31: select() itself would fail, in every turn from then on.
     poller = SelectPoller()
 
@@ -278,7 +286,7 @@ def test_a_loop_on_select_survives_a_descriptor_that_it_cannot_watch(pair, high_
     one, other = pair
     other.send(b"hello")
     received = []
-    with Reactor(poller="select") as reactor:  # and sees the byte that the other fixture sent
+    with Reactor(poller="select") as reactor:  # high_descriptor has sent an "x" already
         with pytest.raises(ValueError, match="select poller cannot watch"):
             reactor.register(high_descriptor, READ, lambda mask: None)
         reactor.register(one.fileno(), READ, lambda mask: received.append(one.recv(100)))
@@ -329,27 +337,26 @@ def test_a_regular_file_does_not_hide_other_descriptors(poller, pair, tmp_path):
 
 # -- waiting ---------------------------------------------------------------------------------------
 
-# What is asked for, and what the system is asked for, in seconds.
+# The timeout of poll(), and the one of the system call, in seconds.
 WAITS = [
     (None, None),
     (0, 0),
     (-0.0, 0),
-    (-5, 0),  # a deadline that has passed: not "for ever"
-    (1e-9, 0.001),  # up: truncated to 0 it would be a busy loop (python/asyncio#106)
+    (-5, 0),  # a deadline that has passed, not "for ever"
+    (1e-9, 0.001),  # rounded up: 0 would be a busy loop (python/asyncio#106)
     (0.001, 0.001),
     (0.0010001, 0.002),
     (2.5, 2.5),
     (MAX_WAIT, MAX_WAIT),
-    (MAX_WAIT * 1000, MAX_WAIT),  # in milliseconds beyond a C int
+    (MAX_WAIT * 1000, MAX_WAIT),  # too many milliseconds for a C int
     (1e300, MAX_WAIT),
     (float("inf"), MAX_WAIT),
 ]
 
 
 @pytest.mark.parametrize(("asked", "given"), WAITS)
-def test_waits_are_rounded_up_and_bounded(name, asked, given, monkeypatch):
+def test_timeouts_are_rounded_up_and_bounded(name, asked, given, monkeypatch):
     waits = []
-    poller = make_poller(name)
 
     def milliseconds(value):
         assert isinstance(value, int)
@@ -361,19 +368,16 @@ def test_waits_are_rounded_up_and_bounded(name, asked, given, monkeypatch):
         waits.append(value)
         return []
 
-    if name == "epoll":
-        poller.close()
-        poller._epoll = types.SimpleNamespace(poll=seconds, close=lambda: None)
-    elif name == "poll":
-        poller._poll = types.SimpleNamespace(poll=milliseconds)
-    elif name == "select":
-        fake = types.SimpleNamespace(select=lambda r, w, x, t: (seconds(t), [], []))
-        monkeypatch.setattr(pollers, "select", fake)
-    else:
-        poller.close()
-        poller._kqueue = types.SimpleNamespace(
+    fakes = {
+        "epoll": lambda: types.SimpleNamespace(poll=seconds, close=lambda: None),
+        "kqueue": lambda: types.SimpleNamespace(
             control=lambda changes, most, timeout: seconds(timeout), close=lambda: None
-        )
+        ),
+        "poll": lambda: types.SimpleNamespace(poll=milliseconds),
+        "select": lambda readers, writers, others, timeout: (seconds(timeout), [], []),
+    }
+    monkeypatch.setattr(select, name, fakes[name])
+    poller = make_poller(name)
 
     assert poller.poll(asked) == []
     assert waits == [given]
@@ -381,7 +385,7 @@ def test_waits_are_rounded_up_and_bounded(name, asked, given, monkeypatch):
 
 
 def test_ten_short_sleeps_take_ten_turns(name):
-    # python/asyncio#106: timeouts cut to whole milliseconds made 918 turns of them.
+    # python/asyncio#106: timeouts rounded down to milliseconds took 918 turns.
     with Reactor(poller=name) as reactor:
         left = 10
 
@@ -402,15 +406,21 @@ def test_ten_short_sleeps_take_ten_turns(name):
 # -- choosing --------------------------------------------------------------------------------------
 
 
-def test_the_best_poller_is_the_default():
-    best = make_poller()
-    assert type(best) is next(iter(POLLERS.values()))
-    best.close()
-    if hasattr(select, "epoll"):
-        assert type(best) is EpollPoller
+@pytest.mark.skipif(not hasattr(select, "epoll"), reason="there is no epoll on this system")
+def test_epoll_is_the_default_where_there_is_one():
+    poller = make_poller()
+    assert type(poller) is EpollPoller
+    poller.close()
 
 
-def test_an_unknown_poller_is_refused_with_the_names_of_those_there_are():
+@pytest.mark.skipif(not hasattr(select, "kqueue"), reason="there is no kqueue on this system")
+def test_kqueue_is_the_default_where_there_is_one():
+    poller = make_poller()
+    assert type(poller) is KqueuePoller
+    poller.close()
+
+
+def test_an_unknown_poller_is_refused_with_the_available_names():
     with pytest.raises(ValueError, match=r"no poller 'iocp' .*; there is .*poll, select"):
         make_poller("iocp")
 
@@ -419,45 +429,51 @@ def test_an_unknown_poller_is_refused_with_the_names_of_those_there_are():
 
 
 @pytest.fixture
-def kqueue(fake_kqueue) -> KqueuePoller:
+def kqueue_poller(fake_kqueue) -> KqueuePoller:
     return KqueuePoller()
 
 
-def test_kqueue_changes_only_the_filters_that_differ(kqueue):
-    kqueue.register(7, READ | WRITE)
-    assert list(kqueue._kqueue.watched) == [(7, KQ_FILTER_READ), (7, KQ_FILTER_WRITE)]
-    kqueue.modify(7, WRITE)
-    assert list(kqueue._kqueue.watched) == [(7, KQ_FILTER_WRITE)]
-    calls = len(kqueue._kqueue.calls)
-    kqueue.modify(7, WRITE)
-    assert len(kqueue._kqueue.calls) == calls
-    kqueue.modify(7, READ)
-    assert list(kqueue._kqueue.watched) == [(7, KQ_FILTER_READ)]
-    kqueue.unregister(7)
-    assert list(kqueue._kqueue.watched) == []
+@pytest.fixture
+def kqueue(kqueue_poller) -> Kqueue:
+    """The kqueue of ``kqueue_poller``."""
+    return Kqueue.last
 
 
-def test_kqueue_has_room_for_two_events_of_each_descriptor_and_never_none(kqueue, pair):
-    kqueue.poll(0)
-    kqueue.register(pair[0].fileno(), READ)
-    kqueue.register(pair[1].fileno(), READ)
-    kqueue.poll(0)
+def test_kqueue_changes_only_the_filters_that_differ(kqueue_poller, kqueue):
+    kqueue_poller.register(7, READ | WRITE)
+    assert list(kqueue.watched) == [(7, KQ_FILTER_READ), (7, KQ_FILTER_WRITE)]
+    kqueue_poller.modify(7, WRITE)
+    assert list(kqueue.watched) == [(7, KQ_FILTER_WRITE)]
+    calls = len(kqueue.calls)
+    kqueue_poller.modify(7, WRITE)
+    assert len(kqueue.calls) == calls
+    kqueue_poller.modify(7, READ)
+    assert list(kqueue.watched) == [(7, KQ_FILTER_READ)]
+    kqueue_poller.unregister(7)
+    assert list(kqueue.watched) == []
 
-    assert [most for changes, most, _ in kqueue._kqueue.calls if not changes] == [1, 4]
+
+def test_kqueue_asks_for_two_events_per_descriptor_and_at_least_one(kqueue_poller, kqueue, pair):
+    kqueue_poller.poll(0)
+    kqueue_poller.register(pair[0].fileno(), READ)
+    kqueue_poller.register(pair[1].fileno(), READ)
+    kqueue_poller.poll(0)
+
+    assert [most for changes, most, _ in kqueue.calls if not changes] == [1, 4]
 
 
-def test_kqueue_tells_an_error_from_an_ordinary_end(kqueue):
-    kqueue._kqueue._wait = lambda most, timeout: [
+def test_kqueue_tells_an_error_from_an_ordinary_end(kqueue_poller, kqueue):
+    kqueue.script = [
         Kevent(7, KQ_FILTER_READ, KQ_EV_EOF),
         Kevent(8, KQ_FILTER_READ, KQ_EV_EOF, 54),
         Kevent(8, KQ_FILTER_WRITE, KQ_EV_EOF, 54),
         Kevent(9, KQ_FILTER_WRITE, 0, 54),
     ]
 
-    assert kqueue.poll(None) == [(7, READ), (8, READ | WRITE | ERROR), (9, WRITE)]
+    assert kqueue_poller.poll(None) == [(7, READ), (8, READ | WRITE | ERROR), (9, WRITE)]
 
 
-def test_kqueue_is_closed_with_its_poller(kqueue):
-    kqueue.close()
+def test_kqueue_is_closed_with_its_poller(kqueue_poller, kqueue):
+    kqueue_poller.close()
 
-    assert kqueue._kqueue.closed
+    assert kqueue.closed

@@ -1,122 +1,191 @@
-"""Signals: the second one ends even a callback in an endless loop, and what the program has set is
-the program's."""
+"""Signal handlers: callbacks for signals, what happens to the program's own handlers, and the
+process's wake-up descriptor."""
 
 from __future__ import annotations
 
 import os
 import signal
 import socket
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
+import threading
+from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
-from reactor import Protocol, Reactor
+from reactor import Reactor, signals
 from reactor.testing import VirtualReactor
 
-ROOT = Path(__file__).parents[2]
-TIMEOUT = 30  # seconds: only reached by what is broken
-STOPPING = (signal.SIGINT, signal.SIGTERM)
-DEFAULTS = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+from .default_signals import STOPPING, default_signals_after
+
+TIMEOUT = 60  # seconds: only reached by what is broken
 
 
 @pytest.fixture(autouse=True)
 def _signals_as_they_were() -> Iterator[None]:
-    yield
-    found = {signum: signal.getsignal(signum) for signum in DEFAULTS}
-    for signum, handler in DEFAULTS.items():
-        signal.signal(signum, handler)
-    assert found == DEFAULTS
-    assert signal.set_wakeup_fd(-1) == -1
+    with default_signals_after():
+        yield
 
 
-# -- the second signal -----------------------------------------------------------------------------
+@pytest.fixture
+def reactor() -> Iterator[Reactor]:
+    with Reactor() as reactor:
+        yield reactor
 
 
-def endless() -> None:
-    for _ in range(1000):  # and not for ever, for a loop that would not be interrupted
-        signal.raise_signal(signal.SIGTERM)
-    raise AssertionError("not interrupted")
+def fill_the_wakeup_pair() -> None:
+    """Write to the process's wake-up descriptor, as signals do, until it takes no more."""
+    fd = signal.set_wakeup_fd(-1)
+    signal.set_wakeup_fd(fd, warn_on_full_buffer=False)
+    try:
+        while True:
+            os.write(fd, bytes(65536))
+    except BlockingIOError:
+        pass
 
 
-def test_a_callback_that_is_stuck_is_interrupted_by_the_second_signal():
-    lost = []
-
-    class Told(Protocol):
-        def connection_lost(self, exc: Exception | None) -> None:
-            lost.append(exc)
-
-    with VirtualReactor() as reactor:
-        reactor.connect(Told)
-        reactor.call_soon(endless)
-        with pytest.raises(KeyboardInterrupt) as caught:
-            reactor.run()
-
-        assert not reactor.is_running()
-        assert not reactor.is_stopping()
-        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
-        assert lost == []
-    assert lost == [None]
-    message = str(caught.value)
-    assert message.startswith("ended at once by a second signal, SIGTERM, at " + __file__)
+# -- callbacks -------------------------------------------------------------------------------------
 
 
-def test_a_protocol_that_is_stuck_in_any_of_its_methods_is_interrupted():
-    def stuck(*_: object) -> None:
-        endless()
+def test_a_signal_runs_its_callback_in_the_loop(reactor):
+    log = []
 
-    for method in ("connection_made", "data_received", "eof_received", "connection_lost"):
-        protocol = type("Stuck", (Protocol,), {method: stuck})
-        with VirtualReactor() as reactor:
-            reactor.call_soon(reactor.call_later, 0, lambda: reactor.connect(protocol).send(b"x"))  # noqa: B023
-            if method != "connection_made":
-                peer = reactor.connect(protocol)
-                peer.send(b"x")
-                peer.send_eof()
-            with pytest.raises(KeyboardInterrupt):
-                reactor.run()
-            # Closing tells the others, and would hang there as well.
-            protocol.connection_lost = Protocol.connection_lost
-    assert reactor.is_closed()
+    def callback(argument: str) -> None:
+        log.append((argument, reactor.is_running()))
+        reactor.stop()
+
+    reactor.add_signal_handler(signal.SIGUSR1, callback, "argument")
+    reactor.call_soon(signal.raise_signal, signal.SIGUSR1)
+    reactor.run()
+
+    assert log == [("argument", True)]
 
 
-def test_a_handler_that_is_stuck_after_the_shutdown_began_is_interrupted():
-    class Stuck(Protocol):
-        def shutdown_requested(self) -> None:
-            endless()
+def test_every_signal_runs_its_callback_even_when_the_wakeup_pair_is_full(reactor):
+    # cpython gh-74224: numbers carried through the pair are lost.
+    log = []
+    reactor.add_signal_handler(signal.SIGUSR1, log.append, 1)
+    reactor.add_signal_handler(signal.SIGUSR2, log.append, 2)
+    fill_the_wakeup_pair()
 
-    with VirtualReactor(grace=1000) as reactor:
-        reactor.connect(Stuck)
-        reactor.call_soon(signal.raise_signal, signal.SIGINT)
-        with pytest.raises(KeyboardInterrupt):
-            reactor.run()
+    for signum in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGUSR1):
+        signal.raise_signal(signum)
+    reactor.run_once()
+
+    assert log == [1, 2, 1]
 
 
-def test_it_can_run_again_after_an_interrupt_and_signals_count_anew():
-    with VirtualReactor() as reactor:
-        reactor.call_soon(endless)
-        with pytest.raises(KeyboardInterrupt):
-            reactor.run()
-        reactor.call_soon(signal.raise_signal, signal.SIGINT)
+@pytest.mark.parametrize("wakes", [True, False])
+def test_a_handler_of_the_programs_ends_a_wait(reactor, wakes):
+    # Python resumes a wait after a handler (PEP 475), unless something wakes the poller. stop()
+    # does that, call_soon() does not.
+    stop = reactor.stop if wakes else partial(reactor.call_soon, reactor.stop)
+    ended_by: list[str] = []
+
+    def end(what: str) -> None:
+        ended_by.append(what)
+        stop()
+
+    before = signal.signal(signal.SIGUSR1, lambda *_: end("signal"))
+    try:
+        # By then the loop waits in its poller.
+        thread = threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGUSR1))
+        reactor.call_soon(thread.start)
+        reactor.call_later(TIMEOUT, end, "timer")
         reactor.run()
+        thread.join()
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+    assert ended_by == ["signal"]
 
 
-def test_closing_that_is_interrupted_gives_everything_back():
-    class Stuck(Protocol):
-        def connection_lost(self, exc: Exception | None) -> None:
-            raise KeyboardInterrupt
+def test_removing_restores_what_was_there_before(reactor):
+    def original(*_: object) -> None:
+        raise AssertionError
 
-    reactor = VirtualReactor()
-    reactor.connect(Stuck)
-    with pytest.raises(KeyboardInterrupt):
-        reactor.close()
+    before = signal.signal(signal.SIGUSR1, original)
+    try:
+        reactor.add_signal_handler(signal.SIGUSR1, print)
+        reactor.add_signal_handler(signal.SIGUSR2, print)
+        assert signal.getsignal(signal.SIGUSR1) is not original
 
-    assert reactor.is_closed()
-    assert not reactor.is_running()
-    with pytest.raises(RuntimeError, match="closed"):
-        reactor.call_soon(print)
+        assert reactor.remove_signal_handler(signal.SIGUSR1)
+        assert signal.getsignal(signal.SIGUSR1) is original
+        assert not reactor.remove_signal_handler(signal.SIGUSR1)
+        assert reactor.remove_signal_handler(signal.SIGUSR2)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
+def test_setting_a_second_handler_replaces_the_first(reactor):
+    log = []
+    reactor.add_signal_handler(signal.SIGUSR1, log.append, "first")
+    reactor.add_signal_handler(signal.SIGUSR1, log.append, "second")
+
+    signal.raise_signal(signal.SIGUSR1)
+    reactor.run_once()
+
+    assert log == ["second"]
+    assert reactor.remove_signal_handler(signal.SIGUSR1)
+    assert signal.getsignal(signal.SIGUSR1) is signal.SIG_DFL
+
+
+def test_closing_restores_every_handler():
+    with Reactor() as reactor:
+        reactor.add_signal_handler(signal.SIGUSR1, print)
+        reactor.add_signal_handler(signal.SIGUSR2, print)
+
+    assert signal.getsignal(signal.SIGUSR1) is signal.SIG_DFL
+    assert signal.getsignal(signal.SIGUSR2) is signal.SIG_DFL
+
+
+def test_removing_the_last_handler_restores_the_programs_wakeup_descriptor(reactor):
+    one, other = socket.socketpair()
+    one.setblocking(False)
+    with one, other:
+        signal.set_wakeup_fd(one.fileno())
+        reactor.add_signal_handler(signal.SIGUSR1, print)
+        reactor.remove_signal_handler(signal.SIGUSR1)
+
+        assert signal.set_wakeup_fd(-1) == one.fileno()
+
+
+def test_a_signal_that_cannot_be_handled_is_refused_and_changes_nothing(reactor):
+    with pytest.raises(OSError, match="Invalid argument"):
+        reactor.add_signal_handler(signal.SIGKILL, print)
+
+    assert signal.set_wakeup_fd(-1) == -1
+    assert not reactor.remove_signal_handler(signal.SIGKILL)
+
+
+def test_a_handler_that_was_not_pythons_becomes_the_systems_default(reactor, monkeypatch):
+    set_: list[object] = []
+
+    def fake(signum: int, handler: object) -> None:  # returns None: the handler was set in C
+        set_.append(handler)
+
+    monkeypatch.setattr(signals.signal, "signal", fake)
+    monkeypatch.setattr(signals.signal, "getsignal", lambda signum: set_[-1])
+    reactor.add_signal_handler(signal.SIGUSR1, print)
+    reactor.remove_signal_handler(signal.SIGUSR1)
+
+    assert set_[-1] is signal.SIG_DFL
+
+
+def test_handlers_are_set_in_the_main_thread_only(reactor):
+    errors = []
+
+    def other() -> None:
+        try:
+            reactor.add_signal_handler(signal.SIGUSR1, print)
+        except RuntimeError as exc:
+            errors.append(str(exc))
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    thread.join()
+
+    assert errors == ["signal handlers can only be set in the main thread"]
 
 
 # -- what the program has set ----------------------------------------------------------------------
@@ -128,7 +197,7 @@ def mine(*_: object) -> None:
 
 @pytest.mark.parametrize("handler", [mine, signal.SIG_IGN])
 @pytest.mark.parametrize("signum", STOPPING)
-def test_what_the_program_has_set_stays_while_it_runs_and_after(signum, handler):
+def test_a_handler_of_the_programs_stays_during_the_run_and_after_it(signum, handler):
     during = []
     before = signal.signal(signum, handler)
     try:
@@ -142,7 +211,7 @@ def test_what_the_program_has_set_stays_while_it_runs_and_after(signum, handler)
         signal.signal(signum, before)
 
 
-def test_the_systems_default_for_an_interrupt_is_a_choice_of_the_programs():
+def test_sigint_set_to_the_systems_default_stays_so():
     during = []
     before = signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
@@ -155,7 +224,7 @@ def test_the_systems_default_for_an_interrupt_is_a_choice_of_the_programs():
     assert during == [signal.SIG_DFL]
 
 
-def test_with_one_of_them_ignored_the_other_stops_it():
+def test_while_sigint_is_ignored_sigterm_stops_the_loop():
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         with VirtualReactor() as reactor:
@@ -187,7 +256,7 @@ def test_a_handler_of_ours_that_the_program_has_replaced_is_not_restored():
     assert signal.signal(signal.SIGTERM, signal.SIG_DFL) is mine
 
 
-def test_a_handler_that_is_added_while_it_runs_gives_back_what_was_there_before_the_run():
+def test_removing_a_handler_added_during_the_run_restores_the_one_before_the_run():
     with VirtualReactor() as reactor:
         reactor.call_soon(reactor.add_signal_handler, signal.SIGTERM, print)
         reactor.call_soon(reactor.stop)
@@ -197,7 +266,7 @@ def test_a_handler_that_is_added_while_it_runs_gives_back_what_was_there_before_
         assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
-def test_a_handler_that_is_removed_while_it_runs_lets_the_signal_stop_it_again():
+def test_after_a_handler_is_removed_during_the_run_the_signal_stops_the_loop_again():
     with VirtualReactor() as reactor:
         reactor.call_soon(reactor.add_signal_handler, signal.SIGTERM, mine)
         reactor.call_soon(reactor.remove_signal_handler, signal.SIGTERM)
@@ -205,20 +274,7 @@ def test_a_handler_that_is_removed_while_it_runs_lets_the_signal_stop_it_again()
         reactor.run()
 
 
-@pytest.mark.parametrize("signum", [signal.SIGUSR1, signal.SIGTERM])
-def test_any_signal_can_be_made_one_that_stops(signum):
-    with VirtualReactor(grace=7) as reactor:
-        reactor.add_stop_signal(signum)
-        reactor.call_later(1, signal.raise_signal, signum)
-        reactor.run()
-        reactor.call_soon(signal.raise_signal, signum)
-        reactor.call_soon(endless)
-        with pytest.raises(KeyboardInterrupt):
-            reactor.run()
-    assert signal.getsignal(signum) is signal.SIG_DFL
-
-
-def test_a_wakeup_descriptor_of_the_programs_gets_its_signals_and_is_given_back():
+def test_the_programs_wakeup_descriptor_gets_its_signals_and_is_restored():
     one, other = socket.socketpair()
     one.setblocking(False)
     seen = []
@@ -238,7 +294,7 @@ def test_a_wakeup_descriptor_of_the_programs_gets_its_signals_and_is_given_back(
     assert seen == [bytes([signal.SIGUSR1])]
 
 
-def test_a_wakeup_descriptor_that_is_set_while_it_runs_stays():
+def test_a_wakeup_descriptor_set_during_the_run_stays():
     one, other = socket.socketpair()
     one.setblocking(False)
     with one, other, VirtualReactor() as reactor:
@@ -248,7 +304,7 @@ def test_a_wakeup_descriptor_that_is_set_while_it_runs_stays():
         assert signal.set_wakeup_fd(-1) == one.fileno()
 
 
-def test_a_wakeup_descriptor_that_is_closed_meanwhile_is_not_given_back():
+def test_a_wakeup_descriptor_closed_during_the_run_is_not_restored():
     one, other = socket.socketpair()
     one.setblocking(False)
     with other, VirtualReactor() as reactor:
@@ -257,113 +313,3 @@ def test_a_wakeup_descriptor_that_is_closed_meanwhile_is_not_given_back():
         reactor.call_soon(reactor.stop)
         reactor.run()
     assert signal.set_wakeup_fd(-1) == -1
-
-
-# -- from outside ----------------------------------------------------------------------------------
-
-STUCK = """
-import sys, time
-from reactor import Protocol
-
-class Stuck(Protocol):
-    def connection_made(self, transport):
-        super().connection_made(transport)
-        print("connected", file=sys.stderr, flush=True)
-        while True:
-            pass
-
-class Later(Protocol):
-    def connection_made(self, transport):
-        super().connection_made(transport)
-        print("connected", file=sys.stderr, flush=True)
-
-    def shutdown_requested(self):
-        print("asked", file=sys.stderr, flush=True)
-        time.sleep(100_000)
-
-class Deaf(Later):
-    def shutdown_requested(self):
-        print("asked", file=sys.stderr, flush=True)
-"""
-
-
-def interrupted_line(errors: str) -> str:
-    [line] = errors.splitlines()
-    assert line.startswith("reactor: ended at once by a second signal, ")
-    return line
-
-
-@pytest.mark.parametrize("signum", STOPPING)
-def test_two_signals_end_the_command_in_an_endless_loop(serve, tmp_path, signum):
-    (tmp_path / "stuck.py").write_text(STUCK)
-    server = serve("--protocol", "stuck:Stuck", "--port", "0", cwd=tmp_path)
-    with socket.create_connection(("127.0.0.1", server.port)):
-        assert server.process.stderr.readline() == "connected\n"
-        # Two of the same signal may be delivered as one: the first to arrive is SIGTERM or SIGINT.
-        first = signal.SIGTERM if signum == signal.SIGINT else signal.SIGINT
-        server.process.send_signal(first)
-        status, errors = server.stop(signum)
-
-    assert status == 130
-    assert interrupted_line(errors).split(", at ")[1].startswith(str(tmp_path / "stuck.py:"))
-
-
-@pytest.mark.parametrize("name", ["Later", "Deaf"])
-def test_two_signals_end_the_command_while_it_shuts_down(serve, tmp_path, name):
-    (tmp_path / "stuck.py").write_text(STUCK)
-    server = serve("--protocol", f"stuck:{name}", "--port", "0", "--grace", "100000", cwd=tmp_path)
-    with socket.create_connection(("127.0.0.1", server.port)):
-        assert server.process.stderr.readline() == "connected\n"
-        server.process.send_signal(signal.SIGINT)
-        assert server.process.stderr.readline() == "asked\n"
-        status, errors = server.stop(signal.SIGINT)
-
-    assert status == 130
-    assert interrupted_line(errors)
-
-
-def ignoring(*signals: int) -> Callable[[], None]:
-    def ignore() -> None:
-        for signum in signals:
-            signal.signal(signum, signal.SIG_IGN)
-
-    return ignore
-
-
-def test_a_background_job_stops_at_a_termination_and_at_no_interrupt(serve):
-    server = serve(
-        "--protocol", "echo", "--port", "0", "--no-udp", preexec_fn=ignoring(signal.SIGINT)
-    )
-    server.process.send_signal(signal.SIGINT)
-    with socket.create_connection(("127.0.0.1", server.port), TIMEOUT) as client:
-        client.sendall(b"hello")
-        assert client.recv(100) == b"hello"
-    assert server.stop(signal.SIGTERM) == (0, "")
-
-
-PROGRAM = """
-import signal, sys
-from reactor import Reactor
-
-with Reactor() as reactor:
-    signal.signal(signal.SIGTERM, lambda *_: reactor.stop())
-    reactor.call_soon(lambda: print("runs", flush=True))
-    reactor.run()
-print("ended")
-"""
-
-
-def test_a_programs_own_handler_may_stop_the_reactor():
-    with subprocess.Popen(
-        [sys.executable, "-c", PROGRAM],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as program:
-        try:
-            assert program.stdout.readline() == "runs\n"
-            program.send_signal(signal.SIGTERM)
-            output, _ = program.communicate(timeout=TIMEOUT)
-        finally:
-            program.kill()
-    assert (program.returncode, output) == (0, "ended\n")

@@ -24,6 +24,7 @@ from reactor.testing import DatagramPeers, StreamPeer, VirtualReactor
 from reactor.timers import Deadline
 from reactor.transports.linger import LINGER_TIMEOUT
 
+from .clock import Clock
 from .recording import Recorder, until
 from .worlds import tls_contexts
 
@@ -78,7 +79,7 @@ def reactor() -> Iterator[VirtualReactor]:
 
 @pytest.fixture(params=[False, True], ids=["working", "waiting"])
 def stall(request: pytest.FixtureRequest, reactor: VirtualReactor) -> Callable[[float], None]:
-    """``stall(seconds)``: a callback that blocks, or a process that is stopped in its wait."""
+    """``stall(seconds)``: a callback blocks, or the process is stopped while the loop waits."""
     return lambda seconds: reactor.stall(seconds, waiting=request.param)
 
 
@@ -92,7 +93,7 @@ def join(reactor: VirtualReactor, number: int) -> list[tuple[StreamPeer, Member]
 # -- everything is read ----------------------------------------------------------------------------
 
 
-def test_members_whose_heartbeats_wait_survive_a_stall(reactor, stall):
+def test_members_whose_heartbeats_are_unread_do_not_expire(reactor, stall):
     members = join(reactor, 10)
     reactor.advance(1)
     for peer, _ in members:
@@ -105,7 +106,7 @@ def test_members_whose_heartbeats_wait_survive_a_stall(reactor, stall):
     assert {member.expired_at for _, member in members} == {1001.0 + STALL + TIMEOUT}
 
 
-def test_the_silent_expire_as_soon_as_all_is_read(reactor, stall):
+def test_silent_members_expire_as_soon_as_everything_is_read(reactor, stall):
     members = join(reactor, 3)
     reactor.advance(1)
     members[1][0].send(b"HEARTBEAT")
@@ -114,7 +115,7 @@ def test_the_silent_expire_as_soon_as_all_is_read(reactor, stall):
     assert [member.expired_at for _, member in members] == [1001 + STALL, None, 1001 + STALL]
 
 
-def test_a_poll_that_reports_only_some_of_the_ready_is_not_all(reactor, stall):
+def test_everything_is_read_when_a_poll_reports_only_some_descriptors(reactor, stall):
     reactor.max_events = 3
     members = join(reactor, 20)
     for peer, _ in members:
@@ -124,7 +125,7 @@ def test_a_poll_that_reports_only_some_of_the_ready_is_not_all(reactor, stall):
     assert [member.expired_at for _, member in members] == [None] * 20
 
 
-def test_more_than_one_read_takes_is_read_before_timers_run(reactor, stall):
+def test_data_for_several_reads_is_read_before_timers_run(reactor, stall):
     end = Recorder()
     peer = reactor.connect(lambda: end)
     reactor.settle()
@@ -136,7 +137,7 @@ def test_more_than_one_read_takes_is_read_before_timers_run(reactor, stall):
     assert seen == [1_000_000]
 
 
-def test_datagrams_beyond_those_of_one_event_are_read_before_timers_run(reactor, stall):
+def test_datagrams_for_several_events_are_read_before_timers_run(reactor, stall):
     members = Members(reactor)
     peers: DatagramPeers = reactor.datagram_socket(lambda: members)
     for _ in range(2):
@@ -148,8 +149,8 @@ def test_datagrams_beyond_those_of_one_event_are_read_before_timers_run(reactor,
     assert members.expired == []
 
 
-def test_what_goes_on_in_callbacks_is_read_as_well(reactor, stall):
-    # As TLS and pipelined HTTP requests do: what was read from the socket goes on in callbacks.
+def test_callbacks_that_go_on_with_reading_run_before_timers(reactor, stall):
+    # TLS and pipelined HTTP requests do this.
     order: list[str] = []
 
     class Later(Protocol):
@@ -171,7 +172,7 @@ def test_what_goes_on_in_callbacks_is_read_as_well(reactor, stall):
     assert order == ["read", "timer"]
 
 
-def test_the_result_of_another_thread_comes_before_its_deadline(reactor, stall):
+def test_the_result_of_another_thread_comes_before_timers_run(reactor, stall):
     order: list[str] = []
     reactor.call_later(5, order.append, "deadline")
     stall(STALL)
@@ -183,7 +184,7 @@ def test_the_result_of_another_thread_comes_before_its_deadline(reactor, stall):
 @pytest.mark.parametrize(
     "stalls", [(STALL, 3 * STALL), (STALL, STALL), (0.1, STALL, STALL), (0.1, 0.3, STALL, STALL)]
 )
-def test_further_stalls_while_catching_up_are_caught_up_with_too(reactor, stall, stalls):
+def test_a_stall_while_catching_up_is_a_stall_too(reactor, stall, stalls):
     reactor.max_events = 2
     members = join(reactor, 9)
     for seconds in stalls:
@@ -195,8 +196,8 @@ def test_further_stalls_while_catching_up_are_caught_up_with_too(reactor, stall,
     assert [member.expired_at for _, member in members] == [None] * 9
 
 
-def test_those_who_are_read_after_a_handler_that_blocked_were_heard_after_it(reactor):
-    """Their heartbeats came meanwhile, and are read in the turn that began long before."""
+def test_members_read_after_a_handler_that_blocked_count_from_its_end(reactor):
+    """Their heartbeats arrived meanwhile, and are read in the turn that began long before."""
     members = join(reactor, 10)
     third = members[2][1]
 
@@ -231,10 +232,10 @@ def test_time_between_two_runs_is_a_stall_too(reactor):
     assert [member.expired_at for _, member in members] == [None] * 9
 
 
-# -- and no more than that -------------------------------------------------------------------------
+# -- how long timers are held back -----------------------------------------------------------------
 
 
-def test_nothing_is_held_back_without_a_stall(reactor):
+def test_without_a_stall_timers_are_not_held_back(reactor):
     turns: list[int] = []
     for delay in (0.01, 1, 3600):
         reactor.call_later(delay, lambda: turns.append(reactor.stats.turns))
@@ -264,8 +265,10 @@ def test_a_small_delay_is_no_stall(reactor):
 
 
 @pytest.mark.parametrize(("seconds", "held"), [(2.0, 2.0), (STALL, LONGEST), (3600.0, LONGEST)])
-def test_what_is_always_ready_holds_timers_back_for_a_short_time(reactor, seconds, held):
-    """A peer that floods us, or a regular file: for no longer than the stall, nor for long."""
+def test_a_descriptor_that_is_always_ready_holds_timers_back_for_a_bounded_time(
+    reactor, seconds, held
+):
+    """A peer that floods us, or a regular file. The bound is the length of the stall, or less."""
     fired: list[float] = []
 
     class Flooded(Protocol):
@@ -283,7 +286,7 @@ def test_what_is_always_ready_holds_timers_back_for_a_short_time(reactor, second
     assert fired == [pytest.approx(1000 + seconds + held, abs=0.02)]
 
 
-def test_a_grace_ends_in_time_while_a_peer_floods_a_loop_that_stood_still(reactor):
+def test_a_grace_period_ends_in_time_while_a_peer_floods_the_loop_after_a_stall(reactor):
     class Flooded(Protocol):
         def data_received(self, data: bytes) -> None:
             reactor.stall(0.01)
@@ -309,7 +312,7 @@ def test_a_stop_during_a_stall_leaves_nothing_for_the_next_run(reactor):
     reactor.run()
 
     members = join(reactor, 3)
-    reactor.advance(0.04)  # a turn that is not late: nothing is worked out in it
+    reactor.advance(0.04)  # a turn that is not late
     reactor.max_events = 1
     for peer, _ in members:
         peer.send(b"HEARTBEAT")
@@ -344,7 +347,7 @@ def test_timers_run_regularly_when_every_turn_is_late(reactor, growth):
 
 @pytest.mark.parametrize("growth", [2.1, 3.0, 10.0])
 def test_timers_run_although_each_turn_is_a_longer_stall_than_the_one_before(reactor, growth):
-    # As when threads queue callbacks faster than the loop runs them.
+    # For example because threads queue callbacks faster than the loop runs them.
     turns = 0
     runs: list[int] = []
 
@@ -366,22 +369,21 @@ def test_timers_run_although_each_turn_is_a_longer_stall_than_the_one_before(rea
     assert max(later - earlier for earlier, later in itertools.pairwise(runs)) <= 3
 
 
-def test_events_are_not_gathered_while_catching_up(monkeypatch):
-    waits: list[float] = []
-    with Reactor() as reactor:
+def test_there_are_no_pauses_while_catching_up():
+    clock = Clock()
+    with Reactor(clock=clock) as reactor:
         reactor.io_collect_interval = 60.0
-        monkeypatch.setattr(reactor._wakeup, "wait", waits.append)
         ours, theirs = socket.socketpair()
         with theirs:
             reactor.connect_socket(Recorder, ours)
             theirs.send(b"x")
             reactor.run_once(0)
             theirs.send(b"x")
-            reactor.stats.last_wake -= STALL
+            clock.now += STALL
             reactor.run_once(0)
-            assert reactor._catching_up
-            reactor.run_once(100)
-    assert waits == []
+            began = time.monotonic()
+            reactor.run_once(100)  # catches up: it neither pauses nor waits
+            assert time.monotonic() - began < 30
 
 
 def test_stalled_time_is_counted(reactor, stall):
@@ -393,22 +395,22 @@ def test_stalled_time_is_counted(reactor, stall):
     assert reactor.stats.as_dict()["stalled_time"] == reactor.stats.stalled_time
 
 
-# -- deadlines that need our part ------------------------------------------------------------------
+# -- deadlines that depend on our answers ----------------------------------------------------------
 
 
-def test_a_deadline_is_put_off_by_the_time_in_which_we_did_not_answer(reactor, stall):
+def test_a_deadline_is_postponed_by_the_length_of_the_stall(reactor, stall):
     fired: list[float] = []
     Deadline(reactor, 10, lambda: fired.append(reactor.time()))
     reactor.advance(4)
     stall(STALL)
-    reactor.advance(9.99)  # 6 of them are left after the stall, and 4 have passed before
+    reactor.advance(9.99)  # of the 10 seconds, 4 have passed before the stall
     if reactor.time() < 1000 + 10 + STALL:
         assert fired == []
     reactor.advance(10)
     assert fired == [pytest.approx(1000 + 10 + STALL)]
 
 
-def test_a_deadline_is_put_off_only_once(reactor):
+def test_a_deadline_is_postponed_only_once(reactor):
     fired: list[float] = []
 
     def work() -> None:
@@ -422,7 +424,7 @@ def test_a_deadline_is_put_off_only_once(reactor):
     assert 1020 <= fired[0] < 1023
 
 
-def test_a_deadline_without_a_stall_is_a_timer(reactor):
+def test_without_a_stall_a_deadline_is_an_ordinary_timer(reactor):
     fired: list[float] = []
     deadline = Deadline(reactor, 10, lambda: fired.append(reactor.time()))
     reactor.advance(5)
@@ -433,7 +435,7 @@ def test_a_deadline_without_a_stall_is_a_timer(reactor):
     assert fired == [1015]
 
 
-def test_a_rescheduled_deadline_forgets_older_stalls(reactor):
+def test_a_rescheduled_deadline_ignores_earlier_stalls(reactor):
     fired: list[float] = []
     deadline = Deadline(reactor, 100, lambda: fired.append(reactor.time()))
     reactor.stall(STALL)
@@ -443,7 +445,7 @@ def test_a_rescheduled_deadline_forgets_older_stalls(reactor):
     assert fired == [1000 + STALL + 10]
 
 
-def test_a_connector_is_given_the_time_of_the_stall(reactor, stall):
+def test_the_timeout_of_a_connector_is_postponed_by_the_stall(reactor, stall):
     failures: list[Exception] = []
     Connector(reactor, Protocol, failures.append, target="nowhere")
     reactor.advance(1)
@@ -454,7 +456,7 @@ def test_a_connector_is_given_the_time_of_the_stall(reactor, stall):
     assert len(failures) == 1
 
 
-def test_closing_gives_the_peer_the_time_of_the_stall_to_read(reactor, stall):
+def test_the_timeout_of_closing_is_postponed_by_the_stall(reactor, stall):
     end = Recorder()
     peer = reactor.connect(lambda: end)
     peer.stall()
@@ -469,7 +471,7 @@ def test_closing_gives_the_peer_the_time_of_the_stall_to_read(reactor, stall):
     assert (peer.received, end.lost) == (b"last words", [None])
 
 
-def test_a_lingering_peer_is_read_before_it_is_given_up(reactor, stall):
+def test_a_lingering_peer_is_read_before_its_timeout(reactor, stall):
     peer = reactor.connect(Protocol)
     peer.transport.close()
     reactor.settle()
@@ -515,7 +517,7 @@ def test_epoll_can_report_more_than_python_asks_for(many_descriptors: None):
 
 
 @NEEDS_EPOLL
-def test_files_that_are_always_ready_are_among_all(tmp_path: Path):
+def test_poll_all_reports_regular_files(tmp_path: Path):
     poller = EpollPoller()
     with (tmp_path / "file").open("w+") as file:
         poller.register(file.fileno(), READ)
@@ -536,7 +538,7 @@ def test_a_blocked_callback_expires_none_of_many_members(poller, many_descriptor
             reactor.connect_socket(lambda member=member: member, ours)
         for peer in peers:
             peer.send(b"HEARTBEAT")
-        time.sleep(0.5)  # what the callback does
+        time.sleep(0.5)  # the stall
         for _ in range(5):
             reactor.run_once(0)
         expired = [member for member in members if member.expired_at is not None]
@@ -545,7 +547,7 @@ def test_a_blocked_callback_expires_none_of_many_members(poller, many_descriptor
     assert expired == []
 
 
-def test_a_blocked_callback_expires_nobody_behind_one_datagram_socket():
+def test_a_blocked_callback_expires_no_peer_of_a_datagram_socket():
     with Reactor() as reactor:
         members = Members(reactor, timeout=0.3)
         [transport] = reactor.listen_udp(lambda: members, "127.0.0.1", 0)
@@ -556,14 +558,14 @@ def test_a_blocked_callback_expires_nobody_behind_one_datagram_socket():
         until(reactor, lambda: len(members.timers) == 100)
         for client in clients:
             client.sendto(b"HEARTBEAT", address)
-        time.sleep(0.5)  # what the callback does
+        time.sleep(0.5)  # the stall
         until(reactor, lambda: reactor.stats.datagrams_received == 200)
         for client in clients:
             client.close()
         assert members.expired == []
 
 
-def test_a_tls_handshake_is_given_the_time_of_the_stall():
+def test_the_timeout_of_a_tls_handshake_is_postponed_by_the_stall():
     now = [1000.0]
     server, client = tls_contexts()
     with Reactor(clock=lambda: now[0]) as reactor:

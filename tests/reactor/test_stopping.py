@@ -1,5 +1,5 @@
-"""How a loop ends: stopped, shut down within a grace, closed, or refused to a fork; and how it runs
-again."""
+"""How a loop ends: by a stop, by a shutdown within a grace period, or by closing; and that a child
+process cannot use it."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ from typing import Any
 import pytest
 
 from reactor import Protocol, Reactor
+from reactor.pollers import PollPoller
 from reactor.testing import VirtualReactor
 
 ROOT = Path(__file__).parents[2]
 TIMEOUT = 60  # seconds: only reached by what is broken
 
 
-class Endpoint:
-    """Something open, as the loop sees it."""
+class OpenResource:
+    """Something open, as the loop sees it. It does not close when it is asked to."""
 
-    def __init__(self, reactor: Reactor, log: list[str], name: str = "endpoint") -> None:
+    def __init__(self, reactor: Reactor, log: list[str], name: str = "resource") -> None:
         self.reactor, self.log, self.name = reactor, log, name
         reactor.attach(self)
 
@@ -35,7 +36,7 @@ class Endpoint:
         self.reactor.detach(self)
 
 
-class Obedient(Endpoint):
+class Obedient(OpenResource):
     def request_shutdown(self) -> None:
         super().request_shutdown()
         self.reactor.detach(self)
@@ -63,7 +64,7 @@ def test_stop_ends_the_run_at_the_end_of_the_turn(reactor):
     assert log == ["same turn", "next turn"]
 
 
-def test_stop_before_run_makes_it_one_turn(reactor):
+def test_run_after_stop_runs_one_turn(reactor):
     log = []
     reactor.call_soon(log.append, "ran")
     reactor.stop()
@@ -91,7 +92,7 @@ def test_stop_leaves_connections_open_and_run_goes_on_with_them(reactor):
     assert peer.received == b"hello"
 
 
-def test_it_says_whether_it_runs(reactor):
+def test_is_running_and_is_closed_tell_the_state(reactor):
     seen = []
     reactor.call_soon(lambda: seen.append((reactor.is_running(), reactor.is_closed())))
     reactor.stop()
@@ -103,7 +104,7 @@ def test_it_says_whether_it_runs(reactor):
     assert reactor.is_closed()
 
 
-def test_it_cannot_run_within_itself_or_be_closed_while_it_runs(reactor):
+def test_it_cannot_run_or_be_closed_while_it_runs(reactor):
     errors = []
 
     def try_both() -> None:
@@ -123,7 +124,7 @@ def test_it_cannot_run_within_itself_or_be_closed_while_it_runs(reactor):
     ]
 
 
-def test_a_closed_reactor_refuses_to_run_and_closing_again_is_nothing():
+def test_a_closed_reactor_refuses_to_run_and_closing_it_again_has_no_effect():
     reactor = Reactor()
     reactor.close()
     reactor.close()
@@ -135,7 +136,7 @@ def test_a_closed_reactor_refuses_to_run_and_closing_again_is_nothing():
         reactor.call_soon_threadsafe(print)
 
 
-def test_closing_aborts_what_is_open_and_tells_the_protocols():
+def test_closing_aborts_connections_and_calls_connection_lost():
     log = []
 
     class Last(Protocol):
@@ -151,7 +152,7 @@ def test_closing_aborts_what_is_open_and_tells_the_protocols():
     assert timer.cancelled()
 
 
-def test_closing_gives_up_on_a_protocol_that_opens_ever_more():
+def test_closing_gives_up_on_a_protocol_that_always_opens_new_connections():
     connected = 0
 
     class Stubborn(Protocol):
@@ -169,20 +170,28 @@ def test_closing_gives_up_on_a_protocol_that_opens_ever_more():
     assert 1 < connected <= 102
 
 
-def test_a_reactor_that_nobody_closed_gives_its_descriptors_back_when_it_is_collected():
-    reactor = Reactor(poller="poll")
-    descriptors = [reactor._wakeup._sender.fileno(), reactor._wakeup._receiver.fileno()]
-    poller = reactor._poller
-    closed = []
-    poller.close = lambda: closed.append(poller)
+def test_a_reactor_that_was_never_closed_closes_its_descriptors_when_it_is_collected():
+    class RecordingPoller(PollPoller):
+        closed = False
+        registered: list[int] = []  # noqa: RUF012
 
+        def register(self, fd: int, mask: int) -> None:
+            super().register(fd, mask)
+            self.registered.append(fd)
+
+        def close(self) -> None:
+            super().close()
+            self.closed = True
+
+    poller = RecordingPoller()
+    reactor = Reactor(poller=poller)
     del reactor
     gc.collect()
 
-    assert closed == [poller]
-    for fd in descriptors:
-        with pytest.raises(OSError, match="Bad file descriptor"):
-            os.fstat(fd)
+    assert poller.closed
+    [fd] = poller.registered
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(fd)
 
 
 def test_an_unknown_poller_is_refused_and_leaves_nothing_open():
@@ -201,11 +210,11 @@ def test_a_shutdown_with_nothing_open_ends_at_once(reactor):
     assert reactor.time() == began
 
 
-def test_a_shutdown_asks_everybody_in_the_order_of_opening_and_ends_when_all_are_done(reactor):
+def test_a_shutdown_asks_in_the_order_of_opening_and_ends_when_everything_is_closed(reactor):
     log = []
     Obedient(reactor, log, "listener")
     Obedient(reactor, log, "connection")
-    slow = Endpoint(reactor, log, "slow")
+    slow = OpenResource(reactor, log, "slow")
     reactor.call_later(3, reactor.detach, slow)
     began = reactor.time()
 
@@ -216,9 +225,9 @@ def test_a_shutdown_asks_everybody_in_the_order_of_opening_and_ends_when_all_are
     assert reactor.time() == began + 3
 
 
-def test_a_shutdown_aborts_what_is_left_when_the_grace_is_over(reactor):
+def test_a_shutdown_aborts_what_is_open_after_the_grace_period(reactor):
     log = []
-    Endpoint(reactor, log, "idle")
+    OpenResource(reactor, log, "idle")
     began = reactor.time()
 
     reactor.stop(10)
@@ -228,7 +237,9 @@ def test_a_shutdown_aborts_what_is_left_when_the_grace_is_over(reactor):
     assert reactor.time() == began + 10
 
 
-def test_a_protocol_says_goodbye_and_is_told_of_the_end_before_run_returns(reactor):
+def test_what_a_protocol_sends_in_a_shutdown_arrives_before_run_returns(
+    reactor,
+):
     log = []
 
     class Polite(Protocol):
@@ -248,7 +259,7 @@ def test_a_protocol_says_goodbye_and_is_told_of_the_end_before_run_returns(react
     assert log == [None]
 
 
-def test_a_protocol_that_ignores_the_request_is_aborted_and_told(reactor):
+def test_a_protocol_that_ignores_the_request_is_aborted_after_the_grace_period(reactor):
     log = []
 
     class Deaf(Protocol):
@@ -268,21 +279,21 @@ def test_a_protocol_that_ignores_the_request_is_aborted_and_told(reactor):
     assert not reactor.is_stopping()
 
 
-def test_asking_again_does_not_prolong_the_grace(reactor):
+def test_a_second_stop_does_not_prolong_the_grace_period(reactor):
     log = []
-    Endpoint(reactor, log)
+    OpenResource(reactor, log)
     began = reactor.time()
     reactor.stop(2)
     reactor.call_later(1, reactor.stop, 100)
     reactor.run()
 
     assert reactor.time() == began + 2
-    assert log == ["endpoint asked", "endpoint aborted"]
+    assert log == ["resource asked", "resource aborted"]
 
 
-def test_what_is_opened_during_the_shutdown_is_asked_as_well(reactor):
+def test_what_is_opened_during_a_shutdown_is_asked_too(reactor):
     log = []
-    slow = Endpoint(reactor, log, "slow")
+    slow = OpenResource(reactor, log, "slow")
     reactor.call_later(1, Obedient, reactor, log, "latecomer")
     reactor.call_later(2, reactor.detach, slow)
     reactor.stop(10)
@@ -291,7 +302,7 @@ def test_what_is_opened_during_the_shutdown_is_asked_as_well(reactor):
     assert log == ["slow asked", "latecomer asked"]
 
 
-def test_what_has_ended_meanwhile_is_not_asked(reactor):
+def test_what_was_closed_meanwhile_is_not_asked(reactor):
     log = []
 
     class Taking(Obedient):
@@ -300,11 +311,11 @@ def test_what_has_ended_meanwhile_is_not_asked(reactor):
             reactor.detach(other)
 
     Taking(reactor, log, "first")
-    other = Endpoint(reactor, log, "other")
-    slow = Endpoint(reactor, log, "slow")
+    other = OpenResource(reactor, log, "other")
+    slow = OpenResource(reactor, log, "slow")
 
     def open_and_close() -> None:
-        reactor.detach(Endpoint(reactor, log, "short-lived"))
+        reactor.detach(OpenResource(reactor, log, "short-lived"))
 
     reactor.call_later(1, open_and_close)
     reactor.call_later(2, reactor.detach, slow)
@@ -314,19 +325,19 @@ def test_what_has_ended_meanwhile_is_not_asked(reactor):
     assert log == ["first asked", "slow asked"]
 
 
-def test_one_that_fails_to_shut_down_does_not_spare_the_others(reactor):
+def test_an_error_in_request_shutdown_or_abort_is_reported_and_the_others_are_called(reactor):
     log: list[str] = []
     failures: list[dict[str, Any]] = []
     reactor.set_exception_handler(lambda _, context: failures.append(context))
 
-    class Failing(Endpoint):
+    class Failing(OpenResource):
         def request_shutdown(self) -> None:
             raise ZeroDivisionError
 
         abort = request_shutdown
 
     broken = Failing(reactor, log)
-    Endpoint(reactor, log, "other")
+    OpenResource(reactor, log, "other")
     reactor.stop(2)
     reactor.run()
 
@@ -339,7 +350,7 @@ def test_one_that_fails_to_shut_down_does_not_spare_the_others(reactor):
 def test_callbacks_that_the_last_connection_queues_run_before_the_shutdown_ends(reactor):
     log = []
 
-    class Last(Endpoint):
+    class Last(OpenResource):
         def request_shutdown(self) -> None:
             reactor.detach(self)
             reactor.call_soon(log.append, "its last words")
@@ -348,7 +359,7 @@ def test_callbacks_that_the_last_connection_queues_run_before_the_shutdown_ends(
         Last(reactor, log)
         reactor.detach(slow)
 
-    slow = Endpoint(reactor, log, "slow")
+    slow = OpenResource(reactor, log, "slow")
     reactor.call_later(1, open_last)
     reactor.stop(10)
     reactor.run()
@@ -356,13 +367,13 @@ def test_callbacks_that_the_last_connection_queues_run_before_the_shutdown_ends(
     assert log == ["slow asked", "its last words"]
 
 
-def test_a_shutdown_goes_on_when_one_opens_as_the_last_one_goes(reactor):
+def test_a_shutdown_goes_on_when_something_opens_as_the_last_one_closes(reactor):
     log = []
     began = reactor.time()
 
     class Reopening(Obedient):
         def request_shutdown(self) -> None:
-            reactor.call_soon(Endpoint, reactor, log, "new one")
+            reactor.call_soon(OpenResource, reactor, log, "new one")
             super().request_shutdown()
 
     Reopening(reactor, log, "old one")
@@ -373,30 +384,47 @@ def test_a_shutdown_goes_on_when_one_opens_as_the_last_one_goes(reactor):
     assert reactor.time() == began + 10
 
 
-def test_a_plain_stop_cuts_a_shutdown_short(reactor):
+def test_a_plain_stop_ends_a_shutdown(reactor):
     log = []
-    Endpoint(reactor, log)
+    OpenResource(reactor, log)
     began = reactor.time()
     reactor.stop(10)
     reactor.call_later(1, reactor.stop)
     reactor.run()
 
     assert reactor.time() == began + 1
-    assert log == ["endpoint asked"]
+    assert log == ["resource asked"]
+
+
+def test_a_shutdown_that_a_plain_stop_has_ended_does_not_stop_the_next_run(reactor):
+    resource = OpenResource(reactor, [])
+
+    def close_and_stop() -> None:
+        reactor.detach(resource)  # the last one: the shutdown queues the call that ends it
+        reactor.stop()
+
+    reactor.stop(10)
+    reactor.call_later(1, reactor.call_soon, close_and_stop)
+    reactor.run()
+    began = reactor.time()
+    reactor.call_later(5, reactor.stop)
+    reactor.run()
+
+    assert reactor.time() == began + 5
 
 
 def test_after_a_shutdown_it_can_run_again_and_shut_down_again(reactor):
     log = []
     began = reactor.time()
     for _ in range(2):
-        Endpoint(reactor, log)
+        OpenResource(reactor, log)
         reactor.stop(10)
         reactor.run()
         assert not reactor.is_stopping()
-    assert log == ["endpoint asked", "endpoint aborted"] * 2
+    assert log == ["resource asked", "resource aborted"] * 2
     assert reactor.time() == began + 20
 
-    later = Endpoint(reactor, log, "later")
+    later = OpenResource(reactor, log, "later")
     reactor.call_later(60, reactor.stop)
     reactor.run()
     assert reactor.time() == began + 80
@@ -435,7 +463,7 @@ print(received)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this system")
-def test_a_fork_cannot_use_the_parents_reactor_and_does_it_no_harm():
+def test_a_child_process_cannot_use_its_parents_reactor_and_does_not_harm_it():
     # python/asyncio#347: both share one epoll set, and the child would empty it.
     result = subprocess.run(
         [sys.executable, "-W", "error", "-c", FORKING],

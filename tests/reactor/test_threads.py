@@ -1,8 +1,7 @@
-"""Calls in worker threads: what comes back, what is refused, and what is not waited for."""
+"""Calls in worker threads: their results, their bounds, and what a stopping reactor waits for."""
 
 from __future__ import annotations
 
-import gc
 import os
 import queue
 import subprocess
@@ -59,7 +58,7 @@ def gate() -> Iterator[Gate]:
 
 
 def end_of(reactor: Reactor, *calls: ThreadCall[object]) -> None:
-    """Run the loop until all ``calls`` have told of their end."""
+    """Run the loop until the callbacks of all ``calls`` have run."""
     left = len(calls)
 
     def done(call: ThreadCall[object]) -> None:
@@ -113,10 +112,10 @@ def test_the_exception_comes_back_too(reactor):
     assert isinstance(call.exception(), ValueError)
     with pytest.raises(ValueError, match="many"):
         call.result()
-    assert reactor.failures == []  # somebody has been told
+    assert reactor.failures == []  # there was a callback
 
 
-def test_an_exception_that_nobody_waits_for_is_reported(reactor):
+def test_an_exception_of_a_call_without_callbacks_is_reported(reactor):
     call = reactor.run_in_thread(int, "many")
     end_of(reactor, reactor.run_in_thread(str))
     while not call.done():
@@ -142,7 +141,7 @@ def test_an_exit_in_a_thread_ends_neither_the_thread_nor_the_program(reactor, er
     assert after.result() == "1"
 
 
-def test_nothing_is_known_before_the_end(reactor, gate):
+def test_there_is_no_result_before_the_end(reactor, gate):
     call = reactor.run_in_thread(gate, "late")
 
     assert not call.done()
@@ -155,13 +154,13 @@ def test_nothing_is_known_before_the_end(reactor, gate):
     assert call.result() == "late"
 
 
-def test_who_asks_to_be_told_after_the_end_is_told_at_once(reactor):
+def test_a_callback_added_after_the_end_runs_in_the_next_turn(reactor):
     call = reactor.run_in_thread(str, 1)
     end_of(reactor, call)
     told = []
 
     call.add_done_callback(told.append)
-    assert told == []  # from the loop, never from inside the call
+    assert told == []  # it runs in the loop, not in add_done_callback()
     reactor.run_once(0)
 
     assert told == [call]
@@ -180,7 +179,7 @@ def test_calls_run_side_by_side(reactor, gate):
 # -- cancelling ------------------------------------------------------------------------------------
 
 
-def test_a_call_cancelled_while_it_waits_is_never_made(reactor, gate):
+def test_a_call_cancelled_while_it_waits_never_runs(reactor, gate):
     running = [reactor.run_in_thread(gate) for _ in range(2)]
     made, told = [], []
     waiting = reactor.run_in_thread(made.append, 1)
@@ -196,19 +195,18 @@ def test_a_call_cancelled_while_it_waits_is_never_made(reactor, gate):
     assert (made, told) == ([], [])
 
 
-def test_a_call_cancelled_while_it_runs_ends_unheard(reactor, gate):
+def test_a_call_cancelled_while_it_runs_calls_nothing_back(reactor, gate):
     told = []
-    call = reactor.run_in_thread(gate)
+    pool = ThreadPool(reactor, 1, "single")  # its calls end in the order in which they were made
+    call = pool.submit(gate)
     call.add_done_callback(told.append)
     gate.wait_until_entered()
 
     assert call.cancel()
     call.add_done_callback(told.append)
     gate.open()
-    other = reactor.run_in_thread(str)
-    end_of(reactor, other)
-    while reactor._threads._active:
-        reactor.run_once(1)
+    end_of(reactor, pool.submit(str))
+    pool.close()
 
     assert told == []
     for ask in (call.result, call.exception):
@@ -216,7 +214,7 @@ def test_a_call_cancelled_while_it_runs_ends_unheard(reactor, gate):
             ask()
 
 
-def test_what_has_ended_cannot_be_cancelled(reactor):
+def test_a_call_that_has_ended_cannot_be_cancelled(reactor):
     call = reactor.run_in_thread(str, 1)
     end_of(reactor, call)
 
@@ -245,7 +243,7 @@ def test_threads_are_started_as_they_are_needed_and_used_again(reactor, gate):
     pool.close()
 
 
-def test_the_queue_has_a_bound_and_what_is_beyond_is_refused(reactor, gate):
+def test_the_queue_has_a_bound_and_calls_beyond_it_are_refused(reactor, gate):
     pool = ThreadPool(reactor, 1, "bounded", max_queued=2)
     calls = [pool.submit(gate, number) for number in range(3)]
 
@@ -274,7 +272,10 @@ def test_calls_cancelled_in_the_queue_do_not_count_for_its_bound(reactor, gate):
     gate.open()
     end_of(reactor, running, last)
     assert gate.calls == 1
-    assert pool._active == 0
+    calls = [pool.submit(str) for _ in range(2)]
+    with pytest.raises(queue.Full):
+        pool.submit(str)
+    end_of(reactor, *calls)
     pool.close()
 
 
@@ -288,15 +289,18 @@ def test_calls_cancelled_in_the_queue_do_not_stay_there(reactor, gate):
     gate.wait_until_entered()
     order = []
     kept = [pool.submit(order.append, 0)]
+    cancelled: weakref.WeakSet[ThreadCall[str]] = weakref.WeakSet()
     for _ in range(10_000):
-        pool.submit(str).cancel()
+        call = pool.submit(str)
+        cancelled.add(call)
+        call.cancel()
     big = Big()
     gone = weakref.ref(big)
     pool.submit(big).cancel()
     del big
     assert gone() is None
     kept.append(pool.submit(order.append, 1))
-    assert pool._queue.qsize() < 100
+    assert len(cancelled) < 100
 
     gate.open()
     end_of(reactor, running, *kept)
@@ -307,7 +311,7 @@ def test_calls_cancelled_in_the_queue_do_not_stay_there(reactor, gate):
 # -- calls that hang -------------------------------------------------------------------------------
 
 
-def test_an_abandoned_call_is_replaced_within_a_bound_that_is_given_back(reactor):
+def test_the_threads_of_abandoned_calls_are_replaced_within_a_bound(reactor):
     pool = ThreadPool(reactor, 1, "hanging", max_queued=1, max_abandoned=1)
     gates = [Gate() for _ in range(2)]
     told = []
@@ -316,10 +320,10 @@ def test_an_abandoned_call_is_replaced_within_a_bound_that_is_given_back(reactor
         call.add_done_callback(told.append)
     gates[0].wait_until_entered()
     pool.abandon(hanging[0])
-    gates[1].wait_until_entered()  # the one that waited has the new thread
+    gates[1].wait_until_entered()  # the call that waited got the new thread
     assert pool.abandoned == 1
 
-    pool.abandon(hanging[1])  # beyond the bound: there is no thread any more
+    pool.abandon(hanging[1])  # beyond the bound: there is no thread left
     assert pool.abandoned == 2
     with pytest.raises(queue.Full):
         pool.submit(str)
@@ -333,18 +337,25 @@ def test_an_abandoned_call_is_replaced_within_a_bound_that_is_given_back(reactor
         reactor.run_once(TIMEOUT)
     end_of(reactor, pool.submit(str))
     assert told == []
-    while len(threads_of("hanging")) > 1:  # those of the abandoned calls end
+    while len(threads_of("hanging")) > 1:  # the threads of the abandoned calls end
         time.sleep(0)
     pool.close()
 
 
-def test_a_call_that_returns_as_it_is_abandoned_leaves_no_thread_too_many(reactor, gate):
+def test_a_call_that_returns_as_it_is_abandoned_leaves_no_extra_thread(reactor, gate, monkeypatch):
+    returned = threading.Event()
+    call_soon_threadsafe = reactor.call_soon_threadsafe
+
+    def call_and_note(*args: object) -> None:
+        call_soon_threadsafe(*args)
+        returned.set()
+
+    monkeypatch.setattr(reactor, "call_soon_threadsafe", call_and_note)
     pool = ThreadPool(reactor, 1, "racing", max_abandoned=1)
     call = pool.submit(gate)
     gate.wait_until_entered()
     gate.open()
-    while not reactor._ready:  # it has returned, and the loop does not know of it yet
-        time.sleep(0)
+    assert returned.wait(TIMEOUT)  # but the loop does not know it yet
     pool.abandon(call)
     while pool.abandoned:
         reactor.run_once(TIMEOUT)
@@ -389,7 +400,7 @@ def test_a_system_without_more_threads_refuses_the_call_and_nothing_else(reactor
             reactor.run_in_thread(str)
 
     reactor.stop(0.0)
-    reactor.run()  # there is nothing that it would wait for
+    reactor.run()  # it has nothing to wait for
     call = reactor.run_in_thread(str, 1)
     end_of(reactor, call)
     assert call.result() == "1"
@@ -399,36 +410,23 @@ def test_an_idle_thread_keeps_no_result(reactor):
     class Big:
         pass
 
-    class Calls:
-        """The thread's queue: one call, and then the time in which there is nothing to do."""
+    results: list[weakref.ref[Big]] = []
+    call = reactor.run_in_thread(Big)
+    call.add_done_callback(lambda call: results.append(weakref.ref(call.result())))
+    end_of(reactor, call)
+    del call
 
-        def __init__(self) -> None:
-            self.calls: list[ThreadCall[Big]] = [ThreadCall(pool, Big, ())]
-            self.gone: weakref.ref[Big] | None = None
-
-        def get(self) -> ThreadCall[Big] | None:
-            if self.calls:
-                call = self.calls.pop()
-                call.add_done_callback(self.done)
-                return call
-            for _ in range(2):
-                reactor.run_once(0)
-            gc.collect()
-            assert self.gone is not None
-            assert self.gone() is None
-            return None
-
-        def done(self, call: ThreadCall[Big]) -> None:
-            self.gone = weakref.ref(call.result())
-
-    pool = ThreadPool(reactor, 1, "idle")
-    pool._work(Calls())
+    [result] = results
+    deadline = time.monotonic() + TIMEOUT
+    while result() is not None:
+        assert time.monotonic() < deadline
+        time.sleep(0)  # the thread is about to become idle
 
 
 # -- stopping --------------------------------------------------------------------------------------
 
 
-def test_a_shutdown_waits_for_calls_and_their_results_are_told_before_it_ends(reactor, gate):
+def test_a_shutdown_waits_for_calls_and_their_callbacks_run_before_it_ends(reactor, gate):
     told = []
     call = reactor.run_in_thread(gate, "the last result")
     call.add_done_callback(lambda call: told.append(call.result()))
@@ -447,33 +445,36 @@ def test_a_shutdown_does_not_wait_for_cancelled_calls(reactor, gate):
     for call in calls:
         reactor.call_soon(call.cancel)
 
-    reactor.run()  # or for the gate, which never opens
+    reactor.run()  # does not wait for the gate, which stays closed
 
     assert all(call.cancelled() for call in calls)
 
 
-def test_when_the_grace_is_over_calls_are_forgotten_and_the_pool_serves_the_next_run(reactor, gate):
+def test_after_the_grace_period_calls_are_cancelled_and_the_pool_serves_the_next_run(reactor, gate):
     told = []
     forgotten = [reactor.run_in_thread(gate) for _ in range(4)]
     for call in forgotten:
         call.add_done_callback(told.append)
     gate.wait_until_entered()
+    old_threads = threads_of("worker")
     reactor.stop(0)
     reactor.run()
     assert all(call.cancelled() for call in forgotten)
 
-    # The old threads still hang. New ones do the work, and take nothing that is meant for the old.
+    # The old threads still hang. New ones take the new calls.
     later = [reactor.run_in_thread(str, number) for number in range(4)]
     end_of(reactor, *later)
     assert [call.result() for call in later] == ["0", "1", "2", "3"]
 
-    # And when the old ones end, nothing that waits is taken for done.
+    # When the old threads end, the pool still counts the call that is running.
     second = Gate()
     waiting = reactor.run_in_thread(second, "second")
     second.wait_until_entered()
     gate.open()
-    while reactor._threads._active > 1:
-        reactor.run_once(1)
+    for thread in old_threads:
+        thread.join(TIMEOUT)
+        assert not thread.is_alive()
+    reactor.run_once(0)
     reactor.call_soon(reactor.stop, 1000)
     reactor.call_soon(second.open)
     reactor.run()
@@ -493,7 +494,7 @@ def test_threads_end_when_the_reactor_is_closed():
         assert not thread.is_alive()
 
 
-def test_a_call_that_ends_after_the_reactor_was_closed_ends_in_silence(gate):
+def test_a_call_that_ends_after_the_reactor_was_closed_calls_nothing_back(gate):
     told = []
     with Reactor() as reactor:
         call = reactor.run_in_thread(gate)
@@ -530,7 +531,7 @@ print("ended")
 """
 
 
-def test_a_call_that_hangs_does_not_keep_the_program_from_ending():
+def test_a_call_that_hangs_does_not_prevent_the_program_from_ending():
     result = subprocess.run(
         [sys.executable, "-W", "error", "-c", HANGING],
         env={**os.environ, "PYTHONPATH": str(ROOT)},

@@ -1,4 +1,4 @@
-"""Timers fire in the order of their time, once, never early, whatever happens to the others."""
+"""Timers fire in the order of their times, once and never early, whatever happens to others."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def reactor():
 # -- order -----------------------------------------------------------------------------------------
 
 
-def test_timers_fire_in_the_order_of_their_time(bench):
+def test_timers_fire_in_the_order_of_their_times(bench):
     for when in (3, 1, 2):
         bench.set(when)
 
@@ -81,7 +81,7 @@ def test_a_timer_never_fires_before_its_time(bench):
     assert bench.fire(2) == [2]
 
 
-def test_the_nearest_deadline_is_that_of_the_first_timer_that_is_still_to_fire(bench):
+def test_the_next_deadline_is_that_of_the_first_timer_that_has_not_fired(bench):
     assert bench.queue.next_deadline() is None
     first, second = bench.set(1), bench.set(2)
     assert bench.queue.next_deadline() == 1
@@ -145,7 +145,7 @@ def test_a_timer_cancelled_by_another_of_the_same_batch_does_not_fire(reactor):
     assert fired == ["third"]
 
 
-def test_what_a_cancelled_timer_would_have_called_need_not_live_until_its_time(bench):
+def test_cancelling_frees_the_callback_at_once(bench):
     class Connection:
         def expire(self) -> None:
             raise AssertionError
@@ -161,14 +161,14 @@ def test_what_a_cancelled_timer_would_have_called_need_not_live_until_its_time(b
     assert gone() is None
 
 
-def test_cancelled_entries_are_swept_out_when_they_are_the_majority_and_order_is_kept(bench):
-    # Lesson of every heap of timers: cancelled entries pile up for as long as their time is away.
+def test_cancelled_entries_are_removed_when_they_are_the_majority_and_the_order_is_kept(bench):
+    # Otherwise they would stay in the heap until their times have come.
     shuffled = random.Random(1).sample(range(1000), 1000)
     timers_ = {when: bench.set(when) for when in shuffled}
     doomed = set(shuffled[:500])
     for when in doomed:
         timers_[when].cancel()
-    assert bench.entries == 1000  # half of them is no majority
+    assert bench.entries == 1000  # one half is not the majority
 
     last = shuffled[500]
     doomed.add(last)
@@ -179,7 +179,7 @@ def test_cancelled_entries_are_swept_out_when_they_are_the_majority_and_order_is
     assert bench.fire(1000) == [when for when in range(1000) if when not in doomed]
 
 
-def test_setting_and_cancelling_for_ever_takes_no_room(bench):
+def test_the_heap_does_not_grow_when_timers_are_set_and_cancelled(bench):
     bench.set(10_000_000)
     for when in range(20_000):
         bench.set(when).cancel()
@@ -188,7 +188,7 @@ def test_setting_and_cancelling_for_ever_takes_no_room(bench):
     assert len(bench.queue) == 1
 
 
-def test_postponed_timers_survive_a_sweep(bench):
+def test_postponed_timers_stay_when_cancelled_entries_are_removed(bench):
     postponed = bench.set(1, "postponed")
     doomed = [bench.set(2) for _ in range(200)]
     postponed.reschedule(5)
@@ -200,7 +200,7 @@ def test_postponed_timers_survive_a_sweep(bench):
     assert bench.fire(5) == ["postponed"]
 
 
-def test_clearing_cancels_every_timer_wherever_it_is(bench):
+def test_clearing_cancels_every_timer(bench):
     all_timers = [bench.set(when) for when in range(5)]
     all_timers[0].reschedule(10)
     all_timers[1].cancel()
@@ -231,7 +231,7 @@ def test_a_postponed_timer_fires_at_its_new_time_only(bench):
     assert bench.fire(9) == []
 
 
-def test_postponed_timers_fire_in_order_among_the_others_even_when_the_loop_was_late(bench):
+def test_postponed_timers_fire_in_order_with_the_others_when_the_loop_was_late(bench):
     early = [bench.set(when, f"set for {when}") for when in (1, 2, 3)]
     for when in (4, 6, 8):
         bench.set(when, when)
@@ -328,11 +328,11 @@ _operations = st.lists(
 
 @settings(deadline=None, derandomize=True, max_examples=300)
 @given(_operations)
-def test_it_behaves_like_a_sorted_list_and_rescheduling_never_disturbs_the_others(operations):
-    # pyftpdlib changed keys inside its heap, and unrelated timers fired late.
+def test_it_behaves_like_a_sorted_list(operations):
+    # pyftpdlib changed keys inside its heap, which made unrelated timers fire late.
     bench = Bench()
     timers_: list[Timer] = []
-    pending: dict[int, float] = {}  # the model: what is still to fire, and when
+    pending: dict[int, float] = {}  # the model: when each timer that has not fired is due
     moved: set[int] = set()
     peak = 0
 
@@ -343,7 +343,7 @@ def test_it_behaves_like_a_sorted_list_and_rescheduling_never_disturbs_the_other
         fired = bench.fire(now)
         assert [timers_[number].when() for number in fired] == [when for when, _ in due]
         assert sorted(fired) == sorted(number for _, number in due)
-        # Among equals, the order of setting; a rescheduled timer's place there is not promised.
+        # With equal times, the order of setting. Rescheduled timers may have any place there.
         assert [number for number in fired if number not in moved] == [
             number for _, number in due if number not in moved
         ]
@@ -406,10 +406,10 @@ def test_an_idle_timer_counts_from_the_last_touch(reactor):
     assert expired == [began + 35]
 
 
-def test_what_arrives_at_the_very_deadline_is_in_time():
-    # Descriptors are served before timers in a turn, so a message that has come by then counts.
+def test_a_heartbeat_that_arrives_exactly_at_the_deadline_is_in_time():
+    # A turn reads descriptors before it runs timers.
     class Wire:
-        """A poller on which the heartbeat comes at the end of each wait."""
+        """A poller that reports a heartbeat at the end of each wait."""
 
         def register(self, fd: int, mask: int) -> None: ...
         def unregister(self, fd: int) -> None: ...
@@ -451,7 +451,7 @@ def test_an_expired_idle_timer_can_be_started_again(reactor):
     assert expired[1] == expired[0] + 10
 
 
-def test_an_idle_timer_touched_and_cancelled_in_one_batch_is_gone(reactor):
+def test_an_idle_timer_touched_and_cancelled_in_its_batch_does_not_fire(reactor):
     def leave() -> None:
         timer.touch()
         timer.cancel()
@@ -465,7 +465,7 @@ def test_an_idle_timer_touched_and_cancelled_in_one_batch_is_gone(reactor):
     assert expired == []
 
 
-def test_an_idle_timer_rescheduled_in_the_batch_in_which_it_is_due_waits(reactor):
+def test_an_idle_timer_rescheduled_in_its_batch_waits_for_the_new_time(reactor):
     reactor.call_later(15, lambda: timer.reschedule(5))
     timer, expired = idle(reactor, 15)
     began = reactor.time()
@@ -516,6 +516,6 @@ def test_a_handle_shows_what_it_will_call():
     assert repr(handle) == "<Handle cancelled>"
 
 
-def test_a_time_that_is_no_number_is_refused():
+def test_nan_as_a_time_is_refused():
     with Reactor() as reactor, pytest.raises(ValueError, match="must be a number"):
         reactor.call_later(float("nan"), print)

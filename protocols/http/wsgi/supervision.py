@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from reactor.threads import ThreadPool
+from reactor import ThreadPool
 
 from .overflow import SpoolRoom
 
