@@ -96,6 +96,8 @@ def _wrk(
     command = [find_program("wrk") or "wrk", "-t1", f"-c{options.connections}", f"-d{seconds}s"]
     command += ["-s", str(HERE / "wrk.lua"), f"http://127.0.0.1:{server.port}{path}"]
     environment = os.environ | {"VARY": options.vary}
+    if options.smoke:
+        environment["PAUSE_MS"] = "10"
     process = start(command, LOAD_CORES, stdout=subprocess.PIPE, env=environment)
     try:
         output, _ = process.communicate(timeout=seconds + _GRACE)

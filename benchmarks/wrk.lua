@@ -31,6 +31,14 @@ function init()
   last = "\r\n\r\n"
 end
 
+-- With PAUSE_MS in the environment, each connection waits so long before a request: a light load.
+local pause = tonumber(os.getenv("PAUSE_MS"))
+if pause then
+  function delay()
+    return pause
+  end
+end
+
 function request()
   if vary ~= "none" then
     number = number + 1
