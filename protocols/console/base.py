@@ -1,8 +1,7 @@
 """The user's side of a client: lines from standard input, lines to standard output.
 
-A ``Console`` adds standard input and output to the reactor, as two more descriptors beside the
-connection, and never blocks. If whatever reads our output is slow (``| less``), the client stops
-reading from the server.
+A ``Console`` adds standard input and output to the reactor, as two more descriptors, and never
+blocks. If the reader of our output is slow (``| less``), the client stops reading from the server.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Who the user of a client is: what the server has confirmed, and what to restore.
 
 The only source is the server's own lines, because the server may refuse what a user types. Members
-cannot forge these lines. What members say or do stands behind a time in brackets. In the lines that
+cannot forge these lines. What members say or do comes after a time in brackets. In the lines that
 begin with ``*** ``, a member's text (a topic, last words) follows words that the patterns below do
 not match. Names contain no spaces.
 

@@ -1,4 +1,4 @@
-"""Fixtures: a chat's client with a real hub behind a network, or alone with the test."""
+"""Fixtures: clients connected to a real hub, and clients whose server is played by the test."""
 
 import pytest
 

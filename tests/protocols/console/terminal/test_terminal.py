@@ -1,4 +1,4 @@
-"""What a user sees who types while lines come in.
+"""What a user sees on the screen while typing, when lines come in.
 
 The screen is emulated, by pyte. So the tests say which text is in which row and where the cursor
 is, not which bytes were written.
