@@ -4,11 +4,13 @@ import argparse
 import os
 import signal
 import sys
+from types import ModuleType
 
 from . import chat, echo, expiry, http, idle, timers, udp
 from .common import BenchmarkError, environment
 
-BENCHMARKS = {
+# Each module has add_arguments(parser), run(options) and SMOKE: the options of its shortest run.
+BENCHMARKS: dict[str, ModuleType] = {
     "echo": echo,
     "chat": chat,
     "idle": idle,
@@ -20,30 +22,47 @@ BENCHMARKS = {
 COMMANDS = BENCHMARKS | http.PARTS
 
 
-def main() -> int:
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
-        description="Measure the reactor beside asyncio, uvloop and C, and its HTTP server beside"
-        " others, as far as they are installed. Needs Linux, a C compiler, and for HTTP wrk.",
+        description="Compare the reactor with asyncio, uvloop and C, and its HTTP server with other"
+        " servers, if they are installed. Needs Linux, a C compiler, and for HTTP wrk.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="BENCHMARK")
     for name, module in COMMANDS.items():
         summary = (module.__doc__ or "").partition("\n")[0]
-        module.add_arguments(commands.add_parser(name, help=summary, description=module.__doc__))
-    commands.add_parser("all", help="all of them, with their defaults")
+        command = commands.add_parser(name, help=summary, description=module.__doc__)
+        module.add_arguments(command)
+        command.add_argument(
+            "--smoke",
+            action="store_true",
+            help="only check that the benchmark works: a minimal run of our own servers, whose"
+            " figures mean nothing",
+        )
+    commands.add_parser("all", help="all benchmarks, with their defaults")
+    return parser
+
+
+def main() -> int:
+    parser = make_parser()
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # which ends what was started, too
+    # An exception, so that the programs that were started are ended.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
     goals_met = True
     try:
         if not hasattr(os, "sched_setaffinity"):
-            raise BenchmarkError("only Linux says what is measured here")
+            raise BenchmarkError("benchmarks run on Linux only")
         print(environment(), end="\n\n", flush=True)
         if options.command == "all":
             for name, module in BENCHMARKS.items():
                 goals_met &= module.run(parser.parse_args([name]))
         else:
-            goals_met = COMMANDS[options.command].run(options)
+            module = COMMANDS[options.command]
+            if options.smoke:
+                vars(options).update(module.SMOKE)
+            goals_met = module.run(options) or options.smoke
     except BenchmarkError as exc:
         print(f"benchmarks: {exc}", file=sys.stderr)
         return 2

@@ -1,8 +1,8 @@
-"""Chat: deliveries per second in one large room, beside the same broadcast on asyncio and uvloop.
+"""Chat: deliveries per second in one large room, compared with a broadcast on asyncio and uvloop.
 
 A delivery is one line that reaches one member. The load is closed: a speaker has a fixed number of
-lines on their way, one by default, and says the next when it has seen its own come back. "Plain" is
-one file on all three loops, which hands each line to each member's transport; "reactor's chat" is
+lines in flight, one by default, and sends the next when it has received its own. "Plain" is the
+same file on all three loops; it writes each line to each member's transport. "reactor's chat" is
 what `python -m reactor --protocol chat` serves, with flood control off. With --paced, the load is
 open instead: speakers send at random moments, MS milliseconds apart on average."""
 
@@ -12,8 +12,8 @@ from .common import (
     BenchmarkError,
     Result,
     goal,
-    has_uvloop,
     interleave,
+    measured,
     median,
     print_table,
     python_server,
@@ -23,13 +23,14 @@ from .common import (
 )
 
 OURS = "reactor's chat"
+SMOKE = {"members": 4, "speakers": 2, "rounds": 1, "seconds": 0.1}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--members", type=int, default=1000)
     parser.add_argument("--speakers", type=int, default=20)
-    parser.add_argument("--bytes", type=int, default=40, help="of text in a line")
-    parser.add_argument("--window", type=int, default=1, help="lines on their way for each speaker")
+    parser.add_argument("--bytes", type=int, default=40, help="of text in a line (%(default)s)")
+    parser.add_argument("--window", type=int, default=1, help="lines in flight for each speaker")
     parser.add_argument("--paced", type=float, metavar="MS", help="an open load; see above")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3.0, help="of each run")
@@ -44,8 +45,6 @@ def run(options: argparse.Namespace) -> bool:
         "plain on uvloop": python_server("room", "uvloop"),
         "plain on asyncio": python_server("room", "asyncio"),
     }
-    if not has_uvloop():
-        del commands["plain on uvloop"]
     load = ("paced", options.paced) if options.paced else ("window", options.window)
 
     def measure(command: list[str]) -> Result:
@@ -59,7 +58,7 @@ def run(options: argparse.Namespace) -> bool:
             raise BenchmarkError(f"{command[-1]}: {lost:,.0f} deliveries were lost")
         return result
 
-    results = interleave(commands, options.rounds, measure)
+    results = interleave(measured(commands, options), options, measure)
     ours = results[OURS]
 
     def rate(result: Result) -> float:

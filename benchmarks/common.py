@@ -2,15 +2,17 @@
 another, readings of the server's CPU time and memory, and tables.
 
 The CPU time is what the kernel counts for the server's process, user and system. On the loopback
-interface that includes waking the load, and on some kernels the load's side of TCP (others count
-that as interrupts), the same for every server. It is steadier than times of the clock, which depend
-on whatever else runs here."""
+interface it includes waking the load, and on some kernels the load's side of TCP (others count
+that as interrupts). This is the same for every server. CPU time varies less than wall-clock time,
+which depends on what else runs on the machine."""
 
 from __future__ import annotations
 
+import argparse
 import atexit
 import importlib.metadata
 import importlib.util
+import math
 import os
 import platform
 import re
@@ -29,23 +31,24 @@ from pathlib import Path
 from typing import IO, Self
 
 HERE = Path(__file__).parent
+ROOT = HERE.parent
 START_TIMEOUT = 30.0  # seconds until a server has printed its port
 
-DISTURBED = 0.1  # of a core, used by something else: more than that spoils a run
-ATTEMPTS = 3  # to get a run that is not spoilt
+DISTURBED = 0.1  # of a core, used by something else: more than that invalidates a run
+ATTEMPTS = 3  # to get a valid run
 
 Row = Sequence[str]
 
 
 class BenchmarkError(Exception):
-    """Something that keeps a benchmark from running; the message is for the user, in one line."""
+    """A benchmark cannot run. The message is one line for the user."""
 
 
-# -- what is measured on ---------------------------------------------------------------------------
+# -- the machine -----------------------------------------------------------------------------------
 
 
 def environment() -> str:
-    """Return in words what the figures below were measured on."""
+    """Return a description of the machine and the Python on which the figures are measured."""
     optimized = "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "")
     build = "configured with --enable-optimizations" if optimized else "no --enable-optimizations"
     uvloop = f"uvloop {importlib.metadata.version('uvloop')}" if has_uvloop() else "no uvloop"
@@ -92,25 +95,34 @@ def _build_folder() -> str:
     return folder
 
 
-def python_server(name: str, loop: str) -> list[str]:
-    """The command that runs servers/NAME.py on ``loop``: asyncio, uvloop or reactor."""
-    return [sys.executable, str(HERE / "servers" / f"{name}.py"), loop]
+def python_server(name: str, *arguments: object) -> list[str]:
+    """Return the command that runs servers/NAME.py with ``arguments``, in the folder ``ROOT``."""
+    return [sys.executable, "-m", f"{__package__}.servers.{name}", *map(str, arguments)]
 
 
 def reactor_command(*arguments: str) -> list[str]:
-    """The command that runs ``python -m reactor``."""
+    """Return the command that runs ``python -m reactor`` with ``arguments``."""
     return [sys.executable, "-m", "reactor", *arguments]
 
 
-def _cores() -> tuple[set[int], set[int]]:
-    """The core for servers and the core for loads."""
+def measured(commands: dict[str, list[str]], options: argparse.Namespace) -> dict[str, list[str]]:
+    """Return those of ``commands``, by the servers' names, that can and should be measured."""
+    return {
+        name: command
+        for name, command in commands.items()
+        if ("uvloop" not in name or has_uvloop()) and ("reactor" in name or not options.smoke)
+    }
+
+
+def server_and_load_cores() -> tuple[set[int], set[int]]:
+    """Return the core for servers and the core for loads."""
     cores = sorted(os.sched_getaffinity(0))
     return {cores[0]}, {cores[-1]}
 
 
 def _popen(command: list[str], cores: set[int], **pipes: int) -> subprocess.Popen[str]:
     try:
-        process = subprocess.Popen(command, text=True, cwd=HERE.parent, **pipes)  # type: ignore[call-overload]
+        process = subprocess.Popen(command, text=True, cwd=ROOT, **pipes)  # type: ignore[call-overload]
     except OSError as exc:
         raise BenchmarkError(f"cannot start {command[0]}: {exc.strerror}") from exc
     os.sched_setaffinity(process.pid, cores)
@@ -118,16 +130,18 @@ def _popen(command: list[str], cores: set[int], **pipes: int) -> subprocess.Pope
 
 
 def read_line(stream: IO[str], timeout: float, what: str) -> str:
-    """Read a line that must come within ``timeout`` seconds."""
+    """Read a line that must come within ``timeout`` seconds. ``what`` names its sender.
+
+    Raises BenchmarkError if it does not come."""
     ready, _, _ = select.select([stream], [], [], timeout)
     line = stream.readline() if ready else ""
     if not line:
-        raise BenchmarkError(f"{what} {'ended' if ready else 'said nothing in time'}")
+        raise BenchmarkError(f"{what} {'ended' if ready else 'sent nothing in time'}")
     return line
 
 
-def _machine_busy() -> float:
-    """Seconds for which the cores have not been idle, from some beginning."""
+def machine_busy() -> float:
+    """Return for how many seconds the cores have been busy, since an arbitrary start."""
     _, _, _, _, idle, iowait, _ = Path("/proc/stat").read_text().split(maxsplit=6)
     idle_seconds = (int(idle) + int(iowait)) / os.sysconf("SC_CLK_TCK")
     return time.monotonic() * (os.cpu_count() or 1) - idle_seconds
@@ -135,7 +149,7 @@ def _machine_busy() -> float:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A process's seconds of CPU and kilobytes of resident memory, so far."""
+    """The seconds of CPU that a process has used so far, and its resident memory in KiB."""
 
     user: float
     system: float
@@ -158,10 +172,10 @@ class Reading:
 
 
 class Server:
-    """A server under test, which prints the address that it listens on. A context manager."""
+    """A server under test, which prints its address. A context manager that kills it at the end."""
 
     def __init__(self, command: list[str]) -> None:
-        self._process = _popen(command, _cores()[0], stdout=subprocess.PIPE)
+        self._process = _popen(command, server_and_load_cores()[0], stdout=subprocess.PIPE)
         self.pid = self._process.pid
         assert self._process.stdout is not None
         line = read_line(self._process.stdout, START_TIMEOUT, f"the server ({command[-1]})")
@@ -180,7 +194,9 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What one run of a load did to a server. ``count``: how many of whatever is counted."""
+    """What one run of a load cost a server. ``count``: messages, deliveries or whatever is counted.
+
+    ``disturbance``: how many cores other programs than server and load kept busy."""
 
     count: int
     seconds: float
@@ -189,7 +205,7 @@ class Result:
     resident_before: int  # KiB, before the load connected
     resident_after: int
     details: dict[str, float]
-    disturbance: float  # cores that something else than server and load kept busy
+    disturbance: float
 
     @property
     def cpu(self) -> float:
@@ -197,23 +213,25 @@ class Result:
 
     @property
     def microseconds(self) -> float:
-        """CPU time of the server for each."""
+        """CPU time of the server for each of ``count``."""
         return self.cpu / self.count * 1e6
 
     @property
     def rate(self) -> float:
-        """How many in each second of the clock."""
+        """How many of ``count`` in each second of wall-clock time."""
         return self.count / self.seconds
 
 
 def run_load(command: list[str], load: str, *arguments: object, timeout: float = 180) -> Result:
-    """Start the server ``command``, put it under the C program ``load``, and end both."""
+    """Start the server ``command``, run the C program ``load`` against it, and end both.
+
+    ``timeout``: seconds that each step of the load may take."""
     program = compile_c(load)
     with Server(command) as server:
         idle = Reading.of(server.pid)
         process = _popen(
             [program, str(server.port), *map(str, arguments)],
-            _cores()[1],
+            server_and_load_cores()[1],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
@@ -222,11 +240,11 @@ def run_load(command: list[str], load: str, *arguments: object, timeout: float =
         try:
             read_line(process.stdout, timeout, load)
             before, load_before = Reading.of(server.pid), Reading.of(process.pid)
-            busy_before = _machine_busy()
+            busy_before = machine_busy()
             process.stdin.write("go\n")
             process.stdin.flush()
             line = read_line(process.stdout, timeout, load)
-            busy = _machine_busy() - busy_before
+            busy = machine_busy() - busy_before
             after, load_after = Reading.of(server.pid), Reading.of(process.pid)
         finally:
             process.kill()
@@ -246,27 +264,33 @@ def run_load(command: list[str], load: str, *arguments: object, timeout: float =
 
 
 def interleave(
-    commands: dict[str, list[str]], rounds: int, measure: Callable[[list[str]], Result]
+    commands: dict[str, list[str]],
+    options: argparse.Namespace,
+    measure: Callable[[list[str]], Result],
 ) -> dict[str, list[Result]]:
-    """Measure all servers by turns, A B C A B C, so that what changes slowly meets all of them.
+    """Measure all servers in turn, A B C A B C, for ``options.rounds`` rounds. So slow changes of
+    the machine affect all servers alike.
 
-    One server runs at a time. A run in which something else was busy on the machine is repeated."""
+    One server runs at a time. A run that was disturbed by other programs is repeated."""
+    rounds, attempts = options.rounds, 1 if options.smoke else ATTEMPTS
     results: dict[str, list[Result]] = {name: [] for name in commands}
     for number in range(1, rounds + 1):
         for name, command in commands.items():
             progress(f"round {number} of {rounds}: {name}")
-            results[name].append(_least_disturbed(command, measure))
+            results[name].append(_least_disturbed(command, measure, attempts))
     progress("")
     runs = [result for rounds_of_one in results.values() for result in rounds_of_one]
     others = statistics.mean(run.disturbance for run in runs)
     if others > DISTURBED:
-        print(f"Beware: something else used {others:.0%} of a core meanwhile.\n")
+        print(f"Warning: other programs used {others:.0%} of a core.\n")
     return results
 
 
-def _least_disturbed(command: list[str], measure: Callable[[list[str]], Result]) -> Result:
+def _least_disturbed(
+    command: list[str], measure: Callable[[list[str]], Result], attempts: int
+) -> Result:
     best = None
-    for _ in range(ATTEMPTS):
+    for _ in range(attempts):
         result = measure(command)
         if best is None or result.disturbance < best.disturbance:
             best = result
@@ -276,7 +300,7 @@ def _least_disturbed(command: list[str], measure: Callable[[list[str]], Result])
     return best
 
 
-# -- telling ---------------------------------------------------------------------------------------
+# -- output ----------------------------------------------------------------------------------------
 
 
 def median(results: Iterable[Result], value: Callable[[Result], float]) -> float:
@@ -286,12 +310,15 @@ def median(results: Iterable[Result], value: Callable[[Result], float]) -> float
 def ratio(
     ours: Sequence[Result], theirs: Sequence[Result], value: Callable[[Result], float]
 ) -> float:
-    """The median of the ratios within each round."""
-    return statistics.median(value(a) / value(b) for a, b in zip(ours, theirs, strict=True))
+    """Return the median of the ratios within each round. A ratio to 0 is not a number: CPU time is
+    counted in ticks, so that of a minimal run can be 0."""
+    return statistics.median(
+        value(a) / (value(b) or math.nan) for a, b in zip(ours, theirs, strict=True)
+    )
 
 
 def progress(text: str) -> None:
-    """Say on a terminal what is being done; the next one overwrites it."""
+    """Show on a terminal what is being done. The next call overwrites it."""
     if sys.stderr.isatty():
         print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
 

@@ -1,6 +1,6 @@
-"""HTTP: handlers, WSGI, static files and idle connections, beside the servers known best.
+"""HTTP: handlers, WSGI, static files and idle connections, compared with well-known servers.
 
-The parts are benchmarks of their own: http-handler, http-wsgi, http-files, http-idle."""
+Each part is also a separate benchmark: http-handler, http-wsgi, http-files, http-idle."""
 
 import argparse
 
@@ -13,6 +13,8 @@ PARTS = {
     "http-idle": http_idle,
 }
 
+SMOKE = http_load.SMOKE | http_idle.SMOKE
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     http_load.add_arguments(parser)
@@ -24,6 +26,6 @@ def run(options: argparse.Namespace) -> bool:
         http_handler.run(options),
         http_wsgi.run(options),
         http_files.run(options),
-        http_idle.run(argparse.Namespace(idle=options.idle, rounds=1)),
+        http_idle.run(argparse.Namespace(idle=options.idle, rounds=1, smoke=options.smoke)),
     ]
     return all(results)

@@ -1,7 +1,8 @@
 """Idle HTTP connections: resident memory of each, after one request.
 
-All connect, then all ask, then all read their answer. Memory is what the server's processes grew by
-since they had answered one client; nginx has the memory of its connections from the start."""
+All clients connect, then all send a request, then all read the response. Memory is the growth of
+the server's processes since the response to the first client. nginx allocates the memory of its
+connections at the start."""
 
 from __future__ import annotations
 
@@ -19,11 +20,13 @@ from .http_servers import (
     python,
     temporary_folder,
 )
-from .idle import _allow_descriptors
+from .idle import allow_descriptors
 
 _REQUEST = b"GET /hello/ HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 _SETTLING = 1.0  # seconds before memory is read
-_TIMEOUT = 60.0  # seconds that connecting, asking and answering may take each
+_TIMEOUT = 60.0  # seconds for each connection, request and response
+
+SMOKE = {"idle": 10, "rounds": 1}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,20 +35,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> bool:
-    _allow_descriptors(options.idle + 100)
+    allow_descriptors(options.idle + 100)
     with temporary_folder() as folder:
         contenders = [
             python("reactor", "http_handler", needs=("httptools",)),
             nginx(folder),
             python("uvicorn", "http_uvicorn", needs=("uvicorn", "uvloop", "httptools")),
         ]
-        present = {contender.name: contender for contender in installed(contenders)}
+        present = {contender.name: contender for contender in installed(contenders, options)}
 
         def measure(names: list[str]) -> Result:
             with RunningServer(present[names[0]]) as server:
                 return _measure(server, options.idle)
 
-        results = interleave({name: [name] for name in present}, options.rounds, measure)
+        results = interleave({name: [name] for name in present}, options, measure)
 
     def kib(result: Result) -> float:
         return (result.resident_after - result.resident_before) / result.count
@@ -80,7 +83,7 @@ def _measure(server: RunningServer, count: int) -> Result:
         for sock in sockets:
             sock.sendall(_REQUEST)
         for sock in sockets:
-            _read_answer(server, sock)
+            _read_response(server, sock)
         time.sleep(_SETTLING)
         if closed := _readable(sockets):
             raise server.failure(f"has closed {closed} of {count} connections")
@@ -102,19 +105,19 @@ def _measure(server: RunningServer, count: int) -> Result:
     )
 
 
-def _read_answer(server: RunningServer, sock: socket.socket) -> None:
-    answer = b""
-    while not answer.endswith(b"\r\n\r\n" + HELLO):
+def _read_response(server: RunningServer, sock: socket.socket) -> None:
+    response = b""
+    while not response.endswith(b"\r\n\r\n" + HELLO):
         data = sock.recv(4096)
         if not data:
             raise server.failure("closed an idle connection")
-        answer += data
-    if not answer.startswith(b"HTTP/1.1 200 "):
-        raise server.failure(f"answered {answer[:40]!r}")
+        response += data
+    if not response.startswith(b"HTTP/1.1 200 "):
+        raise server.failure(f"responded {response[:40]!r}")
 
 
 def _readable(sockets: list[socket.socket]) -> int:
-    """How many have something to read: what comes now can only be the end."""
+    """Return how many sockets have something to read: now that can only be the end."""
     with select.epoll(len(sockets)) as epoll:
         for sock in sockets:
             epoll.register(sock, select.EPOLLIN)

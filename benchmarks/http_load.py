@@ -1,4 +1,4 @@
-"""wrk against HTTP servers by turns, and what they took for each request."""
+"""Runs wrk against HTTP servers in turn, and prints what each request cost them."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from .common import (
     HERE,
     BenchmarkError,
     Result,
-    _machine_busy,
     goal,
     interleave,
+    machine_busy,
     median,
     print_table,
     ratio,
@@ -22,21 +22,23 @@ from .common import (
 from .http_servers import LOAD_CORES, Contender, RunningServer, find_program, start
 
 _WARM_UP = 1  # seconds of load before the measurement
-_GRACE = 30  # seconds that wrk may take longer than it should
+_GRACE = 30  # seconds that wrk may take longer than asked for
 _ERRORS = ("failed", "connect", "read", "write", "timeout")
 
-# What --vary changes, in words.
+# A description of each --vary.
 _VARIED = {
     "none": "all requests the same",
     "path": "paths that never repeat",
     "all": "paths and cookies that never repeat",
 }
 
+SMOKE = {"connections": 2, "rounds": 1, "seconds": 1}
+
 Results = dict[str, list[Result]]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--connections", type=int, default=50, help="of wrk, all kept alive")
+    parser.add_argument("--connections", type=int, default=50, help="of wrk, all persistent")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=int, default=2, help="of each run")
     parser.add_argument(
@@ -51,27 +53,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def measure_all(
     contenders: Iterable[Contender], path: str, body: bytes, options: argparse.Namespace
 ) -> Results:
-    """Measure by turns how all of them answer with ``body`` to requests for ``path``, behind which
-    a number is written (see ``--vary``)."""
+    """Measure in turn how all contenders respond with ``body`` to requests for ``path``, to which a
+    number is appended (see ``--vary``)."""
     by_name = {contender.name: contender for contender in contenders}
 
     def measure(names: list[str]) -> Result:
         return _measure(by_name[names[0]], path, body, options)
 
-    return interleave({name: [name] for name in by_name}, options.rounds, measure)
+    return interleave({name: [name] for name in by_name}, options, measure)
 
 
 def _measure(contender: Contender, path: str, body: bytes, options: argparse.Namespace) -> Result:
     with RunningServer(contender) as server:
         server.check(f"{path}0", body)
-        _wrk(server, path, _WARM_UP, options)
+        if not options.smoke:
+            _wrk(server, path, _WARM_UP, options)
         before, load_before = server.reading(), _ended_children()
-        busy_before = _machine_busy()
+        busy_before = machine_busy()
         details = _wrk(server, path, options.seconds, options)
-        busy = _machine_busy() - busy_before
+        busy = machine_busy() - busy_before
         after, load = server.reading(), _ended_children() - load_before
     if details["bytes"] < details["count"] * len(body):
-        raise BenchmarkError(f"{contender.name} sent less than was asked for")
+        raise BenchmarkError(f"{contender.name} sent less than was requested")
     seconds = details["seconds"]
     cpu = after.cpu - before.cpu
     return Result(
@@ -89,15 +92,17 @@ def _measure(contender: Contender, path: str, body: bytes, options: argparse.Nam
 def _wrk(
     server: RunningServer, path: str, seconds: int, options: argparse.Namespace
 ) -> dict[str, float]:
-    """Put the server under load, and return what wrk.lua tells."""
+    """Put the server under load for ``seconds``, and return the figures that wrk.lua prints."""
     command = [find_program("wrk") or "wrk", "-t1", f"-c{options.connections}", f"-d{seconds}s"]
     command += ["-s", str(HERE / "wrk.lua"), f"http://127.0.0.1:{server.port}{path}"]
     environment = os.environ | {"VARY": options.vary}
+    if options.smoke:
+        environment["PAUSE_MS"] = "10"
     process = start(command, LOAD_CORES, stdout=subprocess.PIPE, env=environment)
     try:
         output, _ = process.communicate(timeout=seconds + _GRACE)
     except subprocess.TimeoutExpired:
-        raise server.failure("kept wrk from ending") from None
+        raise server.failure("did not let wrk end") from None
     finally:
         process.kill()
         process.wait()
@@ -108,17 +113,19 @@ def _wrk(
     if errors := [f"{details[name]:.0f} x {name}" for name in _ERRORS if details[name]]:
         raise server.failure(f"made wrk count errors: {', '.join(errors)}")
     if not details["count"]:
-        raise server.failure("answered nothing")
+        raise server.failure("responded to no request")
     return details
 
 
 def _ended_children() -> float:
-    """Seconds of CPU of all our children that have ended. Only wrk ends while one measures."""
+    """Return the seconds of CPU of all our child processes that have ended.
+
+    During a measurement only wrk ends."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
 
 
-# -- telling ---------------------------------------------------------------------------------------
+# -- output ----------------------------------------------------------------------------------------
 
 
 def cpu(result: Result) -> float:
@@ -126,7 +133,7 @@ def cpu(result: Result) -> float:
 
 
 def print_results(title: str, results: Results, options: argparse.Namespace) -> None:
-    """A table. The first server is what the others are compared with."""
+    """Print a table that compares the first server with the others."""
     [(ours, our_rounds), *_] = results.items()
     print_table(
         f"{title}, {options.connections} connections, {_VARIED[options.vary]}, {options.rounds}"
@@ -157,7 +164,7 @@ def print_results(title: str, results: Results, options: argparse.Namespace) -> 
 
 
 def compare_cpu(results: Results, ours: str, theirs: str, most: float) -> bool:
-    """Print whether our CPU time is at most ``most`` times that of the others."""
+    """Print whether our CPU time is at most ``most`` times theirs, and return that."""
     text = f"{ours}: CPU at most {most} x {theirs}'s"
     return compare(results, ours, theirs, text, lambda x: x <= most)
 
@@ -170,8 +177,9 @@ def compare(
     met: Callable[[float], bool],
     value: Callable[[Result], float] = cpu,
 ) -> bool:
-    """Print whether a goal is met by the median of the rounds' ratios; nothing is missed beside a
-    server that is not there."""
+    """Print whether the median of the rounds' ratios meets a goal, and return that.
+
+    The goal counts as met if ``theirs`` was not measured."""
     if theirs not in results:
         print(f"  ------  {text}: not measured", flush=True)
         return True

@@ -1,11 +1,12 @@
-"""The HTTP servers under test: how each is started, what it lacks if it cannot be, and what all of
-its processes take of CPU and memory.
+"""The HTTP servers under test: how to start each, what it needs, and the CPU time and memory of all
+its processes.
 
-Each has one worker, writes no access log, and keeps connections for as long as the run takes. The
-CPU time is that of the server's processes, threads and children, those that ended included."""
+Each has one worker, writes no access log, and keeps connections open during a run. The CPU time is
+that of the server's processes, threads and child processes, including those that have ended."""
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import getpass
 import grp
@@ -16,7 +17,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -25,18 +25,26 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse
 from pathlib import Path
 from typing import IO, Self
 
-from .common import HERE, START_TIMEOUT, BenchmarkError, Reading, _cores
+from .common import (
+    ROOT,
+    START_TIMEOUT,
+    BenchmarkError,
+    Reading,
+    python_server,
+    server_and_load_cores,
+)
 
 HELLO = b"Hello, World!"
-SERVERS = HERE / "servers"
-# Read once: another benchmark may bind this process to one core. Nothing runs where there are none.
-SERVER_CORES, LOAD_CORES = _cores() if hasattr(os, "sched_getaffinity") else (set(), set())
+# Read once: another benchmark may bind this process to one core. Only Linux has these calls.
+SERVER_CORES, LOAD_CORES = (
+    server_and_load_cores() if hasattr(os, "sched_getaffinity") else (set(), set())
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """A server by its name, the command that starts it on a port, and the distributions from PyPI
-    and the programs without which it cannot run."""
+    """A server: its name, the command that starts it on a port, and the distributions from PyPI and
+    the programs that it needs."""
 
     name: str
     command: Callable[[int], list[str]]
@@ -44,7 +52,7 @@ class Contender:
     programs: tuple[str, ...] = ()
 
     def missing(self) -> list[str]:
-        """What must be installed first."""
+        """Return what must be installed first."""
         return [name for name in self.distributions if _version(name) is None] + [
             name for name in self.programs if find_program(name) is None
         ]
@@ -64,28 +72,35 @@ def _version(distribution: str) -> str | None:
 
 
 def find_program(name: str) -> str | None:
-    """Its path. A user's PATH often lacks the folder where nginx is."""
+    """Return the program's path. A user's PATH often lacks the folder where nginx is."""
     return shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin")
 
 
 def program_version(name: str) -> str:
-    """What ``name -v`` says of it."""
+    """Return the name and version of a program, as ``name -v`` prints it."""
     program = find_program(name)
     assert program is not None
     result = subprocess.run([program, "-v"], capture_output=True, text=True, check=False)
     match = re.search(r"(\d[\w.]*)", result.stdout + result.stderr)
-    return f"{name} {match[1] if match else 'of some version'}"
+    return f"{name} {match[1] if match else 'of unknown version'}"
 
 
-def installed(contenders: Iterable[Contender], *programs: str) -> list[Contender]:
-    """Those that can run. Say who cannot, and the versions. The first one, with which the others
-    are compared, and the ``programs`` must be there."""
+def installed(
+    contenders: Iterable[Contender], options: argparse.Namespace, *programs: str
+) -> list[Contender]:
+    """Return the contenders to measure: those that can run, or with ``--smoke`` only our own. Print
+    their versions, and what is missing.
+
+    Raises BenchmarkError if the first contender, with which the others are compared, or one of the
+    ``programs`` is missing."""
     for program in programs:
         if find_program(program) is None:
             raise BenchmarkError(f"{program} is needed: install it")
     present: list[Contender] = []
     versions = [program_version(program) for program in programs]
     for contender in contenders:
+        if options.smoke and "reactor" not in contender.name:
+            continue
         missing = contender.missing()
         if missing and not present:
             raise BenchmarkError(f"{contender.name} needs {', '.join(missing)}: install it")
@@ -102,13 +117,13 @@ def installed(contenders: Iterable[Contender], *programs: str) -> list[Contender
 
 
 def python(name: str, script: str, *arguments: object, needs: tuple[str, ...] = ()) -> Contender:
-    """``servers/SCRIPT.py ARGUMENTS PORT``."""
-    command = [sys.executable, str(SERVERS / f"{script}.py"), *map(str, arguments)]
-    return Contender(name, lambda port: [*command, str(port)], needs)
+    """Return the contender that runs ``servers/SCRIPT.py ARGUMENTS PORT``."""
+    return Contender(name, lambda port: python_server(script, *arguments, port), needs)
 
 
 def nginx(folder: Path) -> Contender:
-    """nginx in the temporary ``folder``: serves ``folder/files``, and 13 bytes at ``/hello/*``."""
+    """Return nginx in the temporary ``folder``. It serves ``folder/files``, and 13 bytes at
+    ``/hello/*``."""
 
     def command(port: int) -> list[str]:
         (folder / "nginx.conf").write_text(_nginx_configuration(folder, port))
@@ -120,7 +135,7 @@ def nginx(folder: Path) -> Contender:
 
 def _nginx_configuration(folder: Path, port: int) -> str:
     user = ""
-    if os.geteuid() == 0:  # or its worker becomes someone who may not read the folder
+    if os.geteuid() == 0:  # else its worker runs as a user that cannot read the folder
         user = f"user {getpass.getuser()} {grp.getgrgid(os.getegid()).gr_name};"
     return f"""\
 {user}
@@ -168,8 +183,8 @@ def temporary_folder() -> Iterator[Path]:
 
 
 class RunningServer:
-    """A server's processes: a session of their own, all on the core for servers. A context manager
-    that ends them all."""
+    """A server's processes, in a separate session, all on the core for servers. A context manager
+    that kills them all at the end."""
 
     def __init__(self, contender: Contender) -> None:
         self.name = contender.name
@@ -201,12 +216,14 @@ class RunningServer:
         self._errors.close()
 
     def reading(self) -> Reading:
-        """CPU time and memory of all its processes."""
+        """Return the CPU time and memory of all processes of the server."""
         if self._process.poll() is not None:
             raise self.failure("has ended")
         readings = []
         for pid in self._pids():
-            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
+            with contextlib.suppress(
+                FileNotFoundError, ProcessLookupError
+            ):  # the process has just ended
                 readings.append(Reading.of(pid))
         ended = _waited_for(self._process.pid)
         return Reading(
@@ -216,7 +233,7 @@ class RunningServer:
         )
 
     def check(self, path: str, body: bytes) -> None:
-        """See that the server answers as it should, twice on one connection."""
+        """Check that the server responds correctly, twice on one connection."""
         connection = HTTPConnection("127.0.0.1", self.port, timeout=START_TIMEOUT)
         with contextlib.closing(connection):
             try:
@@ -225,19 +242,19 @@ class RunningServer:
                     response = connection.getresponse()
                     self._check_response(path, response, body)
             except (OSError, HTTPException) as exc:
-                raise self.failure(f"did not answer {path}: {exc!r}") from exc
+                raise self.failure(f"did not respond to {path}: {exc!r}") from exc
 
     def _check_response(self, path: str, response: HTTPResponse, body: bytes) -> None:
         content = response.read()
         if response.status != 200 or content != body:
-            raise self.failure(f"answers {path} with {response.status}, {len(content)} bytes")
+            raise self.failure(f"responds to {path} with {response.status}, {len(content)} bytes")
         if response.getheader("Content-Length") != str(len(body)):
-            raise self.failure(f"does not announce the length of {path}")
+            raise self.failure(f"sends no Content-Length for {path}")
         if response.will_close:
             raise self.failure("does not keep connections open")
 
     def failure(self, what: str) -> BenchmarkError:
-        """An error that says what the server did, and the last line that it wrote."""
+        """Return an error that says what the server did, with the last line that it printed."""
         self._errors.seek(0)
         lines = self._errors.read().decode(errors="replace").split("\n")
         last = next((line.strip() for line in reversed(lines) if line.strip()), "")
@@ -257,7 +274,7 @@ class RunningServer:
         raise self.failure("did not listen in time")
 
     def _pids(self, *, running: bool = False) -> list[int]:
-        """All processes of the session that the first one leads, without zombies if ``running``."""
+        """Return all processes of the server's session, without zombies if ``running``."""
         found = []
         for path in Path("/proc").glob("[0-9]*/stat"):
             try:
@@ -270,11 +287,11 @@ class RunningServer:
 
 
 def start(command: list[str], cores: set[int], **options: object) -> subprocess.Popen[str]:
-    """Start a program on ``cores``, with all threads and processes that it makes from the first."""
+    """Start a program on ``cores``. All its threads and child processes stay on them, too."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, cores)
     try:
-        return subprocess.Popen(command, text=True, cwd=HERE.parent, **options)  # type: ignore[call-overload, no-any-return]
+        return subprocess.Popen(command, text=True, cwd=ROOT, **options)  # type: ignore[call-overload, no-any-return]
     except OSError as exc:
         raise BenchmarkError(f"cannot start {command[0]}: {exc.strerror}") from exc
     finally:
@@ -282,7 +299,7 @@ def start(command: list[str], cores: set[int], **options: object) -> subprocess.
 
 
 def _waited_for(pid: int) -> tuple[float, float]:
-    """Seconds of CPU, user and system, of children of the process that have ended."""
+    """Return the seconds of CPU, user and system, of the process's children that have ended."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     ticks = os.sysconf("SC_CLK_TCK")
     return int(fields[13]) / ticks, int(fields[14]) / ticks

@@ -1,9 +1,9 @@
 """Idle members: resident memory of each, and CPU time for all their heartbeats.
 
-Each member sends a line HEARTBEAT at moments of its own, an interval apart, and nothing else.
-Memory is what the server's process grew by since before the first connected. "Bare" is a protocol
-that reads and forgets. Members of the chat are spread over rooms, since each of n members of one
-room hears of n others coming, and that is no idle room."""
+Each member sends only a line HEARTBEAT once in each interval, at a random phase. Memory is the
+growth of the server's process since before the first member connected. "Bare" is a protocol that
+discards what it reads. The chat's members are spread over rooms: in a single room, each of n
+members would be told that n others have joined, so it would not be idle."""
 
 import argparse
 import resource
@@ -13,8 +13,8 @@ from .common import (
     Result,
     compile_c,
     goal,
-    has_uvloop,
     interleave,
+    measured,
     median,
     print_table,
     python_server,
@@ -24,6 +24,7 @@ from .common import (
 
 OURS = "reactor's chat"
 BARE = "bare on reactor"
+SMOKE = {"members": 10, "interval": 0.2, "rounds": 1, "seconds": 0.2}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> bool:
-    _allow_descriptors(options.members + 100)
+    allow_descriptors(options.members + 100)
     c_server = compile_c("echo_server")
     commands = {
         OURS: reactor_command(*("--protocol", "chat", "--port", "0", "--no-udp")),
@@ -44,8 +45,6 @@ def run(options: argparse.Namespace) -> bool:
         "bare on uvloop": python_server("silent", "uvloop"),
         "bare on asyncio": python_server("silent", "asyncio"),
     }
-    if not has_uvloop():
-        del commands["bare on uvloop"]
 
     def measure(command: list[str]) -> Result:
         room_size = options.room_size if command == commands[OURS] else 0
@@ -63,7 +62,7 @@ def run(options: argparse.Namespace) -> bool:
     def share(result: Result) -> float:
         return result.cpu / result.seconds
 
-    results = interleave(commands, options.rounds, measure)
+    results = interleave(measured(commands, options), options, measure)
     print_table(
         f"{options.members} idle members, a heartbeat each every {options.interval:g} s,"
         f" {options.rounds} x {options.seconds:g} s, medians",
@@ -89,7 +88,8 @@ def run(options: argparse.Namespace) -> bool:
     return met
 
 
-def _allow_descriptors(wanted: int) -> None:
+def allow_descriptors(wanted: int) -> None:
+    """Raise the limit of open files to ``wanted``. Raises BenchmarkError if that is not allowed."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < wanted:
         try:

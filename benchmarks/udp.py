@@ -1,8 +1,8 @@
-"""UDP: small datagrams into the chat, how many are lost, and whether honest members survive them.
+"""UDP: a flood of small datagrams into the chat: how many are lost, and do other members survive?
 
 One sender sends at a fixed rate, far more than flood control allows. Meanwhile honest members send
-heartbeats, and in the end each asks for a sign of life. Lost is what the kernel dropped, as the
-server's receive buffer was full (the last column of /proc/net/udp)."""
+heartbeats, and at the end each asks for a sign of life. Lost datagrams are those that the kernel
+dropped because the server's receive buffer was full (the last column of /proc/net/udp)."""
 
 import argparse
 import contextlib
@@ -28,16 +28,18 @@ _TIMEOUT = 5.0  # seconds of silence after which the server expires it
 _TICK = 0.002  # seconds between two batches of the sender
 _SIGN_OF_LIFE = 5.0  # seconds to answer /ping in
 
+SMOKE = {"rates": "1000", "members": 3, "seconds": 0.2}
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rates", default="3000,15000,25000", help="datagrams a second")
     parser.add_argument("--members", type=int, default=20)
     parser.add_argument("--seconds", type=float, default=10.0, help="of each run")
-    parser.add_argument("--payload", default="x", help="what the sender says")
+    parser.add_argument("--payload", default="x", help="text of each datagram")
 
 
 def run(options: argparse.Namespace) -> bool:
-    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # the other core is the server's
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # the server uses the other core
     rows, met = [], True
     for rate in map(int, options.rates.split(",")):
         progress(f"{rate} datagrams a second")
@@ -93,13 +95,13 @@ def _measure(rate: int, options: argparse.Namespace) -> tuple[int, int, float, i
 def _socket(port: int) -> socket.socket:
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sock.connect(("127.0.0.1", port))
-    sock.settimeout(_SIGN_OF_LIFE)  # only reached by what is broken
+    sock.settimeout(_SIGN_OF_LIFE)  # only reached if something is broken
     return sock
 
 
 def _join(member: socket.socket) -> None:
     member.send(b"HEARTBEAT")
-    if match := re.search(rb"/hello \w+", member.recv(65536)):  # prove the address
+    if match := re.search(rb"/hello \w+", member.recv(65536)):  # prove our address
         member.send(match[0])
 
 
@@ -110,7 +112,7 @@ def _flood(
     seconds: float,
     payload: bytes,
 ) -> int:
-    """Send, and the members' heartbeats in between; returns how many were sent."""
+    """Send datagrams, and the members' heartbeats in between. Return how many were sent."""
     sent, beats = 0, 0
     began = time.monotonic()
     while (passed := time.monotonic() - began) < seconds:
@@ -122,13 +124,13 @@ def _flood(
             members[beats % len(members)].send(b"HEARTBEAT")
             beats += 1
         while select.select([sender], [], [], 0)[0]:
-            sender.recv(65536)  # or the answers would fill its buffer
+            sender.recv(65536)  # else the answers would fill its buffer
         time.sleep(_TICK)
     return sent
 
 
 def _answers(member: socket.socket, until: float) -> bool:
-    """Whether it is a member still: one that has timed out has been told so."""
+    """Return whether it is still a member. The server tells a member that it has timed out."""
     heard = b""
     while b"*** pong" not in heard:
         if not select.select([member], [], [], max(until - time.monotonic(), 0))[0]:
@@ -138,7 +140,7 @@ def _answers(member: socket.socket, until: float) -> bool:
 
 
 def _dropped(port: int) -> int:
-    """What the kernel dropped of the datagrams for ``port``."""
+    """Return how many datagrams for ``port`` the kernel has dropped."""
     for line in Path("/proc/net/udp").read_text().splitlines()[1:]:
         fields = line.split()
         if int(fields[1].rpartition(":")[2], 16) == port and int(fields[2][:8], 16) == 0:

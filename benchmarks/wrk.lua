@@ -1,9 +1,9 @@
--- What wrk runs for us. The requests have the head that Chromium sends for a page, of 15 fields. VARY
--- in the environment says what changes from one to the next: "none"; "path", whose last part is a
--- number that never comes again; or "all", the path and a cookie. At the end the figures of a run are
--- told in one line of name=value pairs.
+-- The script that wrk runs. The requests have the 15 header fields that Chromium sends for a page.
+-- VARY in the environment says what changes from one request to the next: "none"; "path", which ends
+-- with a number that is never repeated; or "all", the path and a cookie. At the end, the script prints
+-- the figures of the run in one line of name=value pairs.
 local vary = os.getenv("VARY") or "none"
-local number = os.time() * 1000000  -- beyond those of the runs before
+local number = os.time() * 1000000  -- greater than those of earlier runs
 local first, middle, last
 
 function init()
@@ -31,11 +31,19 @@ function init()
   last = "\r\n\r\n"
 end
 
+-- With PAUSE_MS in the environment, each connection waits so long before a request: a light load.
+local pause = tonumber(os.getenv("PAUSE_MS"))
+if pause then
+  function delay()
+    return pause
+  end
+end
+
 function request()
   if vary ~= "none" then
     number = number + 1
   end
-  -- The cookie is a session's identifier, as long as it is the same and as it changes.
+  -- The cookie is a session's identifier. Both kinds have the same length.
   local session = vary == "all" and number or 1700000000000000
   return string.format("%s%.0f%s%032.0f%s", first, number, middle, session, last)
 end

@@ -1,4 +1,4 @@
-"""How Sphinx makes the documentation: `tox -e docs`."""
+"""The configuration of Sphinx, which builds the documentation: `tox -e docs`."""
 
 import sys
 from pathlib import Path
@@ -18,7 +18,7 @@ release = version = reactor.__version__
 extensions = ["sphinx.ext.autodoc"]
 exclude_patterns = ["_build"]
 default_role = "any"
-highlight_language = "none"  # each block says what it is
+highlight_language = "none"  # each block names its language
 
 html_theme = "alabaster"
 html_theme_options = {
@@ -34,8 +34,8 @@ autodoc_typehints_format = "short"
 autodoc_default_options = {"members": True}
 python_maximum_signature_line_length = 88
 
-# A reference that leads nowhere is an error, if it is one to a public name of ours. The others come
-# from type hints: names of the standard library, and of the modules in which ours are defined.
+# An unresolved reference to one of our public names is an error. Other unresolved references come
+# from type hints: names of the standard library, and of our internal modules.
 nitpicky = True
 nitpick_ignore_regex = [("py:.*", r"(?!reactor\.(testing\.)?[A-Z]).*")]
 
@@ -43,8 +43,9 @@ nitpick_ignore_regex = [("py:.*", r"(?!reactor\.(testing\.)?[A-Z]).*")]
 def mark_literal_blocks(
     app: Sphinx, what: str, name: str, obj: object, options: Any, lines: list[str]
 ) -> None:
-    """Docstrings are written to be read in the source, where an indented block after a colon shows
-    by itself that it is to be taken literally; reStructuredText wants a second colon for that."""
+    """Add the second colon that reStructuredText needs before a literal block.
+
+    Docstrings are written for readers of the source, who do not need it."""
     for index, line in enumerate(lines[:-2]):
         if line.endswith(":") and not lines[index + 1] and lines[index + 2].startswith("    "):
             lines[index] = line.rstrip(":") + "::"

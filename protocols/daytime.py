@@ -1,7 +1,7 @@
-"""Daytime (RFC 867): tells the time as text, over TCP and UDP.
+"""Daytime (RFC 867): sends the time as text, over TCP and UDP.
 
-Over TCP the time is sent at once and the connection closed; what the client says is thrown away.
-Over UDP each datagram, whatever it holds, is answered by one.
+Over TCP the server sends the time at once and closes; it discards what the client sends. Over UDP
+it answers each datagram, whatever it contains, with one datagram.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from reactor.command import Application, add_udp_arguments, serve_both
 
 
 def daytime(now: datetime | None = None) -> bytes:
-    """The time in the form that RFC 867 suggests: ``Tuesday, February 22, 1982 17:37:43-PST``.
+    """Return the time as RFC 867 suggests: ``Tuesday, February 22, 1982 17:37:43-PST``.
 
-    The zone is given as an offset (``-0800``), which needs no knowledge to be read. ``now`` is an
-    aware time; None: the present, in the local zone.
+    The zone is given as an offset (``-0800``), because abbreviations like PST are ambiguous.
+    ``now`` is an aware time; None: the current time, in the local zone.
     """
     now = now or datetime.now().astimezone()
-    # Not %A and %B, which follow the locale: a protocol speaks English.
+    # Not %A and %B: they depend on the locale, and the protocol is in English.
     date = f"{_DAYS[now.weekday()]}, {_MONTHS[now.month - 1]} {now.day}, {now.year}"
     return f"{date} {now:%H:%M:%S%z}\r\n".encode("ascii")
 
@@ -46,8 +46,8 @@ class Daytime(Protocol):
 class DaytimeDatagrams(DatagramProtocol):
     """The time over datagrams.
 
-    The answer is longer than an empty question, so a forged source address gets more bytes than
-    its forger had to send: no more than some 35 of them, but do not offer this to the Internet.
+    Do not offer this to the Internet: the answer, of about 35 bytes, is longer than an empty
+    request, so a forged source address turns the server into a (weak) amplifier.
     """
 
     __slots__ = ()
@@ -57,7 +57,7 @@ class DaytimeDatagrams(DatagramProtocol):
 
 
 class DaytimeApplication(Application):
-    """``--protocol time``: a server over TCP and UDP on one port number."""
+    """``--protocol time``: a server over TCP and UDP on the same port number."""
 
     name = "time"
     default_port = 8013  # the standard one, 13, is for root only

@@ -1,7 +1,7 @@
-"""Echo (RFC 862): what comes goes back, over TCP and UDP.
+"""Echo (RFC 862): sends back what it receives, over TCP and UDP.
 
-The smallest protocol that gets flow control right. A peer that sends and does not read makes our
-write buffer grow; at its high-water mark we stop reading, and then it is the peer who must wait.
+This is the smallest protocol that gets flow control right. A peer that sends and does not read
+makes our write buffer grow. At the high-water mark we stop reading, so the peer has to wait.
 """
 
 from __future__ import annotations
@@ -12,15 +12,11 @@ from typing import Any
 from reactor import DatagramProtocol, Protocol, Reactor
 from reactor.command import Application, add_udp_arguments, serve_both
 
-from .console.lineclient import (
-    UDP_ANSWER_TIMEOUT,
-    LineClient,
-    add_client_arguments,
-)
+from .console.lineclient import UDP_ANSWER_TIMEOUT, LineClient, add_client_arguments
 from .console.outbox import Outbox
 
-# Datagrams, and characters in them, that are on the way at a time: what the buffers of two sockets
-# hold with ease, as what goes beyond is lost.
+# Datagrams in flight at a time, and characters in them. The buffers of two sockets easily hold that
+# much; beyond their size, datagrams are lost.
 _WINDOW = 32
 _WINDOW_SIZE = 32768
 
@@ -34,7 +30,7 @@ class Echo(Protocol):
         self.transport.write(data)
 
     def eof_received(self) -> bool:
-        # The peer has finished; what is still queued for it must go out before we close.
+        # close() sends what is still queued, and then closes.
         self.transport.close()
         return True
 
@@ -48,8 +44,8 @@ class Echo(Protocol):
 class EchoDatagrams(DatagramProtocol):
     """Echo over datagrams. A full send queue drops them, as the network may.
 
-    Two echo servers would answer each other for ever, if a forged datagram made one of them think
-    that the other had asked: do not offer this to the Internet.
+    Do not offer this to the Internet: a datagram with a forged source address can make two echo
+    servers answer each other for ever.
     """
 
     __slots__ = ()
@@ -59,7 +55,8 @@ class EchoDatagrams(DatagramProtocol):
 
 
 class EchoClient(LineClient):
-    """It knows when all that it sent has come back, and over UDP what has not."""
+    """Ends when everything that it sent has come back. Over UDP it also knows which lines have
+    not."""
 
     def __init__(self, reactor: Reactor, address: tuple[str, int], **options: Any) -> None:
         super().__init__(reactor, address, **options)
@@ -116,7 +113,7 @@ class EchoClient(LineClient):
 
 
 class EchoApplication(Application):
-    """``--protocol echo``: a server over TCP and UDP on one port number, and a client."""
+    """``--protocol echo``: a server over TCP and UDP on the same port number, and a client."""
 
     name = "echo"
     default_port = 8007  # the standard one, 7, is for root only

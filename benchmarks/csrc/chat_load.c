@@ -1,8 +1,8 @@
 /* Broadcast load for a line-based chat room: MEMBERS connections read everything, SPEAKERS of them
- * also talk. Each line carries its speaker's number, so that a speaker recognises its own.
- *   window K     closed loop: each speaker keeps K lines on their way to itself
+ * also send. Each line contains its speaker's number, so that a speaker recognises its own lines.
+ *   window K     closed loop: each speaker keeps K of its lines in flight
  *   paced MS     open loop: each speaker sends with Poisson gaps of MS milliseconds on average
- * Every line sent must reach every member: `delivered` is compared with `expected` in the end.
+ * Every line sent must reach every member: at the end, `delivered` is compared with `expected`.
  * Usage: chat_load PORT MEMBERS SPEAKERS SECONDS TEXT_BYTES window|paced VALUE */
 #include "load.h"
 
@@ -23,10 +23,10 @@ static size_t text_bytes;
 static int64_t delivered, delivered_bytes, sent_lines, reads, backlogged, last_data;
 static char buffer[1 << 18];
 
-/* Speakers sit evenly among the members, so that no order of delivery favours them. */
+/* Speakers are spread evenly among the members, so that no order of delivery favours them. */
 static int seat(int speaker) { return (int)((int64_t)speaker * members / speakers); }
 
-/* Returns 0 if the server is so far behind that it does not even read its speakers. */
+/* Returns 0 if the server is so far behind that it does not read from its speakers. */
 static int send_line(int i) {
     struct speaker *s = &talk[i];
     char text[MAX_LINE];
@@ -44,7 +44,7 @@ static int send_line(int i) {
     return 1;
 }
 
-/* Looks for the speaker's own lines in what it receives. */
+/* Looks for the speaker's own lines in received data. */
 static void hear(struct speaker *s, const char *data, size_t length) {
     while (length > 0) {
         const char *end = memchr(data, '\n', length);
@@ -90,7 +90,7 @@ static void drain_until_quiet(int quiet_ms) {
     while (now_ns() - last_data < (int64_t)quiet_ms * 1000000) drain(quiet_ms);
 }
 
-/* A busy server may be silent for long while lines of ours still wait in it. */
+/* A busy server may be silent for a long time while it still has our lines. */
 static void drain_until_complete(int patience_ms) {
     last_data = now_ns();
     while (delivered < sent_lines * members &&
@@ -155,13 +155,13 @@ int main(int argc, char **argv) {
     }
     drain_until_quiet(1000);
 
-    /* One line from everybody who will talk, and everything back: the room works. */
+    /* Each speaker sends one line and everyone must receive it: the room works. */
     delivered = 0;
     for (int i = 0; i < speakers; i++) send_line(i);
     drain_until_complete(3000);
     drain_until_quiet(300);
     if (delivered != (int64_t)speakers * members) {
-        fprintf(stderr, "%lld lines reached members, and not %d x %d\n", (long long)delivered,
+        fprintf(stderr, "%lld lines reached members, not %d x %d\n", (long long)delivered,
                 speakers, members);
         return 1;
     }

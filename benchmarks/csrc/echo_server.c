@@ -1,6 +1,5 @@
-/* A TCP echo server on level-triggered epoll, as plain as C allows: what the kernel's own share of
- * an echoed message costs. With an argument it reads and forgets, and answers nothing. Prints the
- * address that it listens on. */
+/* A minimal TCP echo server on level-triggered epoll. It shows what the kernel's share of an echoed
+ * message costs. With an argument it discards what it reads. Prints its address. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -45,8 +44,8 @@ int main(int argc, char **argv) {
             }
             ssize_t got = recv(fd, buffer, sizeof buffer, 0);
             if (got > 0) {
-                /* The load never has more than one message on the way, so this cannot fall short;
-                 * if it does, the comparison is void and had better end here. */
+                /* The load never has more than one message in flight, so this cannot be partial.
+                 * If it is, the comparison is invalid: end it. */
                 if (argc == 1 && send(fd, buffer, (size_t)got, MSG_NOSIGNAL) != got) return 2;
             } else if (got == 0 || errno != EAGAIN) {
                 close(fd);

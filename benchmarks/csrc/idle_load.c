@@ -1,7 +1,7 @@
-/* Members who say nothing: each only sends a line HEARTBEAT every INTERVAL seconds, at a moment of
- * its own, and reads whatever comes. One interval passes before the measurement begins, so that
- * the server has made whatever it makes at a first heartbeat.
- * With ROOM_SIZE > 0, members first leave for rooms of that many with /join.
+/* Idle members: each only sends a line HEARTBEAT every INTERVAL seconds, at a random phase, and
+ * reads whatever comes. One interval passes before the measurement, so that the server has already
+ * allocated what it needs for heartbeats.
+ * With ROOM_SIZE > 0, members first /join rooms of that size.
  * Usage: idle_load PORT MEMBERS INTERVAL SECONDS ROOM_SIZE */
 #include "load.h"
 
@@ -28,7 +28,8 @@ static int64_t drain(void) {
 static void wait_until(int64_t when) {
     struct pollfd poller = {.fd = epoll, .events = POLLIN};
     for (int64_t left; (left = when - now_ns()) > 0;) {
-        /* ppoll: epoll_wait's milliseconds would send in bunches and spare the server wake-ups. */
+        /* ppoll: with epoll_wait's milliseconds, heartbeats would be sent in groups, and the server
+         * would wake up less often. */
         struct timespec timeout = {left / 1000000000, left % 1000000000};
         ppoll(&poller, 1, &timeout, NULL);
         drain();
@@ -42,7 +43,7 @@ static void drain_until_quiet(void) {
     }
 }
 
-/* Members are in the order of their phases, so that one pass after another is in order of time. */
+/* Members are sorted by phase, so each pass over them is in order of time. */
 static void beat_until(int64_t end, int64_t interval) {
     static int next;
     while (next_beat[next] < end) {

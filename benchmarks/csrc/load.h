@@ -1,5 +1,5 @@
-/* What the load generators share: a clock, a latency histogram, connecting, and the conversation
- * with the runner ("ready" out, "go" in, one line of name=value pairs out, then wait for EOF). */
+/* What the load generators share: a clock, a latency histogram, connecting, and the dialogue with
+ * the runner (print "ready", read "go", print one line of name=value pairs, wait for EOF). */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
@@ -35,7 +35,7 @@ static int64_t now_ns(void) {
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-/* Latencies in buckets of 10 us up to 10 s; the last bucket takes whatever is longer. */
+/* Latencies in buckets of 10 us up to 10 s; the last bucket also counts longer ones. */
 enum { BUCKET_NS = 10000, BUCKETS = 1000000 };
 static uint32_t histogram[BUCKETS];
 static int64_t histogram_count;

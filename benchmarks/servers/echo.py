@@ -1,9 +1,9 @@
-"""The echo protocol of asyncio's documentation, on any of the loops."""
+"""The echo protocol of asyncio's documentation, on any of the loops. Usage: echo LOOP"""
 
 import asyncio
 from typing import Any
 
-from loops import serve
+from .loops import serve
 
 
 class Echo(asyncio.Protocol):

@@ -1,13 +1,10 @@
-"""A handler served by the reactor on the port that ends the command line, with a listener's and a
-server's defaults, except that connections stay open for as long as a benchmark takes."""
+"""Serves a handler on the reactor, on the port that the last argument names. All settings are the
+defaults, except that connections stay open during a benchmark."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from protocols.http import HTTPServer, Limits
 from protocols.http.server import Handler

@@ -1,8 +1,8 @@
-"""A handler on the reactor's HTTP server that answers 13 bytes. Usage: http_handler.py PORT"""
-
-from http_common import serve
+"""A handler on the reactor's HTTP server: 13 bytes. Usage: http_handler PORT"""
 
 from protocols.http import Request, Response
+
+from .http_common import serve
 
 
 def hello(request: Request) -> Response:

@@ -1,6 +1,6 @@
-"""A bare ASGI application that answers 13 bytes, on uvicorn with uvloop and httptools.
+"""A bare ASGI application on uvicorn with uvloop and httptools: 13 bytes.
 
-Usage: http_uvicorn.py PORT"""
+Usage: http_uvicorn PORT"""
 
 import sys
 from typing import Any

@@ -1,9 +1,8 @@
-"""Serve a protocol class on the loop that the command line names: asyncio, uvloop or reactor."""
+"""Serves a protocol class on the loop that the command line names: asyncio, uvloop or reactor."""
 
 import asyncio
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 
@@ -27,7 +26,6 @@ def serve(factory: Callable[[], Any]) -> None:
 
         uvloop.run(serve_asyncio(factory))
     else:
-        sys.path.insert(0, str(Path(__file__).parents[2]))
         from reactor import Reactor
 
         reactor = Reactor()

@@ -1,5 +1,5 @@
-"""One chat room, written the plain way on any of the loops: each line is made once and handed to
-each member's transport."""
+"""One chat room, written in the obvious way, on any of the loops: each line is formatted once and
+written to each member's transport."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import itertools
 import time
 from typing import Any, ClassVar
 
-from loops import serve
+from .loops import serve
 
 
 class Member(asyncio.Protocol):

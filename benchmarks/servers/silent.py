@@ -1,8 +1,8 @@
-"""A protocol that reads and forgets, on any of the loops: what a connection costs by itself."""
+"""A protocol that discards what it reads, on any of the loops: the cost of a bare connection."""
 
 import asyncio
 
-from loops import serve
+from .loops import serve
 
 
 class Silent(asyncio.Protocol):

@@ -1,1 +1,1 @@
-"""Line clients, and the terminal or pipe that their user is at."""
+"""Line clients, and the consoles of their users: a terminal or a pipe."""

@@ -1,14 +1,13 @@
-"""A client for protocols of lines: what the user types goes to the server, what it says is shown.
+"""A client for line protocols: sends what the user types, and shows what the server sends.
 
-``LineClient`` stands between a ``Console`` and a link to the server, over TCP or UDP. It ends when
-the server has closed after the user's end of input, when the user interrupts it, or when the
-connection is lost; with ``reconnect`` it then tries again, less and less often.
+``LineClient`` connects a ``Console`` with a link to the server, over TCP or UDP. It ends when the
+server closes the connection after the user's end of input, when the user interrupts it, or when the
+connection is lost. With ``reconnect`` it connects again after a loss, with growing delays.
 """
 
 from __future__ import annotations
 
 import argparse
-import random
 from typing import Any, Final
 
 from reactor import IdleTimer, Reactor
@@ -21,61 +20,49 @@ from reactor.command import (
     reason,
 )
 
-from .console import Console, make_console
+from .backoff import Backoff
+from .base import Console
+from .interactive import TerminalConsole
 from .link import DatagramLink, StreamLink
 from .outbox import Outbox
+from .pipe import PipeConsole
+from .terminal import is_interactive
 
-# Seconds of silence after our end of input, before we leave by ourselves; over UDP, where the
-# server's end cannot be seen, fewer.
+# Seconds of silence after our end of input, after which the client ends by itself. Shorter over
+# UDP, where the server cannot close.
 FINISH_TIMEOUT: Final = 10.0
 UDP_FINISH_TIMEOUT: Final = 1.0
 # Seconds after which a datagram without an answer counts as lost.
 UDP_ANSWER_TIMEOUT: Final = 3.0
 CLOSE_GRACE: Final = 2.0  # seconds for what is still to be printed, and for goodbyes
-# Seconds that a connection must have been of use before the next loss is answered with haste. A
-# server that is full, or crashes at once, accepts every connection.
+# Seconds that a connection must last before its loss resets the backoff. A server that is full, or
+# crashes at once, accepts every connection.
 STABLE_AFTER: Final = 10.0
 
 
-class Backoff:
-    """How long to wait before the next try: twice as long each time, with jitter.
-
-    The jitter keeps a crowd of clients from coming back all at the same moment after a restart
-    (M. Brooker, "Exponential Backoff and Jitter", AWS Architecture Blog, 2015). ``first`` and
-    ``longest`` are in seconds.
-    """
-
-    def __init__(self, first: float = 0.5, longest: float = 30.0) -> None:
-        self._first = first
-        self._longest = longest
-        self._tries = 0
-
-    def next_delay(self) -> float:
-        """Seconds to wait now."""
-        delay = min(self._longest, self._first * 2.0**self._tries)
-        self._tries = min(self._tries + 1, 30)
-        return delay * random.uniform(0.5, 1.0)
-
-    def reset(self) -> None:
-        """It has worked: the next delay is the first one again."""
-        self._tries = 0
-
-
 class LineClient:
-    """One user and one server. Subclass it to say things by itself; ``run()`` returns the exit
-    status.
+    """One user and one server. Subclass it for a protocol of your own.
 
-    Raises ``CommandError`` if asked for TLS over UDP, rather than send in the clear.
+    ``reactor``: the loop to run on. ``address``: the server's host and port. ``udp``: use UDP.
+    ``tls``: an ``ssl.SSLContext``, or None for plain TCP. ``reconnect``: connect again after a
+    loss. ``console``: the user; None: standard input and output.
+
+    To be read only: ``confirmed``, whether the server is known to be there and has accepted us (a
+    subclass clears it when the server has forgotten us); ``was_confirmed``, whether that has ever
+    been so; ``server_slow``, whether the server does not read what was sent; ``finishing``, whether
+    the server was asked to close; ``ended``; ``error``, why, None if as the user wanted.
+
+    Raises ``CommandError`` for TLS over UDP, because it would send everything unencrypted.
     """
 
-    #: What to send when the user's input ends, over TCP before half-closing. None: nothing.
+    #: What to send when the user's input ends; over TCP, before half-closing. None: nothing.
     farewell: str | None = None
 
-    #: Whether the server says that it lets a client in; the subclass then calls ``confirm()``.
-    #: Otherwise a TCP connection is as good, and over UDP any answer.
+    #: Whether the server says when it has accepted a client; the subclass then calls ``confirm()``.
+    #: Otherwise a TCP connection confirms the server, and over UDP any answer.
     greets = False
 
-    #: Lines that may wait to be sent. A pipe is left unread then; what a user types is refused.
+    #: Lines that may wait to be sent. Beyond that, a pipe is not read, and a typed line is refused.
     max_waiting = 1000
 
     def __init__(
@@ -91,198 +78,50 @@ class LineClient:
         if udp and tls is not None:
             raise CommandError("--udp and TLS do not go together", WRONG_USAGE)
         self.reactor = reactor
-        self.console = make_console(reactor) if console is None else console
+        self.console = _make_console(reactor) if console is None else console
         self.udp = udp
         self.outbox: Outbox | None = None  # for subclasses that know the server's answers
-        self.lines_lost = self.lines_left_out = 0  # beside those that the outbox counts
+        self.lines_lost = self.lines_too_long = 0  # in addition to those that the outbox counts
+        self.confirmed = False
+        self.was_confirmed = False
+        self.server_slow = False
+        self.ended = False
+        self.error: str | None = None
         self._address = address
         self._tls = tls
         self._reconnect = reconnect
         self._backoff = Backoff()
         self._link: StreamLink | DatagramLink | None = None
-        self._was_connected = False
-        self._confirmed = False  # the server is there, and lets us in
         self._confirmed_at = 0.0
-        self._server_slow = False
         self._input_ended = False
-        self._finishing: IdleTimer | None = None  # while only the server's last words are awaited
-        self._ended = False
-        self._error: str | None = None
+        self._finish_timer: IdleTimer | None = None
         self.console.on_line = self.typed
-        self.console.on_left_out = self.left_out
+        self.console.on_line_too_long = self.typed_too_long
         self.console.on_eof = self.finish
-        self.console.on_slow = lambda: self._pause_server(True)
-        self.console.on_fast = lambda: self._pause_server(False)
-        self.console.on_broken = self.end
+        self.console.on_output_paused = lambda: self._pause_server(True)
+        self.console.on_output_resumed = lambda: self._pause_server(False)
+        self.console.on_output_lost = self.end
+
+    @property
+    def finishing(self) -> bool:
+        return self._finish_timer is not None
 
     def run(self) -> int:
-        """Connect and run the reactor until it is over. Returns 0.
+        """Connect, and run the reactor until the client has ended. Return 0.
 
         Raises ``CommandError`` if the connection could not be made or was lost, or if lines of the
-        user were.
+        user were not delivered.
         """
         with self.console.opened():
-            self._connect()
+            self.connect()
             self.reactor.run()
-        errors = [error for error in (self._error, self._undelivered()) if error is not None]
+        errors = [error for error in (self.error, self.undelivered()) if error is not None]
         if errors:
             raise CommandError("; ".join(errors), CANNOT_START)
         return 0
 
-    # -- what subclasses may change --------------------------------------------------------------
-
-    def connected(self) -> None:
-        """The connection stands."""
-
-    def disconnected(self) -> None:
-        """The connection is lost."""
-
-    def lines_received(self, lines: list[str]) -> None:
-        """The server said something: show it."""
-        self.console.show(lines)
-
-    def typed(self, line: str) -> None:
-        """The user entered a line: send it."""
-        self.send(line)
-
-    def left_out(self) -> None:
-        """A line of the user was too long, and the user has been told so."""
-        self.lines_left_out += 1
-
-    def wants_input(self) -> bool:
-        """Whether the user's lines can be taken now."""
-        return self._link is not None and not self._server_slow and not self.has_backlog()
-
-    def has_backlog(self) -> bool:
-        """Whether no more lines may wait to be sent."""
-        return self.outbox is not None and len(self.outbox.waiting) >= self.max_waiting
-
-    def all_answered(self) -> bool:
-        """Whether the server has nothing more to say to what was sent; False if unknown.
-
-        Where the server cannot be told that nothing more will be sent (UDP, TLS), this is what
-        ends the client early.
-        """
-        return False
-
-    # -- for them to call ------------------------------------------------------------------------
-
-    def send(self, line: str) -> None:
-        """Send one line to the server."""
-        if self._link is not None:
-            self._link.send(line)
-
-    def finish(self) -> None:
-        """The user has no more to say: tell the server, show what it still says, and leave."""
-        self._input_ended = True
-        self.progress()
-
-    def progress(self) -> None:
-        """Something was sent or answered: read from the user again, or leave if that was all."""
-        self._read_or_not()
-        if self._ended:
-            return
-        if self._input_ended and self._finishing is None:
-            if self._link is None:
-                # What came from a pipe can wait for the server; a user at a terminal leaves.
-                if not self._reconnect or self.console.interactive or not self._unsent():
-                    self.end()
-            elif not self._unsent():
-                self.leaving()
-                self.goodbye()
-                if self._link.finish():
-                    return  # the server's own end is next
-        if self._finishing is not None and self.all_answered():
-            self.end()
-
-    def goodbye(self) -> None:
-        """The user leaves: ask the server to close."""
-        if self.farewell is not None:
-            self.send(self.farewell)
-
-    def leaving(self) -> None:
-        """The server has been asked to close: that it does is no error."""
-        if self._finishing is None:
-            timeout = UDP_FINISH_TIMEOUT if self.udp else FINISH_TIMEOUT
-            self._finishing = IdleTimer(self.reactor, timeout, self.end)
-
-    def lose(self, why: Exception) -> None:
-        """Give the connection up: the server is not there any more, or does not let us in."""
-        if self._link is not None:
-            self._link.abandon(why)
-
-    def confirm(self) -> None:
-        """The server is there, and has let us in."""
-        self._confirmed = True
-        self._confirmed_at = self.reactor.now
-        if self._was_connected:
-            self.console.notice("*** connected again")
-        self._was_connected = True
-        self._read_or_not()
-
-    def is_ending(self) -> bool:
-        """Whether the client leaves, by itself or because the user interrupts it."""
-        return self._ended or self.reactor.is_stopping()
-
-    def end(self, error: str | None = None) -> None:
-        """Leave, now. ``error``: what to print; the exit status is then 1."""
-        if not self._ended:
-            self._ended = True
-            self._error = error
-            self.reactor.stop(CLOSE_GRACE)
-
-    # -- called by the link ----------------------------------------------------------------------
-
-    def heard(self, lines: list[str]) -> None:
-        """The server said something."""
-        if not self._confirmed and not self.greets:
-            self.confirm()
-        if self._finishing is not None:
-            self._finishing.touch()
-        self.lines_received(lines)
-        if self._finishing is not None:
-            self.progress()
-
-    def linked(self, link: StreamLink | DatagramLink) -> None:
-        """The connection stands."""
-        self._link = link
-        self._confirmed = self._server_slow = False
-        if not self.udp and not self.greets:
-            self.confirm()
-        self.connected()
-        self._read_or_not()
-
-    def unlinked(self, exc: BaseException | None) -> None:
-        """The connection is lost."""
-        was_confirmed = self._confirmed
-        self._link = None
-        self._confirmed = False
-        self.disconnected()
-        if self.is_ending():
-            return
-        if self._finishing is not None and exc is None:
-            self.end()
-        elif exc is not None and not was_confirmed:
-            self._failed(exc)
-        else:
-            if was_confirmed and self.reactor.now - self._confirmed_at >= STABLE_AFTER:
-                self._backoff.reset()
-            why = "the server closed the connection" if exc is None else reason(exc)
-            self._lost(f"the connection to {format_address(*self._address)} is lost: {why}")
-
-    def interrupted(self) -> None:
-        """The client ends; over UDP, where nobody would notice, it can still say so."""
-        if self._finishing is None:
-            self.goodbye()
-
-    def server_is_slow(self, slow: bool) -> None:
-        """The server does not take what was sent; with False, it does again."""
-        self._server_slow = slow
-        self._read_or_not()
-
-    # -- the rest --------------------------------------------------------------------------------
-
-    def _connect(self) -> None:
+    def connect(self) -> None:
+        """Begin to connect. ``run()`` calls this; call it yourself if you run the reactor."""
         if self.is_ending():
             return
         host, port = self._address
@@ -295,36 +134,9 @@ class LineClient:
                 lambda: StreamLink(self), host, port, on_failure=self._failed, tls=self._tls
             )
 
-    def _failed(self, exc: BaseException) -> None:
-        self._lost(f"cannot connect to {format_address(*self._address)}: {reason(exc)}")
-
-    def _lost(self, message: str) -> None:
-        if not self._reconnect or self._finishing is not None:
-            self.end(message)
-            return
-        delay = self._backoff.next_delay()
-        self.reactor.call_later(delay, self._connect)
-        self.console.notice(f"*** {message}; trying again in {delay:.1f} s")
-        self.progress()
-
-    def _read_or_not(self) -> None:
-        if self.wants_input():
-            self.console.resume()
-        else:
-            self.console.pause()
-
-    def _pause_server(self, paused: bool) -> None:
-        if self._link is not None:
-            self._link.pause(paused)
-
-    def _unsent(self) -> bool:
-        """Whether something has to be sent before our goodbye, which a datagram may overtake."""
-        outbox = self.outbox
-        return outbox is not None and bool(outbox.waiting or (self.udp and outbox.unanswered))
-
-    def _undelivered(self) -> str | None:
-        """Say how many of the user's lines did not arrive, or None if all did."""
-        waiting, lost = self.lines_left_out, self.lines_lost
+    def undelivered(self) -> str | None:
+        """Say how many of the user's lines did not arrive. Return None if all did."""
+        waiting, lost = self.lines_too_long, self.lines_lost
         if self.outbox is not None:
             waiting += len(self.outbox.waiting)
             if not self.console.interactive:  # a user at a terminal was told of each
@@ -340,13 +152,196 @@ class LineClient:
             parts.append("the rest of the input was not read")
         return ", ".join(parts)
 
+    # -- for subclasses to override --------------------------------------------------------------
+
+    def connected(self) -> None:
+        """The connection is established; over UDP, the socket is open."""
+
+    def disconnected(self) -> None:
+        """The connection is lost."""
+
+    def lines_received(self, lines: list[str]) -> None:
+        """The server sent ``lines``: show them."""
+        self.console.show(lines)
+
+    def typed(self, line: str) -> None:
+        """The user entered ``line``: send it."""
+        self.send(line)
+
+    def typed_too_long(self) -> None:
+        """A line of the user was too long. The console has told the user."""
+        self.lines_too_long += 1
+
+    def wants_input(self) -> bool:
+        """Return whether to read from the user now."""
+        return self._link is not None and not self.server_slow and not self.has_backlog()
+
+    def has_backlog(self) -> bool:
+        """Return whether ``max_waiting`` lines wait to be sent."""
+        return self.outbox is not None and len(self.outbox.waiting) >= self.max_waiting
+
+    def all_answered(self) -> bool:
+        """Return whether the server has answered everything that was sent; False if unknown.
+
+        Over UDP and TLS the server cannot be told that nothing more will be sent. There, a true
+        result ends the client before its timeout.
+        """
+        return False
+
+    # -- for subclasses to call ------------------------------------------------------------------
+
+    def send(self, line: str) -> None:
+        """Send one line to the server. Does nothing while there is no connection."""
+        if self._link is not None:
+            self._link.send(line)
+
+    def finish(self) -> None:
+        """The user's input has ended: tell the server, show what it still sends, and end."""
+        self._input_ended = True
+        self.progress()
+
+    def progress(self) -> None:
+        """Something was sent or answered: read from the user again, or end if that was all."""
+        self.update_reading()
+        if self.ended:
+            return
+        if self._input_ended and not self.finishing:
+            if self._link is None:
+                # Lines from a pipe can wait for the server; a user at a terminal leaves.
+                if not self._reconnect or self.console.interactive or not self._has_unsent():
+                    self.end()
+            elif not self._has_unsent():
+                self.expect_close()
+                self.goodbye()
+                if self._link.finish():
+                    return  # wait for the server to close
+        if self.finishing and self.all_answered():
+            self.end()
+
+    def update_reading(self) -> None:
+        """Read from the user, or pause, as ``wants_input()`` says."""
+        if self.wants_input():
+            self.console.resume()
+        else:
+            self.console.pause()
+
+    def goodbye(self) -> None:
+        """The user leaves: ask the server to close."""
+        if self.farewell is not None:
+            self.send(self.farewell)
+
+    def expect_close(self) -> None:
+        """The server was asked to close. From now on, a close by the server is not an error."""
+        if self._finish_timer is None:
+            timeout = UDP_FINISH_TIMEOUT if self.udp else FINISH_TIMEOUT
+            self._finish_timer = IdleTimer(self.reactor, timeout, self.end)
+
+    def give_up(self, why: Exception) -> None:
+        """Abandon the connection because of ``why``: the server is gone, or does not accept us."""
+        if self._link is not None:
+            self._link.abandon(why)
+
+    def confirm(self) -> None:
+        """The server is there, and has accepted us."""
+        self.confirmed = True
+        self._confirmed_at = self.reactor.now
+        if self.was_confirmed:
+            self.console.notice("*** connected again")
+        self.was_confirmed = True
+        self.update_reading()
+
+    def is_ending(self) -> bool:
+        """Return whether the client ends, by itself or because the user interrupts it."""
+        return self.ended or self.reactor.is_stopping()
+
+    def end(self, error: str | None = None) -> None:
+        """End now. ``error``: what to print; the exit status is then 1."""
+        if not self.ended:
+            self.ended = True
+            self.error = error
+            self.reactor.stop(CLOSE_GRACE)
+
+    # -- called by the link ----------------------------------------------------------------------
+
+    def link_made(self, link: StreamLink | DatagramLink) -> None:
+        self._link = link
+        self.confirmed = self.server_slow = False
+        if not self.udp and not self.greets:
+            self.confirm()
+        self.connected()
+        self.update_reading()
+
+    def link_received(self, lines: list[str]) -> None:
+        if not self.confirmed and not self.greets:
+            self.confirm()
+        if self._finish_timer is not None:
+            self._finish_timer.touch()
+        self.lines_received(lines)
+        if self.finishing:
+            self.progress()
+
+    def link_lost(self, exc: BaseException | None) -> None:
+        was_confirmed = self.confirmed
+        self._link = None
+        self.confirmed = False
+        self.disconnected()
+        if self.is_ending():
+            return
+        if self.finishing and exc is None:
+            self.end()
+        elif exc is not None and not was_confirmed:
+            self._failed(exc)
+        else:
+            if was_confirmed and self.reactor.now - self._confirmed_at >= STABLE_AFTER:
+                self._backoff.reset()
+            why = "the server closed the connection" if exc is None else reason(exc)
+            self._retry_or_end(f"the connection to {format_address(*self._address)} is lost: {why}")
+
+    def link_interrupted(self) -> None:
+        if not self.finishing:
+            self.goodbye()
+
+    def link_paused(self, paused: bool) -> None:
+        self.server_slow = paused
+        self.update_reading()
+
+    # -- the rest --------------------------------------------------------------------------------
+
+    def _failed(self, exc: BaseException) -> None:
+        self._retry_or_end(f"cannot connect to {format_address(*self._address)}: {reason(exc)}")
+
+    def _retry_or_end(self, message: str) -> None:
+        if not self._reconnect or self.finishing:
+            self.end(message)
+            return
+        delay = self._backoff.next_delay()
+        self.reactor.call_later(delay, self.connect)
+        self.console.notice(f"*** {message}; trying again in {delay:.1f} s")
+        self.progress()
+
+    def _pause_server(self, paused: bool) -> None:
+        if self._link is not None:
+            self._link.pause(paused)
+
+    def _has_unsent(self) -> bool:
+        """Return whether lines must be sent, or over UDP answered, before the goodbye.
+
+        A goodbye in a datagram could overtake them.
+        """
+        outbox = self.outbox
+        return outbox is not None and bool(outbox.waiting or (self.udp and outbox.unanswered))
+
+
+def _make_console(reactor: Reactor) -> Console:
+    return TerminalConsole(reactor) if is_interactive() else PipeConsole(reactor)
+
 
 def _lines(count: int) -> str:
     return "1 line was" if count == 1 else f"{count} lines were"
 
 
 def add_client_arguments(parser: argparse._ActionsContainer) -> None:
-    """The options that clients have in common."""
+    """Add the options that all line clients have: ``--udp`` and ``--reconnect``."""
     client_option(parser, "--udp", action="store_true", help="use UDP", instead="--udp-port")
     client_option(
         parser,

@@ -10,26 +10,29 @@ from reactor import DatagramProtocol, DatagramTransport, LineProtocol, StreamTra
 
 
 class LinkUser(typing.Protocol):
-    """What a link calls."""
+    """The methods of a client that its link calls."""
 
-    def linked(self, link: StreamLink | DatagramLink, /) -> None:
-        """The connection stands."""
+    def link_made(self, link: StreamLink | DatagramLink, /) -> None:
+        """The connection is established; over UDP, the socket is open."""
 
-    def heard(self, lines: list[str], /) -> None:
-        """The server said ``lines``."""
+    def link_received(self, lines: list[str], /) -> None:
+        """The server sent ``lines``."""
 
-    def unlinked(self, exc: BaseException | None, /) -> None:
+    def link_lost(self, exc: BaseException | None, /) -> None:
         """The connection is lost."""
 
-    def server_is_slow(self, slow: bool, /) -> None:
-        """The server does not take what was sent; with False, it does again."""
+    def link_paused(self, paused: bool, /) -> None:
+        """The server does not read what was sent; with False, it does again."""
 
-    def interrupted(self) -> None:
-        """The client ends; over UDP, where nobody would notice, it can still say so."""
+    def link_interrupted(self) -> None:
+        """The client is being stopped. A last line can still be sent.
+
+        Only called over UDP, where the server does not notice the end of a client.
+        """
 
 
 class StreamLink(LineProtocol):
-    """The connection to a server, over TCP."""
+    """The connection to a server over TCP."""
 
     max_line_length = 65536
 
@@ -42,7 +45,7 @@ class StreamLink(LineProtocol):
 
     def connection_made(self, transport: StreamTransport) -> None:
         super().connection_made(transport)
-        self._client.linked(self)
+        self._client.link_made(self)
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -57,23 +60,23 @@ class StreamLink(LineProtocol):
         return False
 
     def pause_writing(self) -> None:
-        self._client.server_is_slow(True)
+        self._client.link_paused(True)
 
     def resume_writing(self) -> None:
-        self._client.server_is_slow(False)
+        self._client.link_paused(False)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._client.unlinked(exc or self._abandoned)
+        self._client.link_lost(exc or self._abandoned)
 
     def send(self, line: str) -> None:
-        """Send one line; none after ``finish``."""
+        """Send one line. Does nothing after ``finish()``."""
         if not self._finished:
             self.transport.write(line.encode("utf-8", "replace") + b"\n")
 
     def finish(self) -> bool:
-        """Say that nothing more will be sent. Return whether that could be said.
+        """Half-close: tell the server that nothing more will be sent. Return whether that worked.
 
-        It cannot over TLS, where an end closes both directions.
+        It does not work over TLS, where an end closes both directions.
         """
         if self.transport.can_write_eof():
             self._finished = True
@@ -86,7 +89,7 @@ class StreamLink(LineProtocol):
         self.transport.abort()
 
     def pause(self, paused: bool) -> None:
-        """Hear nothing from the server for now; with False, go on."""
+        """Stop reading from the server; with False, read again."""
         if paused:
             self.transport.pause_reading()
         else:
@@ -95,47 +98,47 @@ class StreamLink(LineProtocol):
     def _deliver_lines(self) -> None:
         lines, self._lines = self._lines, []
         if lines and self._abandoned is None:
-            self._client.heard(lines)
+            self._client.link_received(lines)
 
 
 class DatagramLink(DatagramProtocol):
-    """The same over UDP: each datagram holds one line or several."""
+    """The link to a server over UDP: each datagram holds one or more lines."""
 
     def __init__(self, client: LinkUser) -> None:
         self._client = client
 
     def connection_made(self, transport: DatagramTransport) -> None:
         super().connection_made(transport)
-        self._client.linked(self)
+        self._client.link_made(self)
 
     def datagram_received(self, data: bytes, addr: Any) -> None:
-        # Not splitlines(), for which form feeds and the like end a line as well.
+        # Not splitlines(): it also splits at form feeds and the like.
         text = data.decode("utf-8", "replace").removesuffix("\n")
-        self._client.heard([line.removesuffix("\r") for line in text.split("\n")])
+        self._client.link_received([line.removesuffix("\r") for line in text.split("\n")])
 
     def error_received(self, exc: OSError) -> None:
-        # A line that is too long for a datagram is lost, as others are. All else is the end:
-        # "port unreachable", for one, which means that nobody is there.
+        # A line too long for a datagram is lost, like any lost datagram. Every other error ends
+        # the link: "port unreachable", for example, means that there is no server.
         if exc.errno != errno.EMSGSIZE:
             self.abandon(exc)
 
     def abandon(self, exc: Exception) -> None:
-        """Close; the client is told ``exc``."""
+        """Close at once; the client is told ``exc``."""
         if not self.transport.is_closing():
             self.transport.abort()
-            self._client.unlinked(exc)
+            self._client.link_lost(exc)
 
     def shutdown_requested(self) -> None:
-        self._client.interrupted()
+        self._client.link_interrupted()
         self.transport.close()
 
     def send(self, line: str) -> None:
-        """Send one line, as one datagram."""
+        """Send one line as one datagram."""
         self.transport.sendto(line.encode("utf-8", "replace"))
 
     def finish(self) -> bool:
-        """There is no end of data over UDP."""
+        """Return False: UDP has no end of data."""
         return False
 
     def pause(self, paused: bool) -> None:
-        """Do nothing: datagrams that nobody reads are lost, so they are read in any case."""
+        """Do nothing: unread datagrams would be lost, so they are always read."""

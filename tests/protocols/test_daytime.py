@@ -8,7 +8,7 @@ from protocols.daytime import Daytime, DaytimeDatagrams, daytime
 from reactor.testing import VirtualReactor
 
 
-def test_the_time_is_written_as_the_rfc_suggests():
+def test_the_time_has_the_form_that_the_rfc_suggests():
     # The RFC says "Tuesday", but that day was a Monday.
     moment = datetime(1982, 2, 22, 17, 37, 43, tzinfo=timezone(timedelta(hours=-8)))
 

@@ -7,13 +7,13 @@ import pytest
 from protocols.console.lineclient import UDP_ANSWER_TIMEOUT
 from protocols.console.link import DatagramLink, StreamLink
 from protocols.echo import Echo, EchoClient, EchoDatagrams
+from reactor import StreamTransport
 from reactor.testing import VirtualReactor
-from reactor.transports.stream import HIGH_WATER, StreamTransport
 
 from .users import User
 
 
-def test_what_comes_goes_back():
+def test_echo_sends_back_what_it_receives():
     with VirtualReactor() as reactor:
         peer = reactor.connect(Echo)
         peer.send(b"hello, world", chunk=1)
@@ -21,7 +21,7 @@ def test_what_comes_goes_back():
         assert peer.received == b"hello, world"
 
 
-def test_the_peers_end_is_answered_with_all_of_its_data_and_our_end():
+def test_after_the_peers_end_echo_sends_the_rest_and_closes():
     with VirtualReactor() as reactor:
         peer = reactor.connect(Echo)
         peer.stall()
@@ -42,7 +42,7 @@ def test_a_peer_that_never_reads_does_not_grow_our_memory():
         peer.stall()
         peer.send(b"x" * 10_000_000, chunk=65536)
         reactor.settle()
-        assert peer.transport.get_write_buffer_size() <= 2 * HIGH_WATER
+        assert peer.transport.get_write_buffer_size() <= 2 * 65536  # twice the high-water mark
         assert not peer.transport.is_reading()
 
         peer.resume()
@@ -50,7 +50,7 @@ def test_a_peer_that_never_reads_does_not_grow_our_memory():
         assert peer.received == b"x" * 10_000_000
 
 
-def test_datagrams_go_back_to_whom_they_came_from():
+def test_each_datagram_goes_back_to_its_sender():
     with VirtualReactor() as reactor:
         peers = reactor.datagram_socket(EchoDatagrams)
         peers.send(b"one", ("192.0.2.1", 5000))
@@ -90,7 +90,7 @@ def make_client():
         yield lambda **options: EchoClient(reactor, ("s", 1), console=User(reactor), **options)
 
 
-def test_over_tls_the_client_ends_when_all_has_come_back(make_client, monkeypatch):
+def test_over_tls_the_client_ends_when_all_lines_have_come_back(make_client, monkeypatch):
     monkeypatch.setattr(StreamTransport, "can_write_eof", lambda transport: False)
     client = make_client()
     peer = client.reactor.connect(lambda: StreamLink(client))
@@ -99,24 +99,24 @@ def test_over_tls_the_client_ends_when_all_has_come_back(make_client, monkeypatc
     client.finish()
     peer.send(b"one\ntw")
     client.reactor.settle()
-    assert not client._ended
+    assert not client.ended
 
     peer.send(b"o\n")
     client.reactor.settle()
 
-    assert client._ended
+    assert client.ended
 
 
-def test_over_tls_all_may_have_come_back_before_the_end(make_client, monkeypatch):
+def test_over_tls_all_lines_may_have_come_back_before_the_end_of_input(make_client, monkeypatch):
     monkeypatch.setattr(StreamTransport, "can_write_eof", lambda transport: False)
     client = make_client()
     client.reactor.connect(lambda: StreamLink(client))
     client.finish()
 
-    assert client._ended
+    assert client.ended
 
 
-def test_over_udp_the_client_waits_for_datagrams_and_counts_what_is_lost(make_client):
+def test_over_udp_the_client_waits_for_datagrams_and_counts_lost_ones(make_client):
     client = make_client(udp=True)
     peer = client.reactor.datagram_socket(lambda: DatagramLink(client))
     for number in range(100):
@@ -128,12 +128,12 @@ def test_over_udp_the_client_waits_for_datagrams_and_counts_what_is_lost(make_cl
             if data not in {b"3", b"40", b"99"}:
                 peer.send(data, None)
         client.reactor.settle()
-    assert not client._ended
+    assert not client.ended
 
     client.reactor.advance(UDP_ANSWER_TIMEOUT)
 
-    assert client._ended
-    assert client._undelivered() == "3 lines were not confirmed by the server"
+    assert client.ended
+    assert client.undelivered() == "3 lines were not confirmed by the server"
 
 
 def test_lines_on_a_connection_that_broke_are_counted(make_client):
@@ -146,7 +146,7 @@ def test_lines_on_a_connection_that_broke_are_counted(make_client):
     peer.reset()
     client.reactor.settle()
 
-    assert client._undelivered().startswith("2 lines were not confirmed by the server")
+    assert client.undelivered().startswith("2 lines were not confirmed by the server")
 
 
 def test_the_client_works_in_a_pipe_over_tls(serve, run_reactor, certificate):
@@ -170,7 +170,7 @@ def test_thousands_of_datagrams_come_back(serve, run_reactor):
     assert (piped.returncode, piped.stdout, piped.stderr) == (0, lines, "")
 
 
-def test_a_certificate_that_is_not_trusted_is_one_line_that_names_the_option(
+def test_an_untrusted_certificate_gives_a_one_line_error_that_names_the_option(
     serve, run_reactor, certificate
 ):
     tls = ("--tls-cert", certificate.chain, "--tls-key", certificate.key)

@@ -1,4 +1,4 @@
-"""Nothing that is written works on the reader's terminal; what is harmless stays as it was."""
+"""Clean text does nothing to a reader's terminal; harmless text is not changed."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_ordinary_text_of_any_script_is_kept(text: str) -> None:
         ("\x1b]x\x18y", "y"),
     ],
 )
-def test_escape_sequences_go_as_a_whole(text: str, expected: str) -> None:
+def test_escape_sequences_are_removed_as_a_whole(text: str, expected: str) -> None:
     assert clean(text.encode()) == expected
 
 
@@ -84,7 +84,7 @@ def test_escape_sequences_go_as_a_whole(text: str, expected: str) -> None:
         ("sur\ud800rogate", "surrogate"),
     ],
 )
-def test_what_is_invisible_or_moves_the_cursor_is_left_out_or_becomes_a_space(
+def test_invisible_characters_are_removed_and_line_breaks_become_spaces(
     text: str, expected: str
 ) -> None:
     assert clean_text(text) == expected
@@ -94,15 +94,15 @@ def test_bytes_that_are_not_utf8_are_replaced() -> None:
     assert clean(b"caf\xe9 \xff\xc0\x80") == "caf\ufffd \ufffd\ufffd\ufffd"
 
 
-def test_marks_are_stacked_no_higher_than_any_script_needs() -> None:
+def test_the_number_of_marks_on_one_character_is_limited() -> None:
     assert clean_text("a" + "\u0301" * 30 + "b\u0302") == "a" + "\u0301" * MAX_MARKS + "b\u0302"
 
 
-def test_a_line_of_joiners_does_not_stay_long() -> None:
+def test_the_number_of_joiners_in_a_row_is_limited() -> None:
     assert len(clean_text("\u200d" * 4000)) == MAX_MARKS
 
 
-def test_marks_stay_counted_across_what_is_left_out() -> None:
+def test_marks_are_counted_across_removed_characters() -> None:
     assert len(clean_text("a" + "\u0301\u200b" * 30)) == 1 + MAX_MARKS
 
 
@@ -115,7 +115,7 @@ hostile = st.text(
 
 
 @given(hostile)
-def test_nothing_but_visible_characters_and_spaces_comes_out(text: str) -> None:
+def test_the_result_has_only_visible_characters_and_spaces(text: str) -> None:
     for char in clean_text(text):
         assert category(char) not in {"Cc", "Cs", "Co", "Zl", "Zp"}
         assert category(char) != "Zs" or char == " "
@@ -123,18 +123,18 @@ def test_nothing_but_visible_characters_and_spaces_comes_out(text: str) -> None:
 
 
 @given(hostile)
-def test_cleaning_twice_is_cleaning_once(text: str) -> None:
+def test_cleaning_twice_gives_the_same_as_cleaning_once(text: str) -> None:
     once = clean_text(text)
     assert clean_text(once) == once
 
 
 @given(hostile)
-def test_nothing_is_made_longer(text: str) -> None:
+def test_cleaning_makes_no_text_longer(text: str) -> None:
     assert len(clean_text(text)) <= len(text)
 
 
 @given(st.binary())
-def test_any_bytes_make_text_that_can_be_sent(raw: bytes) -> None:
+def test_the_result_can_be_encoded_and_cleaned_again(raw: bytes) -> None:
     assert clean(clean(raw).encode()) == clean(raw)
 
 

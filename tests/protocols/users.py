@@ -1,11 +1,11 @@
 """A user without a terminal, for the tests of clients."""
 
-from protocols.console.console import Console
+from protocols.console.base import Console
 
 
 class User(Console):
-    """``shown`` is what it saw; ``reading``, whether its lines are taken; ``interactive``, whether
-    it types them."""
+    """``shown``: the lines that the user saw. ``reading``: whether the client reads input.
+    ``interactive``: whether the user types it."""
 
     def __init__(self, reactor, interactive=False):
         super().__init__(reactor)
@@ -26,5 +26,5 @@ class User(Console):
         self.reading = False
 
     def said(self):
-        """The lines that people said, without the time."""
+        """Return the lines that members said, without the time."""
         return [line.partition("] ")[2] for line in self.shown if line.startswith("[")]

@@ -1,13 +1,13 @@
-"""The line that is typed at the bottom of the screen, and the text that comes in above it.
+"""The line that the user types at the bottom of the screen, and the text that comes in above it.
 
-No I/O happens here: bytes of the keyboard go in and give events, and what has to change on the
-screen comes out as bytes. The line has one row of the screen, however long it is: a longer one
-scrolls sideways. One row is what can always be erased and drawn anew without knowing how the
-terminal wraps, and so incoming text never tears it.
+No I/O happens here: bytes from the keyboard go in and produce events, and changes of the screen
+come out as bytes. The line always occupies one row of the screen; a longer line scrolls sideways.
+One row can be erased and redrawn without knowing how the terminal wraps, so incoming text never
+disturbs it.
 
-Two habits make that true even where the terminal measures a character otherwise than we do: the
-row is drawn with automatic wrapping off, and the cursor is put in its place by having the terminal
-save it there, not by counting cells.
+This works even if the terminal measures a character differently than we do, for two reasons. The
+row is drawn with automatic wrapping off. And the cursor is positioned by having the terminal save
+its position there, not by counting cells.
 """
 
 from collections import deque
@@ -15,12 +15,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from protocols.console.terminal.keys import Key, KeyDecoder
-from protocols.console.terminal.text import next_boundary, previous_boundary, text_width, window
-from protocols.text import clean_text
+from ...text import clean_text
+from .keys import Key, KeyDecoder
+from .text import next_boundary, previous_boundary, text_width, window
 
 MIN_COLUMNS = 10
-MIN_ROOM = 8  # What the prompt must leave to the line, else it is not shown.
+MIN_ROOM = 8  # cells; a prompt that leaves less to the line is not shown
 
 # xterm's ctlseqs names these DECAWM, DECSC, DECRC, EL, ED and CUP.
 _WRAP_OFF, _WRAP_ON = "\x1b[?7l", "\x1b[?7h"
@@ -33,32 +33,32 @@ _BELL = "\a"
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line was entered. `refused` characters had no room in it, which was told by the bell."""
+    """The user entered a line. `refused` characters did not fit into it; the bell said so."""
 
     text: str
     refused: int = 0
 
 
 class Control(Enum):
-    """A key that concerns the client, not the line."""
+    """A key that is for the client, not for the line."""
 
     EOF = auto()
     """Ctrl-D on an empty line."""
     INTERRUPT = auto()
-    """Ctrl-C, where the terminal sends it as a byte; the line is dropped."""
+    """Ctrl-C, where the terminal sends it as a byte. The line is discarded."""
     CLEAR_SCREEN = auto()
-    """Ctrl-L: to be answered with `LineEditor.clear_screen`."""
+    """Ctrl-L: the caller answers with `LineEditor.clear_screen`."""
 
 
 class LineEditor:
     """A line editor without I/O.
 
-    `columns` is the terminal's width in cells, `prompt` stands before the line,
-    `max_line_bytes` bounds a line in bytes of UTF-8 without its end (what goes beyond is refused
-    with the bell, and counted), `history_size` bounds the lines that Up brings back.
+    `columns` is the terminal's width in cells. `prompt` is shown before the line.
+    `max_line_bytes` limits a line, in bytes of UTF-8 without the line end; characters beyond it
+    are refused with the bell, and counted. `history_size` limits the lines that Up recalls.
 
-    Write `redraw()` once to begin and after each `feed`; write `show` for text that comes in,
-    `resize` when the width has changed, and `erase` at the end.
+    Write `redraw()` to the terminal at the start and after each `feed`. Write `show` for incoming
+    text, `resize` when the width has changed, and `erase` at the end.
     """
 
     def __init__(
@@ -79,8 +79,8 @@ class LineEditor:
         self._refused = 0
         self._bell = False
         self._history: deque[str] = deque(maxlen=history_size)
-        # While looking back: the place in the history (one beyond its end is the new line), and
-        # the lines as they were left, by place. Entering a line forgets these edits.
+        # The position in the history (one beyond its end is the new line), and the recalled lines
+        # as the user has edited them, by position. Entering a line forgets these edits.
         self._place = 0
         self._drafts: dict[int, str] = {}
         self._actions: dict[Key, Callable[[], None]] = {
@@ -107,14 +107,14 @@ class LineEditor:
 
     @property
     def cursor(self) -> int:
-        """The cursor's place, as an index of `text`."""
+        """The cursor's position, as an index into `text`."""
         return self._cursor
 
     def feed(self, data: bytes) -> list[Line | Control]:
-        """Take bytes from the keyboard, cut anywhere, and return what they complete, in order.
+        """Process bytes from the keyboard, split anywhere. Return the completed events, in order.
 
-        Several lines pasted at once are entered one after the other; what follows the last line
-        end stays to be edited.
+        Several lines pasted at once are entered one after the other. What follows the last line
+        end stays in the editor.
         """
         events: list[Line | Control] = []
         for key in self._keys.feed(data):
@@ -125,7 +125,7 @@ class LineEditor:
             elif key is Key.DELETE_OR_EOF and not self._text:
                 events.append(Control.EOF)
             elif key is Key.INTERRUPT:
-                self._start_anew()
+                self._start_line()
                 events.append(Control.INTERRUPT)
             elif key is Key.CLEAR_SCREEN:
                 events.append(Control.CLEAR_SCREEN)
@@ -134,16 +134,16 @@ class LineEditor:
         return events
 
     def redraw(self) -> bytes:
-        """The row drawn anew, the cursor in its place."""
+        """Return the bytes that draw the row, with the cursor in its position."""
         prompt = clean_text(self.prompt)
-        # The last column stays free: a cursor beyond it would be in no well-defined place.
+        # The last column stays free: the position of a cursor beyond it is not well defined.
         room = self.columns - 1 - text_width(prompt)
         if room < MIN_ROOM:
             prompt, room = "", self.columns - 1
         before, after = window(self._text[: self._cursor], self._text[self._cursor :], room)
         bell = _BELL if self._bell else ""
         self._bell = False
-        # Wrapping is switched outside of save and restore: some terminals save it as well.
+        # Switch wrapping outside of save and restore: some terminals save it with the cursor.
         row = (
             f"\r{_WRAP_OFF}{prompt}{before}{_SAVE_CURSOR}"
             f"{after}{_ERASE_TO_END_OF_ROW}{_RESTORE_CURSOR}{_WRAP_ON}{bell}"
@@ -151,28 +151,31 @@ class LineEditor:
         return row.encode()
 
     def show(self, text: str) -> bytes:
-        """One or more lines printed above the row, cleaned of all that a terminal would obey."""
+        """Return the bytes that print one or more lines above the row.
+
+        The text is cleaned of everything that a terminal would obey.
+        """
         lines = "".join(clean_text(line) + "\r\n" for line in text.removesuffix("\n").split("\n"))
         return (_ERASE_ROW_AND_BELOW + lines).encode() + self.redraw()
 
     def resize(self, columns: int) -> bytes:
-        """Take the terminal's new width in cells; the row for it.
+        """Set the terminal's new width in cells. Return the bytes that redraw the row.
 
-        A terminal that was made narrower may have wrapped the old row by itself. Its upper part is
-        left standing: erasing upwards would erase what others said where it was cut instead.
+        A terminal that was made narrower may have wrapped the old row by itself. Its upper part
+        stays on the screen: a terminal that cut the row instead would lose a line above it.
         """
         self.columns = max(columns, MIN_COLUMNS)
         return self.erase() + self.redraw()
 
     def clear_screen(self) -> bytes:
-        """The screen emptied, the row at its top."""
+        """Return the bytes that clear the screen and draw the row at its top."""
         return _CLEAR.encode() + self.redraw()
 
     def erase(self) -> bytes:
-        """The row taken from the screen, the cursor at its beginning; the line is kept."""
+        """Return the bytes that erase the row from the screen. The line itself is kept."""
         return _ERASE_ROW_AND_BELOW.encode()
 
-    # Changing the line. All changes but taking a whole line go through _splice, which keeps count.
+    # Changing the line. Every change except _replace goes through _splice, which updates the size.
 
     def _splice(self, start: int, end: int, new: str) -> None:
         self._size += len(new.encode()) - len(self._text[start:end].encode())
@@ -196,16 +199,16 @@ class LineEditor:
         line = Line(self._text, self._refused)
         if line.text and (not self._history or self._history[-1] != line.text):
             self._history.append(line.text)
-        self._start_anew()
+        self._start_line()
         return line
 
-    def _start_anew(self) -> None:
-        self._take("")
+    def _start_line(self) -> None:
+        self._replace("")
         self._refused = 0
         self._drafts.clear()
         self._place = len(self._history)
 
-    def _take(self, text: str) -> None:
+    def _replace(self, text: str) -> None:
         self._text = text
         self._size = len(text.encode())
         self._cursor = len(text)
@@ -217,19 +220,19 @@ class LineEditor:
         self._drafts[self._place] = self._text
         self._place = place
         remembered = self._history[place] if place < len(self._history) else ""
-        self._take(self._drafts.get(place, remembered))
+        self._replace(self._drafts.get(place, remembered))
 
-    # Moving in the line.
+    # Moving the cursor.
 
     def _move(self, index: int) -> None:
         self._cursor = index
 
     def _word_start(self) -> int:
-        """Where the word before the cursor begins; a word ends at a space."""
+        """Return the index where the word before the cursor begins. Spaces separate words."""
         return self._text.rfind(" ", 0, len(self._text[: self._cursor].rstrip(" "))) + 1
 
     def _word_end(self) -> int:
-        """Where the word after the cursor ends."""
+        """Return the index where the word after the cursor ends."""
         rest = self._text[self._cursor :]
         end = rest.find(" ", len(rest) - len(rest.lstrip(" ")))
         return len(self._text) if end < 0 else self._cursor + end

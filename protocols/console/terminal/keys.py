@@ -1,24 +1,24 @@
-"""From the bytes that a keyboard sends to keys and characters.
+"""Decodes the bytes that a keyboard sends into keys and characters.
 
-A terminal sends a character as its UTF-8, and a key without one as an escape sequence: `ESC [ A`
-or, in application mode, `ESC O A` for the up arrow (xterm's ctlseqs, "PC-Style Function Keys").
-Any of these may be cut anywhere by the reads that deliver them, so this is a machine that is fed
-one character at a time and waits for the rest without a clock. The price: a lone press of Escape
-is noticed only with the next key.
+A terminal sends a character as UTF-8. It sends a key without a character as an escape sequence: for
+the up arrow `ESC [ A`, or `ESC O A` in application mode (xterm's ctlseqs, "PC-Style Function
+Keys"). Reads may split these anywhere. So the decoder is a state machine that takes one character
+at a time and waits for the rest, without a timeout. As a consequence, it notices a press of Escape
+alone only with the next key.
 """
 
 import codecs
 from collections.abc import Iterator
 from enum import Enum, auto
 
-from protocols.text import clean_text
+from ...text import clean_text
 
-# The sequences that we know have fewer than ten characters; longer ones are read over.
+# The sequences that we know have fewer than ten characters. Longer ones are skipped.
 MAX_SEQUENCE = 16
 
 
 class Key(Enum):
-    """A key, or what its combination with Ctrl or Alt asks for."""
+    """A key, or the action of its combination with Ctrl or Alt."""
 
     ENTER = auto()
     LEFT = auto()
@@ -80,27 +80,27 @@ _WITH_MODIFIER = {Key.LEFT: Key.WORD_LEFT, Key.RIGHT: Key.WORD_RIGHT}
 
 
 class KeyDecoder:
-    """Fed with bytes as they come, gives keys and printable characters.
+    """Turns bytes, split anywhere, into keys and printable characters.
 
-    Pasted text (between `ESC [ 200 ~` and `ESC [ 201 ~`) gives characters and `Key.ENTER` alone:
-    a control character in it is not a key that somebody pressed.
+    Pasted text (between `ESC [ 200 ~` and `ESC [ 201 ~`) produces only characters and `Key.ENTER`:
+    a control character in it is not a key that the user pressed.
     """
 
     def __init__(self) -> None:
-        self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+        self._decode_utf8 = codecs.getincrementaldecoder("utf-8")("replace").decode
         self._after_escape = False
-        self._sequence: str | None = None  # What came since ESC [ or ESC O; None outside.
+        self._sequence: str | None = None  # what followed ESC [ or ESC O; None outside a sequence
         self._after_return = False
         self._pasting = False
 
     def feed(self, data: bytes) -> Iterator[Key | str]:
-        """The keys that these bytes complete, characters each as a string of its own."""
-        for character in self._decode(data):
-            key = self._take(character)
+        """Yield the keys that these bytes complete. Each character is a separate string."""
+        for character in self._decode_utf8(data):
+            key = self._decode_character(character)
             if key:
                 yield key
 
-    def _take(self, character: str) -> Key | str | None:
+    def _decode_character(self, character: str) -> Key | str | None:
         if character == "\x1b":
             self._after_escape = True
             self._sequence = None
@@ -115,11 +115,11 @@ class KeyDecoder:
         elif self._sequence is not None:
             if " " <= character <= "~":
                 return self._continue_sequence(self._sequence, character)
-            self._sequence = None  # Broken off: the character stands for itself.
+            self._sequence = None  # not part of a sequence: an ordinary character
         return self._plain(character)
 
     def _continue_sequence(self, sequence: str, character: str) -> Key | None:
-        # The Linux console sends ESC [ [ A for F1: there the second bracket ends nothing.
+        # The Linux console sends ESC [ [ A for F1: the second bracket does not end the sequence.
         if character < "@" or (character == "[" and not sequence):
             self._sequence = (sequence + character)[:MAX_SEQUENCE]
             return None

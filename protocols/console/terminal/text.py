@@ -1,4 +1,4 @@
-"""Text as a terminal draws it: how many cells it covers, and where it may be cut."""
+"""The width of text on a terminal, in cells, and the places where text may be cut."""
 
 import unicodedata
 from functools import lru_cache
@@ -8,25 +8,25 @@ ZERO_WIDTH_JOINER = "\u200d"
 
 @lru_cache(maxsize=4096)
 def cell_width(character: str) -> int:
-    """How many cells one character covers: 0, 1 or 2. Terminals differ on the rarer ones."""
+    """Return how many cells one character covers: 0, 1 or 2. Terminals differ on rare ones."""
     if " " <= character <= "~":
         return 1
     if unicodedata.category(character) in ("Mn", "Me"):
         return 0
     if unicodedata.category(character) == "Cf":
-        return int(character == "\u00ad")  # The soft hyphen alone is drawn.
+        return int(character == "\u00ad")  # only the soft hyphen is drawn
     if "\u1160" <= character <= "\u11ff" or "\ud7b0" <= character <= "\ud7fb":
-        return 0  # Hangul vowels and finals are drawn into the initial before them.
+        return 0  # Hangul vowels and finals are drawn into the cell of the initial before them
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
 def text_width(text: str) -> int:
-    """How many cells the text covers."""
+    """Return how many cells the text covers."""
     return sum(map(cell_width, text))
 
 
 def previous_boundary(text: str, index: int) -> int:
-    """Where the character that the reader sees before `index` begins; 0 at the beginning."""
+    """Return where the character that the user sees before `index` begins; 0 at the start."""
     index -= 1
     while index > 0 and _belongs_to_previous(text, index):
         index -= 1
@@ -34,7 +34,7 @@ def previous_boundary(text: str, index: int) -> int:
 
 
 def next_boundary(text: str, index: int) -> int:
-    """Where the character that the reader sees at `index` ends; the text's length at its end."""
+    """Return where the character that the user sees at `index` ends; at most the text's length."""
     index += 1
     while index < len(text) and _belongs_to_previous(text, index):
         index += 1
@@ -51,17 +51,18 @@ def _belongs_to_previous(text: str, index: int) -> bool:
 
 
 def window(before: str, after: str, room: int) -> tuple[str, str]:
-    """The part of a line that `room` cells (8 or more) can show, as text before and after the
-    cursor. `<` and `>` stand where it is cut.
+    """Return the part of a line that fits into `room` cells (8 or more), as the text before and
+    after the cursor. `<` and `>` mark where it is cut.
 
-    The part depends on the line and the cursor alone, not on what was shown earlier. It moves by
-    half the room at a time, so that typing at the end does not shift the row at each key.
+    The part depends only on the line and the cursor, not on what was shown earlier. It moves by
+    half of `room` at a time, so that typing at the end does not shift the row with each key.
     """
     at = text_width(before)
     if at + text_width(after) < room:
         return before, after
     half = room // 2
-    # The fewest halves that leave the cursor room for a wide character and for the mark.
+    # The smallest number of halves that leaves room for the mark and for a wide character at the
+    # cursor.
     left = half * max(0, -((room - 3 - at) // half))
     if left:
         before = "<" + _without_first_cells(before, left + 1)
@@ -73,18 +74,18 @@ def window(before: str, after: str, room: int) -> tuple[str, str]:
 
 
 def _without_first_cells(text: str, cells: int) -> str:
-    """The text from that cell on; half of a wide character becomes a space."""
+    """Return the text after the first `cells` cells. Half of a wide character becomes a space."""
     position = 0
     for index, character in enumerate(text):
         width = cell_width(character)
-        if position >= cells and width:  # Marks on a hidden character are hidden with it.
+        if position >= cells and width:  # marks on a hidden character are hidden, too
             return " " * (position - cells) + text[index:]
         position += width
     return " " * (position - cells)
 
 
 def _first_cells(text: str, cells: int) -> str:
-    """As much of the text as that many cells hold, with the marks on its last character."""
+    """Return what fits into `cells` cells of the text, with the marks on its last character."""
     position = 0
     for index, character in enumerate(text):
         position += cell_width(character)

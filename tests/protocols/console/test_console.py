@@ -1,4 +1,4 @@
-"""The client on a real (pseudo) terminal: what the user sees, and what the shell gets back."""
+"""The client on a pseudo-terminal and in a pipe: what the user sees, what the shell gets back."""
 
 import fcntl
 import os
@@ -19,7 +19,7 @@ COLUMNS, ROWS = 60, 12
 
 
 class TerminalUser:
-    """Somebody at a terminal that runs ``python -m reactor ...``."""
+    """A user at a terminal in which ``python -m reactor ...`` runs."""
 
     def __init__(self, *arguments):
         self._terminal, self._tty = os.openpty()
@@ -90,7 +90,7 @@ def chat(serve):
     return serve("--protocol", "chat", "--port", "0", "--no-udp")
 
 
-def test_what_comes_in_does_not_tear_what_is_being_typed(chat, user):
+def test_incoming_lines_do_not_disturb_the_line_being_typed(chat, user):
     address = f"127.0.0.1:{chat.ports['tcp']}"
     one = user("--protocol", "chat", "--connect", address)
     one.see("1 in lobby: guest1")
@@ -111,7 +111,7 @@ def test_what_comes_in_does_not_tear_what_is_being_typed(chat, user):
 @pytest.mark.parametrize(
     ("keys", "status"), [(b"/quit\r", 0), (b"\x04", 0), (b"\x03", 0)], ids=["quit", "^D", "^C"]
 )
-def test_the_terminal_is_given_back_however_it_ends(chat, user, keys, status):
+def test_the_terminal_is_restored_however_the_client_ends(chat, user, keys, status):
     one = user("--protocol", "chat", "--connect", f"127.0.0.1:{chat.ports['tcp']}")
     one.see("1 in lobby: guest1")
     one.type(keys)
@@ -119,7 +119,7 @@ def test_the_terminal_is_given_back_however_it_ends(chat, user, keys, status):
     assert one.wait() == status
 
 
-def test_a_termination_ends_the_client_in_good_order(chat, user):
+def test_sigterm_ends_the_client_with_status_0(chat, user):
     one = user("--protocol", "chat", "--connect", f"127.0.0.1:{chat.ports['tcp']}")
     one.see("1 in lobby: guest1")
     os.kill(one.process.pid, signal.SIGTERM)
@@ -127,15 +127,16 @@ def test_a_termination_ends_the_client_in_good_order(chat, user):
     assert one.wait() == 0
 
 
-# A client that hangs in what it does with a line.
+# A client that hangs after the user's first line.
 STUCK = """
+import os
+
 from protocols.console.lineclient import LineClient
 from reactor.command import Application
 
 class Client(LineClient):
     def typed(self, line):
-        self.console.show(["stuck"])
-        self.console._output.flush()
+        os.write(1, b"\\r\\nstuck")  # at once: the console would write after this callback
         while True:
             pass
 
@@ -146,7 +147,7 @@ class Stuck(Application):
 
 
 @pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM])
-def test_the_second_signal_ends_a_client_that_hangs_and_gives_the_terminal_back(
+def test_a_second_signal_ends_a_client_that_hangs_and_restores_the_terminal(
     chat, user, tmp_path, monkeypatch, first
 ):
     (tmp_path / "stuck.py").write_text(STUCK)
@@ -155,14 +156,14 @@ def test_the_second_signal_ends_a_client_that_hangs_and_gives_the_terminal_back(
     one.see("1 in lobby: guest1")
     one.type(b"something\r")
     one.see("stuck")
-    # Two different ones, as the system may make one of two of the same.
+    # Two different signals: the system may merge two equal ones.
     for signum in (first, signal.SIGINT if first == signal.SIGTERM else signal.SIGTERM):
         os.kill(one.process.pid, signum)
 
     assert one.wait() == 130
 
 
-def test_a_server_that_goes_away_is_said_and_is_status_1(serve, user):
+def test_the_loss_of_the_server_is_an_error_message_and_status_1(serve, user):
     server = serve("--protocol", "chat", "--port", "0", "--no-udp")
     one = user("--protocol", "chat", "--connect", f"127.0.0.1:{server.ports['tcp']}")
     one.see("1 in lobby: guest1")
@@ -186,7 +187,7 @@ def test_with_reconnect_it_waits_for_the_server(serve, user):
     one.see("guest1: there you are")
 
 
-def test_after_a_stop_over_udp_the_user_is_who_it_was(serve, user):
+def test_over_udp_a_client_that_was_stopped_gets_its_name_back(serve, user):
     server = serve(
         "--protocol", "chat", "--port", "0", "--udp-port", "0", "--heartbeat-timeout", "1"
     )
@@ -201,7 +202,7 @@ def test_after_a_stop_over_udp_the_user_is_who_it_was(serve, user):
     one.process.send_signal(signal.SIGSTOP)
     other.see("*** ada left the chat: timed out")
     one.process.send_signal(signal.SIGCONT)
-    # From a guest's name, or with its own as the server remembers the address.
+    # It was a guest meanwhile, or the server has remembered the name of its address.
     back = re.compile(r"\*\*\* guest\d+ is now ada|\*\*\* ada joined lobby")
     other.see(lambda rows: any(back.fullmatch(row) for row in rows))
     one.type(b"here again\r")
@@ -209,7 +210,7 @@ def test_after_a_stop_over_udp_the_user_is_who_it_was(serve, user):
     other.see("ada: here again")
 
 
-def test_over_udp_a_server_may_be_started_again_between_two_heartbeats(serve, user):
+def test_over_udp_the_server_may_be_restarted_between_two_heartbeats(serve, user):
     chat = ("--protocol", "chat", "--port", "0", "--udp-port")
     server = serve(*chat, "0")
     port = str(server.ports["udp"])
@@ -259,7 +260,7 @@ def test_an_interrupted_pipe_says_how_many_lines_were_not_sent(chat):
     assert client.returncode == 1
 
 
-def test_the_window_may_change_its_size_and_be_cleared(chat, user):
+def test_the_terminal_can_be_resized_and_cleared(chat, user):
     one = user("--protocol", "chat", "--connect", f"127.0.0.1:{chat.ports['tcp']}")
     one.see("1 in lobby: guest1")
     one.type(b"x" * 30)
@@ -271,7 +272,7 @@ def test_the_window_may_change_its_size_and_be_cleared(chat, user):
     one.see(lambda rows: len(rows) == 1)
 
 
-def test_a_line_that_is_too_long_is_said(chat, user):
+def test_the_user_is_told_that_a_line_is_too_long(chat, user):
     one = user("--protocol", "chat", "--connect", f"127.0.0.1:{chat.ports['tcp']}")
     one.see("1 in lobby: guest1")
     one.type(b"\x1b[200~" + b"y" * 3000)
@@ -288,7 +289,7 @@ def test_a_terminal_that_goes_away_ends_the_client(chat, user):
     assert one.wait() == -signal.SIGHUP
 
 
-def test_a_reader_that_stops_early_ends_the_client_quietly(serve):
+def test_a_reader_that_stops_early_ends_the_client_without_a_message(serve):
     server = serve("--protocol", "echo", "--port", "0", "--no-udp")
     command = [sys.executable, "-m", "reactor", "--protocol", "echo"]
     client = subprocess.Popen(
@@ -310,7 +311,7 @@ def test_a_reader_that_stops_early_ends_the_client_quietly(serve):
     client.stderr.close()
 
 
-def test_a_slow_reader_makes_the_server_wait_and_loses_nothing(serve):
+def test_a_slow_reader_loses_nothing(serve):
     server = serve("--protocol", "echo", "--port", "0", "--no-udp")
     command = [sys.executable, "-m", "reactor", "--protocol", "echo"]
     lines = b"".join(b"%d\n" % number for number in range(300_000))
@@ -327,7 +328,7 @@ def test_a_slow_reader_makes_the_server_wait_and_loses_nothing(serve):
     assert client.returncode == 0
 
 
-def test_a_line_without_end_in_a_pipe_is_said(serve, run_reactor):
+def test_a_line_in_a_pipe_that_is_too_long_is_reported_and_counted(serve, run_reactor):
     server = serve("--protocol", "echo", "--port", "0", "--no-udp")
     address = f"127.0.0.1:{server.port}"
     result = run_reactor("--protocol", "echo", "--connect", address, input="z" * 70_000 + "\nok\n")

@@ -1,5 +1,6 @@
-"""The client of line protocols: what it does with a user, a server, and the loss of either."""
+"""The client for line protocols: with a user, a server, and the loss of either."""
 
+import re
 from contextlib import nullcontext
 
 import pytest
@@ -8,7 +9,6 @@ from protocols.console.lineclient import (
     FINISH_TIMEOUT,
     STABLE_AFTER,
     UDP_FINISH_TIMEOUT,
-    Backoff,
     LineClient,
 )
 from protocols.console.link import DatagramLink, StreamLink
@@ -19,7 +19,7 @@ from ..users import User
 
 
 class Server:
-    """Stands for the network: keeps the attempts to connect, and answers them in memory."""
+    """Plays the network: records the attempts to connect, and answers them in memory."""
 
     def __init__(self, reactor, monkeypatch):
         self.reactor = reactor
@@ -59,18 +59,32 @@ def server(reactor, monkeypatch):
 
 
 @pytest.fixture
-def start(reactor, server, monkeypatch):
+def start(reactor, server):
     """Start a client without running the reactor: the test does that."""
 
     def start(client_class=LineClient, **options):
         client = client_class(reactor, ("server", 1), console=User(reactor), **options)
-        client._connect()
+        client.connect()
         return client
 
     return start
 
 
-def test_nothing_is_read_from_the_user_before_the_connection_stands(start, server):
+@pytest.fixture
+def no_jitter(monkeypatch):
+    monkeypatch.setattr("random.uniform", lambda low, high: high)
+
+
+def delays(client):
+    """Return the seconds that the client has announced to wait before it connects again."""
+    return [
+        float(match[1])
+        for line in client.console.shown
+        if (match := re.search(r"; trying again in ([\d.]+) s$", line))
+    ]
+
+
+def test_nothing_is_read_from_the_user_before_the_client_is_connected(start, server):
     client = start()
     assert not client.console.reading
 
@@ -90,7 +104,7 @@ def test_lines_go_both_ways(start, server, reactor):
     assert client.console.shown == ["one", "two"]
 
 
-def test_the_users_end_half_closes_and_the_servers_answer_is_still_shown(start, server, reactor):
+def test_the_end_of_input_half_closes_and_the_servers_answer_is_still_shown(start, server, reactor):
     client = start()
     peer = server.accept()
     client.finish()
@@ -103,25 +117,25 @@ def test_the_users_end_half_closes_and_the_servers_answer_is_still_shown(start, 
     reactor.settle()
 
     assert client.console.shown == ["last words"]
-    assert client._ended
-    assert client._error is None
+    assert client.ended
+    assert client.error is None
 
 
-def test_after_the_users_end_a_silent_server_is_left(start, server, reactor):
+def test_after_the_end_of_input_the_client_leaves_a_silent_server(start, server, reactor):
     client = start()
     peer = server.accept()
     client.finish()
     reactor.advance(FINISH_TIMEOUT - 1)
     peer.send(b"still here\n")
     reactor.advance(FINISH_TIMEOUT - 1)
-    assert not client._ended
+    assert not client.ended
 
     reactor.advance(1)
 
-    assert client._ended
+    assert client.ended
 
 
-def test_over_udp_the_end_is_a_second_of_silence(start, server, reactor):
+def test_over_udp_the_client_ends_after_a_second_of_silence(start, server, reactor):
     client = start(udp=True)
     peer = server.accept()
     client.typed("hello")
@@ -129,7 +143,7 @@ def test_over_udp_the_end_is_a_second_of_silence(start, server, reactor):
     client.finish()
     reactor.advance(UDP_FINISH_TIMEOUT)
 
-    assert client._ended
+    assert client.ended
     assert peer.sent == [(b"hello", None)]
     assert client.console.shown == ["one", "two"]
 
@@ -139,25 +153,25 @@ def test_a_lost_connection_is_an_error(start, server, reactor):
     server.accept().reset()
     reactor.settle()
 
-    assert client._error.startswith("the connection to server:1 is lost: ")
+    assert client.error.startswith("the connection to server:1 is lost: ")
 
 
-def test_a_connection_that_the_server_closes_unasked_is_an_error(start, server, reactor):
+def test_a_close_by_the_server_before_the_end_of_input_is_an_error(start, server, reactor):
     client = start()
     server.accept().close()
     reactor.settle()
 
-    assert client._error == "the connection to server:1 is lost: the server closed the connection"
+    assert client.error == "the connection to server:1 is lost: the server closed the connection"
 
 
-def test_a_reset_after_the_users_end_is_still_an_error(start, server, reactor):
+def test_a_reset_after_the_end_of_input_is_an_error(start, server, reactor):
     client = start()
     peer = server.accept()
     client.finish()
     peer.reset()
     reactor.settle()
 
-    assert client._error is not None
+    assert client.error is not None
 
 
 def test_an_unreachable_server_is_noticed_over_udp(start, server, reactor):
@@ -166,21 +180,21 @@ def test_an_unreachable_server_is_noticed_over_udp(start, server, reactor):
     peer.fail()
     reactor.settle()
 
-    assert client._error.startswith("cannot connect to server:1: ")
+    assert client.error.startswith("cannot connect to server:1: ")
 
 
-def test_over_udp_only_an_answer_is_a_connection(start, server, reactor):
+def test_over_udp_only_an_answer_is_a_connection(start, server, reactor, no_jitter):
     client = start(udp=True, reconnect=True)
     server.accept().send(b"hello", None)
     reactor.settle()
-    for _ in range(5):  # nobody is there: tried again, and less and less often
+    for _ in range(5):  # there is no server: each delay is longer
         server.peer.fail()
         reactor.settle()
         reactor.advance(60)
         server.accept()
     assert len(server.attempts) == 6
     assert "*** connected again" not in client.console.shown
-    assert client._backoff._tries == 5
+    assert delays(client) == [0.5, 1.0, 2.0, 4.0, 8.0]
 
     server.peer.send(b"back", None)
     reactor.settle()
@@ -197,10 +211,10 @@ def test_a_refused_connection_is_an_error(start, server):
     client = start()
     server.refuse()
 
-    assert client._error == "cannot connect to server:1: Connection refused"
+    assert client.error == "cannot connect to server:1: Connection refused"
 
 
-def test_with_reconnect_it_tries_again_and_the_user_waits(start, server, reactor):
+def test_with_reconnect_it_connects_again_and_reads_no_input_meanwhile(start, server, reactor):
     client = start(reconnect=True)
     server.accept().close()
     reactor.settle()
@@ -215,40 +229,40 @@ def test_with_reconnect_it_tries_again_and_the_user_waits(start, server, reactor
 
     assert client.console.reading
     assert client.console.shown[-1] == "*** connected again"
-    assert client._error is None
+    assert client.error is None
 
 
-def test_a_server_that_closes_at_once_is_left_alone_longer_and_longer(start, server, reactor):
+def test_delays_grow_for_a_server_that_closes_at_once(start, server, reactor, no_jitter):
     client = start(reconnect=True)
     for _ in range(6):
         server.accept().close()
         reactor.settle()
         reactor.advance(60)
-    assert client._backoff._tries == 6
+    assert delays(client) == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0]
 
     server.accept()
     reactor.advance(STABLE_AFTER)
     server.peer.close()
     reactor.settle()
 
-    assert client._backoff._tries == 1
+    assert delays(client)[-1] == 0.5
 
 
-def test_the_users_end_while_it_is_not_connected_ends_it(start, server):
+def test_the_end_of_input_while_disconnected_ends_the_client(start, server):
     client = start(reconnect=True)
     server.refuse()
     client.finish()
 
-    assert client._ended
+    assert client.ended
 
 
-def test_what_is_typed_while_it_is_not_connected_is_not_sent_twice_or_late(start, server):
+def test_a_line_typed_before_the_connection_is_not_sent_late(start, server):
     client = start()
     client.typed("into the void")
     assert server.accept().received == b""
 
 
-def test_a_server_that_does_not_read_makes_the_user_wait(start, server, reactor):
+def test_while_the_server_does_not_read_no_input_is_read(start, server, reactor):
     client = start()
     peer = server.accept()
     peer.stall()
@@ -262,25 +276,25 @@ def test_a_server_that_does_not_read_makes_the_user_wait(start, server, reactor)
     assert client.console.reading
 
 
-def test_an_output_that_takes_no_more_makes_the_server_wait(start, server, reactor):
+def test_while_the_output_is_full_the_server_is_not_read(start, server, reactor):
     client = start()
     peer = server.accept()
-    client.console.on_slow()
+    client.console.on_output_paused()
     peer.send(b"later\n")
     reactor.settle()
     assert client.console.shown == []
 
-    client.console.on_fast()
+    client.console.on_output_resumed()
     reactor.settle()
 
     assert client.console.shown == ["later"]
 
 
-def test_an_output_that_takes_no_more_does_not_matter_over_udp(start, server, reactor):
+def test_over_udp_a_full_output_does_not_stop_reading(start, server, reactor):
     client = start(udp=True)
     peer = server.accept()
-    client.console.on_slow()
-    client.console.on_fast()
+    client.console.on_output_paused()
+    client.console.on_output_resumed()
     peer.send(b"now")
     peer.send(b"")
     peer.send(b"one line\x0bnot two\r\n")
@@ -289,23 +303,23 @@ def test_an_output_that_takes_no_more_does_not_matter_over_udp(start, server, re
     assert client.console.shown == ["now", "", "one line\x0bnot two"]
 
 
-def test_an_output_that_is_gone_ends_it_quietly(start, server):
+def test_the_loss_of_the_output_ends_the_client_without_an_error(start, server):
     client = start()
     server.accept()
-    client.console.on_broken()
+    client.console.on_output_lost()
 
-    assert client._ended
-    assert client._error is None
+    assert client.ended
+    assert client.error is None
 
 
-def test_giving_up_says_why(start, server, reactor):
+def test_giving_up_names_the_reason(start, server, reactor):
     client = start()
-    client.lose("not connected yet, so nothing happens")
+    client.give_up(TimeoutError("not connected yet, so nothing happens"))
     server.accept()
-    client.lose("it is silent")
+    client.give_up(TimeoutError("it is silent"))
     reactor.settle()
 
-    assert client._error == "the connection to server:1 is lost: it is silent"
+    assert client.error == "the connection to server:1 is lost: it is silent"
 
 
 def test_run_raises_the_error_for_the_command_line_to_print(reactor, server, monkeypatch):
@@ -319,7 +333,7 @@ def test_run_raises_the_error_for_the_command_line_to_print(reactor, server, mon
         client.run()
 
 
-def test_the_stopping_reactor_lets_the_link_say_goodbye(start, server, reactor):
+def test_over_udp_a_client_that_is_stopped_says_goodbye(start, server, reactor):
     class Polite(LineClient):
         farewell = "bye"
 
@@ -329,22 +343,10 @@ def test_the_stopping_reactor_lets_the_link_say_goodbye(start, server, reactor):
     reactor.run()
 
     assert (b"bye", None) in peer.sent
-    assert client._error is None
+    assert client.error is None
 
 
-def test_backoff_doubles_up_to_its_longest_and_has_jitter():
-    backoff = Backoff(first=1.0, longest=30.0)
-    delays = [backoff.next_delay() for _ in range(40)]
-
-    bounds = [min(30.0, 2.0**tries) for tries in range(40)]
-    assert all(bound / 2 <= delay <= bound for delay, bound in zip(delays, bounds, strict=True))
-    assert len({round(delay, 6) for delay in delays[5:]}) > 1
-
-    backoff.reset()
-    assert backoff.next_delay() <= 1.0
-
-
-def test_stream_links_need_a_server_that_ends_its_lines_within_a_bound(start, server, reactor):
+def test_a_line_of_the_server_that_is_too_long_is_left_out(start, server, reactor):
     client = start()
     peer = server.accept()
     peer.send(b"x" * (StreamLink.max_line_length + 10) + b"\nshort\n")
@@ -363,9 +365,9 @@ def test_a_client_that_ends_does_not_connect_again(start, server, reactor):
     assert len(server.attempts) == 1
 
 
-def test_what_was_too_long_to_be_sent_is_counted(start, server):
+def test_a_line_that_was_too_long_is_counted(start, server):
     client = start()
     server.accept()
-    client.console.on_left_out()
+    client.console.on_line_too_long()
 
-    assert client._undelivered() == "1 line was not sent, the rest of the input was not read"
+    assert client.undelivered() == "1 line was not sent, the rest of the input was not read"

@@ -1,4 +1,4 @@
-"""Lines on their way to a server: the window, answers, losses."""
+"""Lines in flight to a server: the window, answers, losses."""
 
 import pytest
 
@@ -9,7 +9,8 @@ TIMEOUT = 10.0
 
 
 class Sender:
-    """An outbox whose answers are the lines themselves; lines that begin with ``/`` have none."""
+    """An outbox that expects the lines themselves as answers, but none that it knows to lines that
+    begin with ``/``."""
 
     def __init__(self, reactor):
         self.sent = []
@@ -53,7 +54,7 @@ def test_nothing_is_sent_before_it_is_open(sender):
     assert sender.sent == ["a", "b"]
 
 
-def test_a_window_of_lines_is_on_the_way(sender):
+def test_at_most_a_window_of_lines_is_in_flight(sender):
     sender.outbox.open()
     sender.put(*"abcde")
     assert sender.sent == ["a", "b", "c"]
@@ -64,7 +65,7 @@ def test_a_window_of_lines_is_on_the_way(sender):
     assert list(sender.outbox.waiting) == ["e"]
 
 
-def test_the_window_is_bounded_in_characters_but_one_line_may_always_go(sender):
+def test_the_window_is_limited_in_characters_but_one_line_is_always_sent(sender):
     sender.outbox.open()
     sender.put("x" * 500, "y" * 60, "z" * 60)
     assert sender.sent == ["x" * 500]
@@ -76,7 +77,7 @@ def test_the_window_is_bounded_in_characters_but_one_line_may_always_go(sender):
     assert sender.sent[2:] == ["z" * 60]
 
 
-def test_an_answer_passes_over_what_was_lost(sender):
+def test_lines_before_an_answered_line_are_lost(sender):
     sender.outbox.open()
     sender.put(*"abc")
     sender.outbox.answered("c")
@@ -85,7 +86,7 @@ def test_an_answer_passes_over_what_was_lost(sender):
     assert (sender.outbox.lost, sender.outbox.unanswered) == (2, 0)
 
 
-def test_answers_to_nothing_and_late_ones_do_not_matter(sender, reactor):
+def test_unexpected_and_late_answers_are_ignored(sender, reactor):
     sender.outbox.open()
     sender.outbox.answered("?")
     sender.put("a")
@@ -104,7 +105,7 @@ def test_equal_lines_are_counted_one_by_one(sender):
     assert sender.outbox.drop() == ["a"]
 
 
-def test_silence_loses_what_is_on_the_way_and_goes_on(sender, reactor):
+def test_after_a_timeout_lines_in_flight_are_lost_and_the_rest_is_sent(sender, reactor):
     sender.outbox.open()
     sender.put(*"abcde")
     reactor.advance(TIMEOUT - 1)
@@ -118,21 +119,21 @@ def test_silence_loses_what_is_on_the_way_and_goes_on(sender, reactor):
     assert sender.sent == list("abcde")
 
 
-def test_a_line_whose_answer_is_unknown_travels_alone(sender):
+def test_a_line_whose_answer_is_unknown_is_sent_alone(sender):
     sender.outbox.open()
     sender.put("a", "/b", "c")
     assert sender.sent == ["a"]
 
     sender.outbox.answered("a")
     assert sender.sent == ["a", "/b"]
-    assert sender.outbox.travels_alone == "/b"
+    assert sender.outbox.sent_alone == "/b"
 
     sender.outbox.settle()
     assert sender.sent == ["a", "/b", "c"]
     assert sender.outbox.lost == 0
 
 
-def test_what_has_no_answer_when_all_is_settled_is_lost(sender):
+def test_lines_without_an_answer_are_lost_when_all_is_settled(sender):
     sender.outbox.open()
     sender.put("a", "b")
     sender.outbox.settle()
@@ -140,7 +141,7 @@ def test_what_has_no_answer_when_all_is_settled_is_lost(sender):
     assert sender.lost == ["a", "b"]
 
 
-def test_what_is_not_taken_is_sent_again_in_order(sender):
+def test_rejected_lines_are_sent_again_in_order(sender):
     sender.outbox.open()
     sender.put("a", "b", "c", "d")
     sender.outbox.hold()
@@ -152,7 +153,7 @@ def test_what_is_not_taken_is_sent_again_in_order(sender):
     assert sender.outbox.lost == 0
 
 
-def test_a_line_without_an_answer_is_not_awaited(sender, reactor):
+def test_a_line_that_has_no_answer_does_not_time_out(sender, reactor):
     sender.outbox.open()
     sender.put("/quit")
     reactor.advance(2 * TIMEOUT)

@@ -1,4 +1,4 @@
-"""What is typed, as the line that comes of it; no screen is needed for these."""
+"""The line that results from what is typed. No screen is needed."""
 
 import pytest
 from hypothesis import given
@@ -65,23 +65,23 @@ TEXT = "one two  three"
         (b"\x1b[1;5H", TEXT, 0),
         (LEFT + b"X", "one two  threXe", 14),
         (b"\t!", TEXT + " !", 16),
-        # Keys that mean nothing here leave no trace: F1 of the console, F5, Insert, focus, Esc.
+        # Keys without a meaning here change nothing: F1 of the console, F5, Insert, focus, Esc.
         (b"\x1b[[A\x1b[15~\x1b[2~\x1b[I\x1bOP\x1b[1;2P\x00\x1c\x1b", TEXT, 14),
         (b"\x1b" + LEFT, TEXT, 13),
         (b"\x1bx", TEXT + "x", 15),
-        # A sequence without its end is given up at the first character that cannot belong to it.
+        # An unfinished sequence ends at the first character that cannot belong to it.
         ("\x1b[12é".encode(), TEXT + "é", 15),
         (b"\x1b[\x01", TEXT, 0),
         (HOME + b"\x1b[3;" + b"1" * 1000 + b"~", TEXT, 0),
     ],
 )
-def test_key(keys: bytes, text: str, cursor: int) -> None:
+def test_each_key_changes_the_line_or_moves_the_cursor(keys: bytes, text: str, cursor: int) -> None:
     editor = LineEditor()
     assert editor.feed(TEXT.encode() + keys) == []
     assert (editor.text, editor.cursor) == (text, cursor)
 
 
-def test_keys_that_concern_the_client() -> None:
+def test_keys_that_are_for_the_client() -> None:
     editor = LineEditor()
     assert editor.feed(b"\x04") == [Control.EOF]
     assert editor.feed(b"x\x04\x7f\x04") == [Control.EOF]
@@ -98,7 +98,7 @@ def test_one_line_end_enters_one_line(end: bytes) -> None:
 # History
 
 
-def test_a_recalled_line_is_changed_and_entered_and_both_are_remembered() -> None:
+def test_a_recalled_line_can_be_changed_and_both_versions_are_remembered() -> None:
     editor = LineEditor()
     editor.feed(b"one\r")
     assert editor.feed(UP + b"!\r") == [Line("one!")]
@@ -108,7 +108,7 @@ def test_a_recalled_line_is_changed_and_entered_and_both_are_remembered() -> Non
     assert editor.text == "one"
 
 
-def test_what_was_changed_while_looking_back_is_kept_until_a_line_is_entered() -> None:
+def test_changes_of_recalled_lines_are_kept_until_a_line_is_entered() -> None:
     editor = LineEditor()
     editor.feed(b"one\rtwo\r" + UP + b" changed" + UP + DOWN)
     assert editor.text == "two changed"
@@ -122,7 +122,7 @@ def test_empty_and_repeated_lines_are_remembered_once() -> None:
     assert editor.text == "one"
 
 
-def test_history_forgets_the_oldest_line() -> None:
+def test_the_history_forgets_its_oldest_line() -> None:
     editor = LineEditor(history_size=2)
     editor.feed(b"one\rtwo\rthree\r" + UP * 9)
     assert editor.text == "two"
@@ -135,7 +135,7 @@ def paste(text: str) -> bytes:
     return b"\x1b[200~" + text.encode() + b"\x1b[201~"
 
 
-def test_in_pasted_text_no_key_is_pressed() -> None:
+def test_control_characters_in_pasted_text_are_not_keys() -> None:
     editor = LineEditor()
     events = editor.feed(b"one\r" + paste("a\x01\x03\x04\x0c\x7f\x1b[A\x1b[D\x1b\x7f\tb\x1b[31mc"))
     assert events == [Line("one")]
@@ -147,7 +147,7 @@ def test_in_pasted_text_no_key_is_pressed() -> None:
 # Bounds
 
 
-def test_room_is_counted_in_bytes_and_comes_back_when_text_is_erased() -> None:
+def test_the_limit_is_in_bytes_and_erasing_makes_room() -> None:
     editor = LineEditor(max_line_bytes=8)
     editor.feed("漢字x".encode() + BACKSPACE * 2 + b"12345")
     assert editor.text == "漢12345"
@@ -155,7 +155,7 @@ def test_room_is_counted_in_bytes_and_comes_back_when_text_is_erased() -> None:
     assert editor.text == "87654321"
 
 
-def test_longest_line_is_4096_bytes_by_default() -> None:
+def test_a_line_has_at_most_4096_bytes_by_default() -> None:
     assert LineEditor().feed(b"x" * 5000 + b"\r") == [Line("x" * 4096, refused=904)]
 
 
@@ -176,7 +176,7 @@ def test_longest_line_is_4096_bytes_by_default() -> None:
         ("👩\u200d👧", 4, 1),
     ],
 )
-def test_width_and_steps(text: str, cells: int, characters: int) -> None:
+def test_the_cursor_moves_by_whole_characters(text: str, cells: int, characters: int) -> None:
     editor = LineEditor()
     editor.feed(text.encode())
     assert text_width(text) == cells
@@ -191,14 +191,14 @@ def test_width_and_steps(text: str, cells: int, characters: int) -> None:
     assert editor.text == text[: next_boundary(text, 0)]
 
 
-def test_utf8_cut_between_reads() -> None:
+def test_reads_may_split_utf8() -> None:
     editor = LineEditor()
     for byte in "ä漢😀\r".encode():
         events = editor.feed(bytes([byte]))
     assert events == [Line("ä漢😀")]
 
 
-def test_bytes_that_are_no_utf8_are_replaced() -> None:
+def test_bytes_that_are_not_utf8_are_replaced() -> None:
     assert LineEditor().feed(b"a\xff\xc3(b\r") == [Line("a\ufffd\ufffd(b")]
 
 

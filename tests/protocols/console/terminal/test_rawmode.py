@@ -1,7 +1,7 @@
-"""The terminal is given back as it was found, however the program that borrowed it ends.
+"""The terminal is restored however the program that uses it ends.
 
-Each test has a pseudo-terminal of its own; where a process must end or be suspended, that is
-another process, with a small shell before it in the last test.
+Each test has its own pseudo-terminal. Tests in which a process ends or is suspended start another
+process for that; the last ones also start a small shell.
 """
 
 import errno
@@ -23,12 +23,12 @@ import pytest
 from protocols.console.terminal import RawTerminal, is_interactive
 
 ROOT = Path(__file__).parents[4]
-PATIENCE = 20.0  # Seconds after which a test fails that waits for something.
+PATIENCE = 20.0  # seconds after which a test that waits for something fails
 PASTE_MARKS_ON, PASTE_MARKS_OFF = b"\x1b[?2004h", b"\x1b[?2004l"
 
 
 class Pty:
-    """A pseudo-terminal: `fd` is the program's side, the other one the person's."""
+    """A pseudo-terminal: `fd` is the program's side, `person` the user's."""
 
     def __init__(self) -> None:
         self.person, self.fd = pty.openpty()
@@ -56,7 +56,7 @@ class Pty:
         os.set_blocking(self.fd, True)
 
     def wait_for(self, text: bytes) -> None:
-        """Read the screen until the text has come; what came before it is forgotten."""
+        """Read the screen until `text` comes. Forget everything up to its end."""
         deadline = time.monotonic() + PATIENCE
         while text not in self.seen:
             left = max(0.0, deadline - time.monotonic())
@@ -73,7 +73,7 @@ def tty() -> Iterator[Pty]:
     os.close(tty.fd)
 
 
-def test_each_key_is_handed_over_as_it_is_and_not_echoed(tty: Pty) -> None:
+def test_each_key_is_delivered_unchanged_and_not_echoed(tty: Pty) -> None:
     with RawTerminal(tty.fd, tty.fd):
         for key in (b"a", b"\r", b"\n", b"\x04", b"\x11", b"\x13", b"\x16", b"\x7f"):
             tty.press(key)
@@ -83,7 +83,7 @@ def test_each_key_is_handed_over_as_it_is_and_not_echoed(tty: Pty) -> None:
         assert tty.current_modes()[3] & termios.ISIG  # type: ignore[operator]
 
 
-def test_given_back_at_the_end_of_the_block(tty: Pty) -> None:
+def test_the_terminal_is_restored_at_the_end_of_the_block(tty: Pty) -> None:
     with RawTerminal(tty.fd, tty.fd) as terminal:
         assert not tty.is_line_mode()
     assert tty.current_modes() == tty.modes
@@ -92,13 +92,15 @@ def test_given_back_at_the_end_of_the_block(tty: Pty) -> None:
     assert tty.seen == b"\x1b[?7h"
 
 
-def test_given_back_on_an_exception(tty: Pty) -> None:
+def test_the_terminal_is_restored_on_an_exception(tty: Pty) -> None:
     with pytest.raises(ZeroDivisionError), RawTerminal(tty.fd, tty.fd):
         raise ZeroDivisionError
     assert tty.current_modes() == tty.modes
 
 
-def test_given_back_if_it_cannot_be_taken_whole(tty: Pty, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_terminal_is_restored_if_entering_fails(
+    tty: Pty, monkeypatch: pytest.MonkeyPatch
+) -> None:
     handler = signal.getsignal(signal.SIGTSTP)
     read, write = os.pipe()
     os.close(read)
@@ -118,7 +120,7 @@ def test_given_back_if_it_cannot_be_taken_whole(tty: Pty, monkeypatch: pytest.Mo
     assert signal.getsignal(signal.SIGTSTP) == handler
 
 
-def test_given_back_though_the_program_has_closed_its_descriptor(tty: Pty) -> None:
+def test_the_terminal_is_restored_after_the_program_has_closed_its_descriptor(tty: Pty) -> None:
     fd = os.dup(tty.fd)
     with RawTerminal(fd, fd) as terminal:
         os.close(fd)
@@ -126,26 +128,26 @@ def test_given_back_though_the_program_has_closed_its_descriptor(tty: Pty) -> No
     assert tty.current_modes() == tty.modes
 
 
-def test_unread_input_is_thrown_away(tty: Pty) -> None:
+def test_unread_input_is_discarded(tty: Pty) -> None:
     with RawTerminal(tty.fd, tty.fd):
         tty.press(b"make install\r")
         assert select.select([tty.fd], [], [], PATIENCE)[0]
     assert not select.select([tty.fd], [], [], 0)[0]
 
 
-def test_blocking_is_given_back(tty: Pty) -> None:
+def test_blocking_mode_is_restored(tty: Pty) -> None:
     with RawTerminal(tty.fd, tty.fd):
         os.set_blocking(tty.fd, False)
     assert os.get_blocking(tty.fd)
 
 
-def test_terminal_that_takes_no_output_does_not_hold_us_up(tty: Pty) -> None:
+def test_a_stuck_terminal_does_not_block_the_program(tty: Pty) -> None:
     with RawTerminal(tty.fd, tty.fd):
         tty.fill_the_screen()
     assert tty.current_modes() == tty.modes
 
 
-def test_terminal_that_has_gone_is_no_error(tty: Pty) -> None:
+def test_a_terminal_that_has_gone_is_not_an_error(tty: Pty) -> None:
     resumed: list[bool] = []
     with RawTerminal(tty.fd, tty.fd, resumed=lambda: resumed.append(True)):
         person, other = pty.openpty()
@@ -156,14 +158,14 @@ def test_terminal_that_has_gone_is_no_error(tty: Pty) -> None:
     assert resumed == [True]
 
 
-def test_width_of_the_terminal(tty: Pty) -> None:
+def test_columns_is_the_width_of_the_terminal(tty: Pty) -> None:
     terminal = RawTerminal(tty.fd, tty.fd)
     assert terminal.columns == 80
     termios.tcsetwinsize(tty.fd, (24, 132))
     assert terminal.columns == 132
 
 
-def test_pipe_is_refused() -> None:
+def test_a_pipe_is_refused() -> None:
     read, write = os.pipe()
     with pytest.raises(OSError, match="not a terminal") as raised, RawTerminal(read, write):
         raise AssertionError
@@ -173,7 +175,7 @@ def test_pipe_is_refused() -> None:
     os.close(write)
 
 
-def test_line_is_edited_on_terminals_only(tty: Pty, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_terminals_are_interactive(tty: Pty, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     assert is_interactive(tty.fd, tty.fd)
     monkeypatch.setenv("TERM", "dumb")
@@ -193,7 +195,7 @@ def default_actions() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("default_actions")
-def test_handlers_are_set_for_the_block_only(tty: Pty) -> None:
+def test_signal_handlers_are_set_only_inside_the_block(tty: Pty) -> None:
     with RawTerminal(tty.fd, tty.fd):
         for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGTSTP, signal.SIGCONT):
             assert signal.getsignal(number) != signal.SIG_DFL
@@ -202,7 +204,7 @@ def test_handlers_are_set_for_the_block_only(tty: Pty) -> None:
 
 
 @pytest.mark.usefixtures("default_actions")
-def test_handlers_of_others_are_left_alone(tty: Pty) -> None:
+def test_handlers_of_the_program_are_kept(tty: Pty) -> None:
     def before(number: int, frame: FrameType | None) -> None: ...
     def within(number: int, frame: FrameType | None) -> None: ...
 
@@ -216,7 +218,7 @@ def test_handlers_of_others_are_left_alone(tty: Pty) -> None:
 
 
 @pytest.mark.usefixtures("default_actions")
-def test_fatal_signal_ends_us_when_the_terminal_is_given_back(
+def test_a_fatal_signal_ends_the_process_after_the_terminal_is_restored(
     tty: Pty, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     raised: list[object] = []
@@ -232,7 +234,7 @@ def test_fatal_signal_ends_us_when_the_terminal_is_given_back(
 
 
 @pytest.mark.usefixtures("default_actions")
-def test_suspension_gives_the_terminal_back_and_takes_it_again(
+def test_suspension_restores_the_terminal_and_continuing_sets_raw_mode_again(
     tty: Pty, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     happened: list[object] = []
@@ -257,7 +259,7 @@ def test_suspension_gives_the_terminal_back_and_takes_it_again(
 
 
 @pytest.mark.usefixtures("default_actions")
-def test_modes_are_set_again_after_a_stop_that_cannot_be_handled(tty: Pty) -> None:
+def test_raw_mode_is_set_again_after_a_stop_that_cannot_be_handled(tty: Pty) -> None:
     with RawTerminal(tty.fd, tty.fd):
         raw = tty.current_modes()
         os.set_blocking(tty.fd, False)
@@ -269,7 +271,7 @@ def test_modes_are_set_again_after_a_stop_that_cannot_be_handled(tty: Pty) -> No
 
 
 @pytest.mark.usefixtures("default_actions")
-def test_suspended_while_giving_the_terminal_back_we_do_not_take_it_again(
+def test_a_suspension_during_the_restoration_does_not_set_raw_mode_again(
     tty: Pty, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     send, flush = signal.raise_signal, termios.tcflush
@@ -287,9 +289,9 @@ def test_suspended_while_giving_the_terminal_back_we_do_not_take_it_again(
 
 # Other processes
 
-# It waits in select, with a wake-up descriptor: a signal that comes just before a blocking read
-# would not be seen until a key is pressed.
-BORROWER = """
+# Waits in select, with a wake-up descriptor: a blocking read would delay the handling of a signal
+# that comes just before it until a key is pressed.
+PROGRAM = """
 import os, select, signal, sys
 from protocols.console.terminal import RawTerminal
 
@@ -301,7 +303,7 @@ def pressed_key():
     while 0 not in select.select([0, woken], [], [])[0]:
         os.read(woken, 100)
         if os.tcgetpgrp(0) != os.getpgrp():
-            break  # who reads in the background is stopped, by SIGTTIN
+            break  # reading in the background stops the process, by SIGTTIN
     return os.read(0, 1)
 
 for number in (signal.SIGHUP, signal.SIGTERM):
@@ -318,7 +320,7 @@ with RawTerminal(resumed=lambda: os.write(1, b"resumed")):
 
 @contextmanager
 def running(
-    tty: Pty, program: str, output: int, argument: str = BORROWER
+    tty: Pty, program: str, output: int, argument: str = PROGRAM
 ) -> Iterator[subprocess.Popen[bytes]]:
     with subprocess.Popen(
         [sys.executable, "-c", program, argument],
@@ -345,10 +347,10 @@ def running(
         (None, signal.SIGQUIT, -signal.SIGQUIT),
     ],
 )
-def test_given_back_when_the_process_ends(
+def test_the_terminal_is_restored_when_the_process_ends(
     tty: Pty, key: bytes | None, number: signal.Signals | None, status: int
 ) -> None:
-    with running(tty, BORROWER, tty.fd) as process:
+    with running(tty, PROGRAM, tty.fd) as process:
         tty.wait_for(b"ready")
         assert not tty.is_line_mode()
         if key is not None:
@@ -394,7 +396,7 @@ SUSPENDING_SHELL = (
 wait_for_job()  # by Ctrl-Z
 
 os.kill(job.pid, signal.SIGCONT)  # `bg`
-wait_for_job()  # since it reads from a terminal that is not its own
+wait_for_job()  # stopped, because it reads in the background
 
 os.tcsetpgrp(0, job.pid)  # `fg`
 os.kill(job.pid, signal.SIGCONT)
@@ -403,7 +405,7 @@ report(f"ended {job.wait()}")
 )
 
 
-def test_suspended_by_the_keyboard_continued_in_the_background_and_in_the_foreground(
+def test_ctrl_z_and_continuing_in_the_background_and_in_the_foreground(
     tty: Pty,
 ) -> None:
     with running(tty, SUSPENDING_SHELL, subprocess.PIPE) as shell:
@@ -444,7 +446,7 @@ wait_for_job()
 )
 
 
-def test_given_back_even_if_the_foreground_was_lost(tty: Pty) -> None:
+def test_the_terminal_is_restored_even_from_the_background(tty: Pty) -> None:
     with running(tty, USURPING_SHELL, subprocess.PIPE, SLEEPER) as shell:
         assert shell.stdout is not None
         assert shell.stdout.readline() == b"SIGTERM line\n"

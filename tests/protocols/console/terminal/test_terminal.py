@@ -1,7 +1,7 @@
-"""What a person sees who types while lines come in, on an emulated screen.
+"""What a user sees on the screen while typing, when lines come in.
 
-The screen is pyte's, a terminal emulator: so the tests say what stands in which row and where the
-cursor is, not which bytes were written.
+The screen is emulated, by pyte. So the tests say which text is in which row and where the cursor
+is, not which bytes were written.
 """
 
 import unicodedata
@@ -23,10 +23,7 @@ CTRL_LEFT, CTRL_RIGHT = b"\x1b[1;5D", b"\x1b[1;5C"
 
 
 class Screen(pyte.Screen):
-    """pyte's screen, with bells counted, and two habits of real terminals that pyte lacks:
-
-    it leaves out what follows a zero-width joiner, and cuts a wide character at the last column.
-    """
+    """pyte's screen, which also counts bells, and wraps wide characters as real terminals do."""
 
     bells = 0
 
@@ -45,7 +42,7 @@ class Screen(pyte.Screen):
 
 
 class Session:
-    """An editor on a screen, wired as a client does it; entered lines are shown as sent."""
+    """An editor with a screen, connected as in a client. It shows each entered line as sent."""
 
     def __init__(self, columns: int = 20, rows: int = 6, max_line_bytes: int = 4096) -> None:
         self.screen = Screen(columns, rows)
@@ -70,7 +67,7 @@ class Session:
 
     @property
     def rows(self) -> list[str]:
-        """The rows down to the cursor's, and nothing may stand below it."""
+        """The rows down to the cursor's. Rows below it must be empty."""
         buffer, width = self.screen.buffer, range(self.screen.columns)
         rows = [
             "".join(buffer[y][x].data for x in width).rstrip() for y in range(self.screen.lines)
@@ -99,7 +96,7 @@ def paste(text: str) -> bytes:
 # Incoming lines and the line being typed
 
 
-def test_incoming_line_stands_above_the_line_being_typed() -> None:
+def test_an_incoming_line_is_shown_above_the_line_being_typed() -> None:
     session = Session()
     session.type("hel")
     session.show("bob: hi")
@@ -108,7 +105,7 @@ def test_incoming_line_stands_above_the_line_being_typed() -> None:
     assert session.screen.cursor.x == len("> hello")
 
 
-def test_cursor_stays_where_it_was_in_the_middle_of_the_line() -> None:
+def test_the_cursor_keeps_its_position_in_the_line() -> None:
     session = Session()
     session.type("held", LEFT)
     session.show("bob: hi")
@@ -117,21 +114,21 @@ def test_cursor_stays_where_it_was_in_the_middle_of_the_line() -> None:
     assert session.rows == ["bob: hi", "> hello, world"]
 
 
-def test_incoming_line_longer_than_the_screen_is_wide_wraps_above() -> None:
+def test_a_long_incoming_line_wraps_above_the_line_being_typed() -> None:
     session = Session(columns=20)
     session.type("typing")
     session.show("0123456789" * 4 + "and more")
     assert session.rows == ["01234567890123456789"] * 2 + ["and more", "> typing"]
 
 
-def test_incoming_line_exactly_as_wide_as_the_screen_leaves_no_empty_row() -> None:
+def test_an_incoming_line_as_wide_as_the_screen_leaves_no_empty_row() -> None:
     session = Session(columns=20)
     session.show("0123456789" * 2)
     session.show("next")
     assert session.rows == ["01234567890123456789", "next", ">"]
 
 
-def test_full_screen_scrolls_and_keeps_the_typed_line_at_the_bottom() -> None:
+def test_a_full_screen_scrolls_and_keeps_the_typed_line_at_the_bottom() -> None:
     session = Session(rows=4)
     session.type("typing")
     for number in range(10):
@@ -145,7 +142,7 @@ def test_several_lines_at_once_and_a_final_line_end() -> None:
     assert session.rows == ["one", "", "two", ">"]
 
 
-def test_long_typed_line_is_not_torn_either() -> None:
+def test_an_incoming_line_does_not_disturb_a_long_typed_line() -> None:
     session = Session(columns=20)
     session.type("the quick brown fox jumps over the lazy dog")
     before = session.row
@@ -153,14 +150,14 @@ def test_long_typed_line_is_not_torn_either() -> None:
     assert session.rows == ["bob: hi", before]
 
 
-def test_entered_line_leaves_the_row_and_the_next_begins() -> None:
+def test_after_enter_the_next_line_begins_in_an_empty_row() -> None:
     session = Session()
     session.type("hello\r", "x")
     assert session.rows == ["sent hello", "> x"]
     assert session.events == [Line("hello")]
 
 
-def test_erase_leaves_an_empty_row_and_redraw_brings_the_line_back() -> None:
+def test_erase_leaves_an_empty_row_and_redraw_restores_the_line() -> None:
     session = Session()
     session.type("hello", LEFT)
     session.stream.feed(session.editor.erase())
@@ -170,7 +167,7 @@ def test_erase_leaves_an_empty_row_and_redraw_brings_the_line_back() -> None:
     assert session.under_cursor == "o"
 
 
-def test_prompt_may_change_while_a_line_is_typed() -> None:
+def test_the_prompt_may_change_while_a_line_is_typed() -> None:
     session = Session()
     session.type("hello")
     session.editor.prompt = "\x1b[31malice> "
@@ -216,7 +213,7 @@ def test_up_and_down_walk_through_earlier_lines() -> None:
 # Pasting
 
 
-def test_pasted_lines_are_entered_one_after_the_other_and_the_last_stays() -> None:
+def test_pasted_lines_are_entered_in_order_and_the_unfinished_one_stays() -> None:
     session = Session()
     session.type("say: ", paste("one\rtwo\r\nthree\nfour"), "!")
     assert session.lines == ["say: one", "two", "three"]
@@ -226,7 +223,7 @@ def test_pasted_lines_are_entered_one_after_the_other_and_the_last_stays() -> No
 # Bounds
 
 
-def test_what_goes_beyond_the_longest_line_is_refused_with_the_bell_and_counted() -> None:
+def test_characters_beyond_the_limit_ring_the_bell_and_are_counted() -> None:
     session = Session(max_line_bytes=8)
     session.type("ääää", "b", "cé")
     assert session.row == "> ääää"
@@ -238,7 +235,7 @@ def test_what_goes_beyond_the_longest_line_is_refused_with_the_bell_and_counted(
 # Characters
 
 
-def test_cursor_stands_on_the_right_cell_beside_wide_and_combining_characters() -> None:
+def test_the_cursor_is_on_the_right_cell_after_wide_and_combining_characters() -> None:
     session = Session()
     session.type("漢e\u0301字x", LEFT * 2)
     session.show("bob: 你好")
@@ -252,7 +249,7 @@ def test_cursor_stands_on_the_right_cell_beside_wide_and_combining_characters() 
 # Sideways scrolling
 
 
-def test_long_line_scrolls_sideways_in_its_one_row() -> None:
+def test_a_long_line_scrolls_sideways_in_one_row() -> None:
     session = Session(columns=20)
     session.type("0123456789abcde")
     assert session.row == "> 0123456789abcde"
@@ -266,7 +263,7 @@ def test_long_line_scrolls_sideways_in_its_one_row() -> None:
     assert session.under_cursor == "0"
 
 
-def test_wide_character_that_is_cut_in_half_leaves_a_space() -> None:
+def test_a_wide_character_cut_in_half_becomes_a_space() -> None:
     session = Session(columns=11)
     session.type("abcd漢efgh", LEFT * 4)
     assert session.row == "> < efgh"
@@ -278,7 +275,7 @@ def test_wide_character_that_is_cut_in_half_leaves_a_space() -> None:
     assert session.row == "> xxabcd >"
 
 
-def test_marks_are_cut_with_the_character_that_they_stand_on() -> None:
+def test_marks_are_cut_together_with_their_character() -> None:
     session = Session(columns=20)
     session.type("e\u0301" * 20)
     assert session.row == "> <" + "é" * 11
@@ -293,7 +290,7 @@ letters = st.sampled_from("abcxyz ä漢字😀")
     columns=st.integers(1, 45),
     prompt=st.sampled_from(["", "> ", "a long prompt> "]),
 )
-def test_character_at_the_cursor_is_always_seen_and_the_row_never_wraps(
+def test_the_character_at_the_cursor_is_always_visible_and_the_row_never_wraps(
     text: str, position: int, columns: int, prompt: str
 ) -> None:
     columns = max(columns, 10)
@@ -305,14 +302,14 @@ def test_character_at_the_cursor_is_always_seen_and_the_row_never_wraps(
     assert session.under_cursor.strip() == shown
 
 
-def test_prompt_that_leaves_too_little_room_is_left_out() -> None:
+def test_a_prompt_that_leaves_too_little_room_is_not_shown() -> None:
     session = Session(columns=12)
     session.editor.prompt = "somebody> "
     session.type("hello")
     assert session.row == "hello"
 
 
-def test_terminal_that_measures_otherwise_still_gets_one_row_and_the_right_cursor(
+def test_a_terminal_that_measures_differently_shows_one_row_and_the_right_cursor(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # Characters of ambiguous width are wide in some terminals.
@@ -344,18 +341,18 @@ def test_resize_redraws_the_line_for_the_new_width(columns: int) -> None:
     assert session.screen.cursor.x == fresh.screen.cursor.x
 
 
-def test_terminal_of_no_known_width_is_taken_for_a_narrow_one() -> None:
+def test_a_terminal_of_unknown_width_is_treated_as_narrow() -> None:
     session = Session(columns=10)
     session.stream.feed(session.editor.resize(0))
     session.type("x" * 50)
     assert len(session.rows) == 1
 
 
-# What must not reach the terminal
+# Control characters in incoming text
 
 
 @given(st.text(st.characters(max_codepoint=0x300) | st.sampled_from("\x1b[]\\mH;2\x9b\n\ud800")))
-def test_shown_text_can_do_nothing_but_stand_there(text: str) -> None:
+def test_shown_text_cannot_control_the_terminal(text: str) -> None:
     assert not {unicodedata.category(character) for character in clean_text(text)} & {"Cc", "Cs"}
     session = Session(columns=20, rows=8)
     session.type("typing", LEFT)
@@ -366,7 +363,7 @@ def test_shown_text_can_do_nothing_but_stand_there(text: str) -> None:
     assert session.screen.bells == 0
 
 
-# However the input is cut, and whatever comes in between
+# Input split anywhere, and mixed with incoming lines
 
 _input = st.lists(
     st.one_of(
@@ -384,7 +381,7 @@ _input = st.lists(
 
 
 @given(data=_input, cuts=st.lists(st.integers(0, 200), max_size=20))
-def test_any_cutting_of_the_input_gives_the_same_lines_and_the_same_screen(
+def test_input_split_anywhere_gives_the_same_lines_and_the_same_screen(
     data: bytes, cuts: list[int]
 ) -> None:
     whole = Session()
@@ -401,11 +398,11 @@ def test_any_cutting_of_the_input_gives_the_same_lines_and_the_same_screen(
 
 
 class Model:
-    """What a person expects of the line, said as simply as possible."""
+    """What a user expects of the line, as simply as possible."""
 
     def __init__(self) -> None:
         self.left: list[str] = []
-        self.right: list[str] = []  # Nearest to the cursor first.
+        self.right: list[str] = []  # nearest to the cursor first
         self.above: list[str] = []
 
     def press(self, key: bytes) -> None:
@@ -445,7 +442,7 @@ _step = st.one_of(
 
 
 @given(st.lists(_step, max_size=25))
-def test_any_mixture_of_typing_and_incoming_lines_is_seen_whole(
+def test_any_mixture_of_typing_and_incoming_lines_is_shown_completely(
     steps: list[tuple[str, str | bytes]],
 ) -> None:
     columns = 40

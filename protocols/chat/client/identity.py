@@ -1,9 +1,9 @@
-"""Who a chat's client is: what the server has confirmed, and what is to be restored.
+"""Who the user of a client is: what the server has confirmed, and what to restore.
 
-The only source is the server's own lines, since what a user types may be refused. They cannot be
-forged. All that members say or do stands behind a time in brackets, and in the lines that begin
-with ``*** `` the text of a member (a topic, last words) comes after words that the patterns below
-do not match. Names contain no spaces.
+The only source is the server's own lines, because the server may refuse what a user types. Members
+cannot forge these lines. What members say or do comes after a time in brackets. In the lines that
+begin with ``*** ``, a member's text (a topic, last words) follows words that the patterns below do
+not match. Names contain no spaces.
 
 No I/O happens here.
 """
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 
-from .hub import LOBBY
+from ..hub import LOBBY
 
 _ENTERED = re.compile(r"\*\*\* You are (\S+) in (\S+)")
 _RENAMED = re.compile(r"\*\*\* (\S+) is now (\S+)")
@@ -23,8 +23,8 @@ _SPOKEN = re.compile(r"\[\d\d:\d\d:\d\d\] (.*)")
 class Identity:
     """One user's name and room on one server.
 
-    To be read only: ``name`` and ``room``, what the server last said, None before it has let us
-    in; ``kept_name`` and ``kept_room``, what the user had last and is to have again.
+    To be read only: ``name`` and ``room``, as the server last confirmed them, None before it has
+    accepted us; ``kept_name`` and ``kept_room``, the user's last ones, to be restored.
     """
 
     def __init__(self) -> None:
@@ -32,44 +32,44 @@ class Identity:
         self.room: str | None = None
         self.kept_name: str | None = None
         self.kept_room: str | None = None
-        # What the user asked for last: the server's answer to it may be lost over UDP, and is then
-        # no sign that the server has forgotten the user.
-        self._wished_name = ""
-        self._wished_room = ""
+        # What the user asked for last. Over UDP the answer to it may be lost; then the new name or
+        # room does not mean that the server has forgotten the user.
+        self._requested_name = ""
+        self._requested_room = ""
 
-    def wish(self, line: str) -> None:
-        """Take note of ``line``, which is sent to the server for the user."""
+    def note_request(self, line: str) -> None:
+        """Remember what the user asks for with ``line``, which is being sent."""
         word, _, rest = line.partition(" ")
         rest = rest.strip()
         match word.lower():
             case "/nick":
-                self._wished_name = rest
+                self._requested_name = rest
             case "/join":
-                self._wished_room = rest.removeprefix("#")
+                self._requested_room = rest.removeprefix("#")
             case "/part":
-                self._wished_room = LOBBY
+                self._requested_room = LOBBY
 
     def forget(self) -> None:
-        """The server does not know this user any more. What was confirmed is kept."""
+        """The server does not know this user any more. ``kept_name`` and ``kept_room`` stay."""
         self.name = self.room = None
 
-    def hear(self, line: str) -> bool:
-        """Take note of a line of the server. Return whether it lets the user in as a newcomer."""
+    def update(self, line: str) -> bool:
+        """Learn from a line of the server. Return whether it accepts the user as a newcomer."""
         if entered := _ENTERED.fullmatch(line):
             return self._enter(entered[1], entered[2])
         renamed = _RENAMED.fullmatch(line)
         if renamed and renamed[1] == self.name:
             self.name = self.kept_name = renamed[2]
-        elif already := _ALREADY.fullmatch(line):  # the line that said so first was lost
+        elif already := _ALREADY.fullmatch(line):  # the earlier line with this name was lost
             self.name = already[1]
         return False
 
-    def says_nothing_new(self, line: str) -> bool:
+    def is_known(self, line: str) -> bool:
         """Return whether ``line`` only repeats who the user is."""
         return self.name is not None and line == f"*** You are {self.name} in {self.room}"
 
     def missing(self) -> list[str]:
-        """Return the commands that make the user again who it was. There may be none."""
+        """Return the commands that restore the user's name and room. There may be none."""
         commands: list[str] = []
         if self.name is None:
             return commands
@@ -80,7 +80,7 @@ class Identity:
         return commands
 
     def accept(self) -> None:
-        """Be content with what the server says now."""
+        """Keep the name and room that the server gave."""
         self.kept_name, self.kept_room = self.name, self.room
 
     def own_words(self, line: str) -> str | None:
@@ -95,10 +95,10 @@ class Identity:
         return None
 
     def _enter(self, name: str, room: str) -> bool:
-        known = self.name is not None and name in {self.name, self._wished_name}
+        known = self.name is not None and name in {self.name, self._requested_name}
         moved = not _same(room, self.room)
-        wanted = not moved or _same(room, self._wished_room) or _same(room, self.kept_room)
-        newcomer = not (known and wanted)
+        expected = not moved or _same(room, self._requested_room) or _same(room, self.kept_room)
+        newcomer = not (known and expected)
         if self.kept_name is None or (name != self.name and not newcomer):
             self.kept_name = name
         if self.kept_room is None or (moved and not newcomer):
@@ -110,7 +110,7 @@ class Identity:
 def echo_of(line: str) -> str | None:
     """Return how the server will show the sender ``line``, which is clean, or None if it will not.
 
-    The answers to commands differ too much to be foretold.
+    The answers to commands vary too much to be predicted.
     """
     text = line.rstrip()
     if not text.startswith("/"):

@@ -1,26 +1,13 @@
-"""The chat's client: its heartbeats, what it keeps to itself, how it notices a silent server."""
+"""The client's heartbeats, how it notices a silent server, and what it hides from the user.
+
+The test plays the server.
+"""
 
 import pytest
 
-from protocols.chat.client import ChatClient
 from protocols.chat.datagrams import CHALLENGE, ChatDatagrams
 from protocols.chat.hub import Hub
 from protocols.console.link import DatagramLink, StreamLink
-from reactor.testing import VirtualReactor
-
-from ..users import User
-
-
-@pytest.fixture
-def reactor():
-    with VirtualReactor() as reactor:
-        yield reactor
-
-
-@pytest.fixture
-def client(reactor):
-    return ChatClient(reactor, ("server", 1), console=User(reactor))
-
 
 WELCOME = b"*** You are guest1 in lobby\r\n"
 
@@ -40,15 +27,15 @@ def test_it_sends_a_heartbeat_at_once_and_every_interval(client, reactor):
     assert heard(peer) == ["HEARTBEAT"] * 2
 
 
-def test_no_heartbeats_on_request(reactor):
-    client = ChatClient(reactor, ("server", 1), console=User(reactor), heartbeat_interval=0)
+def test_an_interval_of_0_switches_heartbeats_off(make_client, reactor):
+    client = make_client(heartbeat_interval=0)
     peer = reactor.connect(lambda: StreamLink(client))
     reactor.advance(100)
 
     assert heard(peer) == []
 
 
-def test_a_silent_server_is_asked_and_its_answer_not_shown(client, reactor):
+def test_a_silent_server_is_pinged_and_its_answer_is_not_shown(client, reactor):
     peer = reactor.connect(lambda: StreamLink(client))
     reactor.advance(14)
     assert "/ping" not in heard(peer)
@@ -59,7 +46,7 @@ def test_a_silent_server_is_asked_and_its_answer_not_shown(client, reactor):
     reactor.settle()
 
     assert client.console.shown == []
-    assert not client._ended
+    assert not client.ended
 
 
 def test_a_pong_that_the_user_asked_for_is_shown(client, reactor):
@@ -74,22 +61,22 @@ def test_a_pong_that_the_user_asked_for_is_shown(client, reactor):
 
 
 @pytest.mark.parametrize("link", [StreamLink, DatagramLink])
-def test_a_server_that_gives_no_sign_of_life_counts_as_gone(client, reactor, link):
+def test_a_server_that_does_not_answer_is_given_up(client, reactor, link):
     if link is StreamLink:
         peer = reactor.connect(lambda: link(client))
     else:
         peer = reactor.datagram_socket(lambda: link(client))
     peer.send(WELCOME)
     reactor.advance(30)
-    assert not client._ended
+    assert not client.ended
 
     reactor.advance(5)
 
-    assert client._error == ("the connection to server:1 is lost: nothing was heard of it for 35 s")
+    assert client.error == ("the connection to server:1 is lost: nothing was heard of it for 35 s")
 
 
 @pytest.mark.parametrize("line", ["/quit", "/quit see you", "QUIT", "quit"])
-def test_the_end_that_the_user_asked_for_is_no_error(client, reactor, line):
+def test_an_end_that_the_user_asked_for_is_not_an_error(client, reactor, line):
     peer = reactor.connect(lambda: StreamLink(client))
     peer.send(WELCOME)
     reactor.settle()
@@ -98,17 +85,16 @@ def test_the_end_that_the_user_asked_for_is_no_error(client, reactor, line):
     peer.close()
     reactor.settle()
 
-    assert client._ended
-    assert client._error is None
-    assert client._undelivered() is None
+    assert client.ended
+    assert client.error is None
+    assert client.undelivered() is None
     assert client.console.shown[1:] == ["*** Goodbye"]
 
 
-def test_over_udp_it_proves_by_itself_that_it_hears(reactor):
+def test_over_udp_it_proves_its_address_by_itself(udp_client, network_of, reactor):
     hub = Hub(reactor)
     server = reactor.datagram_socket(lambda: ChatDatagrams(hub, reactor))
-    client = ChatClient(reactor, ("server", 1), udp=True, console=User(reactor))
-    link = reactor.datagram_socket(lambda: DatagramLink(client))
+    link = network_of(udp_client)
 
     def carry():
         for _ in range(5):
@@ -120,17 +106,17 @@ def test_over_udp_it_proves_by_itself_that_it_hears(reactor):
             reactor.settle()
 
     carry()
-    client.typed("hello")
+    udp_client.typed("hello")
     carry()
 
-    assert client.console.shown[:2] == ["*** You are guest1 in lobby", "*** 1 in lobby: guest1"]
-    assert client.console.shown[-1].endswith("] guest1: hello")
-    assert not [line for line in client.console.shown if "/hello" in line or "HEARTBEAT" in line]
+    shown = udp_client.console.shown
+    assert shown[:2] == ["*** You are guest1 in lobby", "*** 1 in lobby: guest1"]
+    assert shown[-1].endswith("] guest1: hello")
+    assert not [line for line in shown if "/hello" in line or "HEARTBEAT" in line]
 
 
-def test_many_challenges_are_answered_with_one_proof(reactor):
-    client = ChatClient(reactor, ("server", 1), udp=True, console=User(reactor))
-    link = reactor.datagram_socket(lambda: DatagramLink(client))
+def test_many_challenges_are_answered_with_one_proof(udp_client, network_of, reactor):
+    link = network_of(udp_client)
     link.take()
     challenge = f"{CHALLENGE}k7f3q2ma\r\n".encode()
 
@@ -145,7 +131,7 @@ def test_many_challenges_are_answered_with_one_proof(reactor):
     assert link.take() == [b"/hello k7f3q2ma"]
 
 
-def test_after_the_users_end_there_are_no_heartbeats(client, reactor, caplog):
+def test_it_sends_no_heartbeats_after_the_user_has_left(client, reactor, caplog):
     peer = reactor.connect(lambda: StreamLink(client))
     reactor.settle()
     client.finish()
@@ -154,23 +140,20 @@ def test_after_the_users_end_there_are_no_heartbeats(client, reactor, caplog):
         reactor.advance(5)
 
     assert heard(peer) == ["HEARTBEAT", "/quit"]
-    assert not client._ended
-    assert caplog.messages == []  # nor attempts at them
+    assert not client.ended
+    assert caplog.messages == []  # and it tries to send none
 
 
-def test_a_server_that_lets_nobody_in_is_left(client, reactor):
+def test_a_server_that_does_not_accept_the_client_is_given_up(client, reactor):
     peer = reactor.connect(lambda: StreamLink(client))
     for _ in range(30):
         peer.send(b"220 mail.example ESMTP\r\n")
         reactor.advance(1)
 
-    assert client._error == "cannot connect to server:1: it did not let us in within 30 s"
+    assert client.error == "cannot connect to server:1: it did not let us in within 30 s"
 
 
-def test_without_heartbeats_a_first_datagram_joins_all_the_same(reactor):
-    client = ChatClient(
-        reactor, ("server", 1), console=User(reactor), heartbeat_interval=0, udp=True
-    )
-    peers = reactor.datagram_socket(lambda: DatagramLink(client))
+def test_without_heartbeats_it_joins_over_udp_too(make_client, network_of):
+    network = network_of(make_client(heartbeat_interval=0, udp=True))
 
-    assert peers.sent == [(b"/hello", None)]
+    assert network.sent == [(b"/hello", None)]

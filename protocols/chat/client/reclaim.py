@@ -1,7 +1,7 @@
-"""Taking a name and a room back that the server does not give at once.
+"""Gets back a name and a room that the server does not give at once.
 
-After a lost connection the server may hold the old one for a while, and the name with it. So the
-client asks again from time to time, far below flood control, and tells its user once.
+After a lost connection the server may keep the old one for a while, and the name with it. So the
+client asks again from time to time, far below the server's flood limit, and tells the user once.
 """
 
 from __future__ import annotations
@@ -9,22 +9,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from protocols.console.lineclient import Backoff
+from protocols.console.backoff import Backoff
 from reactor import Reactor, Timer
 
 from .identity import Identity
 
-FIRST_TRY: Final = 1.0  # seconds until the name is asked for again, twice as many each time
-LONGEST_TRY: Final = 8.0
-# Seconds after which the name is left to its new owner: an old connection expires much earlier.
+# Seconds until the name is asked for again. The delay doubles with each attempt.
+FIRST_DELAY: Final = 1.0
+LONGEST_DELAY: Final = 8.0
+# Seconds after which the client leaves the name to its new owner. An old connection of ours
+# expires much earlier.
 GIVE_UP_AFTER: Final = 300.0
 
 _TAKEN = "*** Somebody else is called "
 _TOO_MANY_ROOMS = "*** There are too many rooms"
 
 
-class Pursuit:
-    """Asks for what ``identity`` is missing.
+class Reclaimer:
+    """Asks for the name and the room that ``identity`` is missing.
 
     ``ask(commands)`` sends commands to the server, ``notice(text)`` tells the user something.
     """
@@ -40,13 +42,13 @@ class Pursuit:
         self._identity = identity
         self._ask = ask
         self._notice = notice
-        self._backoff = Backoff(FIRST_TRY, LONGEST_TRY)
+        self._backoff = Backoff(FIRST_DELAY, LONGEST_DELAY)
         self._timer: Timer | None = None
         self._asked = False  # a refusal may come
         self._ends = 0.0
 
     def begin(self) -> list[str]:
-        """The server has let the user in: ask for what is missing, and return that."""
+        """The server has accepted the user: ask for what is missing, and return those commands."""
         self.cancel()
         missing = self._identity.missing()
         self._asked = bool(missing)
@@ -54,8 +56,8 @@ class Pursuit:
             self._ask(missing)
         return missing
 
-    def go_on(self) -> None:
-        """What was asked for has been answered: if something is missing still, ask again later."""
+    def answered(self) -> None:
+        """The server has answered the commands. If something is still missing, ask again later."""
         me = self._identity
         self._asked = bool(me.missing())
         if self._asked and self._timer is None:
@@ -65,10 +67,10 @@ class Pursuit:
             )
             self._backoff.reset()
             self._ends = self._reactor.now + GIVE_UP_AFTER
-            self._try_later()
+            self._ask_later()
 
     def cancel(self) -> None:
-        """Ask no more."""
+        """Stop asking."""
         self._asked = False
         if self._timer is not None:
             self._timer.cancel()
@@ -80,10 +82,10 @@ class Pursuit:
             return False
         return line == f"{_TAKEN}{self._identity.kept_name}" or line.startswith(_TOO_MANY_ROOMS)
 
-    def _try_later(self) -> None:
-        self._timer = self._reactor.call_later(self._backoff.next_delay(), self._try)
+    def _ask_later(self) -> None:
+        self._timer = self._reactor.call_later(self._backoff.next_delay(), self._ask_again)
 
-    def _try(self) -> None:
+    def _ask_again(self) -> None:
         me = self._identity
         missing = me.missing()
         if not missing:
@@ -94,4 +96,4 @@ class Pursuit:
             me.accept()
         else:
             self._ask(missing)
-            self._try_later()
+            self._ask_later()

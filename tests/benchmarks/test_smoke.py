@@ -1,0 +1,57 @@
+"""Each benchmark works: a minimal run of our own servers. Its figures mean nothing."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.__main__ import BENCHMARKS, COMMANDS, make_parser
+
+ROOT = Path(__file__).parents[2]
+TIMEOUT = 60  # seconds; only reached if something is broken
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="benchmarks run on Linux only")
+
+
+@pytest.fixture(scope="module")
+def runs():
+    """All benchmarks at once, as they mostly wait, and without coverage, which slows them down."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("COV")}
+    processes = {
+        name: subprocess.Popen(
+            [sys.executable, "-m", "benchmarks", name, "--smoke"],
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for name in BENCHMARKS
+    }
+    yield processes
+    for process in processes.values():
+        process.terminate()  # so that it ends its servers
+        process.communicate(timeout=TIMEOUT)
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_each_benchmark_runs(runs, name):
+    output, errors = runs[name].communicate(timeout=TIMEOUT)
+    if runs[name].returncode == 2 and errors.endswith(
+        ("install it\n", "install a compiler (cc)\n")
+    ):
+        pytest.skip(errors.strip())
+
+    assert runs[name].returncode == 0, output + errors
+    assert errors == ""
+    assert output.count("\n") > 5
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_options_of_a_minimal_run_are_options_of_the_benchmark(name):
+    options = make_parser().parse_args([name])
+
+    assert COMMANDS[name].SMOKE.keys() <= vars(options).keys()
