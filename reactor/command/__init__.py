@@ -17,12 +17,14 @@ from .application import (
     duration,
     format_address,
     inherited,
+    listen_tcp,
     number,
     positive,
     reason,
     seconds,
     serve_both,
     server_option,
+    tcp_urls,
 )
 
 __all__ = [
@@ -39,10 +41,12 @@ __all__ = [
     "duration",
     "format_address",
     "inherited",
+    "listen_tcp",
     "number",
     "positive",
     "reason",
     "seconds",
     "serve_both",
     "server_option",
+    "tcp_urls",
 ]

@@ -347,6 +347,12 @@ def _missing(name: str) -> str:
     return f"there is no module {name!r}"
 
 
+def _load(reference: str) -> Any:
+    """What ``module:name`` names."""
+    module, _, name = reference.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
 def _application_of(name: str, reference: str) -> Application:
     module_name, _, attribute = reference.partition(":")
     if not re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*", reference):
@@ -368,8 +374,11 @@ def _application_of(name: str, reference: str) -> Application:
             what = f"{module_name!r} has no {attribute!r}"
             raise CommandError(f"--protocol {name}: {what}", WRONG_USAGE)
         found = getattr(found, part)
-    if isinstance(found, type) and issubclass(found, Application):
-        found = found()
+    if isinstance(found, type):
+        if issubclass(found, Application):
+            found = found()
+        elif hasattr(found, "application_class"):  # more than a listener is needed
+            found = _load(found.application_class)(found)
     if isinstance(found, Application):
         found.name = found.name or name
         return found
