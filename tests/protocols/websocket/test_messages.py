@@ -212,12 +212,12 @@ def test_pings_in_both_directions(connect):
 
 
 @pytest.mark.parametrize("deflate", [False, True])
-def test_a_message_beyond_its_size_is_refused(connect, deflate):
-    limits = Limits(message_size=1000)
-    browser = connect(limits=limits, deflate=deflate)
-    browser.send("x" * 1000)
-    assert browser.websocket.messages == ["x" * 1000]
-    browser.send("x" * 1001)
+@pytest.mark.parametrize("size", [10, 125, 126, 1000])
+def test_a_message_beyond_its_size_is_refused(connect, size, deflate):
+    browser = connect(limits=Limits(message_size=size), deflate=deflate)
+    browser.send("x" * size)
+    assert browser.websocket.messages == ["x" * size]
+    browser.send("x" * (size + 1))
     assert browser.close_frame()[0] == 1009
 
 
