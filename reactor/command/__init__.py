@@ -9,7 +9,9 @@ from .application import (
     bind_unix_socket,
     format_address,
     inherited,
+    listen_tcp,
     serve_both,
+    tcp_urls,
 )
 from .errors import CANNOT_START, WRONG_USAGE, CommandError, reason
 from .loading import load_object, search_current_folder
@@ -39,6 +41,7 @@ __all__ = [
     "duration",
     "format_address",
     "inherited",
+    "listen_tcp",
     "load_object",
     "number",
     "positive",
@@ -47,4 +50,5 @@ __all__ = [
     "seconds",
     "serve_both",
     "server_option",
+    "tcp_urls",
 ]

@@ -1,7 +1,9 @@
 """Applications: what the command line runs. ``--protocol NAME`` finds one and gives it the options.
 
 A protocol class needs none of this: ``--protocol module:Class`` serves it over TCP, or over UDP if
-it has ``datagram_received``. An ``Application`` adds options, several sockets, or a client."""
+it has ``datagram_received``. An ``Application`` adds options, several sockets, or a client. A class
+whose attribute ``application_class`` names one, as ``module:Class``, is served by that: it is
+called with the class."""
 
 from __future__ import annotations
 

@@ -58,6 +58,8 @@ def _load(name: str, reference: str) -> Application:
     found = load_object(reference, f"--protocol {name}")
     if isinstance(found, type) and issubclass(found, Application):
         found = found()
+    elif hasattr(found, "application_class"):  # the class needs more than a listener
+        found = load_object(found.application_class, f"--protocol {name}")(found)
     if isinstance(found, Application):
         found.name = found.name or name
         return found

@@ -1,0 +1,121 @@
+"""``--protocol module:Class`` for a class of WebSockets: a server for them at ``/``."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from protocols.http import HTTPError, HTTPServer, Request
+from protocols.http import Limits as HTTPLimits
+from reactor import KeepAlive, Reactor
+from reactor.command import (
+    Application,
+    Repeatable,
+    duration,
+    listen_tcp,
+    positive,
+    seconds,
+    tcp_urls,
+)
+
+from .handshake import accept
+from .limits import Limits
+
+if TYPE_CHECKING:
+    from .websocket import WebSocket
+
+# Connections of a process, and seconds from connecting to the end of the handshake's request.
+MAX_CONNECTIONS: Final = 20_000
+HANDSHAKE_TIMEOUT: Final = 10.0
+
+_LIMITS: Final = Limits()
+# Option, metavar, type, attribute of Limits, meaning.
+_LIMIT_OPTIONS: Final[tuple[tuple[str, str, Callable[[str], float], str, str], ...]] = (
+    ("--max-message", "BYTES", positive, "message_size", "of a message; else close code 1009"),
+    ("--max-inflated", "BYTES", positive, "inflated_size", "of a compressed message; else 1009"),
+    ("--max-fragments", "N", positive, "fragments", "frames of a message; else 1008"),
+    ("--frames-per-turn", "N", positive, "frames_per_turn", "of one client, before others' turn"),
+    ("--max-unread", "BYTES", positive, "write_buffer", "waiting for a client that does not read"),
+    ("--ping-interval", "S", seconds, "ping_interval", "seconds between pings; 0: none"),
+    ("--ping-timeout", "S", duration, "ping_timeout", "seconds to answer a ping in"),
+    ("--close-timeout", "S", duration, "close_timeout", "seconds for the closing handshake"),
+)
+
+
+class WebSocketApplication(Application):
+    """Serves a subclass of ``WebSocket``."""
+
+    default_port = 8080
+    connections_option = "--max-connections"
+
+    def __init__(self, websocket_class: type[WebSocket]) -> None:
+        self._class = websocket_class
+        self.description = (websocket_class.__doc__ or "").strip().partition("\n")[0]
+        self.default_port = getattr(websocket_class, "default_port", self.default_port)
+
+    def add_arguments(self, parser: argparse._ActionsContainer) -> None:
+        parser.add_argument(
+            "--allow-origin",
+            metavar="ORIGIN",
+            action=Repeatable,
+            help="let in pages from there as well, https://example.com for one; '*': from "
+            "anywhere; may be given more than once (pages of the same origin)",
+        )
+        parser.add_argument(
+            "--allow-host",
+            metavar="NAME",
+            action=Repeatable,
+            help="on a loopback address: another name of this machine that clients use; '*': any; "
+            "may be given more than once (localhost)",
+        )
+        parser.add_argument("--no-deflate", action="store_true", help="agree on no compression")
+        parser.add_argument(
+            "--max-connections",
+            metavar="N",
+            type=positive,
+            default=MAX_CONNECTIONS,
+            help="at a time; more wait (%(default)d)",
+        )
+        for name, metavar, kind, attribute, meaning in _LIMIT_OPTIONS:
+            default = getattr(_LIMITS, attribute)
+            shown = f"{default:g}" if default < 1e6 else str(default)
+            parser.add_argument(
+                name, metavar=metavar, type=kind, default=default, help=f"{meaning} ({shown})"
+            )
+
+    def serve(self, reactor: Reactor, options: argparse.Namespace) -> list[str]:
+        limits = replace(
+            _LIMITS,
+            **{
+                attribute: getattr(options, name.removeprefix("--").replace("-", "_"))
+                for name, _, _, attribute, _ in _LIMIT_OPTIONS
+            },
+        )
+
+        def handler(request: Request) -> None:
+            if request.path != "/":
+                raise HTTPError(404)
+            accept(
+                request,
+                self._class,
+                subprotocols=self._class.subprotocols,
+                origins=options.allow_origin,
+                hosts=options.allow_host,
+                limits=limits,
+                deflate=not options.no_deflate,
+            )
+
+        server = HTTPServer(handler, limits=HTTPLimits(head_timeout=HANDSHAKE_TIMEOUT))
+        listener = listen_tcp(
+            reactor,
+            server,
+            options,
+            max_connections=options.max_connections,
+            keepalive=KeepAlive(),
+        )
+        return [
+            f"{url.replace('tcp:', 'ws:').replace('tls:', 'wss:')}/"
+            for url in tcp_urls(listener, options.tls)
+        ]

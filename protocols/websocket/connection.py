@@ -1,0 +1,300 @@
+"""WebSocketConnection: what lies between a transport and a ``WebSocket``.
+
+Bytes go to the core, which makes frames of them; frames become messages; messages go to the
+``WebSocket``. One kind of frame takes a shorter way, as nearly all are of it: a small message in
+one frame, whole, uncompressed, and alone in what was read.
+
+A connection is open until either side starts the closing handshake. From then on no message is
+delivered and none is sent, and the handshake has ``Limits.close_timeout``.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from websockets.exceptions import ProtocolError
+from websockets.frames import CloseCode, Frame, Opcode
+from websockets.protocol import OPEN
+
+from reactor import Protocol, StreamTransport, Timer
+from reactor.errors import FATAL
+
+from .core import Core, TooManyFragments, apply_mask
+from .frames import BINARY, DEFLATE_FROM, TEXT, Message, render_deflated, render_frame
+
+if TYPE_CHECKING:
+    from .interfaces import Callbacks
+    from .limits import Limits
+
+logger = logging.getLogger(__name__)
+
+_MESSAGES: Final = (Opcode.TEXT, Opcode.BINARY, Opcode.CONT)
+_FIN_TEXT: Final = 0x80 | TEXT
+_FIN_BINARY: Final = 0x80 | BINARY
+_FIN_PONG: Final = 0x80 | Opcode.PONG
+_MASKED: Final = 0x80
+_SMALL: Final = 125  # bytes of a payload whose length is in the second byte of its frame
+_HEADER: Final = 6  # bytes of a small masked frame, before its payload
+
+
+class WebSocketConnection(Protocol):
+    """One connection, from the end of the opening handshake on."""
+
+    __slots__ = (
+        "_close_called",
+        "_core",
+        "_heard",
+        "_is_closing_limited",
+        "_is_reading_paused",
+        "_is_scheduled",
+        "_is_write_paused",
+        "_limits",
+        "_pong",
+        "_small",
+        "_timer",
+        "_websocket",
+        "_window_bits",
+    )
+
+    def __init__(self, core: Core, websocket: Callbacks, limits: Limits) -> None:
+        self._core = core
+        self._websocket = websocket
+        self._limits = limits
+        self._window_bits = core.window_bits
+        self._small = min(_SMALL, limits.message_size)
+        self._is_scheduled = False  # the next turn goes on with what waits
+        self._is_reading_paused = False  # by the WebSocket
+        self._is_write_paused = False  # by the transport
+        self._pong = b""  # the last one that was not sent, as output is paused
+        self._heard = 0.0  # when something came
+        self._close_called = False  # by the WebSocket
+        self._is_closing_limited = False  # the closing handshake has its timer
+        self._timer: Timer | None = None
+
+    # -- reading -----------------------------------------------------------------------------------
+
+    def connection_made(self, transport: StreamTransport) -> None:
+        self.transport = transport
+        transport.max_write_buffer = self._limits.write_buffer
+        self._heard = transport.reactor.now
+        if self._limits.ping_interval:
+            self._timer = transport.reactor.call_later(self._limits.ping_interval, self._ping)
+        self._call(self._websocket.opened)
+
+    def data_received(self, data: bytes) -> None:
+        self._heard = self.transport.reactor.now
+        core = self._core
+        size = len(data) - _HEADER
+        if (
+            0 <= size <= self._small
+            and data[1] == size | _MASKED
+            and ((first := data[0]) == _FIN_TEXT or first == _FIN_BINARY)
+            and core.is_between_messages
+            and core.state is OPEN
+            and not self._is_reading_paused
+        ):
+            payload = apply_mask(data[6:], data[2:6])
+            try:
+                message = payload.decode() if first == _FIN_TEXT else payload
+            except UnicodeDecodeError:
+                pass  # the core closes with the right code
+            else:
+                self._call(self._websocket.message_received, message)
+                return
+        core.reader.feed_data(data)
+        if not self._is_scheduled:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """Handle what came, as far as this turn has time for it."""
+        self._is_scheduled = False
+        for _ in range(self._limits.frames_per_turn):
+            if self.transport.is_closing():
+                return
+            if self._is_reading_paused:
+                break
+            frame = self._core.next_frame()
+            if self._core.writes:
+                self._send_of_core()
+            if frame is None:
+                self.transport.resume_reading()
+                return
+            self._frame_received(frame)
+        else:
+            self._is_scheduled = True
+            self.transport.reactor.call_soon(self._go_on)
+        self.transport.pause_reading()
+
+    def _frame_received(self, frame: Frame) -> None:
+        if frame.opcode is Opcode.PONG:
+            self._call(self._websocket.pong_received, bytes(frame.data))
+        elif frame.opcode in _MESSAGES and not self._close_called:
+            try:
+                message = self._core.assembler.add(frame)
+            except UnicodeDecodeError as exc:
+                self._fail(CloseCode.INVALID_DATA, f"{exc.reason} at position {exc.start}")
+            except TooManyFragments:
+                fragments = self._limits.fragments
+                self._fail(CloseCode.POLICY_VIOLATION, f"more than {fragments} fragments")
+            else:
+                if message is not None:
+                    self._call(self._websocket.message_received, message)
+
+    def pause_reading(self) -> None:
+        """See ``WebSocket.pause_reading``."""
+        self._is_reading_paused = True
+        self.transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """See ``WebSocket.resume_reading``."""
+        if self._is_reading_paused:
+            self._is_reading_paused = False
+            if not self._is_scheduled:
+                self._is_scheduled = True
+                self.transport.reactor.call_soon(self._go_on)
+
+    # -- writing -----------------------------------------------------------------------------------
+
+    @property
+    def is_open(self) -> bool:
+        """Whether messages may be sent: neither side has begun to close."""
+        return self._core.state is OPEN and not self.transport.is_closing()
+
+    def send(self, message: str | bytes | bytearray | memoryview | Message) -> None:
+        """See ``WebSocket.send``."""
+        if isinstance(message, str):
+            opcode, payload = TEXT, message.encode()
+        elif isinstance(message, Message):
+            self._write(message.render(self._window_bits))
+            return
+        else:
+            opcode, payload = BINARY, memoryview(message).tobytes()
+        if self._window_bits and len(payload) >= DEFLATE_FROM:
+            self._write(render_deflated(opcode, payload, self._window_bits))
+        else:
+            self._write(render_frame(opcode, payload))
+
+    def _write(self, frame: bytes) -> None:
+        if self._core.state is OPEN:
+            self.transport.write(frame)
+        else:
+            self.transport.reactor.stats.writes_dropped += 1
+
+    def ping(self, data: bytes) -> None:
+        """See ``WebSocket.ping``."""
+        if len(data) > 125:
+            raise ValueError(f"a ping carries at most 125 bytes, not {len(data)}")
+        if self._core.state is OPEN:
+            self._core.send_ping(data)
+            self._send_of_core()
+
+    def close(self, code: int, reason: str) -> None:
+        """See ``WebSocket.close``."""
+        if self._core.state is not OPEN:
+            return
+        try:
+            self._core.send_close(code, reason)
+        except ProtocolError as exc:
+            raise ValueError(f"cannot close with {code} {reason!r}: {exc}") from exc
+        self._close_called = True
+        self._send_of_core()
+
+    def _fail(self, code: CloseCode, reason: str) -> None:
+        """Close without waiting for the peer: it broke a rule, or we have to give up."""
+        self._core.fail(code, reason)
+        self._send_of_core()
+
+    def _send_of_core(self) -> None:
+        """Write what the core wants sent: control frames, and the end."""
+        for data in self._core.data_to_send():
+            if not data:
+                self.transport.close()
+            elif self._is_write_paused and data[0] == _FIN_PONG:
+                # Only the last ping must be answered (RFC 6455 section 5.5.3), so pings of a peer
+                # that does not read cannot fill the queue.
+                self._pong = data
+            else:
+                self.transport.write(data)
+        if self._core.state is not OPEN and not self._is_closing_limited:
+            self._limit_closing()
+
+    def pause_writing(self) -> None:
+        self._is_write_paused = True
+        self._call(self._websocket.pause_writing)
+
+    def resume_writing(self) -> None:
+        self._is_write_paused = False
+        if self._pong:
+            pong, self._pong = self._pong, b""
+            self.transport.write(pong)
+        self._call(self._websocket.resume_writing)
+
+    # -- time --------------------------------------------------------------------------------------
+
+    def _ping(self) -> None:
+        """Ask whether the peer is still there."""
+        limits = self._limits
+        self.ping(b"")
+        reactor = self.transport.reactor
+        self._timer = reactor.call_later(limits.ping_timeout, self._expect_answer, reactor.now)
+
+    def _expect_answer(self, asked: float) -> None:
+        # Nothing can be heard while the WebSocket does not want to read.
+        if self._heard < asked and self.transport.is_reading():
+            self._lose("no answer to a ping")
+            return
+        rest = max(self._limits.ping_interval - self._limits.ping_timeout, 0)
+        self._timer = self.transport.reactor.call_later(rest, self._ping)
+
+    def _limit_closing(self) -> None:
+        """The closing handshake has begun: give it ``Limits.close_timeout`` from now, whatever else
+        the peer sends."""
+        self._is_closing_limited = True
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self.transport.reactor.call_later(
+            self._limits.close_timeout, self._lose, "no answer to a close"
+        )
+
+    def _lose(self, why: str) -> None:
+        logger.info("%s: %s", self.transport, why)
+        self.transport.abort()
+
+    # -- the end -----------------------------------------------------------------------------------
+
+    def eof_received(self) -> bool:
+        self._core.receive_eof()
+        self._send_of_core()
+        return False
+
+    def shutdown_requested(self) -> None:
+        if self._core.state is OPEN:
+            self.close(CloseCode.GOING_AWAY, "the server stops")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        close = self._core.close_rcvd or self._core.close_sent
+        if close is None:
+            self._websocket.closed(int(CloseCode.ABNORMAL_CLOSURE), "")
+        else:
+            self._websocket.closed(int(close.code), close.reason)
+
+    def _call(self, method: Callable[..., object], *args: object) -> None:
+        try:
+            method(*args)
+        except FATAL:
+            raise
+        except BaseException as exc:
+            self.transport.reactor.call_exception_handler(
+                {
+                    "message": f"{method.__qualname__} failed:",
+                    "exception": exc,
+                    "protocol": self,
+                    "transport": self.transport,
+                }
+            )
+            if not self.transport.is_closing():
+                self._fail(CloseCode.INTERNAL_ERROR, "")

@@ -1,0 +1,83 @@
+"""The opening handshake (RFC 6455 section 4.2): from an HTTP request to a ``WebSocket``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from typing import Final
+
+from websockets.datastructures import Headers
+from websockets.http11 import Request as HandshakeRequest
+
+from protocols.http import HTTPError, Request
+
+from .connection import WebSocketConnection
+from .core import Core
+from .limits import Limits
+from .origins import check_host, check_origin
+from .websocket import WebSocket
+
+_LIMITS: Final = Limits()
+# Our HTTP server writes these itself, or they are about the body of the core's own error page.
+_NOT_COPIED: Final = ("connection", "content-length", "content-type", "date")
+
+
+def accept(
+    request: Request,
+    factory: Callable[[], WebSocket],
+    *,
+    subprotocols: Sequence[str] = (),
+    origins: Collection[str] = (),
+    hosts: Collection[str] = (),
+    limits: Limits = _LIMITS,
+    deflate: bool = True,
+) -> None:
+    """Answer ``request`` with 101, and make a WebSocket of its connection. For an HTTP handler::
+
+        def handler(request):
+            if request.path == "/chat":
+                return accept(request, Chat)
+
+    ``factory()`` gives the ``WebSocket``, whose ``opened`` is called before this returns.
+    ``subprotocols``: those that the server speaks, its favourite first; with none in common the
+    connection has none. ``origins``: pages of which other origins may connect, see
+    ``check_origin``. ``hosts``: other names of this machine where the server listens on a loopback
+    address, see ``check_host``. ``deflate``: agree on permessage-deflate if the client offers it.
+
+    Raises ``HTTPError`` for a request that is no valid handshake (400, 405, 426, 505), or from a
+    page that may not (403)."""
+    check_host(request, hosts)
+    check_origin(request, origins)
+    core = Core(limits, subprotocols, deflate)
+    response = core.accept(
+        HandshakeRequest(
+            request.target,
+            Headers(request.headers.pairs),
+            request.method,
+            f"HTTP/{request.http_version}",
+        )
+    )
+    headers = tuple(
+        (name, value)
+        for name, value in response.headers.raw_items()
+        if name.lower() not in _NOT_COPIED
+    )
+    if response.status_code != 101:
+        raise _refusal(request, response.status_code, bytes(response.body), headers)
+    if request.has_body:
+        raise HTTPError(400, "A handshake has no body.")
+    websocket = factory()
+    websocket.request = request
+    websocket.subprotocol = core.subprotocol
+    websocket._connection = connection = WebSocketConnection(core, websocket, limits)
+    request.take_over(connection, headers=[*headers, ("Connection", "Upgrade")])
+
+
+def _refusal(
+    request: Request, status: int, body: bytes, headers: tuple[tuple[str, str], ...]
+) -> HTTPError:
+    if request.upgrade is not None and request.headers.get("sec-websocket-version", "13") != "13":
+        status = 426
+        headers = (("Upgrade", "websocket"),)
+    if status == 426:  # which version would do: RFC 6455 section 4.4
+        headers = (*headers, ("Sec-WebSocket-Version", "13"))
+    return HTTPError(status, body.decode().strip().splitlines()[0], headers)

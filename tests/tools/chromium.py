@@ -1,0 +1,38 @@
+"""A real browser: headless Chromium (Debian: chromium, chromium-driver).
+
+Without it a test fails: a page that no browser has seen is not shown to work."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from selenium import webdriver
+
+TIMEOUT = 30  # seconds; only reached by what is broken
+
+_FLAGS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--disable-dev-shm-usage",
+)  # fmt: skip
+
+
+def start_chromium(profile: Path, window: str = "400,900") -> webdriver.Chrome:
+    """A browser whose console is kept: see ``get_log("browser")``. To be ended with ``quit()``."""
+    options = webdriver.ChromeOptions()
+    options.binary_location = _path("chromium")
+    for flag in (*_FLAGS, f"--window-size={window}", f"--user-data-dir={profile}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    service = webdriver.ChromeService(_path("chromedriver"))  # or it would look for one to fetch
+    browser = webdriver.Chrome(options, service)
+    browser.set_page_load_timeout(TIMEOUT)
+    browser.set_script_timeout(TIMEOUT)
+    return browser
+
+
+def _path(name: str) -> str:
+    found = shutil.which(name)
+    assert found is not None, f"there is no {name}: apt-get install chromium chromium-driver"
+    return found
