@@ -52,7 +52,7 @@ class TrustedProxies:
         names = frozenset(networks)
         self._unix = "unix" in names
         self._networks = Networks(names - {"unix"})
-        self.trusts_anyone = bool(names)
+        self.has_any = bool(names)
         self._told = _forwarded if forwarded else _x_forwarded
 
     def origin(self, request: Request) -> Origin:
@@ -61,7 +61,7 @@ class TrustedProxies:
         client: str = peer[0] if type(peer) is tuple else ""
         scheme = "https" if request.is_tls else "http"
         direct = Origin(client, scheme, request.head.authority)
-        if not self.trusts_anyone or not (self.trusts(client) if client else self._unix):
+        if not self.has_any or not (self.trusts(client) if client else self._unix):
             return direct
         hops = self._told(request.head.headers)
         # From the nearest hop to the farthest, past those that are ours: the next is the client.
@@ -73,7 +73,7 @@ class TrustedProxies:
 
     def client(self, request: Request) -> str:
         """``origin(request).client``, and quickly where there is no proxy."""
-        if self.trusts_anyone:
+        if self.has_any:
             return self.origin(request).client
         peer = request.peername
         return peer[0] if type(peer) is tuple else ""

@@ -20,7 +20,7 @@ NOW = 1_700_000_000
 
 
 class InMemory:
-    """An application in the loop, on connections in memory and in virtual time."""
+    """An application that runs in the loop, on connections in memory and in virtual time."""
 
     def __init__(self, app: Any, limits: Limits | None = None, **options: Any) -> None:
         self.errors: list[dict[str, Any]] = []
@@ -35,7 +35,7 @@ class InMemory:
         return self.reactor.connect(self.server, **options)
 
     def send(self, data: bytes, chunk: int | None = None) -> bytes:
-        """What comes back for ``data``, on a connection of its own."""
+        """The answer to ``data``, on a new connection."""
         peer = self.connect()
         peer.send(data, chunk)
         self.reactor.settle()
@@ -51,7 +51,7 @@ class InMemory:
 
 @pytest.fixture
 def in_memory() -> Iterator[Callable[..., InMemory]]:
-    """``in_memory(app).get("/path")`` gives back the bytes of the response."""
+    """``in_memory(app).get("/path")`` returns the bytes of the response."""
     opened: list[InMemory] = []
 
     def make(app: Any, **options: Any) -> InMemory:
@@ -64,7 +64,7 @@ def in_memory() -> Iterator[Callable[..., InMemory]]:
 
 
 class Served:
-    """An application on a real port; the loop runs in a thread of its own."""
+    """An application on a real port; the loop runs in another thread."""
 
     def __init__(
         self,
@@ -77,8 +77,9 @@ class Served:
         self.errors: list[dict[str, Any]] = []
         self.reactor = Reactor(clock=clock)
         self.reactor.set_exception_handler(lambda _, context: self.errors.append(context))
-        self.handler = WSGIHandler(app, self.reactor, threads=threads, **options)
-        server = HTTPServer(self.handler, limits=limits, server_name="")
+        handler = WSGIHandler(app, self.reactor, threads=threads, **options)
+        self.supervisor = handler.supervisor
+        server = HTTPServer(handler, limits=limits, server_name="")
         self.address = self.reactor.listen_tcp(server, "127.0.0.1", 0).addresses[0][:2]
         self.url = f"http://127.0.0.1:{self.address[1]}"
         self._thread = threading.Thread(target=self.reactor.run)
@@ -96,7 +97,8 @@ class Served:
         return sock
 
     def in_loop(self, function: Callable[[], Any]) -> Any:
-        """Call ``function`` in the loop, after all that it has to do now; returns the result."""
+        """Call ``function`` in the loop, after the callbacks that wait already; returns the
+        result."""
         done = threading.Event()
         results = []
 
@@ -107,6 +109,18 @@ class Served:
         self.reactor.call_soon_threadsafe(call)
         assert done.wait(TIMEOUT)
         return results[0]
+
+    def until(self, condition: Callable[[], object]) -> None:
+        """Wait until ``condition()`` is true, which the loop is asked again and again."""
+        deadline = time.monotonic() + TIMEOUT
+        while not self.in_loop(condition):
+            assert time.monotonic() < deadline
+
+    def run_timers(self) -> None:
+        """Wait until all timers have run that are due now."""
+        done = threading.Event()
+        self.in_loop(lambda: self.reactor.call_at(self.reactor.time(), done.set))
+        assert done.wait(TIMEOUT)
 
     def get(self, target: str = "/", method: str = "GET", body: Any = None, **fields: str) -> Any:
         """Status, header and body."""
@@ -142,12 +156,12 @@ def serve_app() -> Iterator[Callable[..., Served]]:
 
 @pytest.fixture(params=[0, 4], ids=["inline", "threaded"])
 def serve_both(request: pytest.FixtureRequest, serve_app: Any) -> Callable[..., Served]:
-    """The same for tests that hold wherever the application runs."""
+    """``serve_app`` for tests that hold in both modes."""
     return lambda app, **options: serve_app(app, request.param, **options)
 
 
 class Answer:
-    """A response as a client understands it. ``body`` is None if the connection was cut before its
+    """A response as a client reads it. ``body`` is None if the connection was cut before the
     end."""
 
     def __init__(self, data: bytes, method: str, errors: list[dict[str, Any]]) -> None:
@@ -175,7 +189,7 @@ class _Socket:
 
 
 def read_to_end(sock: socket.socket) -> bytes:
-    """All that comes until the connection is closed or cut."""
+    """Everything until the connection is closed or cut."""
     data = b""
     try:
         while piece := sock.recv(65536):

@@ -1,0 +1,135 @@
+"""The buffer between the application's thread and the loop, without either of them."""
+
+import os
+import tempfile
+import threading
+import time
+
+import pytest
+
+from protocols.http.wsgi.overflow import Overflow, SpoolBudget
+from protocols.http.wsgi.streambuffer import MOST_WAITING, ClientGone, StreamBuffer
+
+from .conftest import TIMEOUT
+
+BLOCK = b"x" * (MOST_WAITING // 4)
+
+
+def full(budget):
+    """A buffer whose memory is used up."""
+    stream = StreamBuffer(SpoolBudget(budget))
+    for _ in range(4):
+        stream.put(BLOCK)
+    return stream
+
+
+def take_all(stream):
+    """What comes out of it, as a client reads that is faster than the thread."""
+    data = b""
+    more = stream.take()
+    while more:
+        piece = b"".join(more)
+        data += piece
+        more = stream.written(len(piece), needs_more=True)
+    return data
+
+
+class Putting(threading.Thread):
+    """A thread that puts ``pieces`` into ``stream``."""
+
+    def __init__(self, stream, pieces):
+        super().__init__()
+        self.stream, self.pieces = stream, pieces
+        self.error = None
+        self.start()
+
+    def run(self):
+        try:
+            for piece in self.pieces:
+                self.stream.put(piece)
+        except ClientGone as error:
+            self.error = error
+
+    def wait_until_it_waits(self):
+        until(lambda: self.stream.is_full)
+
+
+def until(condition):
+    deadline = time.monotonic() + TIMEOUT
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+def test_the_loop_is_told_once_until_it_takes():
+    stream = StreamBuffer(SpoolBudget(0))
+    assert [stream.put(b"1"), stream.put(b"2")] == [True, False]
+    assert list(stream.take()) == [b"1", b"2"]
+    assert stream.put(b"3")
+    assert list(stream.take()) == [b"3"]
+    assert list(stream.take()) == []
+
+
+def test_without_a_budget_the_thread_waits_for_the_loop():
+    stream = full(0)
+    thread = Putting(stream, [b"the last"])
+    thread.wait_until_it_waits()
+    progress = stream.progress
+    assert take_all(stream) == BLOCK * 4
+    thread.join(TIMEOUT)
+    assert not stream.is_full
+    assert stream.progress > progress
+    assert take_all(stream) == b"the last"
+
+
+def test_what_does_not_fit_in_memory_goes_through_a_file_in_order():
+    budget = SpoolBudget(16 * 1_000_000)
+    stream = StreamBuffer(budget)
+    pieces = [b"%d," % number * 1000 for number in range(200)]
+    thread = Putting(stream, pieces)
+    thread.join(TIMEOUT)
+    assert budget.available < 16 * 1_000_000
+    assert take_all(stream) == b"".join(pieces)
+    assert budget.available == 16 * 1_000_000
+
+
+def test_closing_wakes_the_thread_and_releases_the_file():
+    budget = SpoolBudget(16 * 1000)
+    stream = StreamBuffer(budget)
+    thread = Putting(stream, [*[BLOCK] * 4, b"y" * 1000, b"z"])
+    thread.wait_until_it_waits()
+    until(lambda: budget.available < 16 * 1000)
+    stream.close()
+    thread.join(TIMEOUT)
+    assert isinstance(thread.error, ClientGone)
+    assert budget.available == 16 * 1000
+    with pytest.raises(ClientGone):
+        stream.put(b"more")
+
+
+def test_one_response_takes_a_sixteenth_of_the_budget_at_most():
+    budget = SpoolBudget(16 * 10)
+    overflow = Overflow(budget)
+    assert overflow.write(b"x" * 10)
+    assert not overflow.write(b"x")
+    other = Overflow(budget)
+    assert other.write(b"y" * 10)
+    assert budget.available == 14 * 10
+    assert overflow.read(100) == b"x" * 10
+    assert budget.available == 15 * 10
+    other.clear()
+    assert budget.available == 16 * 10
+
+
+def test_a_temporary_file_that_becomes_shorter_is_an_error(monkeypatch):
+    files = []
+    make = tempfile.TemporaryFile
+    monkeypatch.setattr(
+        tempfile, "TemporaryFile", lambda **options: files.append(make(**options)) or files[-1]
+    )
+    overflow = Overflow(SpoolBudget(1000))
+    overflow.write(b"abc")
+    os.ftruncate(files[0].fileno(), 0)
+    with pytest.raises(EOFError):
+        overflow.read(3)
+    overflow.clear()
