@@ -62,7 +62,7 @@ def make_environ(request: Request) -> dict[str, Any]:
     if (
         not head.authority
         or transport.get_extra_info("ssl_object") is not None
-        or connection.server.proxies.has_any
+        or connection.server.proxies.trusts_anyone
     ):
         _set_origin(environ, request)
     return environ
