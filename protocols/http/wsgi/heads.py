@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Final, NamedTuple
 
 from ..response import Header, render_head
@@ -22,7 +22,6 @@ _HOP_BY_HOP: Final = frozenset(
         "proxy-connection",
     )
 )
-_warned: set[str] = set()  # names of dropped fields that are in the log already
 
 
 class Head(NamedTuple):
@@ -52,7 +51,7 @@ def check_head(status: str, fields: tuple[Header, ...]) -> Head:
         name, value = field
         lowered = name.lower()
         if lowered in _HOP_BY_HOP:
-            _warn(lowered)
+            warn_once(lowered)
         elif lowered != "content-length":
             kept.append(field)
         elif length is not None:
@@ -65,9 +64,9 @@ def check_head(status: str, fields: tuple[Header, ...]) -> Head:
     return Head(int(match[1]), tuple(kept), length)
 
 
-def _warn(name: str) -> None:
-    if name not in _warned:
-        _warned.add(name)
-        logger.warning(
-            "the application sets %s: dropped, only the server may set it (PEP 3333)", name.title()
-        )
+@cache
+def warn_once(name: str) -> None:
+    """Log that the field ``name`` is dropped; only the first time for each name."""
+    logger.warning(
+        "the application sets %s: dropped, only the server may set it (PEP 3333)", name.title()
+    )

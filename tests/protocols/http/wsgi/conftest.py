@@ -17,6 +17,7 @@ from reactor.testing import StreamPeer, VirtualReactor
 
 TIMEOUT = 20  # seconds: only reached by what is broken
 NOW = 1_700_000_000
+PLAIN = [("Content-Type", "text/plain")]
 
 
 class InMemory:
@@ -158,6 +159,54 @@ def serve_app() -> Iterator[Callable[..., Served]]:
 def serve_both(request: pytest.FixtureRequest, serve_app: Any) -> Callable[..., Served]:
     """``serve_app`` for tests that hold in both modes."""
     return lambda app, **options: serve_app(app, request.param, **options)
+
+
+class Hanging:
+    """An application that hangs until ``go_on`` is set, except for ``/quick``.
+
+    ``where``: "call", "first" (before the first piece), "later" (after it), "close", or "never".
+    ``entered``: a semaphore that is released when it begins to hang."""
+
+    def __init__(self, where: str = "call") -> None:
+        self.where = where
+        self.entered = threading.Semaphore(0)
+        self.go_on = threading.Event()
+        self.closed = threading.Event()
+        self.calls = 0
+
+    def hang_here(self) -> None:
+        self.entered.release()
+        assert self.go_on.wait(TIMEOUT)
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
+        self.calls += 1
+        if environ["PATH_INFO"] == "/quick":
+            start_response("200 OK", PLAIN)
+            return [b"quick"]
+        if self.where == "call":
+            self.hang_here()
+        start_response("200 OK", PLAIN)
+        return self
+
+    def __iter__(self) -> Iterator[bytes]:
+        if self.where == "first":
+            self.hang_here()
+        yield b"one"
+        if self.where == "later":
+            self.hang_here()
+        yield b"two"
+
+    def close(self) -> None:
+        if self.where == "close":
+            self.hang_here()
+        self.closed.set()
+
+
+@pytest.fixture
+def hanging() -> Iterator[Hanging]:
+    app = Hanging()
+    yield app
+    app.go_on.set()
 
 
 class Answer:

@@ -9,10 +9,9 @@ import pytest
 from protocols.http import Limits
 from protocols.http.wsgi.streambuffer import MOST_WAITING
 
-from .conftest import TIMEOUT, read_to_end
+from .conftest import PLAIN, TIMEOUT, Hanging, read_to_end
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
-PLAIN = [("Content-Type", "text/plain")]
 PIECE = b"x" * 10_000
 SMALL_BUFFER = 8192
 RESET_ON_CLOSE = (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -260,98 +259,64 @@ def test_the_response_is_sent_before_a_slow_close(serve_app):
     assert served.errors == []
 
 
-def test_too_many_requests_are_refused(serve_app, caplog):
-    running, go_on = threading.Semaphore(0), threading.Event()
-
-    def app(environ, start_response):
-        running.release()
-        assert go_on.wait(TIMEOUT)
-        start_response("200 OK", PLAIN)
-        return [b"done"]
-
-    served = serve_app(app, threads=1, max_queued=1)
+def test_too_many_requests_are_refused(serve_app, hanging, caplog):
+    served = serve_app(hanging, threads=1, max_queued=1)
     waiting = [served.connect() for _ in range(2)]
-    for connection in waiting:
+    for number, connection in enumerate(waiting, 1):
         connection.request("GET", "/")
-        if connection is waiting[0]:
-            assert running.acquire(timeout=TIMEOUT)
-        else:
-            served.until(lambda: served.supervisor.call_count == 2)
+        served.until(lambda number=number: served.supervisor.call_count == number)
     for body in (None, b"x" * 10):
         status, headers, _ = served.get(method="POST", body=body)
         assert (status, headers["Retry-After"]) == (503, "1")
     [message] = caplog.messages  # not one for each
     assert message.startswith("1 requests were refused with 503: ")
-    go_on.set()
+    hanging.go_on.set()
     for connection in waiting:
-        assert connection.getresponse().read() == b"done"
+        assert connection.getresponse().read() == b"onetwo"
         connection.close()
 
 
-def test_a_request_whose_client_has_left_is_not_run(serve_app):
-    running, go_on, calls = threading.Event(), threading.Event(), []
-
-    def app(environ, start_response):
-        calls.append(environ["PATH_INFO"])
-        running.set()
-        assert go_on.wait(TIMEOUT)
-        start_response("200 OK", PLAIN)
-        return [b"done"]
-
-    served = serve_app(app, threads=1)
+def test_a_request_whose_client_has_left_is_not_run(serve_app, hanging):
+    served = serve_app(hanging, threads=1)
     first = served.connect()
-    first.request("GET", "/first")
-    assert running.wait(TIMEOUT)
+    first.request("GET", "/")
+    assert hanging.entered.acquire(timeout=TIMEOUT)
     with served.connect_raw() as second:
-        second.sendall(b"GET /second HTTP/1.1\r\nHost: a\r\n\r\n")
+        second.sendall(GET)
         served.until(lambda: served.supervisor.call_count == 2)
         second.setsockopt(*RESET_ON_CLOSE)
     served.until(lambda: served.reactor.stats.connections == 1)
-    go_on.set()
-    assert first.getresponse().read() == b"done"
+    hanging.go_on.set()
+    assert first.getresponse().read() == b"onetwo"
     first.close()
     served.stop()
-    assert calls == ["/first"]
+    assert hanging.calls == 1
     assert served.errors == []
 
 
-def test_a_client_may_leave_while_the_application_computes(serve_app):
-    running, go_on = threading.Event(), threading.Event()
-
-    def app(environ, start_response):
-        running.set()
-        assert go_on.wait(TIMEOUT)
-        start_response("200 OK", PLAIN)
-        return [b"done"]
-
+@pytest.mark.parametrize("where", ["call", "first", "later", "close"])
+def test_a_client_may_leave_while_the_application_computes(serve_app, where):
+    app = Hanging(where)
     served = serve_app(app, threads=1)
     with served.connect_raw() as sock:
         sock.sendall(GET)
-        assert running.wait(TIMEOUT)
+        assert app.entered.acquire(timeout=TIMEOUT)
         sock.setsockopt(*RESET_ON_CLOSE)
     served.until(lambda: served.reactor.stats.connections == 0)
-    go_on.set()
+    app.go_on.set()
+    assert app.closed.wait(TIMEOUT)
     served.stop()
     assert served.errors == []
 
 
-def test_stopping_waits_for_running_calls(serve_app):
-    running, go_on = threading.Event(), threading.Event()
-
-    def app(environ, start_response):
-        running.set()
-        assert go_on.wait(TIMEOUT)
-        start_response("200 OK", PLAIN)
-        yield b"one"
-        yield b"two"
-
-    served = serve_app(app)
+def test_stopping_waits_for_running_calls(serve_app, hanging):
+    served = serve_app(hanging)
     connection = served.connect()
     connection.request("GET", "/")
-    assert running.wait(TIMEOUT)
+    assert hanging.entered.acquire(timeout=TIMEOUT)
     served.reactor.call_soon_threadsafe(served.reactor.stop, TIMEOUT)
     served.in_loop(lambda: None)
-    go_on.set()
+    hanging.go_on.set()
     response = connection.getresponse()
     assert response.read() == b"onetwo"
     assert response.headers["Connection"] == "close"

@@ -10,10 +10,9 @@ import pytest
 from protocols.http.wsgi.supervision import Supervisor
 from reactor.testing import VirtualReactor
 
-from .conftest import TIMEOUT, read_to_end
+from .conftest import PLAIN, TIMEOUT, Hanging, read_to_end
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
-PLAIN = [("Content-Type", "text/plain")]
 SMALL_BUFFER = 8192
 
 
@@ -36,51 +35,6 @@ class Clock:
 @pytest.fixture
 def clock():
     return Clock()
-
-
-class Hanging:
-    """An application that hangs until the test lets it go, but for ``/quick``."""
-
-    def __init__(self, where="call"):
-        self.where = where
-        self.entered = threading.Semaphore(0)
-        self.go_on = threading.Event()
-        self.closed = threading.Event()
-        self.calls = 0
-
-    def hang_here(self):
-        self.entered.release()
-        assert self.go_on.wait(TIMEOUT)
-
-    def __call__(self, environ, start_response):
-        self.calls += 1
-        if environ["PATH_INFO"] == "/quick":
-            start_response("200 OK", PLAIN)
-            return [b"quick"]
-        if self.where == "call":
-            self.hang_here()
-        start_response("200 OK", PLAIN)
-        return self
-
-    def __iter__(self):
-        if self.where == "first":
-            self.hang_here()
-        yield b"one"
-        if self.where == "later":
-            self.hang_here()
-        yield b"two"
-
-    def close(self):
-        if self.where == "close":
-            self.hang_here()
-        self.closed.set()
-
-
-@pytest.fixture
-def hanging():
-    app = Hanging()
-    yield app
-    app.go_on.set()
 
 
 def begin(served, app):
