@@ -107,10 +107,11 @@ class StreamBuffer:
         return (data,)
 
     def close(self) -> None:
-        """The client gets no more. What is in the file is forgotten, and the thread need not wait:
-        ``put`` raises ``ClientGone``."""
+        """The client gets no more. The buffer is emptied, and the thread need not wait: ``put``
+        raises ``ClientGone``."""
         with self._changed:
             self._is_closed = True
+            self._pieces = []
             if self._overflow is not None:
                 self._overflow.clear()
             self._changed.notify_all()

@@ -52,7 +52,8 @@ TRANSITIONS: Final[dict[str, dict[str, str]]] = {
 class ThreadedCall:
     """One call in a worker thread, as the loop sees it.
 
-    ``job``: what the pool knows of the call, until that is done: the two refer to each other."""
+    ``job``: the function that the pool runs for this call; None once it has ended, as the two refer
+    to each other."""
 
     job: ThreadCall[Any] | None = None
 
@@ -135,7 +136,7 @@ class ThreadedCall:
             if not more:
                 break
             outflow.add(more)
-        else:  # the client takes whatever there is: go on in the next turn
+        else:  # the client takes all that there is: go on in the next turn
             self.request.reactor.call_soon(self.send_stream)
             return
         outflow.writer.on_writable = None if outflow.is_empty else self._write
@@ -161,8 +162,8 @@ class ThreadedCall:
             elif worker.stream is not None:
                 self._enter(DRAINING)
                 self.send_stream()
-            elif not worker.is_handed_over:
-                self.send_whole()
+            else:
+                self.send_whole()  # unless the thread asked for that already
         except Exception as error:
             self._fail(error)
 

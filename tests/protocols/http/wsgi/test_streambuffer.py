@@ -38,7 +38,7 @@ class Putting(threading.Thread):
     """A thread that puts ``pieces`` into ``stream``."""
 
     def __init__(self, stream, pieces):
-        super().__init__()
+        super().__init__(daemon=True)
         self.stream, self.pieces = stream, pieces
         self.error = None
         self.start()
@@ -51,7 +51,10 @@ class Putting(threading.Thread):
             self.error = error
 
     def wait_until_it_waits(self):
+        """Until it has lost its patience, and waits for as long as it takes."""
         until(lambda: self.stream.is_full)
+        progress = self.stream.progress
+        until(lambda: self.stream.progress > progress and self.stream.is_full)
 
 
 def until(condition):
@@ -77,6 +80,7 @@ def test_without_a_budget_the_thread_waits_for_the_loop():
     progress = stream.progress
     assert take_all(stream) == BLOCK * 4
     thread.join(TIMEOUT)
+    assert not thread.is_alive()
     assert not stream.is_full
     assert stream.progress > progress
     assert take_all(stream) == b"the last"
@@ -93,16 +97,44 @@ def test_what_does_not_fit_in_memory_goes_through_a_file_in_order():
     assert budget.available == 16 * 1_000_000
 
 
+def test_nothing_gets_ahead_of_what_is_in_the_file():
+    stream = full(16 * 1_000_000)
+    stream.put(b"the first in the file, ")  # after some patience
+    assert b"".join(stream.take()) == BLOCK * 4
+    assert stream.written(4 * len(BLOCK), needs_more=False) == ()
+    stream.put(b"the second")  # although there is space in memory
+    assert stream.written(0, needs_more=True) == (b"the first in the file, the second",)
+    stream.put(b"in memory again")
+    assert list(stream.take()) == [b"in memory again"]
+
+
+def test_bytes_from_the_file_count_until_they_are_written():
+    stream = full(16 * 1_000_000)
+    stream.put(BLOCK * 4)
+    taken = b"".join(stream.take())
+    for _ in range(4):  # a slow client: what is taken is written only at the end
+        taken += b"".join(stream.written(0, needs_more=True))
+    assert taken == BLOCK * 8
+    stream.written(4 * len(BLOCK), needs_more=False)
+    thread = Putting(stream, [b"the last"])
+    thread.join(TIMEOUT)
+    assert list(stream.take()) == []  # not in memory: its bytes would be too many
+    assert b"".join(stream.written(4 * len(BLOCK), needs_more=True)) == b"the last"
+
+
 def test_closing_wakes_the_thread_and_releases_the_file():
     budget = SpoolBudget(16 * 1000)
     stream = StreamBuffer(budget)
-    thread = Putting(stream, [*[BLOCK] * 4, b"y" * 1000, b"z"])
+    for piece in [*[BLOCK] * 4, b"y" * 1000]:
+        stream.put(piece)
+    assert budget.available == 15 * 1000
+    thread = Putting(stream, [b"z"])
     thread.wait_until_it_waits()
-    until(lambda: budget.available < 16 * 1000)
     stream.close()
     thread.join(TIMEOUT)
     assert isinstance(thread.error, ClientGone)
     assert budget.available == 16 * 1000
+    assert list(stream.take()) == []
     with pytest.raises(ClientGone):
         stream.put(b"more")
 

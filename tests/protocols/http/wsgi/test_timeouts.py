@@ -93,6 +93,58 @@ def test_a_call_that_hangs_in_close_is_written_off(serve_app, clock, hanging, ca
         assert served.get("/quick")[2] == b"quick"
 
 
+def test_a_file_returned_by_a_call_that_was_given_up_is_closed(serve_app, clock, hanging, tmp_path):
+    (tmp_path / "file").write_bytes(b"content")
+    file = (tmp_path / "file").open("rb")
+
+    def app(environ, start_response):
+        hanging.hang_here()
+        start_response("200 OK", PLAIN)
+        return environ["wsgi.file_wrapper"](file)
+
+    served = serve_app(app, threads=1, clock=clock, request_timeout=60)
+    with begin(served, hanging) as sock:
+        clock.advance(served, 65)
+        assert sock.recv(100).startswith(b"HTTP/1.1 503 ")
+    hanging.go_on.set()
+    served.until(lambda: file.closed)
+
+
+def test_a_response_handed_over_at_the_last_moment_is_sent(serve_app, clock, hanging):
+    """The supervisor gives the call up before the loop comes to send the response."""
+    closing, go_on = threading.Event(), threading.Event()
+
+    class Body:
+        def __iter__(self):
+            hanging.hang_here()
+            yield b"done"
+
+        def close(self):
+            closing.set()
+            assert go_on.wait(TIMEOUT)
+
+    def app(environ, start_response):
+        start_response("200 OK", [*PLAIN, ("Content-Length", "4")])
+        return Body()
+
+    served = serve_app(app, threads=1, clock=clock, request_timeout=60)
+
+    def hand_over():
+        hanging.go_on.set()
+        assert closing.wait(TIMEOUT)
+        clock.now += 0.01  # the supervisor's timer is due: it comes first in the next turn
+
+    with begin(served, hanging) as sock:
+        clock.advance(served, 60)
+        clock.now += 0.99
+        served.in_loop(hand_over)
+        answer = sock.recv(1000)
+        assert answer.startswith(b"HTTP/1.1 200 ")
+        assert answer.endswith(b"\r\n\r\ndone")
+        assert served.in_loop(lambda: served.supervisor.pool.abandoned) == 1
+        go_on.set()
+
+
 def test_progress_keeps_a_call_alive(serve_app, clock):
     steps = threading.Semaphore(0)
 
