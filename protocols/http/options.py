@@ -46,9 +46,9 @@ LIMIT_OPTIONS: Final[tuple[tuple[str, str, Callable[[str], float], str, str], ..
     ("--head-timeout", "S", duration, "head_timeout", "seconds that a head may take; else 408"),
     ("--keepalive-timeout", "S", duration, "keepalive_timeout", "seconds between two requests"),
     ("--body-timeout", "S", duration, "body_timeout", "window of --min-body-rate, in seconds"),
-    ("--min-body-rate", "R", number, "body_rate", "bytes a second of a body; else 408; 0: any"),
+    ("--min-body-rate", "R", number, "body_rate", "bytes/s of a body; else 408; 0: no limit"),
     ("--write-timeout", "S", duration, "write_timeout", "window of --min-write-rate, in seconds"),
-    ("--min-write-rate", "R", number, "write_rate", "bytes a second that clients read; 0: any"),
+    ("--min-write-rate", "R", number, "write_rate", "bytes/s that clients read; 0: no limit"),
 )
 
 
@@ -78,7 +78,7 @@ def _add_content_options(parser: argparse._ActionsContainer) -> None:
         type=seconds,
         default=REQUEST_TIMEOUT,
         help="with --app: seconds without progress that a call may take in its thread; else 503, "
-        "and the thread is replaced; 0: any; has no effect with --threads 0 (%(default)g)",
+        "and the thread is replaced; 0: no limit; no effect with --threads 0 (%(default)g)",
     )
     parser.add_argument(
         "--max-spool",
@@ -118,7 +118,7 @@ def _add_server_options(parser: argparse._ActionsContainer) -> None:
         metavar="ADDRESS",
         action=Repeatable,
         type=_proxy,
-        help="believe its X-Forwarded-For, -Proto and -Host; an address or a network, or "
+        help="trust its X-Forwarded-For, -Proto and -Host; an address, a network, or "
         "'unix'; may be given more than once",
     )
     parser.add_argument(
@@ -127,7 +127,7 @@ def _add_server_options(parser: argparse._ActionsContainer) -> None:
         help="trusted proxies send Forwarded (RFC 7239), not X-Forwarded-*",
     )
     parser.add_argument(
-        "--debug", action="store_true", help="show tracebacks to clients: never in public"
+        "--debug", action="store_true", help="show tracebacks to clients; never use it in public"
     )
     parser.add_argument(
         "--max-connections",
@@ -141,8 +141,8 @@ def _add_server_options(parser: argparse._ActionsContainer) -> None:
         metavar="N",
         type=count,
         default=MAX_CONNECTIONS_PER_ADDRESS,
-        help="the same from one address, except this machine's and trusted proxies'; 0: any "
-        "(%(default)d)",
+        help="the same from one address, except this machine's and trusted proxies'; 0: no "
+        "limit (%(default)d)",
     )
 
 

@@ -8,12 +8,12 @@ from http import HTTPStatus
 from typing import Final
 
 Header = tuple[str, str]
+BODILESS: Final = (101, 204, 304)  #: statuses without a body (RFC 9110 section 6.4.1)
 
 _PHRASES: Final = {status.value: status.phrase for status in HTTPStatus}
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
 # Visible characters, spaces, tabs, and bytes beyond ASCII (RFC 9110 section 5.5): no CR, LF, NUL.
 _VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*").fullmatch
-BODILESS: Final = (101, 204, 304)  #: statuses without a body (RFC 9110 section 6.4.1)
 # What the server says itself: with two of them, sender and receiver could disagree on where the
 # message ends.
 _OURS: Final = frozenset({"connection", "content-length", "keep-alive", "transfer-encoding"})
