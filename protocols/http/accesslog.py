@@ -1,9 +1,10 @@
 """The access log: a line for each request, in the format that Apache calls *combined*.
 
-Lines are gathered, and written after a second or 64 KiB, a batch in one ``write`` to a file opened
-for appending: so several processes can share one file, and no line is torn. What cannot be written,
-as the disk is full or whoever read it has gone, is dropped and counted, and said once: a log must
-not stop the server. For the same reason nothing here waits for a slow reader of a pipe."""
+Lines are gathered for a second, or up to 64 KiB. Each batch is one ``write`` to a file opened for
+appending: so several processes can share a file without mixing their lines. Lines that cannot be
+written, because the disk is full or the reader of a pipe has gone, are dropped and counted, and the
+log says so once: an access log must not stop the server. For the same reason nothing here waits for
+a slow reader."""
 
 from __future__ import annotations
 
@@ -17,6 +18,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from .cache import FIFOCache
+from .dates import CachedDate
 from .proxies import TrustedProxies
 
 if TYPE_CHECKING:
@@ -27,25 +29,27 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-BATCH: Final = 65536  # bytes that are gathered
-INTERVAL: Final = 1.0  # seconds that they wait
-MOST_WAITING: Final = 1 << 20  # bytes, for a pipe that is full; what comes then is dropped
-# A pipe that is ready for writing takes so much without waiting, and in one piece (pipe(7)).
-_PIECE: Final = getattr(select, "PIPE_BUF", 512)
-_MODE: Final = 0o640  # who asked for what is not everybody's affair
-_REMEMBERED: Final = 512
-_REMEMBERED_SIZE: Final = 2048  # characters
+BATCH: Final = 65536  # bytes that are gathered before they are written
+INTERVAL: Final = 1.0  # seconds that a line waits at most
+MAX_WAITING: Final = 1 << 20  # bytes that wait for a full pipe; lines beyond that are dropped
+# A pipe that is ready for writing takes this much at once, without blocking (pipe(7)).
+_PIPE_BUF: Final = getattr(select, "PIPE_BUF", 512)
+_MODE: Final = 0o640  # requests are private: other users must not read them
+_CACHED_TAILS: Final = 512
+_LONGEST_CACHED_TAIL: Final = 2048  # characters
 
-# Not strftime's, which are the locale's.
+# strftime's names depend on the locale.
 _MONTHS: Final = "JanFebMarAprMayJunJulAugSepOctNovDec"
+_READER_TOO_SLOW: Final = "the reader is too slow"
 _UNSAFE: Final = re.compile(r'[^ -~]|["\\]')
 
 
 class AccessLog:
     """Appends to ``path``; "-" is standard output. Give it to ``HTTPServer`` as ``access_log``.
 
-    ``proxies``: who is believed about the client. ``clock``: seconds since the epoch. ``dropped``
-    is the number of lines that were lost. Raises ``OSError`` if the file cannot be opened."""
+    ``proxies``: those that are believed about their clients. ``clock``: returns the time of day in
+    seconds since the epoch. ``dropped``: how many lines were lost. Raises ``OSError`` if the file
+    cannot be opened."""
 
     def __init__(
         self,
@@ -58,35 +62,34 @@ class AccessLog:
         self.dropped = 0
         self._reactor = reactor
         self._path = path
-        self._clock = clock
         self._client = (proxies or TrustedProxies()).client
         self._lines: list[str] = []
         self._size = 0
         self._timer: Timer | None = None
-        self._time = ""  # between brackets, good until _time_expires
-        self._time_expires = float("-inf")
-        self._tails: FIFOCache[Fields, str] = FIFOCache(_REMEMBERED, _REMEMBERED_SIZE)
-        self._failing = False
-        self._blocked = False  # whether a pipe was full when last tried
-        self._torn = False  # whether the last line that was written lacks its end
+        self._date = CachedDate(clock, _format_date)
+        self._tails: FIFOCache[Fields, str] = FIFOCache(_CACHED_TAILS, _LONGEST_CACHED_TAIL)
+        self._failing = False  # whether the last write lost lines
+        self._blocked = False  # whether a pipe was full at the last write
+        self._torn = False  # whether the last line in the file has no end
         self._fd = -1
         self._open()
 
     def write(self, request: Request, status: int, size: int) -> None:
         """Add a line. ``size``: bytes of the response's body."""
         now = self._reactor.now
-        if now >= self._time_expires:
-            self._refresh_time(now)
+        date = self._date
+        if now >= date.expires:
+            date.refresh(now)
         head = request.head
         if head.method:
             line = f"{head.method} {escape(head.target)} HTTP/1.{head.minor}"
-        else:  # it was refused, and the target is what came of the request line
+        else:  # it was refused: the target is the request line, as far as it came
             line = escape(head.target) or "-"
         tail = self._tails.get(head.fields) or self._describe(head.fields)
         client = self._client(request) or "-"
-        text = f'{client} - - {self._time} "{line}" {status} {size} {tail}\n'
-        if self._size + len(text) > MOST_WAITING:
-            self._drop(1, "nobody takes it")
+        text = f'{client} - - {date.text} "{line}" {status} {size} {tail}\n'
+        if self._size + len(text) > MAX_WAITING:
+            self._drop(1, _READER_TOO_SLOW)
             return
         self._lines.append(text)
         self._size += len(text)
@@ -96,7 +99,7 @@ class AccessLog:
             self.flush()
 
     def flush(self) -> None:
-        """Write what was gathered."""
+        """Write the lines that were gathered."""
         if not self._lines:
             return
         lines, self._lines, self._size = self._lines, [], 0
@@ -105,10 +108,10 @@ class AccessLog:
         written = self._write_file(lines) if self._is_file else self._write_pipe(lines)
         if written == len(lines) and self._failing:
             self._failing = False
-            logger.warning("access log: goes on; %d lines were lost so far", self.dropped)
+            logger.warning("access log: works again; %d lines were lost so far", self.dropped)
 
     def reopen(self) -> None:
-        """Open the file anew, as it was renamed. If that fails, the old one is kept."""
+        """Open the file again, after it was renamed. If that fails, the old file stays in use."""
         self.flush()
         if self._path == "-":
             return
@@ -116,18 +119,18 @@ class AccessLog:
         try:
             self._open()
         except OSError as exc:
-            logger.error("access log: cannot open %s again: %s", self._path, exc.strerror)
+            logger.error("access log: cannot reopen %s: %s", self._path, exc.strerror)
             return
         os.close(old)
         self._torn = False
 
     def close(self) -> None:
-        """Write what was gathered, and close the file."""
+        """Write the lines that were gathered, and close the file."""
         if self._fd < 0:
             return
         self.flush()
         if self._lines:
-            self._drop(len(self._lines), "nobody takes it")
+            self._drop(len(self._lines), _READER_TOO_SLOW)
             self._lines = []
         if self._timer is not None:
             self._timer.cancel()
@@ -138,7 +141,7 @@ class AccessLog:
     # -- lines -------------------------------------------------------------------------------------
 
     def _describe(self, fields: Fields) -> str:
-        """The two fields at the end."""
+        """The tail of a line: the two fields of the request at its end."""
         referer = escape(fields.headers.get("referer") or "-")
         agent = escape(fields.headers.get("user-agent") or "-")
         tail = f'"{referer}" "{agent}"'
@@ -146,20 +149,13 @@ class AccessLog:
             self._tails.keep(fields, tail, len(tail))
         return tail
 
-    def _refresh_time(self, now: float) -> None:
-        seconds = self._clock()
-        self._time_expires = now + 1.0 - seconds % 1.0
-        local = time.localtime(seconds)
-        month = _MONTHS[3 * local.tm_mon - 3 : 3 * local.tm_mon]
-        self._time = time.strftime(f"[%d/{month}/%Y:%H:%M:%S %z]", local)
-
     # -- the file ----------------------------------------------------------------------------------
 
     def _open(self) -> None:
         if self._path == "-":
             fd = 1
         else:
-            # O_NONBLOCK is for a FIFO: to open it would wait for a reader, and so would writing.
+            # O_NONBLOCK is for a FIFO: opening and writing it must not wait for a reader.
             flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC
             fd = os.open(self._path, flags, _MODE)
         self._is_file = stat.S_ISREG(os.fstat(fd).st_mode)
@@ -174,7 +170,7 @@ class AccessLog:
     def _write_file(self, lines: list[str]) -> int:
         """Returns how many of ``lines`` were written; the others are lost."""
         data = "".join(lines).encode("ascii")
-        why = "no room left"
+        why = "no space left"
         try:
             written = os.write(self._fd, data)
         except OSError as exc:
@@ -189,7 +185,8 @@ class AccessLog:
         return whole
 
     def _write_pipe(self, lines: list[str]) -> int:
-        """The same, for what may be full; those that it does not take wait for another time."""
+        """The same for a pipe, which may be full. The lines that it does not take wait for the next
+        time."""
         poller = select.poll()
         poller.register(self._fd, select.POLLOUT)
         pending = "".join(lines).encode("ascii")
@@ -198,7 +195,7 @@ class AccessLog:
             while pending:
                 if not poller.poll(0):
                     break
-                end = pending.rfind(b"\n", 0, _PIECE) + 1 or _PIECE
+                end = pending.rfind(b"\n", 0, _PIPE_BUF) + 1 or _PIPE_BUF
                 pending = pending[os.write(self._fd, pending[:end]) :]
         except BlockingIOError:
             pass
@@ -218,10 +215,16 @@ class AccessLog:
             logger.error("access log: lines are lost: %s", why)
 
 
+def _format_date(seconds: float) -> str:
+    local = time.localtime(seconds)
+    month = _MONTHS[3 * local.tm_mon - 3 : 3 * local.tm_mon]
+    return time.strftime(f"[%d/{month}/%Y:%H:%M:%S %z]", local)
+
+
 def escape(text: str) -> str:
-    """``text`` without quotation marks, backslashes, control characters and what is beyond ASCII:
-    each is written as ``\\xHH``, as nginx does. So nobody ends a field or a line, or speaks to the
-    terminal of whoever reads it (uvicorn's CVE-2020-7694)."""
+    """``text`` with quotation marks, backslashes, control characters and everything beyond ASCII
+    written as ``\\xHH``, as nginx does. So a client can neither end a field or a line nor control
+    the terminal on which the log is read (CVE-2020-7694, in uvicorn)."""
     return _UNSAFE.sub(_hexadecimal, text) if _UNSAFE.search(text) else text
 
 

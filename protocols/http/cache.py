@@ -1,4 +1,4 @@
-"""FIFOCache: a dict of what was made before, with a bound."""
+"""FIFOCache: a dict of a limited size. The oldest entry goes first."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ V = TypeVar("V")
 
 
 class FIFOCache(dict[K, V]):
-    """A dict of at most ``entries`` entries: one more drops the oldest.
+    """A dict of at most ``entries`` entries: adding one more drops the oldest.
 
-    It is bounded in bytes as well: an entry whose ``size``, which the caller counts, is more than
-    ``largest`` is not kept. Entries are read as from any dict."""
+    ``largest``: bytes of the largest entry that is kept, by the caller's count; so the cache is
+    bounded in bytes too. Entries are read as from any dict, and added by ``keep`` and ``offer``."""
 
     __slots__ = ("_entries", "_largest", "_offered")
 
@@ -21,11 +21,12 @@ class FIFOCache(dict[K, V]):
         super().__init__()
         self._entries = entries
         self._largest = largest
-        # Hashes of keys, each at its own place; not a list, whose numbers would be objects.
+        # Hashes of keys, each at the place that follows from it. An array needs less memory than a
+        # list, in which each number would be an object.
         self._offered = array("q", bytes(8 * entries))
 
     def keep(self, key: K, value: V, size: int) -> None:
-        """Keep ``value``, of ``size`` bytes together with its key."""
+        """Keep ``value``. ``size``: bytes of the key and the value."""
         if size > self._largest:
             return
         if len(self) >= self._entries and key not in self:
@@ -33,10 +34,11 @@ class FIFOCache(dict[K, V]):
         self[key] = value
 
     def offer(self, key: K, value: V, size: int) -> bool:
-        """Keep ``value`` if its key was offered before, of late. Returns whether it was kept.
+        """Keep ``value`` if its key was offered before, not too long ago. Returns whether it was
+        kept.
 
-        Where most keys never come again, one that comes once costs the others no place, costs the
-        garbage collector no work, and leaves nothing of what it says in memory."""
+        This is for keys of which most never come again. A key that comes once takes no other's
+        place, makes no work for the garbage collector, and leaves no secret in memory."""
         seen = hash(key)
         place = seen % self._entries
         if self._offered[place] != seen:

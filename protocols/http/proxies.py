@@ -1,7 +1,7 @@
-"""Where a request came from: the connection's own other end, or what a trusted proxy says.
+"""Where a request came from: the connection's peer, or what a trusted proxy says.
 
-Only the word of a proxy that was named counts, and only the kind of field that it is known to send.
-A proxy passes the other kind on as it came, from anyone: who believed both would believe anyone.
+Only trusted proxies are believed, and only the kind of field that they are known to send. A proxy
+passes the other kind on as the client sent it: trusting both would mean trusting any client.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
     from .headers import Headers
     from .request import Request
 
-_MOST_HOPS: Final = 32  # proxies in a row that are looked at; more than that is nonsense
-_LONGEST: Final = 4096  # characters of Forwarded, which must be read from its start
+_MAX_HOPS: Final = 32  # proxies in a row; those beyond are ignored
+_MAX_LENGTH: Final = 4096  # characters of Forwarded, which must be parsed from its start
 
 _TOKEN: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _QUOTED: Final = r'"((?:[^"\\]|\\.)*)"'
-# forwarded-pair, and what ends it (RFC 7239 section 4, RFC 9110 section 5.6.1).
+# A forwarded-pair and its delimiter (RFC 7239 section 4, RFC 9110 section 5.6.1).
 _PAIR: Final = re.compile(rf"[ \t]*(?:({_TOKEN})=(?:({_TOKEN})|{_QUOTED}))?[ \t]*([;,]|$)").match
 _WITH_PORT: Final = re.compile(r"\[([^\]]*)\](?::[0-9]{1,5})?|([0-9.]+):[0-9]{1,5}").fullmatch
 
 
 class Origin(NamedTuple):
-    """``client``: an address without a port, "" if unknown; ``scheme``: http or https; ``host``:
-    with the port, if it was named, "" if unknown."""
+    """``client``: an address without a port; "" if unknown. ``scheme``: http or https. ``host``:
+    with the port if the client named one; "" if unknown."""
 
     client: str
     scheme: str
@@ -42,18 +42,19 @@ _UNKNOWN: Final = Origin("", "", "")
 
 
 class TrustedProxies:
-    """The proxies whose word about the client counts.
+    """The proxies that are believed about their clients.
 
-    ``networks``: their addresses and networks, as text, and "unix" for whoever may open the Unix
-    socket. ``forwarded``: they send ``Forwarded`` (RFC 7239); else they send ``X-Forwarded-For``,
-    ``-Proto`` and ``-Host``. Raises ``ValueError``."""
+    ``networks``: their addresses and networks, as text; "unix" stands for all clients of the Unix
+    socket. ``forwarded``: the proxies send ``Forwarded`` (RFC 7239), not ``X-Forwarded-For``,
+    ``-Proto`` and ``-Host``. ``trusts_anyone``: whether there is any trusted proxy. Raises
+    ``ValueError`` for a network that is not valid."""
 
     def __init__(self, networks: Iterable[str] = (), *, forwarded: bool = False) -> None:
         names = frozenset(networks)
-        self._unix = "unix" in names
+        self._trusts_unix = "unix" in names
         self._networks = Networks(names - {"unix"})
         self.trusts_anyone = bool(names)
-        self._told = _forwarded if forwarded else _x_forwarded
+        self._read_hops = _forwarded if forwarded else _x_forwarded
 
     def origin(self, request: Request) -> Origin:
         """The client, scheme and host of ``request``."""
@@ -61,10 +62,10 @@ class TrustedProxies:
         client: str = peer[0] if type(peer) is tuple else ""
         scheme = "https" if request.is_tls else "http"
         direct = Origin(client, scheme, request.head.authority)
-        if not self.trusts_anyone or not (self.trusts(client) if client else self._unix):
+        if not self.trusts_anyone or not (self.trusts(client) if client else self._trusts_unix):
             return direct
-        hops = self._told(request.head.headers)
-        # From the nearest hop to the farthest, past those that are ours: the next is the client.
+        hops = self._read_hops(request.head.headers)
+        # From the nearest hop to the farthest: the first that is not a trusted proxy is the client.
         for number, hop in enumerate(hops, 1):
             client = hop.client
             if number == len(hops) or not client or not self.trusts(client):
@@ -72,20 +73,20 @@ class TrustedProxies:
         return direct
 
     def client(self, request: Request) -> str:
-        """``origin(request).client``, and quickly where there is no proxy."""
+        """``origin(request).client``; fast if there is no trusted proxy."""
         if self.trusts_anyone:
             return self.origin(request).client
         peer = request.peername
         return peer[0] if type(peer) is tuple else ""
 
     def trusts(self, address: str) -> bool:
-        """Whether ``address`` is one of them."""
+        """Whether ``address`` is a trusted proxy's."""
         return address in self._networks
 
 
 def _node(text: str) -> str | None:
-    """An address with or without a port; "" for a name that hides it (RFC 7239 section 6); None if
-    it is not valid."""
+    """The address in ``text``, which may have a port; "" if the proxy hides it (RFC 7239 section
+    6); None if it is not valid."""
     if text.lower() == "unknown" or re.fullmatch(r"_[A-Za-z0-9._-]+(?::[0-9]{1,5})?", text):
         return ""
     match = _WITH_PORT(text)
@@ -104,11 +105,12 @@ def _host(text: str) -> str:
         return ""
 
 
-# -- what proxies say: the hops, from the nearest to the farthest ----------------------------------
+# -- reading the fields: each returns the hops, from the nearest to the farthest -------------------
 
 
 def _x_forwarded(headers: Headers) -> list[Origin]:
-    """``X-Forwarded-For`` has a client for each hop, the others as many, or one for all."""
+    """``X-Forwarded-For`` has a client for each hop. The other fields have as many members, or one
+    for all hops."""
     clients = _members(headers, "x-forwarded-for")
     schemes = _members(headers, "x-forwarded-proto")
     hosts = _members(headers, "x-forwarded-host")
@@ -116,7 +118,7 @@ def _x_forwarded(headers: Headers) -> list[Origin]:
     for number, text in enumerate(clients):
         client = _node(text)
         if client is None:
-            break  # what lies beyond it is no better
+            break  # nothing beyond it can be trusted
         scheme = schemes[min(number, len(schemes) - 1)] if schemes else ""
         host = hosts[min(number, len(hosts) - 1)] if hosts else ""
         hops.append(Origin(client, _scheme(scheme), _host(host)))
@@ -124,24 +126,24 @@ def _x_forwarded(headers: Headers) -> list[Origin]:
 
 
 def _members(headers: Headers, name: str) -> list[str]:
-    """The members of the list, the last first."""
+    """The members of a list, the last one first."""
     value = headers.get(name, "")
     assert value is not None
     if not value:
         return []
-    members = [member.strip(" \t") for member in value.rsplit(",", _MOST_HOPS)]
-    return members[: -_MOST_HOPS - 1 : -1]
+    members = [member.strip(" \t") for member in value.rsplit(",", _MAX_HOPS)]
+    return members[: -_MAX_HOPS - 1 : -1]
 
 
 def _forwarded(headers: Headers) -> list[Origin]:
-    """``Forwarded``, in which each hop has its own element. After one mistake, where an element
-    ends would be a guess: then the client is unknown. It is not the proxy, for whom somebody could
-    pass himself off so."""
+    """``Forwarded`` has an element for each hop. After a syntax error it is unclear where elements
+    end, so the client is unknown. Don't fall back to the proxy's address: a client could use that
+    to impersonate it."""
     value = headers.get("forwarded", "")
     assert value is not None
     if not value:
         return []
-    if len(value) > _LONGEST:
+    if len(value) > _MAX_LENGTH:
         return [_UNKNOWN]
     elements: list[dict[str, str]] = [{}]
     position = 0
@@ -161,7 +163,7 @@ def _forwarded(headers: Headers) -> list[Origin]:
             elements.append({})
         position = match.end()
     hops: list[Origin] = []
-    for element in [e for e in reversed(elements) if e][:_MOST_HOPS]:
+    for element in [e for e in reversed(elements) if e][:_MAX_HOPS]:
         client = _node(element.get("for", "unknown"))
         if client is None:
             break

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import Final
 
 Header = tuple[str, str]
+BODILESS: Final = (101, 204, 304)  #: statuses without a body (RFC 9110 section 6.4.1)
 
 _PHRASES: Final = {status.value: status.phrase for status in HTTPStatus}
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch

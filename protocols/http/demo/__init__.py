@@ -1,4 +1,4 @@
-"""The demonstration page: what ``--protocol http`` serves if it is told nothing else."""
+"""The demonstration page, which ``--protocol http`` serves without ``--root`` and ``--app``."""
 
 from .page import demonstration
 

@@ -1,7 +1,7 @@
-"""A page, a picture, and a form: what a first web server has to show.
+"""The handler of the demonstration page: a page, a picture in it, and a form.
 
-The browser asks for the page, finds the picture in it, and asks for that in a second request, over
-the same connection. The form is sent with POST, and the page comes back with what was sent."""
+The browser requests the page, finds the picture in it, and requests that over the same connection.
+It sends the form with POST, and the answer is the page with the data that was sent."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _FOLDER: Final = Path(__file__).parent
 _PAGE: Final = Template((_FOLDER / "page.html").read_text(encoding="utf-8"))
 _PICTURE: Final = (_FOLDER / "picture.svg").read_bytes()
 
-_LONGEST_FORM: Final = 65536  # bytes
-_MOST_FIELDS: Final = 20
+_MAX_FORM: Final = 65536  # bytes
+_MAX_FIELDS: Final = 20
 _FORM: Final = "application/x-www-form-urlencoded"
 
-# No scripts, nothing from elsewhere, no frame around it: should the escaping ever fail, that is the
-# second line.
+# No scripts, nothing from other hosts, no frame around the page: the second line of defence, should
+# the escaping ever fail.
 _SAFE: Final[tuple[Header, ...]] = (
     (
         "Content-Security-Policy",
@@ -35,7 +35,6 @@ _SAFE: Final[tuple[Header, ...]] = (
     ("Referrer-Policy", "no-referrer"),
 )
 _HTML: Final[tuple[Header, ...]] = (("Cache-Control", "no-store"), *_SAFE)
-# Where it is looked at by itself, its own <style> must work.
 _SVG: Final[tuple[Header, ...]] = (
     ("Content-Type", "image/svg+xml"),
     ("Cache-Control", "no-cache"),
@@ -44,21 +43,21 @@ _SVG: Final[tuple[Header, ...]] = (
 
 
 def demonstration(request: Request) -> Response | None:
-    """The handler."""
+    """Answer ``request``. Raises ``HTTPError``."""
     methods = {
         "/": "GET, HEAD, POST",
         "/picture.svg": "GET, HEAD",
         "/favicon.ico": "GET, HEAD",
     }.get(request.path)
     if methods is None:
-        raise HTTPError(404, "There is a page at / and a picture in it, and nothing else.", _SAFE)
+        raise HTTPError(404, "There is only a page at /, with a picture in it.", _SAFE)
     if request.method == "OPTIONS":
         return Response(b"", 204, (("Allow", methods),))
     if request.method not in methods.split(", "):
         raise HTTPError(405, "", (("Allow", methods), *_SAFE))
     if request.path == "/picture.svg":
         return Response(_PICTURE, 200, _SVG)
-    if request.path == "/favicon.ico":  # browsers ask for it unasked
+    if request.path == "/favicon.ico":  # browsers request it by themselves
         return Response(b"", 204, (("Cache-Control", "max-age=86400"),))
     if request.method == "POST":
         _read_form(request)
@@ -73,8 +72,8 @@ def _page(answer: str) -> Response:
 def _read_form(request: Request) -> None:
     kind = request.headers.get("content-type", "") or ""
     if kind.partition(";")[0].strip().lower() != _FORM:
-        raise HTTPError(415, f"A form is sent as {_FORM}.", _SAFE)
-    request.read(_answer, _LONGEST_FORM)
+        raise HTTPError(415, f"A form must be sent as {_FORM}.", _SAFE)
+    request.read(_answer, _MAX_FORM)
 
 
 def _answer(body: bytes) -> Response:
@@ -83,10 +82,10 @@ def _answer(body: bytes) -> Response:
             body.decode("utf-8", "replace"),
             keep_blank_values=True,
             errors="replace",
-            max_num_fields=_MOST_FIELDS,
+            max_num_fields=_MAX_FIELDS,
         )
     except ValueError:
-        raise HTTPError(400, f"There are more than {_MOST_FIELDS} fields.", _SAFE) from None
+        raise HTTPError(400, f"There are more than {_MAX_FIELDS} fields.", _SAFE) from None
     lines = [
         f"<dt>{html.escape(name)}</dt><dd>{html.escape(value) or '<em>nothing</em>'}</dd>"
         for name, value in fields

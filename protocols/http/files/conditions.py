@@ -1,5 +1,5 @@
-"""Conditional requests (RFC 9110 section 13): whether the client has it already, or means another
-version."""
+"""Conditional requests (RFC 9110 section 13): does the client already have this version, or does it
+mean another one?"""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Final
 
 from ..headers import Headers
 
-# Of the year 9999, the last one that HTTP's dates can name. Some file systems go beyond.
+# Of the year 9999, the last one that HTTP's dates can express. Some file systems go beyond it.
 LAST_SECOND: Final = 253_402_300_799
 _TAG: Final = re.compile(r'\s*((?:W/)?"[\x21\x23-\x7e\x80-\xff]*")\s*(?:,|$)').match
 
 
 class Validators:
-    """Of one representation. ``etag``: with its quotes, and ``W/`` if it is weak. ``modified``: in
-    seconds since the epoch."""
+    """The validators of one representation. ``etag``: with its quotes, and ``W/`` if it is weak.
+    ``modified``: in seconds since the epoch."""
 
     __slots__ = ("etag", "last_modified", "modified")
 
@@ -27,8 +27,8 @@ class Validators:
         self.last_modified = formatdate(modified, usegmt=True)
 
     def failed(self, method: str, headers: Headers) -> int | None:
-        """The status that answers the request instead of 200, 304 or 412; None if its conditions
-        hold. In the order of RFC 9110 section 13.2.2."""
+        """The status of the response if a condition fails, 304 or 412; None if all hold. Evaluates
+        them in the order of RFC 9110 section 13.2.2."""
         reading = method in ("GET", "HEAD")
         if (tags := headers.get("if-match")) is not None:
             holds = self._matches(tags, weak=False)
@@ -47,8 +47,8 @@ class Validators:
         return 304 if reading else 412
 
     def ranges_apply(self, headers: Headers) -> bool:
-        """Whether ``If-Range`` lets the ranges count (section 13.1.5): only for exactly this
-        version, as a strong validator says."""
+        """Whether ``If-Range`` allows ranges (section 13.1.5): only if a strong validator shows
+        that the client means exactly this version."""
         value = headers.get("if-range")
         if value is None:
             return True
@@ -72,8 +72,8 @@ class Validators:
 
 
 def http_date(value: str | None) -> int | None:
-    """A date in any of HTTP's three formats (RFC 9110 section 5.6.7), as seconds since the epoch;
-    None for what is no date, which is to be ignored."""
+    """A date in any of HTTP's three formats (RFC 9110 section 5.6.7), in seconds since the epoch;
+    None if it is not valid, and so to be ignored."""
     if value is None or len(value) > 64:
         return None
     try:

@@ -1,4 +1,4 @@
-"""FileHandler: the files of a folder."""
+"""FileHandler: a handler that serves the files of a folder."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 _ALLOW: Final = (("Allow", "GET, HEAD, OPTIONS"),)
 _BAD_ESCAPE: Final = re.compile("%(?![0-9A-Fa-f]{2})").search
 _FORBIDDEN: Final = re.compile(rb"[/\\\0]").search
-_REMEMBERED: Final = 1024  # files
-_LONGEST_PATH: Final = 1024  # characters of the path of one of them
-_NEIGHBOURS_FOR: Final = 1.0  # seconds that the absence of compressed neighbours is believed
+_CACHED_FILES: Final = 1024
+_LONGEST_CACHED_PATH: Final = 1024  # characters
+_NEIGHBOURS_AFTER: Final = 1.0  # seconds until it looks again for compressed neighbours
 
 _EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 
@@ -34,29 +34,29 @@ Names = tuple[bytes, ...]
 
 
 class _File:
-    """What is remembered of a file, as long as it does not change. Its bytes are not: each request
-    opens and reads it."""
+    """What is cached of a file, until it changes. Its content is not: each request opens and reads
+    the file."""
 
-    __slots__ = ("alone_until", "media_type", "names", "representation")
+    __slots__ = ("media_type", "names", "no_neighbours_until", "representation")
 
     def __init__(self, names: Names) -> None:
         self.names = names
         self.media_type = media_type(os.fsdecode(names[-1]))
         self.representation: Representation | None = None  # without a coding, without neighbours
-        self.alone_until = float("-inf")
+        self.no_neighbours_until = float("-inf")  # in seconds of the loop
 
 
 class FileHandler:
     """Serves the files below ``root``, to GET and HEAD.
 
     ``listing``: whether a folder without ``index.html`` shows what is in it. Names that begin with
-    a dot are not there, except ``/.well-known`` (RFC 8615). Raises ``OSError`` if ``root`` is no
+    a dot are not found, except ``/.well-known`` (RFC 8615). Raises ``OSError`` if ``root`` is not a
     folder."""
 
     def __init__(self, root: str | os.PathLike[str], *, listing: bool = True) -> None:
         self._root = Root(root)
         self._listings = Listings() if listing else None
-        self._files: FIFOCache[str, _File] = FIFOCache(_REMEMBERED, _LONGEST_PATH)
+        self._files: FIFOCache[str, _File] = FIFOCache(_CACHED_FILES, _LONGEST_CACHED_PATH)
 
     def __call__(self, request: Request) -> Response | None:
         """Answer ``request``. Raises ``HTTPError``."""
@@ -90,13 +90,13 @@ class FileHandler:
             status = os.fstat(file.fd)
             if not is_regular(status):
                 file.close()
-                return self._no_file(request, status)
+                return self._redirect_to_folder(request, status)
             now = request.reactor.now
-            if now >= known.alone_until:
+            if now >= known.no_neighbours_until:
                 codings = self._codings(known.names)
                 if codings:
                     return self._negotiated(request, known, file, status, codings)
-                known.alone_until = now + _NEIGHBOURS_FOR
+                known.no_neighbours_until = now + _NEIGHBOURS_AFTER
             representation = known.representation
             if representation is None or not representation.is_of(status):
                 representation = Representation(status, known.media_type, None, False, request.date)
@@ -116,10 +116,10 @@ class FileHandler:
         except OSError as exc:
             if exc.errno in _EXHAUSTED:
                 raise HTTPError(503, headers=(("Retry-After", "1"),)) from exc
-            raise HTTPError(404) from None  # too long a name, too many links, a device without one
+            raise HTTPError(404) from None  # a name too long, too many links, a missing device
 
     def _codings(self, names: Names) -> list[str]:
-        """Which compressed neighbours there are."""
+        """The content codings of the compressed neighbours that exist."""
         codings = []
         for coding, suffix in SUFFIXES.items():
             file = self._neighbour(names, suffix)
@@ -149,7 +149,7 @@ class FileHandler:
         coding = choose_coding(request.headers.get("accept-encoding"), codings)
         if coding is not None:
             neighbour = self._neighbour(known.names, SUFFIXES[coding])
-            if neighbour is None:  # removed this very moment
+            if neighbour is None:  # removed a moment ago
                 coding = None
             else:
                 file.close()
@@ -162,11 +162,11 @@ class FileHandler:
             file.close()
             raise
 
-    def _no_file(self, request: Request, status: os.stat_result) -> Response:
-        # One that ends with a slash is a folder's, whose index.html is a folder.
+    def _redirect_to_folder(self, request: Request, status: os.stat_result) -> Response:
+        # A path that ends with a slash already is a folder's, with an index.html that is a folder.
         if not stat.S_ISDIR(status.st_mode) or request.path.endswith("/"):
             raise HTTPError(404)
-        # The path begins with one slash and not with two, which would be another host.
+        # The path begins with only one slash: two would make it the name of another host.
         query = f"?{request.query}" if request.query else ""
         return Response(b"", 301, (("Location", f"{request.path}/{query}"),))
 
@@ -202,9 +202,10 @@ class FileHandler:
 
 
 def split_path(path: str) -> Names:
-    """The components of a request's path, decoded once. The last slash, of a folder, is dropped.
+    """The components of a request's path, percent-decoded. The slash at the end of a folder's path
+    is dropped.
 
-    Raises ``HTTPError``: 400 for a path that is none, 404 for one that no file has here."""
+    Raises ``HTTPError``: 400 if the path is not valid, 404 if no file can have it."""
     if not path.startswith("/") or _BAD_ESCAPE(path):
         raise HTTPError(400, "The path is not valid.")
     parts = path[1:].split("/")

@@ -1,5 +1,5 @@
-"""The page that shows what is in a folder. Pages are kept for a while: a large folder takes tens of
-milliseconds to read, and blocks the loop meanwhile."""
+"""The page that lists a folder. Pages are cached: reading a large folder takes tens of
+milliseconds, and blocks the loop meanwhile."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from ..response import Response
 from .conditions import LAST_SECOND
 
 MAX_ENTRIES: Final = 2000
-KEPT: Final = 8 << 20  # bytes of pages
-# Seconds that a page is kept. A new name in the folder, or one that is gone, changes the folder's
-# mtime and so is seen at once; a file's size or date is not, and may be shown as it was until then.
-KEPT_FOR: Final = 5.0
-# Seconds. A folder that was modified so lately may change once more with the same mtime, as the
-# file system's clock can be this coarse (FAT).
-_COARSE: Final = 2.0
+MAX_CACHED: Final = 8 << 20  # bytes of pages
+# Seconds that a page is cached. Adding or removing a name changes the folder's mtime, and so is
+# seen at once. The size and date of a file may be outdated for this long.
+MAX_AGE: Final = 5.0
+# Seconds. The clock of a file system can be this coarse (FAT). So a folder that was modified more
+# recently may change again and keep its mtime.
+_COARSEST_CLOCK: Final = 2.0
 _STYLE: Final = (
     ":root{color-scheme:light dark}"
     "body{font:1rem/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem}"
@@ -44,7 +44,7 @@ Follow = Callable[[bytes], os.stat_result | None]
 
 
 class Entry(NamedTuple):
-    """A file or folder. ``modified``: seconds since the epoch."""
+    """A file or folder. ``size``: in bytes. ``modified``: in seconds since the epoch."""
 
     name: bytes
     is_folder: bool
@@ -59,49 +59,53 @@ _KEYS: Final[dict[str, Callable[[Entry], object]]] = {
 }
 
 
-class _Kept(NamedTuple):
-    """A page, the folder's mtime when it was made, and until when it is good."""
+class _CachedPage(NamedTuple):
+    """``modified_ns``: the folder's mtime when the page was made. ``expires``: in seconds of the
+    loop."""
 
     modified_ns: int
-    until: float
+    expires: float
     page: Response
 
 
 class Listings:
-    """Pages for folders. The latest are kept, up to ``KEPT`` bytes: the oldest goes first."""
+    """Pages for folders. They are cached, up to ``MAX_CACHED`` bytes: the oldest goes first."""
 
     def __init__(self) -> None:
-        self._kept: dict[_Key, _Kept] = {}
+        # Not a FIFOCache: pages differ in size by a factor of a thousand, so their number bounds
+        # nothing.
+        self._pages: dict[_Key, _CachedPage] = {}
         self._size = 0
 
     def page(self, fd: int, path: str, query: str, follow: Follow, now: float) -> Response:
-        """The page for the folder that ``fd`` is open on.
+        """The page for the folder whose descriptor is ``fd``.
 
-        ``path``: for people to read. ``query`` may say ``sort=name|size|time`` and
-        ``order=asc|desc``. ``follow(name)`` gives the status of what a symbolic link leads to, or
-        None. ``now``: the loop's time."""
+        ``path``: for people to read. ``query``: ``sort=name|size|time`` and ``order=asc|desc`` have
+        a meaning. ``follow(name)``: returns the status of the file that a symbolic link leads to,
+        or None. ``now``: in seconds of the loop. Raises ``OSError``."""
         asked = dict(pair.split("=", 1) for pair in query.split("&")[:4] if "=" in pair)
         sort = asked.get("sort", "name")
         if sort not in _KEYS:
             sort = "name"
         order = "desc" if asked.get("order") == "desc" else "asc"
-        status = os.fstat(fd)  # before the folder is read: what changes meanwhile is seen later
+        # Before the folder is read: a change meanwhile makes the page look outdated, not current.
+        status = os.fstat(fd)
         key = (status.st_dev, status.st_ino, path, sort, order)
-        kept = self._kept.get(key)
-        if kept is not None:
-            if kept.modified_ns == status.st_mtime_ns and now < kept.until:
-                return kept.page
+        cached = self._pages.get(key)
+        if cached is not None:
+            if cached.modified_ns == status.st_mtime_ns and now < cached.expires:
+                return cached.page
             self._forget(key)
         page = _page(fd, path, sort, order, follow)
-        if time.time() - status.st_mtime > _COARSE and len(page.body) <= KEPT:
-            self._kept[key] = _Kept(status.st_mtime_ns, now + KEPT_FOR, page)
+        if time.time() - status.st_mtime > _COARSEST_CLOCK and len(page.body) <= MAX_CACHED:
+            self._pages[key] = _CachedPage(status.st_mtime_ns, now + MAX_AGE, page)
             self._size += len(page.body)
-            while self._size > KEPT:
-                self._forget(next(iter(self._kept)))
+            while self._size > MAX_CACHED:
+                self._forget(next(iter(self._pages)))
         return page
 
     def _forget(self, key: _Key) -> None:
-        self._size -= len(self._kept.pop(key).page.body)
+        self._size -= len(self._pages.pop(key).page.body)
 
 
 def _page(fd: int, path: str, sort: str, order: str, follow: Follow) -> Response:
@@ -123,21 +127,21 @@ def _page(fd: int, path: str, sort: str, order: str, follow: Follow) -> Response
     lines += map(_row, entries)
     lines.append("</tbody></table>")
     if more:
-        lines.append(f"<p>There is more: only {MAX_ENTRIES} entries are shown.</p>")
+        lines.append(f"<p>There are more entries: only {MAX_ENTRIES} are shown.</p>")
     lines.append("</body></html>\n")
     return Response("\n".join(lines).encode("utf-8", "replace"), 200, _FIELDS)
 
 
 def _column(name: str, sort: str, order: str) -> str:
-    towards = "desc" if (name, order) == (sort, "asc") else "asc"
+    next_order = "desc" if (name, order) == (sort, "asc") else "asc"
     arrow = "" if name != sort else " &uarr;" if order == "asc" else " &darr;"
-    link = f'<a href="?sort={name}&amp;order={towards}">{name.capitalize()}</a>'
+    link = f'<a href="?sort={name}&amp;order={next_order}">{name.capitalize()}</a>'
     unit = " (UTC)" if name == "time" else ""
     return f"<th>{link}{unit}{arrow}</th>"
 
 
 def _row(entry: Entry) -> str:
-    # "./" first, or a name such as "a:b" would be taken for another scheme (RFC 3986 section 4.2).
+    # "./", because in a name such as "a:b" the "a:" would be a scheme (RFC 3986 section 4.2).
     slash = "/" if entry.is_folder else ""
     href = "./" + quote_from_bytes(entry.name) + slash
     text = html.escape(entry.name.decode("utf-8", "replace")) + slash
@@ -149,7 +153,7 @@ def _row(entry: Entry) -> str:
 
 
 def _read(fd: int, follow: Follow) -> tuple[list[Entry], bool]:
-    """The entries that a request would find, and whether there are more than are looked at."""
+    """The entries that a request would find, up to ``MAX_ENTRIES``, and whether there are more."""
     entries: list[Entry] = []
     with os.scandir(fd) as found:
         for item in found:
@@ -160,7 +164,7 @@ def _read(fd: int, follow: Follow) -> tuple[list[Entry], bool]:
                 continue
             try:
                 status: os.stat_result | None = os.stat(name, dir_fd=fd, follow_symlinks=False)
-            except OSError:  # gone by now
+            except OSError:  # removed meanwhile
                 continue
             if status is not None and stat.S_ISLNK(status.st_mode):
                 status = follow(name)

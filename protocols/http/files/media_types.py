@@ -1,4 +1,4 @@
-"""Media types by the ending of a name: the same on every machine."""
+"""The media type of a file, by its name: the same on every machine."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import mimetypes
 import re
 from typing import Final
 
-# Without the system's files, which differ; with what the standard library lacks.
+# Without the system's mime.types, which differs between machines. These types are missing in some
+# versions of the standard library, or differ.
 _TYPES: Final = mimetypes.MimeTypes(filenames=())
 for _ending, _type in {
     ".avif": "image/avif",
@@ -21,8 +22,8 @@ for _ending, _type in {
     ".woff2": "font/woff2",
 }.items():
     _TYPES.add_type(_type, _ending)
-# Files that people read. Some have types of their own (application/yaml, text/markdown,
-# text/x-python), with which browsers offer to save them.
+# Files for people to read. For some there are other types (application/yaml, text/markdown,
+# text/x-python), but with those browsers offer to save the file.
 _TEXT: Final = frozenset(
     (
         # notes, records
@@ -41,7 +42,7 @@ _TEXT: Final = frozenset(
 )
 for _ending in _TEXT:
     _TYPES.add_type("text/plain", f".{_ending}")
-# The same by name, whatever follows a dot or hyphen: README, LICENSE-MIT, Dockerfile.dev.
+# The same by the name up to the first dot or hyphen: README, LICENSE-MIT, Dockerfile.dev.
 _TEXT_NAMES: Final = frozenset(
     (
         *("authors", "changelog", "changes", "codeowners", "contributing", "contributors"),
@@ -54,7 +55,8 @@ _TEXT_NAMES: Final = frozenset(
 )
 _DEFAULT: Final = "application/octet-stream"
 _PLAIN: Final = "text/plain; charset=utf-8"
-# Compressed archives are files of their own kind: not a tar that the client should unpack unasked.
+# A compressed archive is served as what it is, not as a tar file with a Content-Encoding, which the
+# client would decompress.
 _ARCHIVES: Final = {
     "bzip2": "application/x-bzip2",
     "gzip": "application/gzip",
@@ -66,7 +68,7 @@ _WITH_CHARSET: Final = frozenset(
 
 
 def media_type(name: str) -> str:
-    """The value of ``Content-Type`` for a file called ``name``. Text is said to be UTF-8."""
+    """The value of ``Content-Type`` for a file called ``name``. Text is declared as UTF-8."""
     name = name.lower()
     guessed, encoding = _TYPES.guess_type("./" + name)
     if encoding is not None:

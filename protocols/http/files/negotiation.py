@@ -1,4 +1,4 @@
-"""Accept-Encoding (RFC 9110 section 12.5.3): which neighbour of a file to send."""
+"""Accept-Encoding (RFC 9110 section 12.5.3): which compressed neighbour of a file to send."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-# The content codings of the neighbours, the best first, and the ending of their names.
+# The content codings of neighbours, the best first, and the suffixes of their names.
 SUFFIXES: Final = {"br": b".br", "gzip": b".gz"}
 _MEMBER: Final = re.compile(
-    # Without white space around it: where two runs of it could meet, the time would be quadratic.
+    # White space is stripped before: two adjacent runs of it would make the time quadratic.
     r"([!#$%&'*+.^_`|~0-9a-z-]+)(?:[ \t]*;[ \t]*q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?))?"
 ).fullmatch
 
 
 def choose_coding(accept: str | None, available: Iterable[str]) -> str | None:
-    """The content coding that the client likes best, of those that are ``available``; None for the
-    file as it is, also if the client would rather have nothing."""
+    """The content coding in ``available`` that the client prefers; None for the file itself, even
+    if the client does not accept that."""
     if accept is None:
         return None
     weights = _weights(accept)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-MAX_RANGES: Final = 16  # with more, the field is ignored, as it may be (section 14.2)
+MAX_RANGES: Final = 16  # a field with more is ignored, as section 14.2 allows
 _MAX_LENGTH: Final = 1024
 _SPEC: Final = re.compile(r"[ \t]*(?:([0-9]{1,18})-([0-9]{0,18})|-([0-9]{1,18}))[ \t]*").fullmatch
 
@@ -13,9 +13,10 @@ Range = tuple[int, int]  # first byte, and the one after the last
 
 
 def parse_ranges(field: str, size: int) -> list[Range] | None:
-    """The ranges that ``field`` asks of ``size`` bytes, those that overlap or touch merged; empty
-    if there are none of them; None if the field is to be ignored, as it is not valid, or too
-    much."""
+    """The ranges that ``field`` requests of a file of ``size`` bytes. Ranges that overlap or touch
+    are merged; those beyond the end of the file are dropped.
+
+    Returns None for a field to be ignored, which is not valid or has too many ranges."""
     unit, equals, specs = field.partition("=")
     if not equals or unit.strip().lower() != "bytes" or len(field) > _MAX_LENGTH:
         return None
@@ -40,7 +41,7 @@ def parse_ranges(field: str, size: int) -> list[Range] | None:
 
 
 def _resolve(match: re.Match[str], size: int) -> Range | None:
-    """One range; empty if it cannot be satisfied; None if it is not valid."""
+    """One range; an empty one if it cannot be satisfied; None if it is not valid."""
     if match[3] is not None:
         return max(0, size - int(match[3])), size
     first = int(match[1])
@@ -53,7 +54,7 @@ def _resolve(match: re.Match[str], size: int) -> Range | None:
 
 
 def _merge(ranges: list[Range], new: Range) -> list[Range]:
-    """``ranges`` and ``new``, in the order in which they were asked for."""
+    """``ranges`` and ``new``, in the order in which they were requested."""
     merged: list[Range] = []
     for old in ranges:
         if old[0] <= new[1] and new[0] <= old[1]:

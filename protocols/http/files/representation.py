@@ -1,4 +1,4 @@
-"""What is sent for a file: its headers, and its bytes, whole or in parts."""
+"""Sending a file: its header fields, and its content, whole or in parts."""
 
 from __future__ import annotations
 
@@ -20,13 +20,16 @@ if TYPE_CHECKING:
     from ..writer import BodyWriter
     from .root import OpenFile
 
-# Up to this size a file is read and sent with its head, in one call; beyond, sendfile costs less.
+# A file of up to this size is read and sent together with its head; for a larger one, sendfile
+# costs less.
 SMALL: Final = 65536
 
 
 class Representation:
-    """A file as it was when ``status`` was taken, in one content coding. ``date``: of the response,
-    in seconds since the epoch."""
+    """A file in one content coding, as it was when ``status`` was taken.
+
+    ``coding``: None for the file itself. ``varies``: whether the file has compressed neighbours.
+    ``date``: of the response, in seconds since the epoch."""
 
     __slots__ = ("fields", "inode", "is_fresh", "media_type", "modified_ns", "size", "validators")
 
@@ -42,11 +45,11 @@ class Representation:
         self.inode = status.st_ino
         self.size = status.st_size
         self.media_type = media_type
-        # It could change once more within the clock's tick, and look the same: then the validator
-        # is a weak one (RFC 9110 section 8.8.1), and is made anew at the next request.
+        # The file could change again within a tick of the clock and look the same. So the validator
+        # is weak for now (RFC 9110 section 8.8.1), and the next request makes another one.
         self.is_fresh = time.time() - status.st_mtime < 1.0 or status.st_mtime > date
         tag = f'"{self.modified_ns:x}-{self.size:x}-{self.inode:x}{"-" + coding if coding else ""}"'
-        # No file was modified after the response that says so (RFC 9110 section 8.8.2.1).
+        # Last-Modified must not be later than the response's date (RFC 9110 section 8.8.2.1).
         modified = min(int(status.st_mtime), date)
         self.validators = Validators(f"W/{tag}" if self.is_fresh else tag, modified)
         fields: list[Header] = [
@@ -63,7 +66,7 @@ class Representation:
         self.fields = tuple(fields)
 
     def is_of(self, status: os.stat_result) -> bool:
-        """Whether the file has not changed."""
+        """Whether the file has not changed since, so that this can be used again."""
         return (
             self.modified_ns == status.st_mtime_ns
             and self.size == status.st_size
@@ -72,7 +75,7 @@ class Representation:
         )
 
     def answer(self, request: Request, file: OpenFile) -> Response | None:
-        """Answer GET or HEAD with the file, which is closed when it is sent."""
+        """Answer GET or HEAD. The file is closed when it has been sent. Raises ``HTTPError``."""
         head = request.head
         ranges: list[Range] | None = None
         if head.fields.conditional:
@@ -88,7 +91,7 @@ class Representation:
         if self.size <= SMALL and head.method == "GET":
             return self._small(file)
         writer = request.start(200, self.fields, self.size)
-        writer.sendfile(file, 0, self.size, _ender(writer, file))
+        writer.sendfile(file, 0, self.size, _finisher(writer, file))
         return None
 
     def _small(self, file: OpenFile) -> Response:
@@ -97,14 +100,14 @@ class Representation:
             data = os.read(fd, self.size + 1)
         finally:
             file.close()
-        if len(data) != self.size:  # it was changed this very moment
+        if len(data) != self.size:  # it has just changed
             raise HTTPError(503, "The file is being written.", (("Retry-After", "1"),))
         return Response(data, 200, self.fields)
 
     def _failed(self, status: int) -> Response:
         if status == 412:
             return error_page(412)
-        # RFC 9110 section 15.4.5: what a cache needs to know.
+        # The fields that a cache needs (RFC 9110 section 15.4.5).
         names = ("ETag", "Last-Modified", "Vary")
         return Response(b"", 304, tuple(field for field in self.fields if field[0] in names))
 
@@ -118,11 +121,11 @@ class Representation:
         first, end = ranges[0]
         fields = (*self.fields, ("Content-Range", f"bytes {first}-{end - 1}/{self.size}"))
         writer = request.start(206, fields, end - first)
-        writer.sendfile(file, first, end - first, _ender(writer, file))
+        writer.sendfile(file, first, end - first, _finisher(writer, file))
         return None
 
     def _parts(self, request: Request, file: OpenFile, ranges: list[Range]) -> None:
-        """``multipart/byteranges`` (RFC 9110 section 14.6)."""
+        """Send several ranges, as ``multipart/byteranges`` (RFC 9110 section 14.6)."""
         boundary = secrets.token_hex(16)
         heads = [
             f"\r\n--{boundary}\r\nContent-Type: {self.media_type}\r\n"
@@ -134,27 +137,28 @@ class Representation:
         content_type = ("Content-Type", f"multipart/byteranges; boundary={boundary}")
         writer = request.start(206, (content_type, *self.fields[1:]), length)
         last = len(ranges) - 1
-        ended = _ender(writer, file, tail)
+        finish = _finisher(writer, file, tail)
         for index, (head, (first, end)) in enumerate(zip(heads, ranges, strict=True)):
             writer.write(head)
-            writer.sendfile(file, first, end - first, ended if index == last else None)
+            writer.sendfile(file, first, end - first, finish if index == last else None)
 
 
-def _ender(
+def _finisher(
     writer: BodyWriter, file: OpenFile, tail: bytes = b""
 ) -> Callable[[Exception | None], None]:
-    """What to do when the file is sent. The response ends then, and not before: a client that asks
-    for many files at once, and reads none, has one of them open."""
+    """A callback for when the file has been sent. Only then does the response end, and the next
+    request begin: so a client that pipelines many requests and reads nothing keeps one file open,
+    not many."""
 
-    def ended(exc: Exception | None) -> None:
+    def finish(exc: Exception | None) -> None:
         file.close()
         if exc is None:
             writer.write(tail)
             writer.end()
 
-    return ended
+    return finish
 
 
 def is_regular(status: os.stat_result) -> bool:
-    """Whether it is a plain file."""
+    """Whether it is a regular file."""
     return stat.S_ISREG(status.st_mode)

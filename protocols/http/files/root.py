@@ -1,8 +1,8 @@
-"""Opening files below a folder, and nothing outside it.
+"""Opening files below a folder, and none outside it.
 
 Each component of a path is opened by itself, relative to the descriptor of the folder before it,
-and never through a symbolic link: whatever somebody renames or links meanwhile, the walk cannot
-leave the root. Links are followed by hand, as far as they stay inside.
+and never through a symbolic link. So the walk cannot leave the root, whatever is renamed or linked
+meanwhile. This module resolves links itself, as long as they stay inside.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 from typing import Final
 
 MAX_LINKS: Final = 16  # that are followed on the way to one file
-# Not blocking: who opens a FIFO would wait for its writer.
+# O_NONBLOCK: opening a FIFO would wait for its writer.
 _FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 _FOLDER: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY | os.O_CLOEXEC
 _MAYBE_LINK: Final = frozenset({errno.ELOOP, errno.EMLINK, errno.ENOTDIR})
@@ -38,20 +38,20 @@ class OpenFile:
 
 
 class Root:
-    """The folder at ``path``. Raises ``OSError`` if it is none."""
+    """The folder at ``path``. Raises ``OSError`` if it is not a folder."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        # An absolute link may name it in either way, if there are links on the way to it.
+        # If there are links on the way to the root, absolute links may name it in either way.
         name = os.fsencode(path)
         self._paths = (os.path.realpath(name), os.path.abspath(name))
 
     def open(self, names: tuple[bytes, ...]) -> int:
-        """Open what ``names`` lead to, a file or a folder, and return the descriptor.
+        """Open the file or folder that ``names`` lead to, and return its descriptor.
 
-        ``names``: components, none of them empty, ``.``, ``..``, or with a slash or NUL in it; no
-        components for the root itself.
-        Raises ``OSError``: what leads outside is not found."""
+        ``names``: components, none of them empty, ``.``, ``..``, or with a slash or NUL in it. An
+        empty tuple is the root itself.
+        Raises ``OSError``; a path that leads outside is not found."""
         try:
             if len(names) == 1:
                 return os.open(names[0], _FILE, dir_fd=self._fd)
@@ -77,7 +77,7 @@ class Root:
         return folder
 
     def _follow(self, names: tuple[bytes, ...]) -> int:
-        """Find out where ``names`` lead, link by link. Whatever is found is opened by ``_walk``."""
+        """Resolve ``names``, link by link. ``_walk`` opens the result, without following links."""
         done: list[bytes] = []
         rest = list(reversed(names))
         links = 0
@@ -103,7 +103,7 @@ class Root:
             rest += reversed(target.split(b"/"))
         hidden = done[1:] if done[:1] == [b".well-known"] else done
         if any(name.startswith(b".") for name in hidden):
-            raise _not_found()  # a link is no way round the rule about dot files
+            raise _not_found()  # a link does not make a hidden file visible
         return self._walk(tuple(done))
 
     def _read_link(self, folder_names: list[bytes], name: bytes) -> bytes | None:
@@ -111,7 +111,7 @@ class Root:
         try:
             return os.readlink(name, dir_fd=folder)
         except OSError as exc:
-            if exc.errno == errno.EINVAL:  # no link
+            if exc.errno == errno.EINVAL:  # not a link
                 return None
             raise
         finally:

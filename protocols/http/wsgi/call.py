@@ -1,13 +1,14 @@
-"""Call: what an application says about its response, whichever thread it runs in."""
+"""Call: what an application says about its response, in whichever thread it runs."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import IO, TYPE_CHECKING, Any
 
+from ..response import BODILESS
 from .errors import ERRORS
-from .heads import BODILESS, Head, check_head
+from .heads import Head, check_head
 from .input import NO_BODY
 
 if TYPE_CHECKING:
@@ -16,24 +17,22 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-class ClientGone(ConnectionAbortedError):
-    """Raised in an application that writes to a client which is not there any more."""
+Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
 class Call:
-    """One call of an application. ``InlineCall`` and ``ThreadedCall`` say how its response is sent.
+    """One call of an application. ``InlineCall`` and ``WorkerCall`` say how its response is sent.
 
-    What is set here in the class is what most calls leave as it is: no slots, then, but nothing to
+    Most calls keep the defaults below. They are class attributes, not slots, so that nothing has to
     be set for each request."""
 
-    # What an application raises costs its request only, whatever it is. In the loop's thread
-    # KeyboardInterrupt passes through: it may be a signal's, which nothing tells from an
-    # application's.
+    # Whatever an application raises costs its own request only, except for these: in the loop's
+    # thread, a KeyboardInterrupt may come from a signal, and cannot be told from an application's.
     passing: tuple[type[BaseException], ...] = ()
 
     head: Head | None = None
-    left: int | None = None  # bytes of the response's body that were announced and did not come yet
-    overrun = False  # more came than was announced
+    left: int | None = None  # bytes of the response's body that were announced and are missing
+    overrun = False  # the application produced more than it announced
     pieces: Any = ()  # of the response's body, not sent yet
 
     def __init__(self, request: Request, body: IO[bytes]) -> None:
@@ -59,11 +58,11 @@ class Call:
         fields = tuple(headers)
         try:
             head = check_head(status, fields)
-        except TypeError:  # what cannot be hashed, a list for a tuple: say it more clearly
+        except TypeError:  # it cannot be hashed: without the cache the message is clearer
             head = check_head.__wrapped__(status, fields)
         self.head = head
         self.left = head.length
-        self.pieces = ()  # written for a head that this one replaces, and not sent
+        self.pieces = ()  # what was written after the head that this one replaces
         return self.write
 
     def write(self, data: bytes) -> None:
@@ -72,11 +71,11 @@ class Call:
         if piece and not self.is_bodiless:
             self.put(piece)
 
-    # -- what its response is made of --------------------------------------------------------------
+    # -- the parts of its response -----------------------------------------------------------------
 
     def accept(self, piece: bytes) -> bytes:
-        """Check and count a piece of the body. Returns what is to be sent of it. Raises
-        ``TypeError`` or ``RuntimeError`` where the application is wrong."""
+        """Check and count a piece of the body. Returns as much of it as was announced. Raises
+        ``TypeError`` or ``RuntimeError`` for an application's mistake."""
         if not isinstance(piece, bytes):
             raise TypeError(f"a response's body is made of bytes, not {type(piece).__name__}")
         if not piece:
@@ -102,7 +101,7 @@ class Call:
 
     @property
     def is_bodiless(self) -> bool:
-        """Whether the response has no body, whatever the application gives."""
+        """Whether the response has no body, whatever the application returns."""
         return self.head is not None and (
             self.request.head.method == "HEAD" or self.head.status in BODILESS
         )
@@ -131,7 +130,7 @@ class Call:
     def __repr__(self) -> str:
         return f"{self.request.method} {self.request.target}"
 
-    # -- the subclass's ----------------------------------------------------------------------------
+    # -- what subclasses define --------------------------------------------------------------------
 
     @property
     def is_head_sent(self) -> bool:
@@ -139,5 +138,5 @@ class Call:
         raise NotImplementedError
 
     def put(self, piece: bytes) -> None:
-        """Send a piece of the body, or have it sent."""
+        """Send a piece of the body, or keep it to be sent."""
         raise NotImplementedError

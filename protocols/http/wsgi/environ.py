@@ -1,4 +1,4 @@
-"""The environ of a request (PEP 3333, and RFC 3875 section 4.1 under it)."""
+"""The environ of a request (PEP 3333, which builds on RFC 3875 section 4.1)."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 _DEFAULT_PORTS: Final = {"http": "80", "https": "443"}
 
-# Not passed on as HTTP_*. "Proxy", as HTTP_PROXY, would name a proxy to many a client library that
-# runs in the same process ("httpoxy", CVE-2016-5385); Transfer-Encoding is undone already; the
+# Not passed on as HTTP_*. Many client libraries in the same process would take HTTP_PROXY for the
+# proxy that they should use ("httpoxy", CVE-2016-5385). Transfer-Encoding is already decoded. The
 # others have variables without the prefix.
 _NOT_PASSED: Final = frozenset({"content-length", "content-type", "proxy", "transfer-encoding"})
 
@@ -27,11 +27,11 @@ _CONSTANT: Final[dict[str, Any]] = {
     "GATEWAY_INTERFACE": "CGI/1.1",
     "SERVER_SOFTWARE": "select-reactor",
     "SCRIPT_NAME": "",
-    "REMOTE_ADDR": "",  # nothing is known of who came by a Unix socket
+    "REMOTE_ADDR": "",  # a client on a Unix socket has no address
     "wsgi.version": (1, 0),
     "wsgi.errors": ERRORS,
     "wsgi.file_wrapper": FileWrapper,
-    "wsgi.input_terminated": True,  # reading it to its end is safe, whatever the length says
+    "wsgi.input_terminated": True,  # reading to the end is safe, whatever CONTENT_LENGTH says
     "wsgi.input": NO_BODY,
     "wsgi.multithread": False,
     "wsgi.multiprocess": False,
@@ -40,7 +40,10 @@ _CONSTANT: Final[dict[str, Any]] = {
 
 
 def make_environ(request: Request) -> dict[str, Any]:
-    """The environ of a request without a body, and of an application that is alone."""
+    """The environ of a request without a body. Raises ``HTTPError``.
+
+    ``wsgi.multithread`` and ``wsgi.multiprocess`` are false, and ``wsgi.input`` is empty; the
+    caller may change them."""
     head = request.head
     environ: dict[str, Any] | None = head.wsgi_environ
     if environ is None:
@@ -55,7 +58,7 @@ def make_environ(request: Request) -> dict[str, Any]:
     if type(peer) is tuple:
         environ["REMOTE_ADDR"] = peer[0]
         environ["REMOTE_PORT"] = str(peer[1])
-    # Request.origin costs as much as all of this, and mostly says what is there already.
+    # Request.origin costs as much as all of this, and mostly says nothing new.
     if (
         not head.authority
         or transport.get_extra_info("ssl_object") is not None
@@ -66,9 +69,9 @@ def make_environ(request: Request) -> dict[str, Any]:
 
 
 def _set_origin(environ: dict[str, Any], request: Request) -> None:
-    """What TLS or a trusted proxy changes, or what the client did not say."""
+    """Set what TLS or a trusted proxy changes, and what the client did not send."""
     client, scheme, host = request.origin
-    if client != environ["REMOTE_ADDR"]:  # the connection's other end is a proxy's
+    if client != environ["REMOTE_ADDR"]:  # the peer is a proxy
         environ["REMOTE_ADDR"] = client
         environ.pop("REMOTE_PORT", None)
     if host:
@@ -77,9 +80,10 @@ def _set_origin(environ: dict[str, Any], request: Request) -> None:
 
 
 def _from_head(head: RequestHead) -> dict[str, Any]:
-    """What follows from the head, and what is always the same. Raises ``HTTPError``."""
+    """The variables that follow from the head, and those that never change. Raises
+    ``HTTPError``."""
     method = head.method
-    if method == "CONNECT":  # any answer with 2xx would open a tunnel
+    if method == "CONNECT":  # any 2xx response would open a tunnel
         raise HTTPError(501, "The application is no proxy.")
     fields = head.fields
     environ = _from_fields(fields)
@@ -88,14 +92,14 @@ def _from_head(head: RequestHead) -> dict[str, Any]:
     environ["REQUEST_URI"] = environ["RAW_URI"] = head.target
     environ["PATH_INFO"] = unquote_to_bytes(path).decode("latin-1") if "%" in path else path
     environ["QUERY_STRING"] = head.query
-    if head.authority != fields.host:  # the target's counts (RFC 9112 section 3.2.2)
+    if head.authority != fields.host:  # the target overrides Host (RFC 9112 section 3.2.2)
         environ["HTTP_HOST"] = head.authority
         _set_server(environ, "http", head.authority, None)
     return environ
 
 
 def _from_fields(fields: Fields) -> dict[str, Any]:
-    """The part of it that does not depend on the request line, but for the version."""
+    """The variables that do not depend on the request line, except for its version."""
     known = fields.wsgi_environ
     if known is not None:
         return known.copy()
@@ -126,20 +130,20 @@ def _from_new_fields(fields: Fields) -> dict[str, Any]:
 
 
 def _variable(name: str) -> str:
-    """The variable for a field; "" for one that is not passed on."""
-    # Not those with an underscore, which would look like others that have a dash: a proxy that
-    # removes "X-User" lets "X_User" pass.
+    """The variable for a field; "" for a field that is not passed on."""
+    # Drop names with an underscore, which would look like names with a dash: a proxy that removes
+    # "X-User" lets "X_User" pass.
     if "_" in name or name in _NOT_PASSED:
         return ""
     return f"HTTP_{name.upper().replace('-', '_')}"
 
 
-# Of the fields that browsers send, at hand.
+# Of the fields that browsers send: a dict is faster than the function.
 _VARIABLES: Final = {name: _variable(name) for name in USUAL_NAMES if _variable(name)}
 
 
 def _set_server(environ: dict[str, Any], scheme: str, host: str, sockname: Any) -> None:
-    """``host``: as the client named it; "" if it did not."""
+    """Set the variables for the server. ``host``: as the client named it; "" if it did not."""
     environ["wsgi.url_scheme"] = scheme
     if scheme == "https":
         environ["HTTPS"] = "on"
@@ -149,5 +153,5 @@ def _set_server(environ: dict[str, Any], scheme: str, host: str, sockname: Any) 
     if not name and type(sockname) is tuple:
         name, port = sockname[0], str(sockname[1])
         name = f"[{name}]" if ":" in name else name
-    environ["SERVER_NAME"] = name or "localhost"  # a Unix socket, and nobody to say more
+    environ["SERVER_NAME"] = name or "localhost"  # on a Unix socket, without a Host field
     environ["SERVER_PORT"] = port or _DEFAULT_PORTS[scheme]

@@ -1,4 +1,4 @@
-"""``wsgi.errors``: what applications print for whoever runs the server, on its way to the log."""
+"""``wsgi.errors``: a stream that writes what applications print to the log."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import threading
 from collections.abc import Iterable
 from typing import Final
 
-LONGEST_LINE: Final = 8192  # characters; what has no end of line by then is logged as it is
+LONGEST_LINE: Final = 8192  # characters; a longer line is logged in parts
 
-# Applications print what clients sent: nobody's terminal is to be driven by it (uvicorn's
-# CVE-2020-7694).
+# Applications print what clients sent. It must not control the terminal on which the log is read
+# (CVE-2020-7694, in uvicorn).
 _CONTROLS: Final = {
     code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if code != ord("\t")
 }
@@ -20,8 +20,8 @@ _CONTROLS: Final = {
 class ErrorStream:
     """A text stream that logs each line as one record of level ERROR.
 
-    ``pending``: the beginnings of lines that threads have written, by their identifiers, so that
-    what they print does not get mixed."""
+    ``pending``: by each thread's identifier, the beginning of the line that it is writing. So the
+    lines of different threads are not mixed."""
 
     encoding = "utf-8"
     errors = "backslashreplace"
@@ -31,7 +31,7 @@ class ErrorStream:
         self.pending: dict[int, str] = {}
 
     def write(self, text: str) -> int:
-        """Log the lines in ``text``, and keep what is not complete yet."""
+        """Log the complete lines in ``text``, and keep the rest."""
         thread = threading.get_ident()
         *lines, rest = (self.pending.pop(thread, "") + text).split("\n")
         for line in lines:
@@ -49,7 +49,8 @@ class ErrorStream:
             self.write(line)
 
     def flush(self) -> None:
-        """Log the beginning of a line that there is. Also done at the end of each request."""
+        """Log the incomplete line, if there is one. The server does this at the end of each
+        request."""
         rest = self.pending.pop(threading.get_ident(), "")
         if rest:
             self._log(rest)
@@ -71,7 +72,7 @@ class ErrorStream:
         return False
 
     def fileno(self) -> int:
-        """There is none. Raises ``OSError``, as text streams do."""
+        """Raises ``OSError``, as text streams without a descriptor do."""
         raise io.UnsupportedOperation("fileno")
 
     def _log(self, line: str) -> None:

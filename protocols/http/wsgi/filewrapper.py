@@ -6,15 +6,23 @@ import io
 import os
 import stat
 import tempfile
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
+
+
+class FileSpan(NamedTuple):
+    """``size`` bytes of ``file``, from ``offset`` on."""
+
+    file: io.FileIO
+    offset: int
+    size: int
 
 
 class FileWrapper:
-    """An iterator over the blocks of ``file``; where possible it is not iterated at all, but sent
-    by ``sendfile``.
+    """An iterator over the blocks of ``file``. Where possible the server does not iterate it, but
+    has ``sendfile`` send the file.
 
-    It has ``close``, and what werkzeug looks for to answer a range without reading what comes
-    before it."""
+    It has ``close``. With ``seekable``, ``seek`` and ``tell``, werkzeug can answer a range without
+    reading what comes before it."""
 
     def __init__(self, file: Any, block_size: int = 65536) -> None:
         self.file = file
@@ -39,29 +47,29 @@ class FileWrapper:
         return hasattr(self.file, "seekable") and bool(self.file.seekable())
 
     def seek(self, *arguments: int) -> int:
-        """The file's own."""
+        """As the file does it."""
         return int(self.file.seek(*arguments))
 
     def tell(self) -> int:
-        """The file's own."""
+        """As the file does it."""
         return int(self.file.tell())
 
-    def span(self, length: int | None) -> tuple[Any, int, int] | None:
-        """What ``sendfile`` is to send: the file, from where, how many bytes; ``length`` is the
-        response's, if it is announced. None if this file has to be iterated."""
+    def span(self, length: int | None) -> FileSpan | None:
+        """What ``sendfile`` is to send; None if this file has to be iterated. ``length``: of the
+        response in bytes, if it was announced."""
         raw = _regular_file(self.file)
         if raw is None:
             return None
-        offset = self.file.tell()  # which may have been read from
+        offset = self.file.tell()  # the application may have read from it
         left = max(os.fstat(raw.fileno()).st_size - offset, 0)
         if length is None:
             length = left
-        return None if length > left else (raw, offset, length)
+        return None if length > left else FileSpan(raw, offset, length)
 
 
 def _regular_file(file: Any) -> io.FileIO | None:
-    """The system's file under ``file``, if their bytes are the same. Having a ``fileno`` says
-    nothing: a ``GzipFile`` has that of its compressed file."""
+    """The system's file under ``file``, if their bytes are the same. A ``fileno`` does not show
+    that: a ``GzipFile`` returns the one of its compressed file."""
     if type(file) is tempfile._TemporaryFileWrapper:
         file = file.file
     if type(file) in (io.BufferedReader, io.BufferedRandom):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import queue
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from ..errors import HTTPError
+from .call import Application
 from .environ import make_environ
 from .inline import InlineCall
 from .input import NO_BODY, Spool
@@ -25,22 +26,20 @@ logger = logging.getLogger(__name__)
 
 WARNING_INTERVAL: Final = 10.0  # seconds
 
-Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
-
 
 class WSGIHandler:
     """Answers requests by calling a WSGI application::
 
         reactor.listen_tcp(HTTPServer(WSGIHandler(app, reactor)), "127.0.0.1", 8080)
 
-    ``threads``: as many calls at a time, each in a thread of its own; with 0 the application runs
-    in the loop. ``max_queued``: requests that wait for a thread; more are answered with 503.
-    ``spool_size``: bytes of a request's body that are kept in memory; what is longer goes to a
-    temporary file. ``max_spool``: bytes of all streamed responses together that wait in temporary
-    files for clients that read slowly. ``request_timeout``: seconds without progress after which a
-    call in a thread is written off; 0: never. ``on_exhausted()`` is called when more threads than
-    ``threads`` hang (see ``Supervisor``). ``multiprocess``: whether other processes run the same
-    application. ``debug``: show tracebacks to clients."""
+    ``threads``: how many threads run the application; with 0 it runs in the loop. ``max_queued``:
+    requests that may wait for a thread; more are answered with 503. ``spool_size``: bytes of a
+    request's body that are kept in memory; a longer one goes to a temporary file. ``max_spool``:
+    bytes of all streamed responses together that may wait in temporary files for slow clients.
+    ``request_timeout``: seconds without progress after which a call in a thread is written off; 0:
+    never. ``on_exhausted()`` is called when more than ``threads`` threads hang (see
+    ``Supervisor``). ``multiprocess``: whether other processes run the same application. ``debug``:
+    show tracebacks to clients."""
 
     def __init__(
         self,
@@ -65,11 +64,11 @@ class WSGIHandler:
             self._flags["wsgi.multiprocess"] = True
         self._debug = debug
         self._reactor = reactor
-        self._refused = 0  # requests, since that was last said
+        self._refused = 0  # requests since the last warning about them
         self._next_warning = float("-inf")
-        self._supervisor = None
+        self.supervisor: Supervisor | None = None  #: of the threads, if there are any
         if threads:
-            self._supervisor = Supervisor(
+            self.supervisor = Supervisor(
                 reactor,
                 threads,
                 max_queued=max_queued,
@@ -84,7 +83,7 @@ class WSGIHandler:
         head = request.head
         if not head.fields.has_body:
             environ = make_environ(request)
-            if self._is_simple:  # _run(), at hand
+            if self._is_simple:  # as _run() does it, without the call
                 return InlineCall(request, NO_BODY).run(self._app, environ, self._debug)
             return self._run(request, environ, NO_BODY)
         spool = Spool(self._spool_size)
@@ -95,25 +94,25 @@ class WSGIHandler:
     def _received(self, request: Request, spool: Spool) -> Response | None:
         environ = make_environ(request)
         environ["wsgi.input"] = body = spool.rewind()
-        environ["CONTENT_LENGTH"] = str(spool.size)  # of a chunked one, it was not known before
+        environ["CONTENT_LENGTH"] = str(spool.size)  # the head of a chunked one does not say it
         return self._run(request, environ, body)
 
     def _run(self, request: Request, environ: dict[str, Any], body: IO[bytes]) -> Response | None:
         if self._flags:
             environ.update(self._flags)
-        supervisor = self._supervisor
+        supervisor = self.supervisor
         if supervisor is None:
             return InlineCall(request, body).run(self._app, environ, self._debug)
         try:
-            ThreadedCall(request, body, supervisor, self._app, environ, self._debug).begin()
-        except (queue.Full, RuntimeError) as exc:  # too many calls wait; the system has no threads
+            ThreadedCall(request, body, supervisor, self._debug).begin(self._app, environ)
+        except (queue.Full, RuntimeError) as exc:  # too many calls wait; no thread can be started
             body.close()
             self._warn(exc)
             raise HTTPError(503, "The server is busy.", (("Retry-After", "1"),)) from exc
         return None
 
     def _warn(self, exc: Exception) -> None:
-        """Say that requests are refused, but not for each of them."""
+        """Log that requests are refused, once in a while."""
         self._refused += 1
         now = self._reactor.now
         if now >= self._next_warning:

@@ -1,22 +1,20 @@
-"""What an application gives to ``start_response``: checked, once for each different head."""
+"""Checking what an application passes to ``start_response``, once for each different head."""
 
 from __future__ import annotations
 
 import logging
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Final, NamedTuple
 
 from ..response import Header, render_head
 
 logger = logging.getLogger(__name__)
 
-BODILESS: Final = (204, 304)  # statuses: RFC 9110 section 6.4.1
-
 _STATUS: Final = re.compile(r"([2-9][0-9]{2})(?: [\t\x20-\x7e\x80-\xff]*)?").fullmatch
 _DIGITS: Final = re.compile(r"[0-9]{1,18}").fullmatch
-# RFC 9110 section 7.6.1, and what older specifications name. They concern one connection, and so
-# the server: PEP 3333 forbids them to applications ("Other HTTP Features").
+# RFC 9110 section 7.6.1, and what older specifications name. They concern one connection, which is
+# the server's: PEP 3333 forbids them to applications ("Other HTTP Features").
 _HOP_BY_HOP: Final = frozenset(
     (
         *("connection", "keep-alive", "te", "trailer", "trailers", "transfer-encoding", "upgrade"),
@@ -24,11 +22,11 @@ _HOP_BY_HOP: Final = frozenset(
         "proxy-connection",
     )
 )
-_warned: set[str] = set()  # names of dropped fields that are in the log already
 
 
 class Head(NamedTuple):
-    """A response's status and fields, without ``Content-Length``, whose value is ``length``."""
+    """A response's status and fields. The value of ``Content-Length`` is in ``length``, not in
+    ``fields``."""
 
     status: int
     fields: tuple[Header, ...]
@@ -37,11 +35,11 @@ class Head(NamedTuple):
 
 @lru_cache(512)
 def check_head(status: str, fields: tuple[Header, ...]) -> Head:
-    """What ``start_response`` was called with. The reason phrase is not sent: the server has the
-    registered ones. Hop-by-hop fields are dropped, with one warning for each name.
+    """Check the arguments of ``start_response``. The reason phrase is dropped: the server sends the
+    registered one. Hop-by-hop fields are dropped, with one warning for each name.
 
     Raises ``ValueError`` or ``TypeError`` for what must not be sent (PEP 3333, "The
-    start_response() Callable"): lengths that are none, control characters."""
+    start_response() Callable"), such as control characters or a length that is not a number."""
     match = _STATUS(status)
     if match is None:
         raise ValueError(f"not a status: {status!r}")
@@ -53,7 +51,7 @@ def check_head(status: str, fields: tuple[Header, ...]) -> Head:
         name, value = field
         lowered = name.lower()
         if lowered in _HOP_BY_HOP:
-            _warn(lowered)
+            warn_once(lowered)
         elif lowered != "content-length":
             kept.append(field)
         elif length is not None:
@@ -62,13 +60,13 @@ def check_head(status: str, fields: tuple[Header, ...]) -> Head:
             raise ValueError(f"not a Content-Length: {value!r}")
         else:
             length = int(value)
-    render_head(int(match[1]), kept)  # here rather than later, where it would be nobody's fault
+    render_head(int(match[1]), kept)  # it raises here, where the application can see it
     return Head(int(match[1]), tuple(kept), length)
 
 
-def _warn(name: str) -> None:
-    if name not in _warned:
-        _warned.add(name)
-        logger.warning(
-            "the application sets %s: dropped, as only the server may (PEP 3333)", name.title()
-        )
+@cache
+def warn_once(name: str) -> None:
+    """Log that the field ``name`` is dropped; only the first time for each name."""
+    logger.warning(
+        "the application sets %s: dropped, only the server may set it (PEP 3333)", name.title()
+    )

@@ -1,27 +1,24 @@
-"""An application that runs in the loop: the quickest way for quick ones. While it computes or
-waits, nobody else is served."""
+"""InlineCall: a call of an application that runs in the loop. That is the fastest way for quick
+applications. While one computes or waits, no other client is served."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from reactor.errors import as_exception
 
 from ..response import Response
-from .call import Call
+from .call import Application, Call
 from .filewrapper import FileWrapper
 from .sending import Outflow, fail, send_file, whole_response
-
-if TYPE_CHECKING:
-    from .gateway import Application
 
 
 class InlineCall(Call):
     """One call in the loop's thread.
 
-    What is not a list is pulled piece by piece: the next one in the next turn of the loop, if the
-    client has taken enough by then."""
+    A body that is not a list is streamed: each turn of the loop takes one piece from it, unless the
+    client still has too much to read."""
 
     passing = (KeyboardInterrupt,)
 
@@ -32,12 +29,12 @@ class InlineCall(Call):
     _debug = False
 
     def run(self, app: Application, environ: dict[str, Any], debug: bool) -> Response | None:
-        """Call the application, and give back the response, if it is complete. What this raises
-        is answered with 500."""
+        """Call the application. Returns the response if it is complete. If this raises, the server
+        answers with 500."""
         try:
             result = app(environ, self.start_response)
             head = self.head
-            # Nearly all quick applications, without detours.
+            # The shortest way, for nearly all quick applications.
             if (
                 type(result) is list
                 and len(result) == 1
@@ -55,7 +52,7 @@ class InlineCall(Call):
         except (Exception, KeyboardInterrupt):
             self._finish()
             raise
-        except BaseException as exc:  # SystemExit: the application's end is not the server's
+        except BaseException as exc:  # SystemExit and the like must not end the server
             self._finish()
             raise as_exception(exc, "the application") from exc
 
@@ -70,7 +67,7 @@ class InlineCall(Call):
                 send_file(self.request, head, span, self._finish)
                 return None
         self._iterator = iter(result)
-        # Up to the first piece that has something in it; to the end, if that is all.
+        # Up to the first piece that is not empty; to the end, if that completes the body.
         while not self.pieces or self.left == 0:
             piece = next(self._iterator, None)
             if piece is None:
@@ -94,7 +91,7 @@ class InlineCall(Call):
         return self._outflow is not None
 
     def put(self, piece: bytes) -> None:
-        # The loop, which would send it, waits for the application to return.
+        # It cannot be sent now: the loop waits for the application to return.
         if not self.pieces:
             self.pieces = []
         self.pieces.append(piece)
@@ -107,12 +104,12 @@ class InlineCall(Call):
         request.on_lost(self._finish)
         outflow.add(self.pieces)
         outflow.flush()
-        # In the turn after the next call: what was written is sent at the end of this one, and is
-        # not to wait for the application (PEP 3333, "Buffering and Streaming").
-        request.reactor.call_soon(request.reactor.call_soon, self._go_on)
+        # Twice, so that it runs in the next turn: what is written now is sent at the end of this
+        # turn, and must not wait for the next piece (PEP 3333, "Buffering and Streaming").
+        request.reactor.call_soon(request.reactor.call_soon, self._send_next)
 
-    def _go_on(self) -> None:
-        """Send the next piece, unless the last one is still on its way."""
+    def _send_next(self) -> None:
+        """Send the next piece, unless the last one is still waiting to be sent."""
         outflow = self._outflow
         if outflow is None or self._is_finished:  # the client has gone
             return
@@ -120,14 +117,14 @@ class InlineCall(Call):
         try:
             outflow.flush()
             if not outflow.is_empty or writer.paused:
-                writer.on_writable = self._go_on
+                writer.on_writable = self._send_next
                 return
             writer.on_writable = None
             piece = None if self.overrun else next(self._iterator, None)
             if piece is not None:
                 outflow.add((self.accept(piece),))
                 outflow.flush()
-                self.request.reactor.call_soon(self._go_on)
+                self.request.reactor.call_soon(self._send_next)
                 return
         except KeyboardInterrupt:
             self._finish()

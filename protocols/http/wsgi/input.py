@@ -1,7 +1,7 @@
 """``wsgi.input``: the request's body, read before the application is called.
 
-So a client that sends slowly holds no thread, the application reads from memory or from a file and
-never waits, and the length of a chunked body is known (``CONTENT_LENGTH``).
+So a client that sends slowly holds no thread. The application reads from memory or from a file and
+never waits. And the length of a chunked body is known (``CONTENT_LENGTH``).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 
 class _NoBody(io.BytesIO):
-    """An empty file that stays as it is, so that all requests without a body can have the same."""
+    """An empty file that cannot be changed, so that all requests without a body can share it."""
 
     def write(self, data: Any) -> int:
         raise io.UnsupportedOperation("write")
@@ -32,27 +32,27 @@ class _NoBody(io.BytesIO):
         return 0
 
     def close(self) -> None:
-        """It stays open."""
+        """Does nothing: other requests use it too."""
 
 
 NO_BODY: Final = _NoBody()
 
 
 class Spool:
-    """Collects a body: in memory up to ``size`` bytes, in a temporary file beyond.
+    """Collects a body: in memory up to ``memory_size`` bytes, in a temporary file beyond that.
 
-    The file is written by the loop. That takes as long as copying to the system's cache, as nobody
-    waits for the disk."""
+    The loop writes the file. That takes no longer than copying the bytes to the system's cache:
+    nothing waits for the disk."""
 
     __slots__ = ("_file", "_left", "size")
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, memory_size: int) -> None:
         self._file: IO[bytes] = io.BytesIO()
-        self._left = size  # bytes that may still be kept in memory
-        self.size = 0
+        self._left = memory_size  # bytes that may still be kept in memory
+        self.size = 0  #: bytes of the body so far
 
     def write(self, data: bytes) -> None:
-        """A piece of the body. Raises ``HTTPError``."""
+        """Append a piece of the body. Raises ``HTTPError`` if it cannot be stored."""
         self.size += len(data)
         try:
             if self._left >= 0:
@@ -66,18 +66,19 @@ class Spool:
             raise self._failed(exc) from exc
 
     def rewind(self) -> IO[bytes]:
-        """The body, as a file to be read from its beginning. Raises ``HTTPError``."""
+        """The body, as a file to be read from its beginning. Raises ``HTTPError`` if it cannot be
+        stored."""
         try:
-            self._file.seek(0)  # which writes what is buffered
+            self._file.seek(0)  # this writes what is buffered
         except OSError as exc:
             raise self._failed(exc) from exc
         return self._file
 
     def close(self) -> None:
-        """Nobody wants it any more."""
+        """Discard the body."""
         try:
             self._file.close()
-        except OSError as exc:  # once more what is buffered: the file is closed even so
+        except OSError as exc:  # it writes what is buffered; the file is closed all the same
             logger.debug("closing a temporary file: %s", exc)
 
     def _failed(self, exc: OSError) -> HTTPError:

@@ -1,26 +1,28 @@
-"""How responses leave, in the loop's thread: whole ones, streamed ones, and files."""
+"""Sending responses, in the loop's thread: whole ones, streamed ones, and files."""
 
 from __future__ import annotations
 
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from ..errors import error_page
-from ..response import Response
-from .heads import BODILESS, Head
+from ..response import BODILESS, Response
+from .call import Call
+from .filewrapper import FileSpan
+from .heads import Head
 
 if TYPE_CHECKING:
     from ..request import Request
     from ..writer import BodyWriter
-    from .call import Call
 
 _SLICE: Final = 65536  # bytes of a large piece that are written at once
 
 
 def whole_response(request: Request, head: Head, body: bytes) -> Response | None:
-    """The response, for whom it may concern; None if it had to be sent in another way."""
+    """The response; None if it had to be sent in another way: the answer to HEAD, and a body that
+    is shorter than announced."""
     status, fields, length = head
     if request.head.method == "HEAD":
         if length is None and body:
@@ -31,7 +33,7 @@ def whole_response(request: Request, head: Head, body: bytes) -> Response | None
         return Response(body, status, fields)
     writer = request.start(status, fields, length)
     writer.write(body)
-    writer.end()  # too little: this cuts the connection
+    writer.end()  # bytes are missing: this cuts the connection
     return None
 
 
@@ -45,7 +47,7 @@ class Outflow:
         self._pieces: deque[bytes | memoryview] = deque()
 
     def add(self, pieces: Iterable[bytes]) -> None:
-        """Have ``pieces`` written by ``flush``."""
+        """Queue ``pieces`` for ``flush``."""
         for piece in pieces:
             if len(piece) <= _SLICE:
                 self._pieces.append(piece)
@@ -55,7 +57,7 @@ class Outflow:
                 self._pieces.extend(view[start : start + _SLICE] for start in starts)
 
     def flush(self) -> int:
-        """Write until there is nothing left, or the client does not follow. Returns the number of
+        """Write until there is nothing left, or the client does not keep up. Returns the number of
         bytes written."""
         written = 0
         writer = self.writer
@@ -71,16 +73,14 @@ class Outflow:
         return not self._pieces
 
 
-def send_file(
-    request: Request, head: Head, span: tuple[Any, int, int], callback: Callable[[], object]
-) -> None:
-    """Answer with a part of a file; ``callback()`` when it is not needed any more."""
-    file, offset, count = span
+def send_file(request: Request, head: Head, span: FileSpan, callback: Callable[[], object]) -> None:
+    """Answer with a part of a file. Calls ``callback()`` when the file is no longer needed."""
+    file, offset, size = span
     try:
-        writer = request.start(head.status, head.fields, count)
+        writer = request.start(head.status, head.fields, size)
         if request.head.method == "HEAD" or head.status in BODILESS:
-            count = 0
-        writer.sendfile(file, offset, count, lambda _: callback())
+            size = 0
+        writer.sendfile(file, offset, size, lambda _: callback())
         writer.end()
     except BaseException:
         callback()
@@ -88,15 +88,17 @@ def send_file(
 
 
 def report(call: Call, exc: BaseException) -> None:
-    """The application failed: log it."""
+    """Log that the application failed."""
     call.request.reactor.call_exception_handler(
         {"message": f"{call!r}: the application failed:", "exception": exc}
     )
 
 
 def fail(call: Call, exc: BaseException, writer: BodyWriter | None, debug: bool) -> None:
-    """The same, and answer with 500, or cut the connection if ``writer`` has written something
-    already."""
+    """Log that the application failed, and answer with 500. If ``writer`` has already written
+    something, cut the connection instead.
+
+    ``debug``: show the traceback to the client."""
     report(call, exc)
     request = call.request
     if writer is None:

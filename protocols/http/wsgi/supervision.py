@@ -1,4 +1,4 @@
-"""The threads of an application, and the watch over calls that hang or whose clients have gone."""
+"""The threads of an application, and a watch over calls that hang and clients that have gone."""
 
 from __future__ import annotations
 
@@ -7,34 +7,51 @@ import math
 import sys
 import traceback
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from reactor import ThreadPool
 
-from .overflow import SpoolRoom
+from .overflow import SpoolBudget
 
 if TYPE_CHECKING:
     from reactor import Reactor, ThreadCall, Timer
 
-    from .threaded import ThreadedCall
-
 logger = logging.getLogger(__name__)
 
 _INTERVAL: Final = 1.0  # seconds between two looks, at most
-_LOOKS: Final = 10  # at least, within a timeout
+_LOOKS: Final = 10  # at least, within a time-out
 # Seconds that a request may wait for a thread once its client has finished sending. Most such
-# clients have gone, and that cannot be seen; `nc -N` still waits, and is served as long as the
-# server is not overloaded.
+# clients have gone, which nothing shows; `nc -N` still waits, and is served unless the server is
+# overloaded.
 HALF_CLOSED_WAIT: Final = 1.0
 
 
+class SupervisedCall(Protocol):
+    """What the supervisor needs to know of a call, and does with it: see ``ThreadedCall``."""
+
+    job: ThreadCall[Any] | None
+
+    @property
+    def is_half_closed(self) -> bool:
+        """Whether the client has finished sending."""
+
+    def has_progressed(self) -> bool:
+        """Whether something has happened since this was called last."""
+
+    def refuse(self) -> None:
+        """The call waits for a thread, and gets none."""
+
+    def give_up(self) -> None:
+        """The call hangs in its thread, and was abandoned."""
+
+
 class Supervisor:
-    """Runs ``ThreadedCall`` objects in at most ``threads`` threads, and looks at them regularly.
+    """Runs ``SupervisedCall`` objects in at most ``threads`` threads, and looks at them regularly.
 
     A call that makes no progress for ``timeout`` seconds (0: any time) is written off: the client
     is told, the stack is logged, another thread takes the place. Progress is a piece of the
     response. Time in which the call waits for its client does not count, nor does time in which the
-    whole process stood still: looks are counted, not seconds on a clock.
+    whole process stood still: the supervisor counts its looks, not seconds on a clock.
 
     At most ``threads`` written-off threads are replaced. ``on_exhausted()`` is called when one more
     is written off; from then on there are fewer threads, or none, until some return."""
@@ -50,47 +67,64 @@ class Supervisor:
         on_exhausted: Callable[[], object] | None = None,
     ) -> None:
         self.reactor = reactor
-        self.room = SpoolRoom(max_spool)
+        self.budget = SpoolBudget(max_spool)
         self.pool = ThreadPool(reactor, threads, "wsgi", max_queued, max_abandoned=threads)
-        self.calls: set[ThreadedCall] = set()  # that run or wait for a thread
+        # The calls that run or wait for a thread, each with the seconds since it made progress.
+        self._idle: dict[SupervisedCall, float] = {}
         self._threads = threads
         self._timeout = timeout or math.inf
         self._interval = min(_INTERVAL, self._timeout / _LOOKS)
         self._on_exhausted = on_exhausted
         self._timer: Timer | None = None
 
-    def submit(self, call: ThreadedCall, function: Callable[[], object]) -> ThreadCall[Any]:
-        """Have a thread run ``function()`` for ``call``, and look after it until it is removed from
-        ``calls``. Raises as ``ThreadPool.submit``."""
-        job = self.pool.submit(function)
-        call.age = 0.0
-        self.calls.add(call)
+    @property
+    def call_count(self) -> int:
+        """How many calls run or wait for a thread."""
+        return len(self._idle)
+
+    def submit(
+        self, call: SupervisedCall, function: Callable[..., object], *args: Any
+    ) -> ThreadCall[Any]:
+        """Have a thread run ``function(*args)`` for ``call``, and look after it until it is
+        forgotten. Raises as ``ThreadPool.submit``."""
+        job = self.pool.submit(function, *args)
+        self._idle[call] = 0.0
         if self._timer is None:
             self._timer = self.reactor.call_later(self._interval, self._look)
         return job
 
+    def forget(self, call: SupervisedCall) -> None:
+        """The function of ``call`` has ended, or need not be looked after."""
+        self._idle.pop(call, None)
+
     def _look(self) -> None:
         self._timer = None
-        for call in tuple(self.calls):
+        for call in tuple(self._idle):
             job = call.job
             if job is None or job.done():  # refused a moment ago; ended, and is told next
                 continue
             if job.thread:
-                if call.progress != call.progress_seen or call.waits:
-                    call.progress_seen = call.progress
-                    call.age = 0.0
-                    continue
-                call.age += self._interval
-                if call.age >= self._timeout:
-                    self._write_off(call, job)
-            elif call.request.is_half_closed:
-                if call.age >= HALF_CLOSED_WAIT:
-                    call.refuse()
-                call.age += self._interval
-        if self.calls:
+                self._look_at_running(call, job)
+            elif call.is_half_closed:
+                self._look_at_waiting(call)
+        if self._idle:
             self._timer = self.reactor.call_later(self._interval, self._look)
 
-    def _write_off(self, call: ThreadedCall, job: ThreadCall[Any]) -> None:
+    def _look_at_running(self, call: SupervisedCall, job: ThreadCall[Any]) -> None:
+        if call.has_progressed():
+            self._idle[call] = 0.0
+            return
+        self._idle[call] += self._interval
+        if self._idle[call] >= self._timeout:
+            self._write_off(call, job)
+
+    def _look_at_waiting(self, call: SupervisedCall) -> None:
+        if self._idle[call] >= HALF_CLOSED_WAIT:
+            call.refuse()
+        else:
+            self._idle[call] += self._interval
+
+    def _write_off(self, call: SupervisedCall, job: ThreadCall[Any]) -> None:
         frame = sys._current_frames().get(job.thread)
         logger.error(
             "%r: no progress in %g s: its thread is written off. It is here:\n%s",
@@ -108,6 +142,6 @@ class Supervisor:
             if self._on_exhausted is not None:
                 self._on_exhausted()
         if not self.pool.capacity:
-            for waiting in tuple(self.calls):
+            for waiting in tuple(self._idle):
                 if waiting.job is not None and not waiting.job.thread:
                     waiting.refuse()

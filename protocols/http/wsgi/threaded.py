@@ -1,272 +1,198 @@
-"""An application that runs in a worker thread.
+"""ThreadedCall: the loop's part of a call that runs in a worker thread.
 
-The thread never touches a connection: it hands over what is to be sent, and the loop sends it. A
-response whose body is a list, or whose length is announced and reached, is handed over at once.
-With others, up to ``MOST_WAITING`` bytes wait in memory to be sent, and what is more waits in a
-temporary file. So the thread is free once the application is done, however slowly the client reads.
-Only when there is no room for the file does the thread wait too; if the client reads too slowly,
-the connection's limit on that ends it, and with it the wait.
-"""
+All of this file runs in the loop. What runs in the thread is in worker.py, and the pieces of a
+streamed body go from one to the other by streambuffer.py."""
 
 from __future__ import annotations
 
-import logging
 import queue
-import threading
-from collections.abc import Iterable
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from ..errors import error_page
-from .call import Call, ClientGone
-from .filewrapper import FileWrapper
-from .overflow import Overflow
+from .call import Application
+from .overflow import SpoolBudget
 from .sending import Outflow, fail, report, send_file, whole_response
+from .supervision import Supervisor
+from .worker import WorkerCall
 
 if TYPE_CHECKING:
     from reactor import ThreadCall
 
     from ..request import Request
-    from .gateway import Application
-    from .supervision import Supervisor
 
-logger = logging.getLogger(__name__)
-
-MOST_WAITING: Final = 1 << 18  # bytes of a response in memory
-# Seconds before the file is begun: a client that is no slower than the application needs none.
-_PATIENCE: Final = 0.1
-_REFILL: Final = 1 << 16  # bytes that the loop takes from the file at once
 _REFILLS: Final = 8  # in one turn, for the sake of the other connections
 
+# The states of a response, as the loop sees it.
+CALLING: Final = "calling"  # the call waits for a thread, or runs: there is no response yet
+STREAMING: Final = "streaming"  # the head is sent, and the thread hands over the body
+DRAINING: Final = "draining"  # the thread has ended, and the rest of the body is being sent
+ANSWERED: Final = "answered"  # the HTTP server has all of it
+GONE: Final = "gone"  # the client has left, or gets no more
 
-class ThreadedCall(Call):
-    """One call in a worker thread. Methods say which thread they run in."""
+# From each state, the states that may follow, and what leads there.
+TRANSITIONS: Final[dict[str, dict[str, str]]] = {
+    CALLING: {
+        STREAMING: "the first piece is there",
+        ANSWERED: "the response is whole, or a file",
+        GONE: "the client left, the call was refused or given up, the application failed",
+    },
+    STREAMING: {
+        DRAINING: "the thread ended",
+        GONE: "the client left, the call was given up, the application failed",
+    },
+    DRAINING: {
+        ANSWERED: "the last byte is written",
+        GONE: "the client left, the temporary file cannot be read",
+    },
+    ANSWERED: {GONE: "the response cannot be sent, the application failed after its end"},
+    GONE: {},
+}
 
-    # What the pool knows of it, until that is done: the two refer to each other.
+
+class ThreadedCall:
+    """One call in a worker thread, as the loop sees it.
+
+    ``job``: the function that the pool runs for this call; None once it has ended, as the two refer
+    to each other."""
+
     job: ThreadCall[Any] | None = None
-    # For the supervisor's looks: pieces handed over so far, whether the thread waits for the
-    # client, and what was seen when it looked last.
-    progress = 0
-    waits = False
-    progress_seen = -1
-    age = 0.0
 
-    lost = False  # the client has gone, or gets no more
-    _given_up = False  # the call was abandoned
-    _result: Any = None
-    _span: tuple[Any, int, int] | None = None  # of a file that is to be sent
-    _room: threading.Condition | None = None  # made where a body is streamed
-    _waiting = 0  # bytes that are not written yet
-    _scheduled = False  # the loop will look at self.pieces
-    _finished = False  # the thread is done
-    _responded = False  # the whole response is with the loop
-    _outflow: Outflow | None = None
-    _overflow: Overflow | None = None  # what does not fit in memory; under the lock of _room
+    _state = CALLING
+    _outflow: Outflow | None = None  # from STREAMING on
+    _progress_seen = -1  # when the supervisor looked last
 
     def __init__(
         self,
         request: Request,
         body: IO[bytes],
         supervisor: Supervisor,
-        app: Application,
-        environ: dict[str, Any],
         debug: bool,
     ) -> None:
-        super().__init__(request, body)
+        self.request = request
         self._supervisor = supervisor
-        self._reactor = request.reactor
-        self._app = app
-        self._environ = environ
         self._debug = debug
+        self._worker = WorkerCall(request, body)
 
-    def begin(self) -> None:
-        """In the loop: have a thread call the application. Raises as ``ThreadPool.submit``."""
-        self.job = job = self._supervisor.submit(self, self._run)
-        job.add_done_callback(self._done)
+    def begin(self, app: Application, environ: dict[str, Any]) -> None:
+        """Have a thread call the application. Raises as ``ThreadPool.submit``."""
+        self.job = job = self._supervisor.submit(self, self._worker.run, self, app, environ)
+        job.add_done_callback(self._on_done)
         self.request.on_lost(self._on_lost)
 
-    # -- in the worker's thread --------------------------------------------------------------------
+    def __repr__(self) -> str:
+        return repr(self._worker)
 
-    def _run(self) -> None:
-        try:
-            if not self.lost:  # while it waited for a thread
-                self._result = self._app(self._environ, self.start_response)
-                self._consume(self._result)
-        except ClientGone:
-            logger.debug("%r: the client has gone", self)
-        finally:
-            if self._span is None or self._given_up:
-                self.finish(self._result)
+    def _enter(self, state: str) -> bool:
+        """Change the state. Returns False if the table does not allow that: it is too late."""
+        if state not in TRANSITIONS[self._state]:
+            return False
+        self._state = state
+        return True
 
-    def _consume(self, result: Any) -> None:
-        kind = type(result)
-        if kind is list or kind is tuple:
-            pieces = [self.accept(piece) for piece in result]
-            head = self.checked_head()
-            if self._room is None:
-                self.pieces = pieces
-            elif not self.is_bodiless:
-                self.put(b"".join(pieces))
-            return
-        if isinstance(result, FileWrapper) and self._room is None:
-            head = self.checked_head()
-            self._span = result.span(head.length)
-            if self._span is not None:
-                return
-        for piece in result:
-            data = self.accept(piece)
-            if self.is_bodiless:
-                break
-            if data:
-                self._put_or_respond(data)
-            if self.overrun:
-                break
-        self.checked_head()
-
-    def _put_or_respond(self, data: bytes) -> None:
-        if self.left == 0 and self._room is None:
-            self.pieces = [data]
-            self._responded = True
-            self._call_loop(self._respond)
-        else:
-            self.put(data)
+    # -- what the thread asks for: see LoopSide ----------------------------------------------------
 
     @property
-    def is_head_sent(self) -> bool:
-        return self._room is not None or self._responded
+    def budget(self) -> SpoolBudget:
+        """Of all streamed responses."""
+        return self._supervisor.budget
 
-    def put(self, piece: bytes) -> None:
-        """Hand over a piece; wait while there is room for it neither in memory nor in a file.
-        Raises ``ClientGone``."""
-        self.progress += 1
-        room = self._room
-        if room is None:
-            self.pieces = []
-            room = self._room = threading.Condition(threading.Lock())
-        patience: float | None = _PATIENCE
-        with room:
-            while not self.lost:
-                # Once something is in the file, what follows must not get ahead of it.
-                spooled = self._overflow is not None and not self._overflow.is_empty
-                if self._waiting < MOST_WAITING and not spooled:
-                    self.pieces.append(piece)
-                    self._waiting += len(piece)
-                    break
-                if (spooled or patience is None) and self._spool(piece):
-                    break
-                self.waits = True
-                if not room.wait(patience):
-                    patience = None
-                self.waits = False
-                self.progress += 1
-            else:
-                raise ClientGone("the client has gone")
-            scheduled, self._scheduled = self._scheduled, True
-        if not scheduled:
-            self._call_loop(self._pump)
-
-    def _spool(self, piece: bytes) -> bool:
-        if self._overflow is None:
-            self._overflow = Overflow(self._supervisor.room)
-        return self._overflow.write(piece)
-
-    def _call_loop(self, method: Any) -> None:
-        try:
-            self._reactor.call_soon_threadsafe(method)
-        except RuntimeError as exc:
-            self.lost = True
-            raise ClientGone("the reactor is closed") from exc
-
-    # -- in the loop's thread ----------------------------------------------------------------------
-
-    def _done(self, call: ThreadCall[None]) -> None:
-        self._forget_job()
-        exc = call.exception()
-        try:
-            if exc is not None and self._room is not None and self.left == 0:
-                report(self, exc)  # but all that was announced is there
-                exc = None
-            if exc is not None:
-                self._failed(exc)
-            elif self._span is not None:
-                self._responded = True
-                send_file(self.request, self.checked_head(), self._span, self._file_sent)
-            elif self._room is not None:
-                self._finished = True
-                self._pump()
-            elif not self._responded and not self.lost:
-                self._respond()
-        except Exception as exc:
-            self._failed(exc)
-
-    def _respond(self) -> None:
-        pieces = self.pieces
+    def send_whole(self) -> None:
+        """Send the response, which is complete."""
+        if not self._enter(ANSWERED):
+            return
+        worker = self._worker
+        pieces = worker.pieces
         body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-        self._responded = True
-        response = whole_response(self.request, self.checked_head(), body)
+        response = whole_response(self.request, worker.checked_head(), body)
         if response is not None:
             self.request.respond(response)
 
-    def _pump(self) -> None:
-        """Write what the thread has handed over."""
-        try:
-            self._start_and_write()
-        except Exception as exc:  # the file cannot be read
-            self._failed(exc)
-
-    def _start_and_write(self) -> None:
-        room = self._room
-        assert room is not None
-        with room:
-            pieces, self.pieces = self.pieces, []
-            self._scheduled = False
-        if self.lost:
+    def send_stream(self) -> None:
+        """Send what the thread has handed over of the body."""
+        if self._state is GONE:
             return
-        outflow = self._outflow
-        if outflow is None:
-            head = self.checked_head()
-            writer = self.request.start(head.status, head.fields, head.length)
-            outflow = self._outflow = Outflow(writer)
-        outflow.add(pieces)
-        self._write()
+        stream = self._worker.stream
+        assert stream is not None
+        try:
+            outflow = self._outflow
+            if outflow is None:
+                head = self._worker.checked_head()
+                outflow = Outflow(self.request.start(head.status, head.fields, head.length))
+                self._outflow = outflow
+                self._enter(STREAMING)
+            outflow.add(stream.take())
+            self._write()
+        except Exception as exc:  # the temporary file cannot be read
+            self._fail(exc)
 
     def _write(self) -> None:
-        """As much as the client takes. The thread has room again for as much."""
-        outflow, room = self._outflow, self._room
+        """Write as much as the client takes."""
+        outflow, stream = self._outflow, self._worker.stream
         assert outflow is not None
-        assert room is not None
-        writer = outflow.writer
+        assert stream is not None
         for _ in range(_REFILLS):
-            written = outflow.flush()
-            with room:
-                self._waiting -= written
-                more = self._take_more() if outflow.is_empty else ()
-                if written:
-                    room.notify_all()
+            size = outflow.flush()
+            more = stream.written(size, needs_more=outflow.is_empty)
             if not more:
                 break
             outflow.add(more)
-        else:  # it takes whatever there is: go on in the next turn
-            self._reactor.call_soon(self._pump)
+        else:  # the client takes all that there is: go on in the next turn
+            self.request.reactor.call_soon(self.send_stream)
             return
-        writer.on_writable = None if outflow.is_empty else self._write
-        if outflow.is_empty and self._finished:
-            writer.end()
+        outflow.writer.on_writable = None if outflow.is_empty else self._write
+        if outflow.is_empty and self._state is DRAINING:
+            self._enter(ANSWERED)
+            outflow.writer.end()
 
-    def _take_more(self) -> Iterable[bytes]:
-        """What is to be written next: from memory, as that is older, or from the file."""
-        if self.pieces:
-            pieces: Iterable[bytes] = self.pieces
-            self.pieces = []
-            return pieces
-        overflow = self._overflow
-        if overflow is None or overflow.is_empty:
-            return ()
-        data = overflow.read(_REFILL)
-        self._waiting += len(data)
-        return (data,)
+    # -- the end of the call -----------------------------------------------------------------------
+
+    def _on_done(self, job: ThreadCall[Any]) -> None:
+        self._forget_job()
+        worker = self._worker
+        exc = job.exception()
+        try:
+            if exc is not None and worker.stream is not None and worker.left == 0:
+                report(worker, exc)  # but all that was announced is there
+                exc = None
+            if exc is not None:
+                self._fail(exc)
+            elif worker.file_span is not None:
+                self._enter(ANSWERED)  # if the client has gone, this closes the file
+                send_file(self.request, worker.checked_head(), worker.file_span, self._close_file)
+            elif worker.stream is not None:
+                self._enter(DRAINING)
+                self.send_stream()
+            else:
+                self.send_whole()  # unless the thread asked for that already
+        except Exception as error:
+            self._fail(error)
+
+    def _fail(self, exc: BaseException) -> None:
+        self._enter(GONE)
+        self._worker.stop_writing()
+        writer = self._outflow.writer if self._outflow is not None else None
+        fail(self._worker, exc, writer, self._debug)
+
+    def _close_file(self) -> None:
+        try:
+            self.job = job = self._supervisor.submit(self, self._worker.close_file)
+        except (queue.Full, RuntimeError):
+            self._worker.close_file()
+        else:
+            job.add_done_callback(self._on_file_closed)
+
+    def _on_file_closed(self, job: ThreadCall[Any]) -> None:
+        self._forget_job()
+
+    def _forget_job(self) -> None:
+        self.job = None
+        self._supervisor.forget(self)
+
+    # -- clients that leave ------------------------------------------------------------------------
 
     def _on_lost(self) -> None:
-        self._let_go()
+        self._enter(GONE)
+        self._worker.stop_writing()
         job = self.job
         if job is None:
             return
@@ -274,30 +200,34 @@ class ThreadedCall(Call):
             job.cancel()
         if job.dropped:
             self._forget_job()
-            self.close_body()
+            self._worker.close_body()
 
-    def _forget_job(self) -> None:
-        self.job = None
-        self._supervisor.calls.discard(self)
+    # -- what the supervisor asks for: see SupervisedCall ------------------------------------------
 
-    def _let_go(self) -> None:
-        """The client gets no more: nothing is kept for it, and the thread need not wait."""
-        self.lost = True
-        room = self._room
-        if room is not None:
-            with room:
-                if self._overflow is not None:
-                    self._overflow.clear()
-                room.notify_all()
+    @property
+    def is_half_closed(self) -> bool:
+        """Whether the client has finished sending."""
+        return self.request.is_half_closed
+
+    def has_progressed(self) -> bool:
+        """Whether the thread has handed over something since this was called last, or waits for the
+        client."""
+        stream = self._worker.stream
+        progress = 0 if stream is None else stream.progress
+        seen, self._progress_seen = self._progress_seen, progress
+        return progress != seen or (stream is not None and stream.is_full)
 
     def give_up(self) -> None:
         """The call hangs in its thread, and was abandoned: tell the client."""
-        self._given_up = True
+        worker = self._worker
+        worker.is_abandoned = True
         self._forget_job()
-        self._let_go()
+        worker.stop_writing()
         if self._outflow is not None:
+            self._enter(GONE)
             self._outflow.writer.abort()
-        elif not self._responded:
+        elif self._state is CALLING and not worker.is_handed_over:
+            self._enter(GONE)
             self._refuse("The application took too long.")
 
     def refuse(self) -> None:
@@ -308,23 +238,3 @@ class ThreadedCall(Call):
     def _refuse(self, detail: str) -> None:
         if not self.request.is_lost:
             self.request.respond(error_page(503, detail, (("Retry-After", "1"),)))
-
-    def _failed(self, exc: BaseException) -> None:
-        self._let_go()
-        writer = self._outflow.writer if self._outflow is not None else None
-        fail(self, exc, writer, self._debug)
-
-    def _file_sent(self) -> None:
-        try:
-            # It may be any code of the application's, which expects to run in a thread.
-            self.job = job = self._supervisor.submit(self, self._close)
-        except (queue.Full, RuntimeError):
-            self._close()
-        else:
-            job.add_done_callback(self._closed)
-
-    def _close(self) -> None:
-        self.finish(self._result)
-
-    def _closed(self, call: ThreadCall[None]) -> None:
-        self._forget_job()

@@ -1,11 +1,14 @@
-"""The access log: what a line says, that nobody forges one, and what becomes of it when the disk is
-full or the reader gone."""
+"""The access log: what a line says, that no client can forge one, and what happens when the disk is
+full or the reader has gone."""
 
 from __future__ import annotations
 
 import logging
 import os
+import select
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,7 @@ import pytest
 from protocols.http import HTTPServer, Response
 from protocols.http import accesslog as module
 from protocols.http.accesslog import AccessLog, escape
+from protocols.http.cache import FIFOCache
 from protocols.http.proxies import TrustedProxies
 from reactor.testing import VirtualReactor
 
@@ -89,7 +93,7 @@ def test_the_time_is_the_local_one_with_its_zone(world, monkeypatch):
     assert "[10/Oct/2000:06:55:36 -0700]" in world.text
 
 
-def test_the_time_goes_on_by_seconds(world):
+def test_the_time_changes_each_second(world):
     world.ask()
     world.reactor.advance(0.9)
     world.ask()
@@ -99,7 +103,7 @@ def test_the_time_goes_on_by_seconds(world):
     assert [line.split()[3][-8:] for line in world.lines] == ["13:55:36"] * 2 + ["13:55:37"]
 
 
-def test_what_is_not_there_is_a_dash(world):
+def test_a_missing_field_is_a_dash(world):
     world.ask()
     world.log.flush()
     assert world.lines[0].endswith('"GET / HTTP/1.1" 200 13 "-" "-"')
@@ -123,7 +127,7 @@ def test_what_is_not_there_is_a_dash(world):
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("size", [None, 1, 100])
-def test_a_refused_request_shows_what_came_of_its_line(world, data, line, status, size):
+def test_a_refused_request_shows_as_much_of_its_line_as_came(world, data, line, status, size):
     world.peer.send(data, size)
     world.reactor.settle()
     world.log.flush()
@@ -135,14 +139,14 @@ def test_a_refused_request_shows_what_came_of_its_line(world, data, line, status
     assert logged.endswith('"-" "-"')
 
 
-def test_a_head_that_came_too_slowly_shows_what_there_is(world):
+def test_a_head_that_came_too_slowly_shows_as_much_as_came(world):
     world.peer.send(b"GET /sl")
     world.reactor.advance(12.0)
     world.log.flush()
     assert '] "GET /sl" 408 ' in world.lines[0]
 
 
-def test_nothing_that_came_is_a_dash(world):
+def test_an_empty_request_line_is_a_dash(world):
     world.peer.send(b"\r\r\n")
     world.reactor.settle()
     world.log.flush()
@@ -163,7 +167,7 @@ def test_a_trusted_proxy_is_believed_about_the_client(tmp_path):
     assert world.text.startswith("198.51.100.7 - - ")
 
 
-def test_nothing_from_the_peer_ends_a_field_or_a_line_or_speaks_to_the_terminal(world):
+def test_a_client_can_neither_end_a_field_or_line_nor_control_the_terminal(world):
     world.ask('Referer: " 200 0 "\\', "User-Agent: \xe9 \t \x9b31m", target='/a"b\\')
     world.log.flush()
     [line] = world.lines
@@ -180,23 +184,32 @@ def test_every_character_is_plain_or_escaped():
     assert escape("a\r\n") == "a\\x0D\\x0A"
 
 
-def test_fields_are_remembered_within_bounds(world):
+def test_the_cache_of_fields_is_bounded(tmp_path, monkeypatch):
+    caches: list[FIFOCache[object, str]] = []
+
+    def make(entries: int, largest: int) -> FIFOCache[object, str]:
+        caches.append(FIFOCache(entries, largest))
+        return caches[-1]
+
+    monkeypatch.setattr(module, "FIFOCache", make)
+    world = World(tmp_path / "log")
+    [cache] = caches
     for number in range(3):
         world.ask(f"User-Agent: {number}", target="/a")
         world.ask(f"User-Agent: {number}", target="/b")
-    assert len(world.log._tails) == 3
+    assert len(cache) == 3
     for _ in range(3):
         world.ask("X: " + "x" * 3000)
-    assert len(world.log._tails) == 3
+    assert len(cache) == 3
     for number in range(2000):
         for last in (False, True):
             world.ask(f"User-Agent: {number}", settle=last and number % 20 == 19)
-    assert len(world.log._tails) == 512
-    world.log.flush()
+    assert len(cache) == 512
+    world.close()
     assert len(world.lines) == 4009
 
 
-def test_known_fields_below_other_lines(world):
+def test_cached_fields_go_with_other_request_lines(world):
     targets = ['/a"b', "/c", "/c", "/d"] * 3
     for target in targets:
         world.ask("User-Agent: x", target=target)
@@ -206,7 +219,7 @@ def test_known_fields_below_other_lines(world):
     ]
 
 
-def test_lines_wait_a_second_and_no_longer(world):
+def test_lines_wait_for_a_second_at_most(world):
     world.ask()
     world.reactor.advance(0.99)
     assert world.text == ""
@@ -228,7 +241,7 @@ def test_a_full_batch_does_not_wait(world, monkeypatch):
     assert all(65536 <= size < 67000 for size in writes)
 
 
-def test_closing_writes_the_rest(tmp_path):
+def test_closing_writes_what_waits(tmp_path):
     world = World(tmp_path / "log")
     world.ask()
     world.close()
@@ -236,7 +249,7 @@ def test_closing_writes_the_rest(tmp_path):
     assert len(world.lines) == 1
 
 
-def test_it_appends(tmp_path):
+def test_lines_are_appended_to_the_file(tmp_path):
     (tmp_path / "log").write_text("before\n")
     world = World(tmp_path / "log")
     world.ask()
@@ -254,12 +267,12 @@ def test_it_appends(tmp_path):
     ]
 
 
-def test_it_is_not_for_everybody_to_read(tmp_path):
+def test_other_users_cannot_read_the_file(tmp_path):
     World(tmp_path / "log").close()
     assert (tmp_path / "log").stat().st_mode & 0o007 == 0
 
 
-def test_it_is_opened_anew_after_the_file_was_renamed(world, tmp_path):
+def test_reopening_after_the_file_was_renamed_makes_a_new_one(world, tmp_path):
     world.ask(target="/before")
     world.path.rename(tmp_path / "log.1")
     world.ask(target="/between")
@@ -271,15 +284,14 @@ def test_it_is_opened_anew_after_the_file_was_renamed(world, tmp_path):
     assert len(world.lines) == 1
 
 
-def test_the_old_file_is_kept_if_there_is_no_new_one(world, tmp_path, caplog):
-    folder = tmp_path / "folder"
-    folder.mkdir()
-    world.log._path = str(folder)
+def test_the_old_file_stays_in_use_if_the_new_one_cannot_be_opened(world, tmp_path, caplog):
+    world.path.rename(tmp_path / "log.1")
+    world.path.mkdir()
     world.log.reopen()
-    assert "cannot open" in caplog.text
+    assert caplog.messages == [f"access log: cannot reopen {world.path}: Is a directory"]
     world.ask()
     world.log.flush()
-    assert len(world.lines) == 1
+    assert (tmp_path / "log.1").read_text().count("\n") == 1
 
 
 def test_a_file_that_cannot_be_opened_is_an_error(tmp_path):
@@ -319,10 +331,10 @@ def test_a_full_disk_loses_lines_and_says_so_once(world, monkeypatch, caplog):
     world.ask()
     world.reactor.advance(1.5)
     assert len(world.lines) == 1
-    assert caplog.messages[1:] == ["access log: goes on; 6 lines were lost so far"]
+    assert caplog.messages[1:] == ["access log: works again; 6 lines were lost so far"]
 
 
-def test_a_line_that_was_torn_is_not_continued_by_the_next(world, monkeypatch):
+def test_a_torn_line_is_not_continued_by_the_next(world, monkeypatch):
     world.ask()
     world.log.flush()
     size = len(world.text)
@@ -344,82 +356,98 @@ def pipe(tmp_path):
     """A FIFO as the log, and its reading end."""
     path = tmp_path / "fifo"
     os.mkfifo(path)
-    reading = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    world = World(path)
-    yield world, reading
-    if world.log._fd >= 0:
+    with open(path, "rb", buffering=0, opener=_open_nonblocking) as reading:
+        world = World(path)
+        yield world, reading
         world.close()
-    try:
-        os.close(reading)
-    except OSError:
-        pass
 
 
-def test_nobody_reads_a_fifo(tmp_path):
+def _open_nonblocking(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
+def fill(world: World, number: int) -> None:
+    """Make lines of about a kilobyte, numbered by their targets."""
+    for index in range(number):
+        last = index == number - 1 or index % 20 == 19
+        world.ask("User-Agent: " + "x" * 1000, target=f"/{index}", settle=last)
+
+
+def numbers(data: bytes) -> list[int]:
+    return [int(line.split()[6][1:]) for line in data.decode().splitlines()]
+
+
+def test_a_fifo_without_a_reader_is_an_error(tmp_path):
     os.mkfifo(tmp_path / "fifo")
     with pytest.raises(OSError, match="No such device"), VirtualReactor() as reactor:
         AccessLog(reactor, str(tmp_path / "fifo"))
 
 
-def test_a_pipe(pipe):
+def test_a_pipe_gets_the_lines(pipe):
     world, reading = pipe
     world.ask()
     world.ask(target="/2")
     world.log.flush()
-    lines = os.read(reading, 65536).decode().splitlines()
+    lines = reading.read(65536).decode().splitlines()
     assert [line.split('"')[1] for line in lines] == ["GET / HTTP/1.1", "GET /2 HTTP/1.1"]
 
 
-def test_a_pipe_that_is_full_is_not_waited_for(pipe, caplog):
+def test_a_slow_reader_of_a_pipe_loses_lines_and_holds_nobody_up(pipe, caplog):
     world, reading = pipe
-    for number in range(1500):
-        world.ask("User-Agent: " + "x" * 1000, target=f"/{number}", settle=number % 20 == 19)
+    fill(world, 1500)
     assert world.log.dropped
-    assert caplog.messages == ["access log: lines are lost: nobody takes it"]
+    assert caplog.messages == ["access log: lines are lost: the reader is too slow"]
     received = b""
     for _ in range(100):
-        try:
-            received += os.read(reading, 1 << 20)
-        except BlockingIOError:
-            world.reactor.advance(1.1)
-            if not world.log._lines:
-                break
-    received += os.read(reading, 1 << 20)
-    numbers = [int(line.split()[6][1:]) for line in received.decode().splitlines()]
-    assert numbers == list(range(1500 - world.log.dropped))  # whole lines, in order, each once
+        received += reading.read(1 << 20) or b""
+        if received.count(b"\n") + world.log.dropped == 1500:
+            break
+        world.reactor.advance(1.1)
+    assert numbers(received) == list(range(1500 - world.log.dropped))  # in order, each once
     assert len(caplog.records) == 2
-    assert "goes on" in caplog.messages[1]
+    assert "works again" in caplog.messages[1]
+
+
+@contextmanager
+def standard_output_as_pipe() -> Iterator[int]:
+    """Yields the reading end. Not a fixture: pytest opens standard output again after those."""
+    saved = os.dup(1)
+    reading, writing = os.pipe()
+    os.dup2(writing, 1)
+    os.close(writing)
+    yield reading
+    os.dup2(saved, 1)
+    os.close(saved)
+    os.close(reading)
 
 
 def test_standard_output_may_be_a_pipe_that_is_full():
-    """It is shared with others, and stays as it is: a write to it could block."""
-    reading, writing = os.pipe()
-    world = World("-")
-    world.log._fd, world.log._is_file = writing, False
-    for number in range(200):
-        world.ask("User-Agent: " + "x" * 1000, target=f"/{number}", settle=number % 20 == 19)
-    world.reactor.advance(1.5)
-    assert os.get_blocking(writing)
-    waiting = len(world.log._lines)
-    assert 100 < waiting < 200
-    numbers = [int(line.split()[6][1:]) for line in os.read(reading, 1 << 20).decode().splitlines()]
-    assert numbers == list(range(200 - waiting))
-    world.close()
-    os.close(reading)
-    os.close(writing)
+    """Other processes may share it, so it stays in blocking mode: a write to it could block."""
+    with standard_output_as_pipe() as reading:
+        world = World("-")
+        fill(world, 200)
+        world.reactor.advance(1.5)
+        blocking = os.get_blocking(1)
+        first = numbers(os.read(reading, 1 << 20))
+        world.reactor.advance(1.5)
+        second = numbers(os.read(reading, 1 << 20))
+        world.close()
+    assert blocking
+    assert 0 < len(first) < 100
+    assert second
+    assert first + second == list(range(len(first) + len(second)))
 
 
 def test_what_a_full_pipe_does_not_take_is_lost_at_the_end(pipe):
     world, _ = pipe
-    for number in range(200):
-        world.ask("User-Agent: " + "x" * 1000, target=f"/{number}", settle=number % 20 == 19)
+    fill(world, 200)
     world.close()
     assert 100 < world.log.dropped < 200
 
 
-def test_a_reader_who_has_gone(pipe, caplog):
+def test_without_a_reader_lines_are_lost(pipe, caplog):
     world, reading = pipe
-    os.close(reading)
+    reading.close()
     world.ask()
     world.ask()
     world.log.flush()
@@ -429,11 +457,11 @@ def test_a_reader_who_has_gone(pipe, caplog):
 
 def test_a_full_pipe_is_tried_once_a_second_not_at_each_request(pipe, monkeypatch):
     world, _ = pipe
-    for number in range(400):
-        world.ask("User-Agent: " + "x" * 1000, target=f"/{number}", settle=number % 20 == 19)
-    flushes = []
-    monkeypatch.setattr(world.log, "flush", lambda: flushes.append(1))
-    for number in range(40):
-        world.ask(target=f"/{number}", settle=number % 20 == 19)
-    assert flushes == []
-    assert module.MOST_WAITING == 1 << 20
+    fill(world, 400)
+    attempts: list[object] = []
+    poll = select.poll
+    monkeypatch.setattr(module.select, "poll", lambda: attempts.append(poll()) or attempts[-1])
+    fill(world, 40)
+    assert attempts == []
+    world.reactor.advance(1.1)
+    assert len(attempts) == 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import http.client
 import os
 import re
@@ -18,10 +17,10 @@ from pathlib import Path
 import pytest
 
 from protocols.http import HTTPServer, Limits
-from protocols.http import app as module
 from protocols.http.app import HTTPApplication
+from protocols.http.options import LIMIT_OPTIONS
 from reactor import Reactor
-from reactor.command.cli import main, make_parser
+from reactor.command.cli import main
 
 TIMEOUT = 20
 HTTP = ("--protocol", "http", "--port", "0")
@@ -73,14 +72,14 @@ def test_the_default_port():
     assert HTTPApplication().default_port == 8080
 
 
-def test_a_folder(serve, tmp_path):
+def test_root_serves_a_folder(serve, tmp_path):
     (tmp_path / "notes.txt").write_text("Some notes\n")
     server = serve(*HTTP, "--root", str(tmp_path))
     assert ask(server, "/notes.txt").body == b"Some notes\n"
     assert b"notes.txt" in ask(server, "/").body
 
 
-def test_a_folder_without_listing(serve, tmp_path):
+def test_no_listing_hides_the_names_in_a_folder(serve, tmp_path):
     (tmp_path / "notes.txt").write_text("Some notes\n")
     server = serve(*HTTP, "--root", str(tmp_path), "--no-listing")
     assert ask(server, "/notes.txt").status == 200
@@ -98,7 +97,7 @@ def app(environ, start_response):
 
 
 @pytest.mark.parametrize("threads", [None, "1", "0"])
-def test_a_wsgi_application(serve, tmp_path, threads):
+def test_app_serves_a_wsgi_application(serve, tmp_path, threads):
     (tmp_path / "where.py").write_text(WHERE)
     more = () if threads is None else ("--threads", threads)
     server = serve(*HTTP, "--app", "where:app", *more, cwd=tmp_path)
@@ -106,7 +105,7 @@ def test_a_wsgi_application(serve, tmp_path, threads):
     assert body == f"{'MainThread' if threads == '0' else 'wsgi-0'} 127.0.0.1 http h False"
 
 
-def test_a_trusted_proxy(serve, tmp_path):
+def test_a_trusted_proxy_is_believed(serve, tmp_path):
     (tmp_path / "where.py").write_text(WHERE)
     claim = {"X_Forwarded_For": "198.51.100.7", "X_Forwarded_Proto": "https",
              "X_Forwarded_Host": "shop"}  # fmt: skip
@@ -124,7 +123,7 @@ def test_a_trusted_proxy(serve, tmp_path):
     assert ask(server, Host="h", **claim).body.split()[1:4] == [b"203.0.113.9", b"http", b"h"]
 
 
-def test_trusted_proxies_from_the_environment(serve, tmp_path, monkeypatch):
+def test_trusted_proxies_may_be_named_in_the_environment(serve, tmp_path, monkeypatch):
     (tmp_path / "where.py").write_text(WHERE)
     monkeypatch.setenv("REACTOR_TRUSTED_PROXY", "192.0.2.1, 127.0.0.1")
     server = serve(*HTTP, "--app", "where:app", cwd=tmp_path)
@@ -146,7 +145,7 @@ def test_debug_shows_tracebacks(serve, tmp_path):
 
 
 @pytest.mark.parametrize("threads", ["1", "0"])
-def test_what_a_client_sends_writes_no_line_of_the_log(serve, tmp_path, threads):
+def test_a_client_cannot_forge_a_line_of_the_log(serve, tmp_path, threads):
     (tmp_path / "failing.py").write_text(
         "def app(environ, start_response): raise LookupError(environ['PATH_INFO'])\n"
     )
@@ -157,10 +156,10 @@ def test_what_a_client_sends_writes_no_line_of_the_log(serve, tmp_path, threads)
     assert "\x1b" not in errors
 
 
-# -- where -----------------------------------------------------------------------------------------
+# -- what it listens on ----------------------------------------------------------------------------
 
 
-def test_tls(serve, certificate):
+def test_it_serves_https(serve, certificate):
     server = serve(*HTTP, "--tls-cert", certificate.chain, "--tls-key", certificate.key)
     assert server.printed[0] == f"http: https://127.0.0.1:{port_of(server)}/"
     context = ssl.create_default_context(cafile=certificate.ca)
@@ -173,7 +172,7 @@ def test_tls(serve, certificate):
     connection.close()
 
 
-def test_plain_http_where_https_is_spoken(serve, certificate, tmp_path):
+def test_plain_http_to_an_https_port_is_answered_with_400(serve, certificate, tmp_path):
     server = serve(
         *HTTP, "--tls-cert", certificate.chain, "--tls-key", certificate.key,
         "--access-log", str(tmp_path / "log"),
@@ -194,7 +193,7 @@ def test_plain_http_where_https_is_spoken(serve, certificate, tmp_path):
     assert '"-" 400 ' in lines[0]
 
 
-def test_a_unix_socket(serve, tmp_path):
+def test_it_serves_on_a_unix_socket(serve, tmp_path):
     path = tmp_path / "s"
     server = serve("--protocol", "http", "--unix", str(path))
     assert server.printed[0] == f"http: unix:{path}"
@@ -206,7 +205,7 @@ def test_a_unix_socket(serve, tmp_path):
     assert not path.exists()
 
 
-def test_ipv6(serve):
+def test_it_serves_on_ipv6(serve):
     try:
         with socket.socket(socket.AF_INET6) as sock:
             sock.bind(("::1", 0))
@@ -234,7 +233,7 @@ class Inheriting(subprocess.Popen):
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_inherited_sockets(tmp_path, workers):
+def test_it_serves_on_inherited_sockets(tmp_path, workers):
     with (
         socket.create_server(("127.0.0.1", 0)) as one,
         socket.socket(socket.AF_UNIX) as two,
@@ -254,10 +253,10 @@ def test_inherited_sockets(tmp_path, workers):
         assert process.finish()[1] == ""
         assert process.returncode == 0
         assert (tmp_path / "s").exists()  # it is systemd's
-        socket.create_connection(("127.0.0.1", port)).close()  # still open: nobody is turned away
+        socket.create_connection(("127.0.0.1", port)).close()  # it still listens
 
 
-def test_sockets_for_another_process_are_left_alone():
+def test_sockets_meant_for_another_process_are_not_used():
     with socket.create_server(("127.0.0.1", 0)) as sock:
         process = Inheriting([sock], *HTTP, pid="1")
         line = process.stdout.readline()
@@ -293,7 +292,7 @@ def until(condition):
         time.sleep(0.005)
 
 
-def test_the_log_is_written_at_the_end_and_opened_anew(serve, tmp_path):
+def test_the_log_is_reopened_by_a_signal_and_written_at_the_end(serve, tmp_path):
     log = tmp_path / "log"
     server = serve(*HTTP, "--access-log", str(log))
     ask(server, "/1", User_Agent="test")
@@ -309,13 +308,13 @@ def test_the_log_is_written_at_the_end_and_opened_anew(serve, tmp_path):
     assert '"GET /2 HTTP/1.1"' in log.read_text()
 
 
-def test_the_log_on_standard_output(serve):
+def test_the_log_may_be_standard_output(serve):
     server = serve(*HTTP, "--access-log", "-")
     ask(server, "/1")
     assert '"GET /1 HTTP/1.1" 404' in server.process.stdout.readline()
 
 
-def test_without_a_log_the_signal_for_it_does_nothing(serve):
+def test_without_a_log_the_signal_to_reopen_it_does_nothing(serve):
     server = serve(*HTTP)
     server.process.send_signal(signal.SIGUSR1)
     assert ask(server).status == 200
@@ -333,31 +332,24 @@ def test_a_log_that_cannot_be_written_is_one_line(run_reactor, tmp_path):
 # -- options ---------------------------------------------------------------------------------------
 
 
-def options(*arguments: str) -> argparse.Namespace:
-    return make_parser(HTTPApplication()).parse_args([*HTTP, *arguments])
-
-
 def served(monkeypatch, *arguments: str) -> tuple[HTTPServer, dict]:
-    """The server and the options of its listener that ``arguments`` make."""
+    """The server that the command makes from ``arguments``, and the options of its listener."""
     made = []
 
-    class Stub:
+    class Listener:
         addresses = ()
 
     def listen(self, server, sockets, **listen_options):
         made.append((server, listen_options))
-        return Stub()
+        self.call_soon(self.stop)
+        return Listener()
 
     monkeypatch.setattr(Reactor, "listen_sockets", listen)
-    application = HTTPApplication()
-    parsed = options(*arguments)
-    parsed.tls = None
-    with application.opened(parsed), Reactor() as reactor:
-        application.serve(reactor, parsed)
+    assert main([*HTTP, *arguments]) == 0
     return made[0]
 
 
-def test_the_defaults_are_those_of_the_limits(monkeypatch):
+def test_the_default_limits_are_those_of_the_class(monkeypatch):
     server, listening = served(monkeypatch)
     assert server.limits == Limits()
     assert not server.debug
@@ -367,19 +359,19 @@ def test_the_defaults_are_those_of_the_limits(monkeypatch):
 
 def test_each_limit_is_an_option(monkeypatch):
     arguments = []
-    for number, (name, *_) in enumerate(module._LIMIT_OPTIONS, 1):
+    for number, (name, *_) in enumerate(LIMIT_OPTIONS, 1):
         arguments += [name, str(number)]
     server, listening = served(
         monkeypatch, *arguments, "--max-connections", "7", "--max-connections-per-address", "0"
     )
-    attributes = [attribute for _, _, _, attribute, _ in module._LIMIT_OPTIONS]
+    attributes = [attribute for _, _, _, attribute, _ in LIMIT_OPTIONS]
     assert sorted(attributes) == sorted(Limits.__slots__)
     assert [getattr(server.limits, name) for name in attributes] == list(range(1, 12))
     assert listening["max_connections"] == 7
     assert listening["max_connections_per_address"] is None
 
 
-def test_this_machine_and_trusted_proxies_have_no_limit_of_connections(monkeypatch):
+def test_loopback_and_trusted_proxies_have_no_limit_of_connections(monkeypatch):
     _, listening = served(monkeypatch, "--trusted-proxy", "10.0.0.0/8")
     exempt = listening["exempt"]
     for address in ("127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1", "10.1.2.3",
@@ -389,7 +381,7 @@ def test_this_machine_and_trusted_proxies_have_no_limit_of_connections(monkeypat
         assert not exempt(address)
 
 
-def test_a_limit_holds(serve):
+def test_a_limit_is_applied(serve):
     server = serve(*HTTP, "--max-fields", "1")
     assert ask(server).status == 431
     with socket.create_connection(("127.0.0.1", port_of(server))) as client:
@@ -462,7 +454,7 @@ def test_without_httptools_it_is_one_line(run_reactor, tmp_path):
 
 def test_help_says_what_each_option_means_and_its_default(run_reactor):
     text = " ".join(run_reactor("--protocol", "http", "--help").stdout.split())
-    assert "--max-body BYTES of a request's body; else 413 (16777216)" in text
+    assert "--max-body BYTES largest body of a request; else 413 (16777216)" in text
     assert "--keepalive-timeout S seconds between two requests (15)" in text
 
 
@@ -470,7 +462,7 @@ def test_help_says_what_each_option_means_and_its_default(run_reactor):
 
 
 @pytest.mark.parametrize(("more", "mode"), [((), 0o777), (("--unix-mode", "0660"), 0o660)])
-def test_the_mode_of_a_unix_socket(serve, tmp_path, more, mode):
+def test_a_unix_socket_has_the_mode_asked_for(serve, tmp_path, more, mode):
     serve("--protocol", "http", "--unix", "s", *more, cwd=tmp_path, umask=0o077)
     assert stat.S_IMODE((tmp_path / "s").stat().st_mode) == mode
 
@@ -479,11 +471,11 @@ def test_the_mode_of_a_unix_socket(serve, tmp_path, more, mode):
     ("arguments", "said"),
     [
         (("--unix-mode", "600"), "--unix-mode goes with --unix"),
-        (("--unix", "s", "--unix-mode", "999"), "an octal mode from 000 to 777"),
-        (("--unix", "s", "--unix-mode", "7777"), "an octal mode from 000 to 777"),
+        (("--unix", "s", "--unix-mode", "999"), "not an octal mode from 000 to 777: '999'"),
+        (("--unix", "s", "--unix-mode", "7777"), "not an octal mode from 000 to 777: '7777'"),
     ],
 )
-def test_a_mode_that_is_none(run_reactor, tmp_path, arguments, said):
+def test_a_wrong_mode_is_one_line(run_reactor, tmp_path, arguments, said):
     result = run_reactor("--protocol", "http", *arguments, cwd=tmp_path)
     assert result.returncode == 2
     assert said in one_line(result.stderr)
@@ -515,7 +507,7 @@ def test_too_many_calls_that_hang_end_a_single_process_with_status_1(serve, tmp_
     assert errors.count("its thread is written off") == 2
 
 
-def test_what_turns_on_the_loops_debug_mode_shows_clients_nothing(serve, tmp_path, monkeypatch):
+def test_the_loops_debug_mode_shows_clients_no_traceback(serve, tmp_path, monkeypatch):
     monkeypatch.setenv("REACTOR_DEBUG", "1")
     (tmp_path / "fails.py").write_text("def app(environ, start_response): raise OSError('secret')")
     server = serve(*HTTP, "--app", "fails:app", cwd=tmp_path)
@@ -525,7 +517,7 @@ def test_what_turns_on_the_loops_debug_mode_shows_clients_nothing(serve, tmp_pat
     assert server.stop()[0] == 0
 
 
-def test_a_hangup_does_not_end_a_single_process(serve):
+def test_sighup_does_not_end_a_single_process(serve):
     server = serve(*HTTP)
     server.process.send_signal(signal.SIGHUP)
     assert "SIGHUP: only workers can be reloaded" in server.process.stderr.readline()

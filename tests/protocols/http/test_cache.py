@@ -1,25 +1,25 @@
-"""The bounds of what is remembered."""
+"""The bounds of FIFOCache."""
 
 from __future__ import annotations
 
 from protocols.http.cache import FIFOCache
 
 
-def test_the_oldest_goes_first():
+def test_the_oldest_entry_goes_first():
     cache: FIFOCache[int, str] = FIFOCache(3, 100)
     for number in range(5):
         cache.keep(number, str(number), 1)
     assert cache == {2: "2", 3: "3", 4: "4"}
 
 
-def test_what_is_kept_again_does_not_drop_others():
+def test_keeping_an_entry_again_drops_nothing():
     cache: FIFOCache[int, str] = FIFOCache(3, 100)
     for number in (0, 1, 2, 0, 0):
         cache.keep(number, str(number), 1)
     assert set(cache) == {0, 1, 2}
 
 
-def test_what_is_too_large_is_not_kept():
+def test_an_entry_that_is_too_large_is_not_kept():
     cache: FIFOCache[int, str] = FIFOCache(3, 100)
     cache.keep(1, "a", 100)
     cache.keep(2, "b", 101)
@@ -28,7 +28,7 @@ def test_what_is_too_large_is_not_kept():
     assert cache == {1: "a"}
 
 
-def test_what_is_offered_is_kept_the_second_time():
+def test_an_offer_is_kept_the_second_time():
     cache: FIFOCache[int, str] = FIFOCache(3, 100)
     assert not cache.offer(7, "a", 1)
     assert cache == {}
@@ -36,7 +36,7 @@ def test_what_is_offered_is_kept_the_second_time():
     assert cache == {7: "b"}
 
 
-def test_what_is_offered_once_drops_nothing():
+def test_single_offers_drop_nothing():
     cache: FIFOCache[str, int] = FIFOCache(3, 100)
     for name in "abc":
         cache.keep(name, 0, 1)

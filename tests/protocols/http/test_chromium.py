@@ -1,6 +1,6 @@
 """The demonstration page in a real browser: headless Chromium (Debian: chromium, chromium-driver).
 
-Without it this fails: a page that no browser has seen is not shown to work."""
+Without Chromium these tests fail, on purpose: only a browser can show that the page works."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
-TIMEOUT = 30  # seconds; only reached by what is broken
+TIMEOUT = 30  # seconds; reached only if something is broken
 PETROL, SAND = (0x0B, 0x6E, 0x69), (0xF6, 0xC6, 0x67)  # the picture's ground, and its arrows
 
 
@@ -33,7 +33,8 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chro
     ):  # fmt: skip
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    service = webdriver.ChromeService(_path("chromedriver"))  # or it would look for one to fetch
+    # With a path, Selenium does not try to download a driver.
+    service = webdriver.ChromeService(_path("chromedriver"))
     browser = webdriver.Chrome(options, service)
     browser.set_page_load_timeout(TIMEOUT)
     yield browser
@@ -47,7 +48,7 @@ def _path(name: str) -> str:
 
 
 class Site:
-    """The server, and what it has logged."""
+    """The server and its log."""
 
     def __init__(self, serve, log: Path, *arguments: str) -> None:
         self.server = serve(
@@ -71,19 +72,19 @@ def site(serve, tmp_path) -> Site:
     return Site(serve, tmp_path / "log")
 
 
-def no_complaints(browser: webdriver.Chrome) -> None:
-    """The browser's console says nothing: no policy was broken, nothing was missing."""
+def assert_console_is_empty(browser: webdriver.Chrome) -> None:
+    """The browser reports nothing: no policy was violated, nothing was missing."""
     assert browser.get_log("browser") == []
 
 
-def test_the_page_comes_and_its_picture_in_a_second_request(browser, site):
+def test_the_browser_requests_the_page_and_then_its_picture(browser, site):
     browser.get(site.url)
     picture = browser.find_element(By.TAG_NAME, "img")
     assert browser.execute_script("return arguments[0].complete && arguments[0].naturalWidth",
                                   picture) == 640  # fmt: skip
     colours = set(pixels(picture.screenshot_as_png))
     assert {PETROL, SAND} <= colours
-    no_complaints(browser)
+    assert_console_is_empty(browser)
     requests = site.stop()
     assert requests[:2] == ["GET / 200", "GET /picture.svg 200"]
     assert set(requests[2:]) <= {"GET /favicon.ico 204"}
@@ -95,10 +96,10 @@ SENT = {
 }
 
 
-def test_the_form_is_answered_with_what_was_sent_as_text(browser, site):
+def test_the_answer_shows_what_the_form_sent_as_text(browser, site):
     browser.get(site.url)
     for name, text in SENT.items():
-        # The driver cannot type what is beyond the first 65536 characters.
+        # The driver cannot type characters beyond U+FFFF.
         browser.execute_script(
             "arguments[0].value = arguments[1]", browser.find_element(By.NAME, name), text
         )
@@ -114,13 +115,13 @@ def test_the_form_is_answered_with_what_was_sent_as_text(browser, site):
     assert shown == SENT
     assert browser.find_elements(By.CSS_SELECTOR, "#answer script, #answer b") == []
     assert browser.title == "It works"
-    no_complaints(browser)
+    assert_console_is_empty(browser)
     requests = site.stop()
     assert "POST / 200" in requests
     assert requests.index("POST / 200") > requests.index("GET /picture.svg 200")
 
 
-def test_no_script_runs_even_if_one_got_into_the_page(browser, site):
+def test_a_script_injected_into_the_page_does_not_run(browser, site):
     browser.get(site.url)
     browser.execute_script(
         "const s = document.createElement('script'); s.textContent = 'document.title = \"run\"';"
@@ -131,7 +132,7 @@ def test_no_script_runs_even_if_one_got_into_the_page(browser, site):
     assert "Content Security Policy" in entry["message"]
 
 
-def test_it_fits_a_telephone_and_the_dark(browser, site):
+def test_the_page_fits_a_phone_and_dark_mode(browser, site):
     browser.execute_cdp_cmd(
         "Emulation.setDeviceMetricsOverride",
         {"width": 320, "height": 640, "deviceScaleFactor": 1, "mobile": True},
@@ -152,7 +153,7 @@ def test_it_fits_a_telephone_and_the_dark(browser, site):
     assert grounds[1] < 3 * 60
 
 
-def test_what_is_not_there_is_said(browser, site):
+def test_a_missing_page_shows_404(browser, site):
     browser.get(f"{site.url}nothing")
     assert browser.find_element(By.TAG_NAME, "h1").text == "404 Not Found"
 

@@ -1,4 +1,4 @@
-"""Real clients, over real sockets, plain and encrypted."""
+"""Real clients over real sockets, with and without TLS."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def handler(request: Request) -> Response | None:
 
 
 class Site:
-    """A server in a thread of its own."""
+    """A server that runs in another thread."""
 
     def __init__(self, certificate: Any) -> None:
         self.reactor = Reactor()
@@ -96,7 +96,7 @@ def test_curl_keeps_its_connection(curl: Callable[..., str], site: Site) -> None
     assert site.accepted == 1
 
 
-def test_curl_sends_chunks_and_expects_to_be_told_to(curl: Callable[..., str]) -> None:
+def test_curl_sends_chunks_and_expects_100_continue(curl: Callable[..., str]) -> None:
     body = b"x" * 3_000_000
     digest = hashlib.sha256(body).hexdigest()
     assert curl("--upload-file", "-", "URL/", input=body) == digest
@@ -106,7 +106,7 @@ def test_curl_sends_chunks_and_expects_to_be_told_to(curl: Callable[..., str]) -
     assert curl(*refused, "URL/refuse", input=body) == "no403"
 
 
-def test_an_early_answer_arrives(curl: Callable[..., str]) -> None:
+def test_an_early_answer_reaches_the_client(curl: Callable[..., str]) -> None:
     """The server answers and closes while the client is still sending."""
     body = b"x" * 500_000
     answer = curl("--header", "Expect:", "--data-binary", "@-", "URL/refuse", input=body)
@@ -120,7 +120,7 @@ def test_curl_reads_streams_and_large_bodies(curl: Callable[..., str]) -> None:
     assert curl("--head", "URL/large").startswith("HTTP/1.1 200 OK")
 
 
-def test_http_client(site: Site) -> None:
+def test_http_client_keeps_its_connection(site: Site) -> None:
     context = ssl.create_default_context(cafile=site.ca)
     for connection in (
         http.client.HTTPConnection("127.0.0.1", site.port, timeout=TIMEOUT),
@@ -138,9 +138,9 @@ def test_http_client(site: Site) -> None:
         connection.close()
 
 
-def test_requests_with_a_pool(site: Site) -> None:
+def test_requests_reuses_its_connections(site: Site) -> None:
     with requests.Session() as session:
-        session.trust_env = False  # or a certificate named there would count more than ours
+        session.trust_env = False  # a certificate named there would take precedence over ours
         session.verify = site.ca
         for url in (site.url, site.tls_url):
             before = site.accepted
@@ -151,7 +151,7 @@ def test_requests_with_a_pool(site: Site) -> None:
             assert site.accepted == before + 1
 
 
-def test_ab(site: Site) -> None:
+def test_ab_sees_no_failed_request(site: Site) -> None:
     for keep in ((), ("-k",)):
         report = run("ab", "-q", *keep, "-n", "2000", "-c", "20", f"{site.url}/x")
         assert re.search(r"Complete requests: +2000\n", report)
@@ -161,7 +161,7 @@ def test_ab(site: Site) -> None:
         assert (kept is not None and int(kept[1]) == 2000) == bool(keep)
 
 
-def test_wrk(site: Site, tmp_path: Path) -> None:
+def test_wrk_sees_no_error(site: Site, tmp_path: Path) -> None:
     script = tmp_path / "vary.lua"
     script.write_text("n = 0 request = function() n = n + 1 return wrk.format('GET', '/' .. n) end")
     for extra in ((), ("-s", str(script))):

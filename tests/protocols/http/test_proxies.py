@@ -1,4 +1,4 @@
-"""What trusted proxies say is believed, and what anybody else says is not."""
+"""Trusted proxies are believed about their clients, and nobody else is."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def origin(
     peer: object = (PROXY, 50000),
     **options: bool,
 ) -> Origin:
-    """What is made of a request with ``fields`` that comes from ``peer``."""
+    """The origin of a request with ``fields`` that comes from ``peer``."""
     seen: list[Origin] = []
 
     def handler(request):
@@ -38,7 +38,7 @@ def origin(
 DIRECT = Origin(PROXY, "http", "here")
 
 
-def test_nobody_is_believed_who_was_not_named():
+def test_a_peer_that_is_not_trusted_is_not_believed():
     fields = ("X-Forwarded-For: 9.9.9.9", "X-Forwarded-Proto: https", "X-Forwarded-Host: evil",
               "Forwarded: for=9.9.9.9;proto=https;host=evil")  # fmt: skip
     assert origin(*fields, trusted=()) == DIRECT
@@ -48,7 +48,7 @@ def test_nobody_is_believed_who_was_not_named():
     assert origin(*fields, peer=None) == Origin("", "http", "here")
 
 
-def test_a_proxy_is_believed():
+def test_a_trusted_proxy_is_believed():
     assert origin(
         "X-Forwarded-For: 198.51.100.7", "X-Forwarded-Proto: HTTPS", "X-Forwarded-Host: shop:8443"
     ) == Origin("198.51.100.7", "https", "shop:8443")
@@ -57,12 +57,12 @@ def test_a_proxy_is_believed():
     ) == Origin("198.51.100.7", "https", "shop:8443")  # fmt: skip
 
 
-def test_a_proxy_that_says_nothing_is_the_client():
+def test_a_proxy_that_sends_no_field_is_the_client_itself():
     assert origin() == DIRECT
     assert origin(forwarded=True) == DIRECT
 
 
-def test_the_kind_that_the_proxy_does_not_send_came_from_anybody():
+def test_only_the_kind_of_field_that_the_proxy_sends_counts():
     fields = ("X-Forwarded-For: 198.51.100.7", "Forwarded: for=203.0.113.9")
     assert origin(*fields).client == "198.51.100.7"
     assert origin(*fields, forwarded=True).client == "203.0.113.9"
@@ -70,7 +70,7 @@ def test_the_kind_that_the_proxy_does_not_send_came_from_anybody():
     assert origin(fields[0], forwarded=True) == DIRECT
 
 
-def test_over_a_unix_socket():
+def test_unix_stands_for_all_clients_of_the_unix_socket():
     field = "X-Forwarded-For: 198.51.100.7"
     assert origin(field, trusted=("unix",), peer=None).client == "198.51.100.7"
     assert origin(field, trusted=(PROXY,), peer=None).client == ""
@@ -81,9 +81,9 @@ def test_over_a_unix_socket():
     ("nodes", "client"),
     [
         (["198.51.100.7"], "198.51.100.7"),
-        (["9.9.9.9", "198.51.100.7"], "198.51.100.7"),  # what the client itself had said
-        (["198.51.100.7", "10.1.2.3", "10.9.9.9"], "198.51.100.7"),  # two more proxies of ours
-        (["10.1.2.3", "10.9.9.9"], "10.1.2.3"),  # the client is one of ours
+        (["9.9.9.9", "198.51.100.7"], "198.51.100.7"),  # the client itself sent the first
+        (["198.51.100.7", "10.1.2.3", "10.9.9.9"], "198.51.100.7"),  # two more trusted proxies
+        (["10.1.2.3", "10.9.9.9"], "10.1.2.3"),  # the client's address is a trusted proxy's
         (["unknown"], ""),
         (["9.9.9.9", "_hidden", "10.1.2.3"], ""),
         (["9.9.9.9", "no-address", "10.1.2.3"], "10.1.2.3"),
@@ -97,7 +97,7 @@ def test_over_a_unix_socket():
         (['""'], PROXY),
     ],
 )
-def test_the_client_is_the_last_that_is_no_proxy(kind, nodes, client):
+def test_the_client_is_the_nearest_hop_that_is_not_trusted(kind, nodes, client):
     name, _, value = kind.partition(" ")
     if name == "X-Forwarded-For:":
         nodes = [node.strip('"') for node in nodes]
@@ -118,7 +118,7 @@ def test_fields_of_one_name_are_one_list():
     assert found.client == "198.51.100.7"
 
 
-def test_what_each_hop_says_goes_with_its_client():
+def test_scheme_and_host_are_those_of_the_same_hop_as_the_client():
     trusted = (PROXY, "10.0.0.0/8")
     for fields, forwarded in (
         (("X-Forwarded-For: 9.9.9.9, 198.51.100.7, 10.1.1.1",
@@ -142,14 +142,14 @@ def test_what_each_hop_says_goes_with_its_client():
         'for="198.51.100.7\\"',
         "for = 198.51.100.7",
         "for=198.51.100.7 proto=http",
-        "for=2001:db8::1",  # a colon wants quotation marks
+        "for=2001:db8::1",  # a colon needs quotation marks
         "for",
         "=198.51.100.7",
         "for=198.51.100.7, \"",
         "for=198.51.100.7;host=a b",
     ],
 )  # fmt: skip
-def test_after_a_mistake_in_a_forwarded_field_the_client_is_unknown(value):
+def test_after_a_syntax_error_in_forwarded_the_client_is_unknown(value):
     for field in (value, f"{value}, for=203.0.113.1"):
         assert origin(f"Forwarded: {field}", forwarded=True) == Origin("", "http", "here")
 
@@ -163,13 +163,13 @@ def test_after_a_mistake_in_a_forwarded_field_the_client_is_unknown(value):
         'x="a, for=9.9.9.9; \\" b" ; for=198.51.100.7',
     ],
 )
-def test_a_forwarded_field_may_look_unusual(value):
+def test_unusual_forwarded_fields_are_understood(value):
     assert origin(f"Forwarded: {value}", forwarded=True).client == "198.51.100.7"
 
 
 @pytest.mark.parametrize("scheme", ["ftp", "javascript", "http, x", "https:"])
 @pytest.mark.parametrize("host", ["a b", "user@a", "a/b", "a:99999", "a%00", "<script>"])
-def test_a_scheme_or_host_that_is_none_is_ignored(scheme, host):
+def test_an_invalid_scheme_or_host_is_ignored(scheme, host):
     x = (
         "X-Forwarded-For: 198.51.100.7",
         f"X-Forwarded-Proto: {scheme}",
@@ -180,7 +180,7 @@ def test_a_scheme_or_host_that_is_none_is_ignored(scheme, host):
 
 
 @pytest.mark.parametrize("forwarded", [False, True])
-def test_the_work_is_bounded(forwarded):
+def test_hops_beyond_the_limit_are_ignored(forwarded):
     name, one = ("Forwarded", "for=10.1.1.1") if forwarded else ("X-Forwarded-For", "10.1.1.1")
     trusted = (PROXY, "10.0.0.0/8")
     far = origin(

@@ -1,11 +1,11 @@
-"""A folder, and a server in memory that serves it."""
+"""A folder and an in-memory server for it."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
@@ -13,20 +13,14 @@ from protocols.http.files.handler import FileHandler
 from reactor.testing import StreamPeer
 
 from ..conftest import HTTPWorld
+from ..responses import Answer, read_responses
 
 OLD = 1_000_000_000  # 9 September 2001, 01:46:40 UTC
 OLD_DATE = "Sun, 09 Sep 2001 01:46:40 GMT"
 
 
-class Answer(NamedTuple):
-    """One response."""
-
-    status: int
-    fields: dict[str, str]
-    body: bytes
-
-
 def parse(data: bytes) -> Answer:
+    """One response, whose body may have been cut short."""
     head, _, body = data.partition(b"\r\n\r\n")
     line, *fields = head.decode("latin-1").split("\r\n")
     pairs = (field.split(": ", 1) for field in fields)
@@ -40,7 +34,7 @@ def request(target: str, method: str = "GET", **fields: str) -> bytes:
 
 
 class Site:
-    """The folder ``path``, served; beside it is ``outside``, with a secret."""
+    """Serves the folder ``path``. Beside it is ``outside``, with a secret."""
 
     def __init__(self, world: HTTPWorld, folder: Path) -> None:
         self.world = world
@@ -64,14 +58,16 @@ class Site:
         return self.world.connect(self._handlers[-1])
 
     def ask(self, target: str, method: str = "GET", **fields: str) -> Answer:
-        """The answer to one request; all of them go over one connection."""
+        """The answer to one request. All requests go over one connection."""
         if self._peer is None or self._peer.closed:
             self._peer = self.connect()
-        return parse(self.world.ask(self._peer, request(target, method, **fields)))
+        data = self.world.ask(self._peer, request(target, method, **fields))
+        [answer] = read_responses(data, [method])
+        return answer
 
     def close(self) -> None:
-        for handler in self._handlers:
-            handler.close()
+        while self._handlers:
+            self._handlers.pop().close()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Preconditions, in the order of RFC 9110 section 13.2.2."""
+"""Conditional requests, in the order of RFC 9110 section 13.2.2."""
 
 from __future__ import annotations
 
@@ -59,13 +59,13 @@ IF_MATCH, IF_NONE, IF_SINCE, IF_UNSINCE = (
         ({IF_UNSINCE: EARLIER, IF_SINCE: LATER}, 412),
     ],
 )
-def test_conditions(fields: dict[str, str], status: int | None) -> None:
+def test_the_status_follows_from_the_conditions(fields: dict[str, str], status: int | None) -> None:
     validators = Validators('"a"', OLD)
     for method in ("GET", "HEAD"):
         assert validators.failed(method, Headers(tuple(fields.items()))) == status
 
 
-def test_methods_that_change_something_get_412() -> None:
+def test_for_unsafe_methods_a_failed_condition_is_412() -> None:
     validators = Validators('"a"', OLD)
     assert validators.failed("PUT", Headers((("if-none-match", "*"),))) == 412
     assert validators.failed("PUT", Headers((("if-modified-since", LATER),))) is None
@@ -95,7 +95,9 @@ def test_a_weak_tag_never_matches_strongly() -> None:
         ('W/"a"', OLD_DATE, False),
     ],
 )
-def test_if_range(tag: str, value: str | None, apply: bool) -> None:
+def test_if_range_allows_ranges_of_this_version_only(
+    tag: str, value: str | None, apply: bool
+) -> None:
     fields = () if value is None else (("if-range", value),)
     assert Validators(tag, OLD).ranges_apply(Headers(fields)) is apply
 
@@ -104,7 +106,7 @@ def test_if_range(tag: str, value: str | None, apply: bool) -> None:
     "value",
     ["Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"],
 )
-def test_the_three_formats_of_dates(value: str) -> None:
+def test_dates_have_three_formats(value: str) -> None:
     assert http_date(value) == 784_111_777
 
 
@@ -112,16 +114,16 @@ def test_the_three_formats_of_dates(value: str) -> None:
     "value",
     [None, "", "x", "0", "\u0661", "Sun, 06 Foo 1994 08:49:37 GMT", "Sun, 6 " * 30],
 )
-def test_what_is_no_date(value: str | None) -> None:
+def test_an_invalid_date_is_none(value: str | None) -> None:
     assert http_date(value) is None
 
 
-def test_a_long_list_takes_no_longer_than_its_length() -> None:
+def test_a_long_list_of_tags_takes_linear_time() -> None:
     validators = Validators('"a"', OLD)
     assert validators.failed("GET", Headers((("if-none-match", '"b",' * 8000 + '"a"'),))) == 304
 
 
-def test_304_has_what_a_cache_needs(site: Site) -> None:
+def test_304_has_the_fields_that_a_cache_needs(site: Site) -> None:
     site.write("x.txt", b"text")
     tag = site.ask("/x.txt").fields["etag"]
     answer = site.ask("/x.txt", If_None_Match=tag)
@@ -138,7 +140,7 @@ def test_412_is_the_answer_to_another_version(site: Site) -> None:
     assert site.ask("/x.txt", If_Match="*").body == b"text"
 
 
-def test_a_change_is_seen(site: Site) -> None:
+def test_a_change_within_a_second_changes_the_tag(site: Site) -> None:
     site.write("x.txt", b"text")
     tag = site.ask("/x.txt").fields["etag"]
     site.write("x.txt", b"TEXT", OLD + 1e-6)  # the same size, within the same second
@@ -147,7 +149,7 @@ def test_a_change_is_seen(site: Site) -> None:
     assert answer.fields["etag"] != tag
 
 
-def test_another_file_of_the_same_time_and_size(site: Site) -> None:
+def test_another_file_of_the_same_time_and_size_has_another_tag(site: Site) -> None:
     site.write("x.txt", b"text")
     tag = site.ask("/x.txt").fields["etag"]
     site.write("y.txt", b"TEXT").rename(site.path / "x.txt")
@@ -155,7 +157,7 @@ def test_another_file_of_the_same_time_and_size(site: Site) -> None:
 
 
 def test_a_file_just_written_has_a_weak_tag(site: Site) -> None:
-    """It could change once more within the clock's tick, and look the same."""
+    """It could change again within a tick of the clock, and look the same."""
     path = site.write("x.txt", b"text", time.time() + 60)
     answer = site.ask("/x.txt")
     assert answer.fields["etag"].startswith('W/"')
@@ -165,9 +167,7 @@ def test_a_file_just_written_has_a_weak_tag(site: Site) -> None:
     assert site.ask("/x.txt").fields["etag"].startswith('"')
 
 
-def test_the_tag_becomes_strong_when_the_file_rests(
-    site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_tag_becomes_strong_after_a_second(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     site.write("x.txt", b"text")
     with monkeypatch.context() as patch:
         patch.setattr(time, "time", lambda: OLD + 0.5)
@@ -178,7 +178,7 @@ def test_the_tag_becomes_strong_when_the_file_rests(
 
 @pytest.mark.parametrize("ahead", [1, 86_400, 10**11])
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_no_file_was_modified_after_the_response(site: Site, ahead: float, method: str) -> None:
+def test_last_modified_is_never_after_the_date(site: Site, ahead: float, method: str) -> None:
     """RFC 9110 section 8.8.2.1. In the tests the clock runs from November 2023 on."""
     now = EPOCH + site.world.reactor.time()
     site.write("a.txt", b"x" * 100_000, now + ahead)
@@ -193,7 +193,7 @@ def test_no_file_was_modified_after_the_response(site: Site, ahead: float, metho
     assert http_date(unchanged.fields["last-modified"]) <= http_date(unchanged.fields["date"])
 
 
-def test_a_file_of_the_future_is_dated_by_each_response_until_its_time_comes(site: Site) -> None:
+def test_a_file_from_the_future_has_the_date_of_each_response_until_then(site: Site) -> None:
     now = EPOCH + site.world.reactor.time()
     site.write("a.txt", b"x", now + 10)
     modified = []

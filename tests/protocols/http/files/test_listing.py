@@ -1,4 +1,4 @@
-"""The page that shows a folder."""
+"""The page that lists a folder."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def full(site: Site) -> Site:
     return site
 
 
-def test_rows(full: Site) -> None:
+def test_folders_come_first_then_files_by_name(full: Site) -> None:
     assert rows(full) == [
         ("./z/", "z/", "", "2001-09-09 01:46"),
         ("./A.txt", "A.txt", "3", "2001-09-09 01:46"),
@@ -60,13 +60,14 @@ def test_rows(full: Site) -> None:
         ("?sort=<script>", "Abc"),
         ("?sort", "Abc"),
         ("?" + "&" * 5000, "Abc"),
+        ("?sort=<x>&order=%00&a&=&sort", "Abc"),
     ],
 )
-def test_sorting(full: Site, query: str, order: str) -> None:
+def test_the_query_sorts(full: Site, query: str, order: str) -> None:
     assert names(full, "/" + query) == ["z/", *(f"{letter}.txt" for letter in order)]
 
 
-def test_links_to_sort(full: Site) -> None:
+def test_the_heads_of_columns_are_links_that_sort(full: Site) -> None:
     body = full.ask("/?sort=size&order=asc").body.decode()
     links = [html.unescape(link) for link in re.findall(r'<th><a href="([^"]*)"', body)]
     assert links == ["?sort=name&order=asc", "?sort=size&order=desc", "?sort=time&order=asc"]
@@ -76,6 +77,7 @@ def test_links_to_sort(full: Site) -> None:
 NASTY = [
     *(b"<script>alert(1)<", b'"onmouseover="x', b"'x'", b"a&b&lt;", b"a:b", b"javascript:alert(1)"),
     *(b"?query", b"#fragment", b"%41", b"a b", b"\xff\xfe", b"caf\xc3\xa9", b"new\nline", b"{x}"),
+    *(b"?sort=size", b"&amp;", b"CAPITAL"),
 ]
 
 
@@ -110,7 +112,7 @@ def test_the_query_is_not_shown(site: Site) -> None:
     assert b"<i>" not in answer.body
 
 
-def test_what_cannot_be_asked_for_is_not_shown(site: Site) -> None:
+def test_what_cannot_be_requested_is_not_shown(site: Site) -> None:
     site.write(".hidden")
     site.write(".git/x")
     site.write("back\\slash")
@@ -122,16 +124,16 @@ def test_what_cannot_be_asked_for_is_not_shown(site: Site) -> None:
     assert [row[1:3] for row in rows(site)] == [("inside.txt", "3"), ("link", "3")]
 
 
-def test_it_has_an_end(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_entries_is_limited(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(4):
         site.write(f"{number}.txt")
-    assert b"There is more" not in site.ask("/").body
+    assert b"There are more" not in site.ask("/").body
     monkeypatch.setattr(listing, "MAX_ENTRIES", 3)
     assert len(rows(site)) == 3
-    assert b"There is more: only 3 entries are shown." in site.ask("/").body
+    assert b"There are more entries: only 3 are shown." in site.ask("/").body
 
 
-def test_fields(site: Site) -> None:
+def test_the_header_fields_are_those_of_a_page_without_scripts(site: Site) -> None:
     fields = site.ask("/").fields
     assert fields["content-type"] == "text/html; charset=utf-8"
     assert fields["x-content-type-options"] == "nosniff"
@@ -141,14 +143,14 @@ def test_fields(site: Site) -> None:
     assert head.fields["content-length"] == fields["content-length"]
 
 
-def test_index_is_preferred(site: Site) -> None:
+def test_an_index_is_shown_instead(site: Site) -> None:
     site.write("index.html", b"index")
     answer = site.ask("/")
     assert (answer.body, answer.fields["content-type"]) == (b"index", "text/html; charset=utf-8")
     assert site.ask("/?sort=name").body == b"index"
 
 
-def test_without_listing(site: Site) -> None:
+def test_without_listing_a_folder_needs_an_index(site: Site) -> None:
     site.write("a/x", b"file")
     peer = site.connect(listing=False)
 

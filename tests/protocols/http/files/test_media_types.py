@@ -10,6 +10,7 @@ from protocols.http.files.media_types import media_type
     [
         ("a.html", "text/html; charset=utf-8"),
         ("A.HTML", "text/html; charset=utf-8"),
+        ("a.HTM", "text/html; charset=utf-8"),
         ("a.txt", "text/plain; charset=utf-8"),
         ("a.css", "text/css; charset=utf-8"),
         ("a.js", "text/javascript; charset=utf-8"),
@@ -17,19 +18,23 @@ from protocols.http.files.media_types import media_type
         ("a.json", "application/json; charset=utf-8"),
         ("a.svg", "image/svg+xml; charset=utf-8"),
         ("a.png", "image/png"),
+        ("a.webp", "image/webp"),
+        ("a.pdf", "application/pdf"),
         ("a.woff2", "font/woff2"),
         ("a.wasm", "application/wasm"),
         ("a.tar.gz", "application/gzip"),
         ("a.css.gz", "application/gzip"),
         ("a.tar.xz", "application/x-xz"),
+        ("a.svgz", "application/gzip"),
         ("a.unknown", "application/octet-stream"),
+        ("a", "application/octet-stream"),
         ("", "application/octet-stream"),
         ("data:text/html,x", "application/octet-stream"),
         ("data:text/html;base64,x", "application/octet-stream"),
         ("http://a/b.png", "image/png"),
     ],
 )
-def test_media_type(name: str, expected: str) -> None:
+def test_a_name_has_a_media_type(name: str, expected: str) -> None:
     assert media_type(name) == expected
 
 

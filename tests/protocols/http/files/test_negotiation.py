@@ -1,4 +1,4 @@
-"""Accept-Encoding, and compressed neighbours."""
+"""Accept-Encoding and compressed neighbours."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ BOTH = ["br", "gzip"]
         ("identity;q=0, gzip", BOTH, "gzip"),
         ("identity, gzip;q=0.5", BOTH, None),
         ("identity;q=0.5, gzip;q=0.5", BOTH, "gzip"),
-        ("identity;q=0", BOTH, None),  # rather that than nothing
+        ("identity;q=0", BOTH, None),  # it is better than nothing
         ("deflate, zstd", BOTH, None),
         ("gzip;q=2", BOTH, None),
         ("gzip;q=1.5", BOTH, None),
@@ -55,7 +55,9 @@ BOTH = ["br", "gzip"]
         (", ,gzip,", BOTH, "gzip"),
     ],
 )
-def test_choice(accept: str | None, available: list[str], coding: str | None) -> None:
+def test_the_client_gets_the_coding_that_it_prefers(
+    accept: str | None, available: list[str], coding: str | None
+) -> None:
     assert choose_coding(accept, available) == coding
 
 
@@ -76,7 +78,9 @@ def packed(site: Site) -> Site:
         ("identity", None, b"plain"),
     ],
 )
-def test_neighbours(packed: Site, accept: str, coding: str | None, body: bytes) -> None:
+def test_a_neighbour_is_sent_in_its_coding(
+    packed: Site, accept: str, coding: str | None, body: bytes
+) -> None:
     answer = packed.ask("/x.css", Accept_Encoding=accept)
     assert answer.body == body
     assert answer.fields.get("content-encoding") == coding
@@ -99,37 +103,37 @@ def test_each_representation_has_its_own_tag(packed: Site) -> None:
     assert packed.ask("/x.css", Accept_Encoding="br", If_None_Match=gzipped).status == 200
 
 
-def test_even_if_they_are_the_same_bytes(site: Site) -> None:
+def test_each_has_its_own_tag_even_if_they_are_the_same_file(site: Site) -> None:
     path = site.write("x.css", b"text")
     (site.path / "x.css.gz").hardlink_to(path)
     tags = {site.ask("/x.css", Accept_Encoding=accept).fields["etag"] for accept in ("gzip", "x")}
     assert len(tags) == 2
 
 
-def test_two_fields_are_one_list(packed: Site) -> None:
+def test_two_accept_encoding_fields_are_one_list(packed: Site) -> None:
     data = (
         b"GET /x.css HTTP/1.1\r\nHost: a\r\nAccept-Encoding: br;q=0\r\nAccept-Encoding: *\r\n\r\n"
     )
     assert packed.world.ask(packed.connect(), data).endswith(b"gzipped")
 
 
-def test_a_neighbour_asked_for_by_its_own_name(packed: Site) -> None:
+def test_a_neighbour_requested_by_its_own_name_has_no_coding(packed: Site) -> None:
     answer = packed.ask("/x.css.gz", Accept_Encoding="gzip")
     assert "content-encoding" not in answer.fields
     assert answer.fields["content-type"] == "application/gzip"
 
 
-def test_no_neighbours_no_vary(site: Site) -> None:
+def test_without_neighbours_there_is_no_vary(site: Site) -> None:
     site.write("x.css", b"plain")
     assert "vary" not in site.ask("/x.css", Accept_Encoding="gzip").fields
 
 
-def test_only_the_neighbour_is_there(site: Site) -> None:
+def test_a_neighbour_alone_is_not_found(site: Site) -> None:
     site.write("x.css.gz", b"gzipped")
     assert site.ask("/x.css", Accept_Encoding="gzip").status == 404
 
 
-def test_a_neighbour_that_is_a_link_out_of_the_root(site: Site) -> None:
+def test_a_neighbour_that_is_a_link_out_of_the_root_is_not_sent(site: Site) -> None:
     site.write("x.css", b"plain")
     (site.path / "x.css.gz").symlink_to(site.outside / "secret.txt")
     (site.path / "x.css.br").symlink_to("../outside/secret.txt")
@@ -137,17 +141,17 @@ def test_a_neighbour_that_is_a_link_out_of_the_root(site: Site) -> None:
     assert (answer.body, "vary" in answer.fields) == (b"plain", False)
 
 
-def test_a_neighbour_that_comes_and_goes(site: Site) -> None:
+def test_new_neighbours_are_found_after_a_while_and_removed_ones_at_once(site: Site) -> None:
     site.write("x.css", b"plain")
     assert site.ask("/x.css", Accept_Encoding="gzip").body == b"plain"
     path = site.write("x.css.gz", b"gzipped")
-    site.world.reactor.advance(2)  # so long its absence may be believed
+    site.world.reactor.advance(2)  # until then it need not look again
     assert site.ask("/x.css", Accept_Encoding="gzip").body == b"gzipped"
     path.unlink()
     assert site.ask("/x.css", Accept_Encoding="gzip").body == b"plain"
 
 
-def test_index_has_neighbours_too(site: Site) -> None:
+def test_an_index_may_have_neighbours(site: Site) -> None:
     site.write("a/index.html", b"plain")
     site.write("a/index.html.gz", b"gzipped")
     answer = site.ask("/a/", Accept_Encoding="gzip")
@@ -156,12 +160,14 @@ def test_index_has_neighbours_too(site: Site) -> None:
 
 
 @pytest.mark.parametrize("start", ["gzip", "gzip;", "gzip;q=1"])
-def test_white_space_takes_no_longer_than_its_length(start: str) -> None:
-    """In quadratic time this would take hours, and the time-out of all tests would end it."""
+def test_white_space_takes_linear_time(start: str) -> None:
+    """Quadratic time would be hours: the time-out of all tests would end it."""
     assert choose_coding(start + " " * 1_000_000 + "x", BOTH) is None
 
 
-def test_a_neighbour_removed_this_very_moment(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_neighbour_may_be_removed_while_it_is_chosen(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
     site.write("x.css", b"plain")
     path = site.write("x.css.gz", b"gzipped")
     choose = handler.choose_coding

@@ -1,4 +1,4 @@
-"""No path whatever leads to a file outside the root."""
+"""No path leads to a file outside the root: paths and links in every combination."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from protocols.http.files.root import OpenFile, Root
 
 @pytest.fixture(scope="module")
 def roots() -> Iterator[tuple[Root, int]]:
-    """A root with links in it that lead out, and the inode of the file out there."""
+    """A root with links that lead out of it, and the inode of a file outside."""
     with tempfile.TemporaryDirectory() as name:
         path = Path(name)
         (path / "root" / "a" / "b").mkdir(parents=True)

@@ -64,11 +64,11 @@ TEN = b"0123456789"
         ("bytes=" + " " * 2000 + "0-0", None),
     ],
 )
-def test_parse(field: str, ranges: list[tuple[int, int]] | None) -> None:
+def test_a_field_is_parsed(field: str, ranges: list[tuple[int, int]] | None) -> None:
     assert parse_ranges(field, 10) == ranges
 
 
-def test_nothing_of_an_empty_file() -> None:
+def test_an_empty_file_has_no_ranges() -> None:
     for field in ("bytes=0-", "bytes=0-0", "bytes=-0"):
         assert parse_ranges(field, 0) == []
 
@@ -89,7 +89,7 @@ def naive(text: str, size: int) -> set[int]:
 
 
 @given(st.lists(specs, min_size=1, max_size=MAX_RANGES), st.integers(0, 25))
-def test_against_a_naive_model(texts: list[str], size: int) -> None:
+def test_merged_ranges_cover_the_same_bytes_as_a_naive_model(texts: list[str], size: int) -> None:
     ranges = parse_ranges("bytes=" + ",".join(texts), size)
     assert ranges is not None
     wanted = set[int]().union(*(naive(text, size) for text in texts))
@@ -101,7 +101,7 @@ def test_against_a_naive_model(texts: list[str], size: int) -> None:
 
 
 @given(st.text(st.sampled_from("bytes=0123456789-, \t+_x\u0663"), max_size=40), st.integers(0, 20))
-def test_any_text(field: str, size: int) -> None:
+def test_any_text_yields_valid_ranges_or_none(field: str, size: int) -> None:
     for prefix in ("", "bytes="):
         for first, end in parse_ranges(prefix + field, size) or ():
             assert 0 <= first < end <= size
@@ -121,7 +121,7 @@ def test_any_text(field: str, size: int) -> None:
         ("lines=1-2", 200, None, TEN),
     ],
 )
-def test_answers(
+def test_a_range_is_answered(
     site: Site, field: str, status: int, content_range: str | None, body: bytes | None
 ) -> None:
     site.write("x.txt", TEN)
@@ -135,13 +135,13 @@ def test_answers(
         assert "etag" in answer.fields
 
 
-def test_head_knows_no_ranges(site: Site) -> None:
+def test_head_ignores_ranges(site: Site) -> None:
     site.write("x.txt", TEN)
     answer = site.ask("/x.txt", "HEAD", Range="bytes=0-0")
     assert (answer.status, answer.fields["content-length"], answer.body) == (200, "10", b"")
 
 
-def test_if_range(site: Site) -> None:
+def test_ranges_of_another_version_are_ignored(site: Site) -> None:
     site.write("x.txt", TEN)
     tag = site.ask("/x.txt").fields["etag"]
     for value in (tag, OLD_DATE):
@@ -150,11 +150,11 @@ def test_if_range(site: Site) -> None:
         answer = site.ask("/x.txt", Range="bytes=0-0", If_Range=value)
         assert (answer.status, answer.body) == (200, TEN)
         assert "content-range" not in answer.fields
-    # Nor is a range refused of another version.
+    # A range that cannot be satisfied is not refused if it is meant for another version.
     assert site.ask("/x.txt", Range="bytes=99-", If_Range='"other"').status == 200
 
 
-def test_conditions_come_before_ranges(site: Site) -> None:
+def test_conditions_are_evaluated_before_ranges(site: Site) -> None:
     site.write("x.txt", TEN)
     tag = site.ask("/x.txt").fields["etag"]
     assert site.ask("/x.txt", Range="bytes=0-0", If_None_Match=tag).status == 304
@@ -175,7 +175,7 @@ def parts_of(fields: dict[str, str], body: bytes) -> list[tuple[str, str, bytes]
 
 
 @pytest.mark.parametrize("size", [10, 200_000])
-def test_several(site: Site, size: int) -> None:
+def test_several_ranges_are_a_multipart_body(site: Site, size: int) -> None:
     data = (TEN * (size // 10))[:size]
     site.write("x.txt", data)
     half = size // 2
@@ -199,13 +199,13 @@ def test_several(site: Site, size: int) -> None:
         ]
 
 
-def test_the_boundary_is_another_each_time(site: Site) -> None:
+def test_each_response_has_another_boundary(site: Site) -> None:
     site.write("x.txt", TEN)
     types = {site.ask("/x.txt", Range="bytes=0-0,2-2").fields["content-type"] for _ in range(5)}
     assert len(types) == 5
 
 
-def test_ranges_are_of_what_was_negotiated(site: Site) -> None:
+def test_ranges_count_in_the_negotiated_coding(site: Site) -> None:
     site.write("x.txt", TEN)
     site.write("x.txt.gz", b"abcdef")
     answer = site.ask("/x.txt", Range="bytes=1-2", Accept_Encoding="gzip")
@@ -216,7 +216,7 @@ def test_ranges_are_of_what_was_negotiated(site: Site) -> None:
     assert (answer.status, answer.body) == (200, b"abcdef")
 
 
-def test_a_few_pipelined(site: Site) -> None:
+def test_pipelined_range_requests_are_all_answered(site: Site) -> None:
     site.write("x.txt", TEN)
     peer = site.connect()
     data = site.world.ask(peer, request("/x.txt", Range="bytes=0-0,2-2,4-4") * 4)
@@ -224,8 +224,8 @@ def test_a_few_pipelined(site: Site) -> None:
     assert not peer.closed
 
 
-def test_the_client_goes_between_the_parts(site: Site) -> None:
-    """The file is closed: the fixture counts."""
+def test_a_client_that_leaves_between_the_parts_keeps_no_file_open(site: Site) -> None:
+    """The fixture counts the open descriptors."""
     site.write("x.bin", b"x" * 300_000)
     peer = site.connect()
     peer.stall(1000)
@@ -236,8 +236,10 @@ def test_the_client_goes_between_the_parts(site: Site) -> None:
 
 
 @pytest.mark.parametrize("target", ["/x.txt", "/large.bin"])
-def test_many_pipelined_and_none_read(site: Site, target: str) -> None:
-    """One file is open for the connection, not a hundred, and all are sent in the end."""
+def test_pipelined_requests_that_nobody_reads_open_one_file_at_a_time(
+    site: Site, target: str
+) -> None:
+    """Not a hundred files; and all responses are sent in the end."""
     site.write("x.txt", TEN * 20)
     site.write("large.bin", TEN * 10_000)
     field = "bytes=" + ",".join(f"{n * 5}-{n * 5}" for n in range(MAX_RANGES))

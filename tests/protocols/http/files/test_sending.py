@@ -1,4 +1,4 @@
-"""Files as they are sent: whole, in memory and through sockets, and while they change."""
+"""Sending whole files, in memory and through sockets, also while they change."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from protocols.http.cache import FIFOCache
 from protocols.http.files.representation import SMALL
 
 from .conftest import Site, open_descriptors, parse, request
@@ -22,10 +23,10 @@ SIZES = [0, 1, 4096, SMALL - 1, SMALL, SMALL + 1, 1_000_000]
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_whole_files(site: Site, size: int) -> None:
+def test_a_file_is_sent_whole_whatever_its_size(site: Site, size: int) -> None:
     data = os.urandom(size)
     site.write("x.bin", data)
-    for _ in range(2):  # the second time it is remembered
+    for _ in range(2):  # the second time it is cached
         answer = site.ask("/x.bin")
         assert answer.status == 200
         assert answer.body == data
@@ -38,25 +39,33 @@ def test_whole_files(site: Site, size: int) -> None:
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
-def test_other_methods(site: Site, method: str) -> None:
+def test_other_methods_are_not_allowed(site: Site, method: str) -> None:
     site.write("x", b"x")
     answer = site.ask("/x", method)
     assert (answer.status, answer.fields["allow"]) == (405, "GET, HEAD, OPTIONS")
     assert (site.path / "x").read_bytes() == b"x"
 
 
-def test_options(site: Site) -> None:
+def test_options_are_answered_with_the_methods(site: Site) -> None:
     answer = site.ask("/x", "OPTIONS")
     assert (answer.status, answer.fields["allow"], answer.body) == (204, "GET, HEAD, OPTIONS", b"")
 
 
-def test_what_is_not_there(site: Site) -> None:
+def test_a_missing_file_is_404_and_an_invalid_path_400(site: Site) -> None:
     assert site.ask("/none").status == 404
     assert site.ask("/none/").status == 404
     assert site.ask("/bad%").status == 400
 
 
-def test_each_request_sees_the_file_of_the_moment(site: Site) -> None:
+def test_a_file_that_changes_within_a_tick_of_the_clock_is_sent_as_it_is(site: Site) -> None:
+    for content in (b"one", b"two", b"three", b"2"):
+        (site.path / "x").write_bytes(content)
+        assert site.ask("/x").body == content
+    (site.path / "x").unlink()
+    assert site.ask("/x").status == 404
+
+
+def test_each_request_sees_the_file_as_it_is(site: Site) -> None:
     path = site.write("x", b"one")
     assert site.ask("/x").body == b"one"
     site.write("x", b"two!")
@@ -70,13 +79,19 @@ def test_each_request_sees_the_file_of_the_moment(site: Site) -> None:
     assert site.ask("/x").body == b"three"
 
 
-def test_more_files_than_are_remembered(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("protocols.http.files.handler._REMEMBERED", 3)
+def test_more_files_than_are_cached(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    caches: list[FIFOCache[str, object]] = []
+
+    def make(entries: int, largest: int) -> FIFOCache[str, object]:
+        caches.append(FIFOCache(3, largest))
+        return caches[-1]
+
+    monkeypatch.setattr("protocols.http.files.handler.FIFOCache", make)
     for number in range(10):
         site.write(f"{number}", b"%d" % number)
     for number in [*range(10), 0, 5, 9]:
         assert site.ask(f"/{number}").body == b"%d" % number
-    assert len(site._handlers[0]._files) <= 3
+    assert [len(cache) for cache in caches] == [3]
 
 
 @pytest.mark.parametrize(
@@ -90,7 +105,7 @@ def test_more_files_than_are_remembered(site: Site, monkeypatch: pytest.MonkeyPa
         (errno.EIO, 404),
     ],
 )
-def test_a_file_that_does_not_open(
+def test_a_file_that_cannot_be_opened_is_answered_by_the_reason(
     site: Site, monkeypatch: pytest.MonkeyPatch, code: int, status: int
 ) -> None:
     site.write("x", b"x")
@@ -163,7 +178,7 @@ def test_a_large_file_that_is_replaced_is_sent_as_it_was(site: Site) -> None:
     assert parse(begun + peer.read()).body == b"x" * 500_000
 
 
-def test_the_client_goes(site: Site) -> None:
+def test_a_client_that_leaves_keeps_no_file_open(site: Site) -> None:
     site.write("x", b"x" * 500_000)
     before = open_descriptors()
     peer = site.connect()
@@ -172,7 +187,6 @@ def test_the_client_goes(site: Site) -> None:
     peer.reset()
     site.world.reactor.settle()
     site.close()
-    site._handlers.clear()
     assert open_descriptors() == before
 
 
@@ -199,7 +213,7 @@ def check_all(connection: HTTPConnection, files: Path) -> None:
     assert response.read() == b""
 
 
-def test_through_sockets(serve: Callable[..., Any], files: Path) -> None:
+def test_files_arrive_through_sockets(serve: Callable[..., Any], files: Path) -> None:
     server = serve("--protocol", "http", "--port", "0", "--root", str(files))
     connection = HTTPConnection("127.0.0.1", server.ports["http"], timeout=20)
     try:
@@ -208,7 +222,7 @@ def test_through_sockets(serve: Callable[..., Any], files: Path) -> None:
         connection.close()
 
 
-def test_through_tls(serve: Callable[..., Any], files: Path, certificate: Any) -> None:
+def test_files_arrive_through_tls(serve: Callable[..., Any], files: Path, certificate: Any) -> None:
     server = serve(
         *("--protocol", "http", "--port", "0", "--root", str(files)),
         *("--tls-cert", certificate.chain, "--tls-key", certificate.key),
@@ -221,7 +235,7 @@ def test_through_tls(serve: Callable[..., Any], files: Path, certificate: Any) -
         connection.close()
 
 
-def test_a_file_that_shrinks_on_its_way_through_a_socket(
+def test_a_file_that_shrinks_while_it_is_sent_is_seen_to_be_incomplete(
     serve: Callable[..., Any], tmp_path: Path
 ) -> None:
     size = 50_000_000  # more than any socket's buffers
@@ -243,7 +257,7 @@ def test_a_file_that_shrinks_on_its_way_through_a_socket(
 
 
 @pytest.mark.parametrize("seconds", [2**40, 2**62, -(2**40)])
-def test_times_that_no_date_can_name(
+def test_times_that_no_date_can_express_do_no_harm(
     site: Site, monkeypatch: pytest.MonkeyPatch, seconds: int
 ) -> None:
     site.write("x", b"x")

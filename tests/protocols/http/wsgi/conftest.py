@@ -17,10 +17,11 @@ from reactor.testing import StreamPeer, VirtualReactor
 
 TIMEOUT = 20  # seconds: only reached by what is broken
 NOW = 1_700_000_000
+PLAIN = [("Content-Type", "text/plain")]
 
 
 class InMemory:
-    """An application in the loop, on connections in memory and in virtual time."""
+    """An application that runs in the loop, on connections in memory and in virtual time."""
 
     def __init__(self, app: Any, limits: Limits | None = None, **options: Any) -> None:
         self.errors: list[dict[str, Any]] = []
@@ -35,7 +36,7 @@ class InMemory:
         return self.reactor.connect(self.server, **options)
 
     def send(self, data: bytes, chunk: int | None = None) -> bytes:
-        """What comes back for ``data``, on a connection of its own."""
+        """The answer to ``data``, on a new connection."""
         peer = self.connect()
         peer.send(data, chunk)
         self.reactor.settle()
@@ -51,7 +52,7 @@ class InMemory:
 
 @pytest.fixture
 def in_memory() -> Iterator[Callable[..., InMemory]]:
-    """``in_memory(app).get("/path")`` gives back the bytes of the response."""
+    """``in_memory(app).get("/path")`` returns the bytes of the response."""
     opened: list[InMemory] = []
 
     def make(app: Any, **options: Any) -> InMemory:
@@ -64,7 +65,7 @@ def in_memory() -> Iterator[Callable[..., InMemory]]:
 
 
 class Served:
-    """An application on a real port; the loop runs in a thread of its own."""
+    """An application on a real port; the loop runs in another thread."""
 
     def __init__(
         self,
@@ -77,8 +78,9 @@ class Served:
         self.errors: list[dict[str, Any]] = []
         self.reactor = Reactor(clock=clock)
         self.reactor.set_exception_handler(lambda _, context: self.errors.append(context))
-        self.handler = WSGIHandler(app, self.reactor, threads=threads, **options)
-        server = HTTPServer(self.handler, limits=limits, server_name="")
+        handler = WSGIHandler(app, self.reactor, threads=threads, **options)
+        self.supervisor = handler.supervisor
+        server = HTTPServer(handler, limits=limits, server_name="")
         self.address = self.reactor.listen_tcp(server, "127.0.0.1", 0).addresses[0][:2]
         self.url = f"http://127.0.0.1:{self.address[1]}"
         self._thread = threading.Thread(target=self.reactor.run)
@@ -96,7 +98,8 @@ class Served:
         return sock
 
     def in_loop(self, function: Callable[[], Any]) -> Any:
-        """Call ``function`` in the loop, after all that it has to do now; returns the result."""
+        """Call ``function`` in the loop, after the callbacks that wait already; returns the
+        result."""
         done = threading.Event()
         results = []
 
@@ -107,6 +110,18 @@ class Served:
         self.reactor.call_soon_threadsafe(call)
         assert done.wait(TIMEOUT)
         return results[0]
+
+    def until(self, condition: Callable[[], object]) -> None:
+        """Wait until ``condition()`` is true, which the loop is asked again and again."""
+        deadline = time.monotonic() + TIMEOUT
+        while not self.in_loop(condition):
+            assert time.monotonic() < deadline
+
+    def run_timers(self) -> None:
+        """Wait until all timers have run that are due now."""
+        done = threading.Event()
+        self.in_loop(lambda: self.reactor.call_at(self.reactor.time(), done.set))
+        assert done.wait(TIMEOUT)
 
     def get(self, target: str = "/", method: str = "GET", body: Any = None, **fields: str) -> Any:
         """Status, header and body."""
@@ -142,12 +157,60 @@ def serve_app() -> Iterator[Callable[..., Served]]:
 
 @pytest.fixture(params=[0, 4], ids=["inline", "threaded"])
 def serve_both(request: pytest.FixtureRequest, serve_app: Any) -> Callable[..., Served]:
-    """The same for tests that hold wherever the application runs."""
+    """``serve_app`` for tests that hold in both modes."""
     return lambda app, **options: serve_app(app, request.param, **options)
 
 
+class Hanging:
+    """An application that hangs until ``go_on`` is set, except for ``/quick``.
+
+    ``where``: "call", "first" (before the first piece), "later" (after it), "close", or "never".
+    ``entered``: a semaphore that is released when it begins to hang."""
+
+    def __init__(self, where: str = "call") -> None:
+        self.where = where
+        self.entered = threading.Semaphore(0)
+        self.go_on = threading.Event()
+        self.closed = threading.Event()
+        self.calls = 0
+
+    def hang_here(self) -> None:
+        self.entered.release()
+        assert self.go_on.wait(TIMEOUT)
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
+        self.calls += 1
+        if environ["PATH_INFO"] == "/quick":
+            start_response("200 OK", PLAIN)
+            return [b"quick"]
+        if self.where == "call":
+            self.hang_here()
+        start_response("200 OK", PLAIN)
+        return self
+
+    def __iter__(self) -> Iterator[bytes]:
+        if self.where == "first":
+            self.hang_here()
+        yield b"one"
+        if self.where == "later":
+            self.hang_here()
+        yield b"two"
+
+    def close(self) -> None:
+        if self.where == "close":
+            self.hang_here()
+        self.closed.set()
+
+
+@pytest.fixture
+def hanging() -> Iterator[Hanging]:
+    app = Hanging()
+    yield app
+    app.go_on.set()
+
+
 class Answer:
-    """A response as a client understands it. ``body`` is None if the connection was cut before its
+    """A response as a client reads it. ``body`` is None if the connection was cut before the
     end."""
 
     def __init__(self, data: bytes, method: str, errors: list[dict[str, Any]]) -> None:
@@ -175,7 +238,7 @@ class _Socket:
 
 
 def read_to_end(sock: socket.socket) -> bytes:
-    """All that comes until the connection is closed or cut."""
+    """Everything until the connection is closed or cut."""
     data = b""
     try:
         while piece := sock.recv(65536):

@@ -1,23 +1,21 @@
-"""What applications raise that is no ``Exception``: it costs their request, never the server."""
+"""Applications that raise a ``BaseException``: that costs their request, never the server."""
 
 import asyncio
 
 import pytest
 
-from .conftest import Answer, read_to_end
-
-PLAIN = [("Content-Type", "text/plain")]
+from .conftest import PLAIN, Answer, read_to_end
 
 
-class OurOwn(BaseException):
-    """An application's own exception below BaseException."""
+class Custom(BaseException):
+    """An exception that an application defines."""
 
 
-BASE_EXCEPTIONS = [GeneratorExit, asyncio.CancelledError, SystemExit, OurOwn]
+BASE_EXCEPTIONS = [GeneratorExit, asyncio.CancelledError, SystemExit, Custom]
 
 
 def app_that_raises(where, kind):
-    """An application that raises ``kind`` at its call, after its first piece, and so on."""
+    """An application that raises ``kind`` when called, after its first piece, and so on."""
 
     class Body:
         def __iter__(self):
@@ -49,7 +47,7 @@ def app_that_raises(where, kind):
 
 @pytest.mark.parametrize("where", ["call", "first", "later", "write", "close"])
 @pytest.mark.parametrize("kind", BASE_EXCEPTIONS)
-def test_exceptions_that_are_no_exception_cost_one_request(serve_both, where, kind, caplog):
+def test_a_base_exception_costs_one_request(serve_both, where, kind, caplog):
     served = serve_both(app_that_raises(where, kind))
     for _ in range(3):
         with served.connect_raw() as sock:
@@ -58,7 +56,7 @@ def test_exceptions_that_are_no_exception_cost_one_request(serve_both, where, ki
         if where == "close":
             assert (answer.status, answer.body) == (200, b"onetwo")
         elif where in ("later", "write") and answer.status != 500:
-            assert answer.body is None  # a part is sent already: the connection is cut
+            assert answer.body is None  # a part was sent: the connection is cut
         else:
             assert answer.status == 500
     assert served.get("/well")[2] == b"well"
@@ -72,7 +70,7 @@ def test_exceptions_that_are_no_exception_cost_one_request(serve_both, where, ki
 
 
 @pytest.mark.parametrize("where", ["call", "later", "close"])
-def test_an_interrupt_of_an_applications_own_stays_in_its_thread(serve_app, where):
+def test_a_keyboard_interrupt_in_a_thread_costs_one_request(serve_app, where):
     served = serve_app(app_that_raises(where, KeyboardInterrupt))
     with served.connect_raw() as sock:
         sock.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
@@ -81,7 +79,7 @@ def test_an_interrupt_of_an_applications_own_stays_in_its_thread(serve_app, wher
 
 
 @pytest.mark.parametrize("where", ["call", "later", "close"])
-def test_an_interrupt_in_the_loops_thread_may_be_a_signals(in_memory, where):
+def test_a_keyboard_interrupt_in_the_loop_ends_it(in_memory, where):
     gateway = in_memory(app_that_raises(where, KeyboardInterrupt))
     gateway.connect().send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
     with pytest.raises(KeyboardInterrupt):

@@ -1,4 +1,4 @@
-"""What applications are told about a request."""
+"""The environ that applications get."""
 
 import json
 
@@ -31,7 +31,7 @@ def environ_of(in_memory):
     return send
 
 
-def test_all_of_it(environ_of):
+def test_the_environ_has_these_variables_and_no_others(environ_of):
     assert environ_of(
         b"GET /a/b?c=d&e HTTP/1.1\r\nHost: example.org:8080\r\nUser-Agent: curl\r\n\r\n"
     ) == {
@@ -75,13 +75,13 @@ def test_all_of_it(environ_of):
         ("http://example.org", "/"),
     ],
 )
-def test_path(environ_of, target, path):
+def test_path_info_is_decoded_once(environ_of, target, path):
     environ = environ_of(f"GET {target} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
     assert environ["PATH_INFO"] == path
     assert environ["REQUEST_URI"] == environ["RAW_URI"] == target
 
 
-def test_query_is_left_encoded(environ_of):
+def test_the_query_stays_encoded(environ_of):
     assert environ_of(b"GET /?a%41?b HTTP/1.1\r\nHost: a\r\n\r\n")["QUERY_STRING"] == "a%41?b"
 
 
@@ -95,31 +95,31 @@ def test_query_is_left_encoded(environ_of):
         (b"[2001:db8::1]:82", "[2001:db8::1]", "82"),
     ],
 )
-def test_server(environ_of, host, name, port):
+def test_server_name_and_port_are_those_of_the_host_field(environ_of, host, name, port):
     environ = environ_of(b"GET / HTTP/1.1\r\nHost: %b\r\n\r\n" % host)
     assert (environ["SERVER_NAME"], environ["SERVER_PORT"]) == (name, port)
     assert environ["HTTP_HOST"] == host.decode()
 
 
-def test_server_without_a_host_is_our_address(environ_of):
+def test_without_a_host_field_the_server_is_our_address(environ_of):
     environ = environ_of(b"GET / HTTP/1.0\r\n\r\n")
     assert (environ["SERVER_NAME"], environ["SERVER_PORT"]) == ("192.0.2.2", "8000")
     assert environ["SERVER_PROTOCOL"] == "HTTP/1.0"
     assert "HTTP_HOST" not in environ
 
 
-def test_host_of_an_absolute_target_counts(environ_of):
+def test_an_absolute_target_overrides_the_host_field(environ_of):
     environ = environ_of(b"GET http://one:1/ HTTP/1.1\r\nHost: two:2\r\n\r\n")
     assert (environ["HTTP_HOST"], environ["SERVER_NAME"]) == ("one:1", "one")
 
 
-def test_unix_socket(environ_of):
+def test_over_a_unix_socket_the_client_has_no_address(environ_of):
     environ = environ_of(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", peername=None)
     assert environ["REMOTE_ADDR"] == ""
     assert "REMOTE_PORT" not in environ
 
 
-def test_fields(environ_of):
+def test_fields_become_variables(environ_of):
     environ = environ_of(
         b"POST / HTTP/1.1\r\nHost: a\r\nX-One: 1\r\nx-one: 2\r\nCookie: a=1\r\nCookie: b=2\r\n"
         b"Content-Type: text/plain\r\nContent-Length: 003\r\nX-Empty:\r\nX-Latin: \xe9\r\n\r\nabc"
@@ -142,12 +142,12 @@ def test_names_with_an_underscore_are_dropped(environ_of):
     assert not {name for name in environ if "CONTENT" in name}
 
 
-def test_proxy_field_does_not_become_http_proxy(environ_of):
+def test_a_proxy_field_does_not_become_http_proxy(environ_of):
     environ = environ_of(b"GET / HTTP/1.1\r\nHost: a\r\nProxy: http://evil\r\n\r\n")
     assert "HTTP_PROXY" not in environ
 
 
-def test_length_of_a_chunked_body_is_known(environ_of):
+def test_a_chunked_body_has_a_content_length(environ_of):
     environ = environ_of(
         b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
         b"3\r\nabc\r\n4\r\ndefg\r\n0\r\n\r\n"
@@ -165,19 +165,19 @@ def test_environs_are_not_shared(in_memory):
         return []
 
     gateway = in_memory(app)
-    for _ in range(2):  # the same bytes, so that the head is a remembered one
+    for _ in range(2):  # the same bytes, so that the head comes from the cache
         assert gateway.get().startswith(b"HTTP/1.1 204")
     assert gateway.errors == []
 
 
-def test_connect_is_not_for_applications(in_memory):
+def test_connect_does_not_reach_the_application(in_memory):
     gateway = in_memory(show)
     gateway.server.allow_connect = True
     answer = gateway.send(b"CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 501")
 
 
-def test_flags(in_memory, serve_app):
+def test_multithread_and_multiprocess_say_how_the_application_runs(in_memory, serve_app):
     gateway = in_memory(show, multiprocess=True)
     environ = json.loads(gateway.get().partition(b"\r\n\r\n")[2])
     assert (environ["wsgi.multiprocess"], environ["wsgi.multithread"]) == (True, False)
@@ -203,8 +203,8 @@ def test_a_trusted_proxy_is_believed(in_memory):
     assert environ["SERVER_PORT"] == "443"
 
 
-def test_what_is_remembered_does_not_change_it(in_memory, environ_of):
-    """Requests of several clients, whose lines, fields and cookies come again in other heads."""
+def test_the_caches_of_heads_change_no_environ(in_memory, environ_of):
+    """Requests whose lines, fields and cookies come again in other combinations."""
     heads = [
         f"{line} HTTP/1.{minor}\r\nHost: {host}\r\nConnection: keep-alive\r\n{cookie}A: b\r\n\r\n"
         for line in ("GET /a%20b?c", "GET /", "GET http://other:1/x", "DELETE /a")

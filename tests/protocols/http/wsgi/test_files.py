@@ -33,7 +33,7 @@ def app_of(make_file, offset=0, **headers):
 
 @pytest.fixture
 def sent(monkeypatch):
-    """How many bytes went through ``sendfile``, or what stands for it."""
+    """The sizes of the files that were sent by ``sendfile``, or its replacement in memory."""
     from reactor.transports.sendfile import FileSegment
 
     counts = []
@@ -49,7 +49,7 @@ def sent(monkeypatch):
 
 @pytest.mark.parametrize("offset", [0, 1000])
 @pytest.mark.parametrize("buffering", [0, -1])
-def test_file_is_sent_by_the_system(ask, path, sent, offset, buffering):
+def test_a_file_is_sent_by_sendfile(ask, path, sent, offset, buffering):
     app = app_of(lambda: path.open("rb", buffering=buffering), offset)
     answer = ask(app)
     assert answer.body == DATA[offset:]
@@ -58,7 +58,7 @@ def test_file_is_sent_by_the_system(ask, path, sent, offset, buffering):
     assert app.file.closed
 
 
-def test_announced_length_counts(ask, path, sent):
+def test_no_more_than_the_announced_length_is_sent(ask, path, sent):
     app = app_of(lambda: path.open("rb"), Content_Length="1000")
     answer = ask(app)
     assert answer.body == DATA[:1000]
@@ -66,14 +66,14 @@ def test_announced_length_counts(ask, path, sent):
     assert app.file.closed
 
 
-def test_file_that_is_shorter_than_announced(ask, path, sent):
+def test_a_file_shorter_than_announced_cuts_the_connection(ask, path, sent):
     app = app_of(lambda: path.open("rb"), Content_Length=str(len(DATA) + 1))
     assert ask(app).body is None
     assert sent == []
     assert app.file.closed
 
 
-def test_head(ask, path, sent):
+def test_the_answer_to_head_has_the_length_of_the_file(ask, path, sent):
     app = app_of(lambda: path.open("rb"))
     answer = ask(app, method="HEAD")
     assert answer.headers["Content-Length"] == str(len(DATA))
@@ -82,7 +82,7 @@ def test_head(ask, path, sent):
     assert app.file.closed
 
 
-def test_empty_file(ask, tmp_path):
+def test_an_empty_file_is_sent(ask, tmp_path):
     (tmp_path / "empty").touch()
     app = app_of(lambda: (tmp_path / "empty").open("rb"))
     answer = ask(app)
@@ -97,7 +97,7 @@ def temporary_file():
     return file
 
 
-def test_temporary_file(ask, sent):
+def test_a_named_temporary_file_is_sent_by_sendfile(ask, sent):
     answer = ask(app_of(temporary_file))
     assert answer.body == DATA[5:]
     assert sent == [len(DATA) - 5]
@@ -127,7 +127,7 @@ def pipe():
 
 
 class Reader:
-    """The least that PEP 3333 asks for; there is nothing to close."""
+    """The minimum that PEP 3333 requires: nothing to close."""
 
     def __init__(self):
         self.read = io.BytesIO(DATA).read
@@ -137,14 +137,14 @@ class Reader:
     ("make", "data"),
     [(gzip_file, DATA), (pipe, DATA[:1000]), (lambda: io.BytesIO(DATA), DATA), (Reader, DATA)],
 )
-def test_what_is_no_plain_file_is_read(ask, sent, make, data):
+def test_anything_but_a_regular_file_is_read(ask, sent, make, data):
     app = app_of(make)
     assert ask(app).body == data
     assert sent == []
     assert getattr(app.file, "closed", True)
 
 
-def test_body_of_the_request_as_the_response(ask, sent):
+def test_the_body_of_the_request_may_be_the_response(ask, sent):
     def echo(environ, start_response):
         start_response("200 OK", [])
         return environ["wsgi.file_wrapper"](environ["wsgi.input"])
@@ -155,7 +155,7 @@ def test_body_of_the_request_as_the_response(ask, sent):
     assert ask(echo).body == b""
 
 
-def test_written_bytes_come_first(ask, path):
+def test_bytes_that_were_written_come_before_the_file(ask, path):
     def app(environ, start_response):
         start_response("200 OK", [])(b"first")
         return environ["wsgi.file_wrapper"](path.open("rb"), 1000)
@@ -163,7 +163,7 @@ def test_written_bytes_come_first(ask, path):
     assert ask(app).body == b"first" + DATA
 
 
-def test_a_close_of_the_applications_own_is_called(ask, path):
+def test_an_overridden_close_is_called(ask, path):
     class Wrapper(FileWrapper):
         closed = 0
 
@@ -181,7 +181,7 @@ def test_a_close_of_the_applications_own_is_called(ask, path):
     assert wrapper.closed == 1
 
 
-def test_client_that_leaves_within_the_file(in_memory, path):
+def test_a_client_that_leaves_within_the_file_closes_it(in_memory, path):
     app = app_of(lambda: path.open("rb"))
     gateway = in_memory(app)
     peer = gateway.connect()

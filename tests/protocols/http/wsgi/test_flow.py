@@ -1,4 +1,4 @@
-"""Clients that are slow or leave, threads that are short, and stopping."""
+"""Clients that are slow or leave, more requests than threads, and stopping."""
 
 import socket
 import struct
@@ -7,19 +7,18 @@ import threading
 import pytest
 
 from protocols.http import Limits
-from protocols.http.wsgi.threaded import MOST_WAITING
+from protocols.http.wsgi.streambuffer import MOST_WAITING
 
-from .conftest import TIMEOUT, read_to_end
+from .conftest import PLAIN, TIMEOUT, Hanging, read_to_end
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
-PLAIN = [("Content-Type", "text/plain")]
 PIECE = b"x" * 10_000
 SMALL_BUFFER = 8192
 RESET_ON_CLOSE = (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 class Endless:
-    """A streaming application without end, and what is known of it."""
+    """An application that streams without end and keeps count."""
 
     def __init__(self, write=False):
         self.write = write
@@ -56,7 +55,7 @@ class Endless:
 # -- in the loop -----------------------------------------------------------------------------------
 
 
-def test_inline_pulls_no_more_than_the_client_takes(in_memory):
+def test_inline_the_body_is_iterated_no_faster_than_the_client_reads(in_memory):
     app = Endless()
     gateway = in_memory(app)
     peer = gateway.connect()
@@ -75,7 +74,7 @@ def test_inline_pulls_no_more_than_the_client_takes(in_memory):
     assert gateway.errors == []
 
 
-def test_inline_gives_way_to_other_connections(in_memory):
+def test_inline_streams_take_turns(in_memory):
     events = []
 
     def app(environ, start_response):
@@ -93,7 +92,7 @@ def test_inline_gives_way_to_other_connections(in_memory):
     assert events == ["/a", "/b"] * 3
 
 
-def test_inline_sends_a_piece_before_it_asks_for_the_next(in_memory):
+def test_inline_a_piece_is_sent_before_the_next_is_produced(in_memory):
     seen = []
 
     def app(environ, start_response):
@@ -110,7 +109,7 @@ def test_inline_sends_a_piece_before_it_asks_for_the_next(in_memory):
     assert seen == [0, 1, 2, 3]
 
 
-def test_inline_piece_larger_than_all_buffers(in_memory):
+def test_inline_a_piece_larger_than_all_buffers_is_sent(in_memory):
     huge = b"x" * 5_000_000
     gateway = in_memory(lambda environ, start: start("200 OK", PLAIN) and iter([huge, b"end"]))
     peer = gateway.connect()
@@ -123,7 +122,7 @@ def test_inline_piece_larger_than_all_buffers(in_memory):
     assert peer.received.endswith(b"3\r\nend\r\n0\r\n\r\n")
 
 
-def test_inline_client_that_never_reads_is_given_up(in_memory):
+def test_inline_a_client_that_never_reads_is_cut_off(in_memory):
     app = Endless()
     gateway = in_memory(app, limits=Limits(write_timeout=60))
     peer = gateway.connect()
@@ -135,7 +134,7 @@ def test_inline_client_that_never_reads_is_given_up(in_memory):
     assert peer.closed
 
 
-def test_inline_keyboard_interrupt_passes_through(in_memory):
+def test_inline_a_keyboard_interrupt_ends_the_loop(in_memory):
     def app(environ, start_response):
         raise KeyboardInterrupt
 
@@ -148,7 +147,7 @@ def test_inline_keyboard_interrupt_passes_through(in_memory):
 # -- in threads ------------------------------------------------------------------------------------
 
 
-def test_application_runs_in_a_thread_of_the_pool(serve_app):
+def test_the_application_runs_in_a_thread_of_the_pool(serve_app):
     def app(environ, start_response):
         start_response("200 OK", PLAIN)
         return [threading.current_thread().name.encode()]
@@ -157,31 +156,31 @@ def test_application_runs_in_a_thread_of_the_pool(serve_app):
 
 
 @pytest.mark.parametrize("write", [False, True], ids=["iterable", "write"])
-def test_thread_waits_for_the_client_and_is_free_when_it_leaves(serve_app, write, caplog):
+def test_the_thread_waits_for_the_client_and_is_free_when_it_leaves(serve_app, write, caplog):
     caplog.set_level("INFO")
     app = Endless(write)
     served = serve_app(app, threads=1, max_spool=0)
     with served.connect_raw(SMALL_BUFFER) as sock:
         sock.sendall(GET)
         assert sock.recv(100).startswith(b"HTTP/1.1 200")
-        wait_until_it_stands(served, app)
+        wait_until_it_blocks(served, app)
         given = app.given
         read = 0
         while read < 4 * MOST_WAITING:  # it goes on as the client reads
             read += len(sock.recv(65536))
-        wait_until_it_stands(served, app)
+        wait_until_it_blocks(served, app)
         assert given < app.given < read + 8 * MOST_WAITING + 16_000_000
         assert not app.closed.is_set()
     assert app.closed.wait(TIMEOUT)
     assert (app.error is not None) == write
-    assert served.in_loop(lambda: served.handler._supervisor.pool._active) in (0, 1)
+    served.until(lambda: served.supervisor.call_count == 0)
     served.stop()
     assert served.errors == []
     assert caplog.messages == []
 
 
-def wait_until_it_stands(served, app):
-    """Until the thread has filled all buffers and waits for the loop."""
+def wait_until_it_blocks(served, app):
+    """Wait until the thread has filled all buffers and waits for the client."""
     before = -1
     while before != app.given:
         before = app.given
@@ -189,7 +188,7 @@ def wait_until_it_stands(served, app):
             served.in_loop(lambda: None)
 
 
-def test_slow_reader_of_a_list_holds_no_thread(serve_app):
+def test_a_slow_reader_of_a_list_holds_no_thread(serve_app):
     body = b"x" * 3_000_000
 
     def app(environ, start_response):
@@ -205,7 +204,7 @@ def test_slow_reader_of_a_list_holds_no_thread(serve_app):
         assert len(read_to_end(slow)) > 2_900_000
 
 
-def test_slow_sender_holds_no_thread(serve_app):
+def test_a_slow_sender_holds_no_thread(serve_app):
     def app(environ, start_response):
         start_response("200 OK", PLAIN)
         return [environ["wsgi.input"].read()]
@@ -239,7 +238,7 @@ def test_pieces_are_sent_while_the_application_goes_on(serve_app):
     connection.close()
 
 
-def test_response_is_sent_before_a_slow_close(serve_app):
+def test_the_response_is_sent_before_a_slow_close(serve_app):
     go_on = threading.Event()
 
     class Body:
@@ -260,102 +259,64 @@ def test_response_is_sent_before_a_slow_close(serve_app):
     assert served.errors == []
 
 
-def test_too_many_requests_are_refused(serve_app, caplog):
-    running, go_on = threading.Semaphore(0), threading.Event()
-
-    def app(environ, start_response):
-        running.release()
-        assert go_on.wait(TIMEOUT)
-        start_response("200 OK", PLAIN)
-        return [b"done"]
-
-    served = serve_app(app, threads=1, max_queued=1)
+def test_too_many_requests_are_refused(serve_app, hanging, caplog):
+    served = serve_app(hanging, threads=1, max_queued=1)
     waiting = [served.connect() for _ in range(2)]
-    for connection in waiting:
+    for number, connection in enumerate(waiting, 1):
         connection.request("GET", "/")
-        if connection is waiting[0]:
-            assert running.acquire(timeout=TIMEOUT)
-        else:
-            while served.in_loop(lambda: served.handler._supervisor.pool._active) < 2:
-                pass
+        served.until(lambda number=number: served.supervisor.call_count == number)
     for body in (None, b"x" * 10):
         status, headers, _ = served.get(method="POST", body=body)
         assert (status, headers["Retry-After"]) == (503, "1")
     [message] = caplog.messages  # not one for each
     assert message.startswith("1 requests were refused with 503: ")
-    go_on.set()
+    hanging.go_on.set()
     for connection in waiting:
-        assert connection.getresponse().read() == b"done"
+        assert connection.getresponse().read() == b"onetwo"
         connection.close()
 
 
-def test_request_whose_client_has_left_is_not_run(serve_app):
-    running, go_on, calls = threading.Event(), threading.Event(), []
-
-    def app(environ, start_response):
-        calls.append(environ["PATH_INFO"])
-        running.set()
-        assert go_on.wait(TIMEOUT)
-        start_response("200 OK", PLAIN)
-        return [b"done"]
-
-    served = serve_app(app, threads=1)
+def test_a_request_whose_client_has_left_is_not_run(serve_app, hanging):
+    served = serve_app(hanging, threads=1)
     first = served.connect()
-    first.request("GET", "/first")
-    assert running.wait(TIMEOUT)
+    first.request("GET", "/")
+    assert hanging.entered.acquire(timeout=TIMEOUT)
     with served.connect_raw() as second:
-        second.sendall(b"GET /second HTTP/1.1\r\nHost: a\r\n\r\n")
-        while served.in_loop(lambda: served.handler._supervisor.pool._active) < 2:
-            pass
+        second.sendall(GET)
+        served.until(lambda: served.supervisor.call_count == 2)
         second.setsockopt(*RESET_ON_CLOSE)
-    while served.in_loop(lambda: served.reactor.stats.connections) > 1:
-        pass
-    go_on.set()
-    assert first.getresponse().read() == b"done"
+    served.until(lambda: served.reactor.stats.connections == 1)
+    hanging.go_on.set()
+    assert first.getresponse().read() == b"onetwo"
     first.close()
     served.stop()
-    assert calls == ["/first"]
+    assert hanging.calls == 1
     assert served.errors == []
 
 
-def test_client_that_leaves_while_the_application_computes(serve_app):
-    running, go_on = threading.Event(), threading.Event()
-
-    def app(environ, start_response):
-        running.set()
-        assert go_on.wait(TIMEOUT)
-        start_response("200 OK", PLAIN)
-        return [b"done"]
-
+@pytest.mark.parametrize("where", ["call", "first", "later", "close"])
+def test_a_client_may_leave_while_the_application_computes(serve_app, where):
+    app = Hanging(where)
     served = serve_app(app, threads=1)
     with served.connect_raw() as sock:
         sock.sendall(GET)
-        assert running.wait(TIMEOUT)
+        assert app.entered.acquire(timeout=TIMEOUT)
         sock.setsockopt(*RESET_ON_CLOSE)
-    while served.in_loop(lambda: served.reactor.stats.connections):
-        pass
-    go_on.set()
+    served.until(lambda: served.reactor.stats.connections == 0)
+    app.go_on.set()
+    assert app.closed.wait(TIMEOUT)
     served.stop()
     assert served.errors == []
 
 
-def test_stopping_waits_for_running_calls(serve_app):
-    running, go_on = threading.Event(), threading.Event()
-
-    def app(environ, start_response):
-        running.set()
-        assert go_on.wait(TIMEOUT)
-        start_response("200 OK", PLAIN)
-        yield b"one"
-        yield b"two"
-
-    served = serve_app(app)
+def test_stopping_waits_for_running_calls(serve_app, hanging):
+    served = serve_app(hanging)
     connection = served.connect()
     connection.request("GET", "/")
-    assert running.wait(TIMEOUT)
+    assert hanging.entered.acquire(timeout=TIMEOUT)
     served.reactor.call_soon_threadsafe(served.reactor.stop, TIMEOUT)
     served.in_loop(lambda: None)
-    go_on.set()
+    hanging.go_on.set()
     response = connection.getresponse()
     assert response.read() == b"onetwo"
     assert response.headers["Connection"] == "close"
@@ -365,18 +326,18 @@ def test_stopping_waits_for_running_calls(serve_app):
 
 
 @pytest.mark.parametrize("write", [False, True], ids=["iterable", "write"])
-def test_thread_that_waits_is_woken_when_the_grace_is_over(serve_app, write):
+def test_a_thread_that_waits_is_woken_when_the_grace_is_over(serve_app, write):
     app = Endless(write)
     served = serve_app(app, max_spool=0)
     with served.connect_raw(SMALL_BUFFER) as sock:
         sock.sendall(GET)
         assert sock.recv(100)
-        wait_until_it_stands(served, app)
+        wait_until_it_blocks(served, app)
         served.stop(grace=0)
         assert app.closed.wait(TIMEOUT)
 
 
-def test_thread_that_goes_on_after_the_reactor_is_closed(serve_app):
+def test_a_thread_that_goes_on_after_the_reactor_is_closed_ends_its_call(serve_app):
     running, go_on = threading.Event(), threading.Event()
     app = Endless()
 

@@ -1,4 +1,4 @@
-"""Bodies of requests: read before the application is called, in memory or in a file."""
+"""Bodies of requests, which are in memory or in a file before the application is called."""
 
 import io
 import tempfile
@@ -12,7 +12,7 @@ BODY = b"first line\nsecond\n\nlast"
 
 
 def app_with(read):
-    """Answers with what ``read(wsgi.input)`` gives back."""
+    """Answers with what ``read(wsgi.input)`` returns."""
 
     def app(environ, start_response):
         start_response("200 OK", [("Content-Type", "text/plain")])
@@ -23,7 +23,7 @@ def app_with(read):
 
 @pytest.fixture(autouse=True)
 def files(monkeypatch):
-    """The temporary files that are made; none of them may stay open."""
+    """The temporary files that were made. None of them may stay open."""
     made = []
     real = tempfile.TemporaryFile
 
@@ -60,14 +60,14 @@ READS = {
 @pytest.mark.parametrize("spool_size", [4, 1000])
 @pytest.mark.parametrize("name", READS)
 @pytest.mark.parametrize("body", [BODY, b""])
-def test_reading(ask, files, name, spool_size, body):
+def test_the_body_is_a_file(ask, files, name, spool_size, body):
     read = READS[name]
     answer = ask(app_with(read), method="POST", body=body, spool_size=spool_size)
     assert answer.body == repr(read(io.BytesIO(body))).encode()
     assert len(files) == (len(body) > spool_size)
 
 
-def test_reading_is_no_use_when_there_is_no_body(in_memory):
+def test_the_empty_body_cannot_be_changed(in_memory):
     def meddle(file):
         for method, arguments in (("write", (b"x",)), ("writelines", ([b"x"],)), ("truncate", ())):
             with pytest.raises(OSError, match=r"write|truncate"):
@@ -76,11 +76,11 @@ def test_reading_is_no_use_when_there_is_no_body(in_memory):
         return file.seek(10), file.read()
 
     gateway = in_memory(app_with(meddle))
-    for _ in range(2):  # they have one and the same
+    for _ in range(2):  # both get the same object
         assert gateway.get().endswith(b"(0, b'')")
 
 
-def test_chunked_in_pieces_of_every_size(in_memory):
+def test_a_chunked_body_may_arrive_in_pieces_of_any_size(in_memory):
     data = (
         b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
         b"5\r\nabcde\r\n1\r\nf\r\n0\r\nX-Trailer: 1\r\n\r\n"
@@ -90,7 +90,7 @@ def test_chunked_in_pieces_of_every_size(in_memory):
         assert gateway.send(data, chunk=size).endswith(b"b'abcdef'")
 
 
-def test_the_body_is_asked_for_when_the_client_expects_that(in_memory):
+def test_100_continue_is_sent_to_a_client_that_expects_it(in_memory):
     gateway = in_memory(app_with(lambda file: file.read()))
     peer = gateway.connect()
     peer.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n")
@@ -113,7 +113,7 @@ def test_the_application_waits_for_the_whole_body(in_memory):
     assert len(calls) == 1
 
 
-def test_two_requests_with_bodies_on_one_connection(in_memory):
+def test_two_requests_with_bodies_may_share_a_connection(in_memory):
     gateway = in_memory(app_with(lambda file: file.read(1)))
     one = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n"
     answers = gateway.send(one + b"abc" + one + b"xyz")
@@ -121,7 +121,7 @@ def test_two_requests_with_bodies_on_one_connection(in_memory):
     assert answers.endswith(b"b'x'")
 
 
-def test_client_that_leaves_within_its_body(in_memory, files):
+def test_a_client_that_leaves_within_its_body_is_not_served(in_memory, files):
     calls = []
     gateway = in_memory(app_with(calls.append), spool_size=2)
     peer = gateway.connect()
@@ -137,7 +137,7 @@ def test_client_that_leaves_within_its_body(in_memory, files):
 @pytest.mark.parametrize(
     ("rest", "status"), [(b"5\r\nabcde\r\n", 413), (b"nonsense\r\n", 400), (b"", 408)]
 )
-def test_body_that_is_refused_on_the_way(in_memory, files, rest, status):
+def test_a_body_that_is_refused_midway_is_discarded(in_memory, files, rest, status):
     gateway = in_memory(app_with(id), spool_size=2, limits=Limits(body=6))
     peer = gateway.connect()
     peer.send(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
@@ -149,7 +149,7 @@ def test_body_that_is_refused_on_the_way(in_memory, files, rest, status):
 
 
 @pytest.mark.parametrize("method", ["write", "seek"])
-def test_full_disk(in_memory, monkeypatch, caplog, method):
+def test_a_full_disk_is_507(in_memory, monkeypatch, caplog, method):
     class Full(io.BytesIO):
         def fail(self, *_):
             raise OSError(28, "No space left on device")
@@ -166,7 +166,7 @@ def test_full_disk(in_memory, monkeypatch, caplog, method):
     ]
 
 
-def test_file_that_the_application_spoils(ask, files):
+def test_the_application_may_close_the_body(ask, files):
     def spoil(file):
         file.close()
         return 1

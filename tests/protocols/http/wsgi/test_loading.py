@@ -49,7 +49,7 @@ def folder(tmp_path, monkeypatch):
     "reference",
     ["wsgi_site:app", "wsgi_site:create()", "wsgi_site:Namespace.inner", "wsgi_package.site:app"],
 )
-def test_what_is_found(reference):
+def test_a_reference_leads_to_the_application(reference):
     assert load_app(reference).__name__ == "app"
 
 
@@ -77,7 +77,7 @@ def test_what_is_found(reference):
         ("wsgi_site:twice()", "'twice()' cannot be called with environ and start_response"),
     ],
 )
-def test_what_is_not_found_is_one_line(reference, message):
+def test_a_wrong_reference_is_one_line(reference, message):
     with pytest.raises(CommandError) as caught:
         load_app(reference)
     assert str(caught.value) == f"--app {reference}: {message}"
@@ -139,17 +139,17 @@ def test_an_asgi_application_is_one_line(app, monkeypatch):
 @pytest.mark.parametrize(
     "app", [Response, lambda environ, start_response: [], lambda *args: [], max]
 )
-def test_what_is_no_asgi_application(app):
+def test_a_wsgi_application_is_not_taken_for_asgi(app):
     assert not is_asgi(app)
 
 
 @pytest.mark.parametrize("app", [Response, lambda *args: [], max, partial(max, 1), dict])
-def test_what_may_be_an_application(app, monkeypatch):
+def test_anything_that_takes_two_arguments_is_accepted(app, monkeypatch):
     monkeypatch.setitem(sys.modules, "some_site", SimpleNamespace(app=app))
     assert load_app("some_site:app") is app
 
 
-def test_a_decorator_may_take_what_the_function_does_not(monkeypatch):
+def test_the_signature_of_a_decorator_counts_not_that_of_its_function(monkeypatch):
     @wraps(lambda request: None)
     def app(environ, start_response):
         pass
@@ -158,6 +158,6 @@ def test_a_decorator_may_take_what_the_function_does_not(monkeypatch):
     assert load_app("some_site:app") is app
 
 
-def test_error_within_the_module_is_its_authors():
+def test_an_error_within_the_module_passes_through():
     with pytest.raises(ModuleNotFoundError, match="wsgi_missing"):
         load_app("wsgi_broken:app")

@@ -1,4 +1,4 @@
-"""What becomes of what applications give back, in the loop and in threads alike (PEP 3333)."""
+"""Responses of applications, in the loop and in threads alike (PEP 3333)."""
 
 import logging
 import sys
@@ -7,11 +7,11 @@ import pytest
 
 from protocols.http.wsgi import heads
 
-PLAIN = [("Content-Type", "text/plain")]
+from .conftest import PLAIN
 
 
 def app_of(body, status="200 OK", headers=PLAIN):
-    """An application that always gives back the same."""
+    """An application that always returns ``body``, or what ``body()`` returns."""
 
     def app(environ, start_response):
         start_response(status, list(headers))
@@ -25,7 +25,7 @@ def with_length(size):
 
 
 class Body:
-    """An iterable that notes what happens to it."""
+    """An iterable that counts how often it is closed."""
 
     def __init__(self, pieces):
         self.pieces = iter(pieces)
@@ -58,7 +58,7 @@ class Body:
         ([b"x" * 3_000_000], "3000000"),
     ],
 )
-def test_length_of_a_list_is_computed(ask, pieces, length):
+def test_the_length_of_a_list_is_computed(ask, pieces, length):
     answer = ask(app_of(pieces))
     assert answer.headers["Content-Length"] == length
     assert answer.body == b"".join(pieces)
@@ -75,7 +75,7 @@ def test_other_iterables_are_streamed(ask, pieces, version):
     assert answer.errors == []
 
 
-def test_announced_length_is_kept(ask):
+def test_an_announced_length_is_kept(ask):
     body = Body([b"one", b"two"])
     answer = ask(app_of(body, headers=with_length(6)))
     assert answer.headers["Content-Length"] == "6"
@@ -86,7 +86,7 @@ def test_announced_length_is_kept(ask):
 
 @pytest.mark.parametrize("kind", [list, Body])
 @pytest.mark.parametrize("pieces", [[b"onetwo"], [b"one", b"two"], [b"onet", b"wo", b"three"]])
-def test_more_than_announced_is_cut_off_and_logged(ask, caplog, pieces, kind):
+def test_bytes_beyond_the_announced_length_are_dropped_and_logged(ask, caplog, pieces, kind):
     body = kind(pieces)
     answer = ask(app_of(body, headers=with_length(3)))
     assert answer.body == b"one"
@@ -103,7 +103,7 @@ def test_less_than_announced_cuts_the_connection(ask, kind):
     assert getattr(body, "closed", 1) == 1
 
 
-def test_head_has_the_length_and_no_body(ask):
+def test_the_answer_to_head_has_the_length_and_no_body(ask):
     body = Body([b"one"])
     answer = ask(app_of(body, headers=with_length(3)), method="HEAD")
     assert answer.headers["Content-Length"] == "3"
@@ -113,7 +113,7 @@ def test_head_has_the_length_and_no_body(ask):
     assert "Content-Length" not in ask(app_of([]), method="HEAD").headers
 
 
-def test_head_does_not_iterate_without_end(ask):
+def test_head_does_not_iterate_an_endless_body(ask):
     def app(environ, start_response):
         start_response("200 OK", PLAIN)
         while True:
@@ -126,7 +126,7 @@ def test_head_does_not_iterate_without_end(ask):
 
 @pytest.mark.parametrize("status", ["204 No Content", "304 Not Modified"])
 @pytest.mark.parametrize("kind", [list, Body])
-def test_statuses_without_a_body(ask, status, kind):
+def test_the_body_of_204_and_304_is_dropped(ask, status, kind):
     answer = ask(app_of(kind([b"one"]), status, [("ETag", '"1"')]))
     assert answer.status == int(status[:3])
     assert answer.headers["ETag"] == '"1"'
@@ -148,7 +148,7 @@ def test_start_response_may_come_with_the_first_piece(ask):
 
 
 @pytest.mark.parametrize("rest", [[], [b"three"], lambda: iter([b"three"])])
-def test_write(ask, rest):
+def test_written_pieces_come_before_the_iterable(ask, rest):
     def app(environ, start_response):
         write = start_response("200 OK", PLAIN)
         write(b"one")
@@ -160,7 +160,7 @@ def test_write(ask, rest):
     assert answer.errors == []
 
 
-def test_write_counts_for_the_length(ask):
+def test_written_pieces_count_towards_the_length(ask):
     def app(environ, start_response):
         write = start_response("200 OK", with_length(6))
         write(b"one")
@@ -170,7 +170,7 @@ def test_write_counts_for_the_length(ask):
     assert (answer.body, answer.headers["Content-Length"]) == (b"onetwo", "6")
 
 
-def test_write_is_nothing_for_head(ask):
+def test_write_sends_nothing_for_head(ask):
     def app(environ, start_response):
         start_response("200 OK", with_length(3))(b"one")
         return []
@@ -201,7 +201,7 @@ def at_once(error):
 
 @pytest.mark.parametrize("error", [ValueError("<secret>"), SystemExit(3), OSError(32, "pipe")])
 @pytest.mark.parametrize("make", [fails, at_once])
-def test_error_before_the_body_is_500(ask, make, error):
+def test_an_error_before_the_body_is_500(ask, make, error):
     answer = ask(make(error))
     assert answer.status == 500
     assert b"secret" not in answer.body
@@ -217,13 +217,13 @@ def test_debug_shows_the_traceback(serve_app):
 
 
 @pytest.mark.parametrize("error", [ValueError("oops"), SystemExit(3)])
-def test_error_within_the_body_cuts_the_connection(ask, error):
+def test_an_error_within_the_body_cuts_the_connection(ask, error):
     answer = ask(fails(error, b"one", b"two"))
     assert answer.body is None
     assert answer.errors == [error]
 
 
-def test_error_after_all_that_was_announced(ask):
+def test_an_error_after_the_announced_length_is_only_reported(ask):
     body = Body([b"one", b"two", ValueError("too late")])
     answer = ask(app_of(body, headers=with_length(6)))
     assert answer.body == b"onetwo"
@@ -231,7 +231,7 @@ def test_error_after_all_that_was_announced(ask):
     assert body.closed == 1
 
 
-def test_connection_outlives_an_error_after_all_that_was_announced(in_memory):
+def test_an_error_after_the_announced_length_leaves_the_connection_open(in_memory):
     gateway = in_memory(
         lambda environ, start_response: (
             start_response("200 OK", with_length(6))
@@ -247,7 +247,7 @@ def test_connection_outlives_an_error_after_all_that_was_announced(in_memory):
     "result",
     [None, 1, ["text"], [1], "text", b"bytes", [bytearray(b"x")], lambda: iter(["text"])],
 )
-def test_what_is_no_body_is_500(ask, result):
+def test_an_invalid_body_is_500(ask, result):
     answer = ask(app_of(result))
     assert answer.status == 500
     assert [type(error) for error in answer.errors] == [TypeError]
@@ -278,14 +278,14 @@ def test_start_response_must_be_called(ask, result):
         200,
     ],
 )
-def test_what_is_no_status_is_500(ask, status):
+def test_an_invalid_status_is_500(ask, status):
     answer = ask(app_of([b"x"], status))
     assert answer.status == 500
     assert answer.headers["X-Content-Type-Options"] == "nosniff"  # our page
     assert len(answer.errors) == 1
 
 
-def test_reason_phrase_is_ours(ask):
+def test_the_reason_phrase_is_the_registered_one(ask):
     assert ask(app_of([b"x"], "404 Nothing <b>here</b>")).data.startswith(
         b"HTTP/1.1 404 Not Found\r\n"
     )
@@ -318,7 +318,7 @@ def test_reason_phrase_is_ours(ask):
     ],
     ids=repr,
 )
-def test_header_that_must_not_be_sent_is_500(ask, header):
+def test_an_invalid_header_is_500(ask, header):
     answer = ask(app_of([b"x"], headers=[*PLAIN, header]))
     assert answer.status == 500
     assert b"Set-Cookie" not in answer.data
@@ -338,8 +338,8 @@ HOP_BY_HOP = [
 
 
 @pytest.mark.parametrize("header", HOP_BY_HOP, ids=repr)
-def test_hop_by_hop_fields_are_dropped_with_one_warning(ask, header, caplog, monkeypatch):
-    monkeypatch.setattr(heads, "_warned", set())
+def test_hop_by_hop_fields_are_dropped_with_one_warning(ask, header, caplog):
+    heads.warn_once.cache_clear()
     heads.check_head.cache_clear()
     for status in ("200 OK", "404 Not Found"):
         answer = ask(app_of([b"x"], status, [*PLAIN, header, ("X-Kept", "a")]))
@@ -354,7 +354,7 @@ def test_two_lengths_are_500(ask):
     assert ask(app_of([b"x"], headers=[*with_length(1), ("content-length", "1")])).status == 500
 
 
-def test_application_may_answer_a_bad_head_itself(ask):
+def test_an_application_may_handle_the_error_of_an_invalid_head(ask):
     def app(environ, start_response):
         try:
             start_response("200 OK", [("X", "\n")])
@@ -377,30 +377,30 @@ def test_start_response_twice_is_500(ask):
     assert "already" in str(answer.errors[0])
 
 
-def test_exc_info_replaces_the_head_that_is_not_sent(ask):
+def replaces_its_head(written=b""):
+    """An application that calls ``start_response`` again, after it wrote something or nothing."""
+
     def app(environ, start_response):
-        start_response("200 OK", with_length(999))
+        write = start_response("200 OK", with_length(6))
+        if written:
+            write(written)
         try:
             raise ValueError("oops")
         except ValueError:
             start_response("503 Service Unavailable", PLAIN, sys.exc_info())
         return [b"sorry"]
 
-    answer = ask(app)
+    return app
+
+
+def test_exc_info_replaces_a_head_that_was_not_sent(ask):
+    answer = ask(replaces_its_head())
     assert (answer.status, answer.body, answer.errors) == (503, b"sorry", [])
 
 
-def test_what_was_written_before_goes_with_its_head(ask):
-    def app(environ, start_response):
-        start_response("200 OK", with_length(6))(b"one")
-        try:
-            raise ValueError("oops")
-        except ValueError:
-            start_response("503 Service Unavailable", PLAIN, sys.exc_info())
-        return [b"sorry"]
-
-    answer = ask(app)
-    if answer.status == 503:  # in the loop, where nothing can be sent before it returns
+def test_a_written_piece_is_dropped_with_its_head_or_sent_before(ask):
+    answer = ask(replaces_its_head(b"one"))
+    if answer.status == 503:  # in the loop, nothing can be sent before the application returns
         assert (answer.body, answer.errors) == (b"sorry", [])
     else:
         assert (answer.body, len(answer.errors)) == (None, 1)
@@ -441,7 +441,7 @@ def test_close_is_called_once(ask, pieces, method):
     assert body.closed == 1
 
 
-def test_close_of_a_list(ask):
+def test_close_of_a_subclass_of_list_is_called(ask):
     class List(list):
         closed = 0
 
@@ -453,7 +453,7 @@ def test_close_of_a_list(ask):
     assert body.closed == 1
 
 
-def test_error_in_close_is_logged_and_the_response_stands(ask, caplog):
+def test_an_error_in_close_is_logged_and_the_response_stands(ask, caplog):
     class Bad(Body):
         def close(self):
             raise ValueError("oops")
@@ -467,7 +467,7 @@ def test_error_in_close_is_logged_and_the_response_stands(ask, caplog):
 # -- wsgi.errors -----------------------------------------------------------------------------------
 
 
-def test_errors_go_to_the_log_line_by_line(ask, caplog):
+def test_wsgi_errors_goes_to_the_log_line_by_line(ask, caplog):
     def app(environ, start_response):
         errors = environ["wsgi.errors"]
         errors.write("one\ntw")
@@ -495,7 +495,7 @@ def test_errors_go_to_the_log_line_by_line(ask, caplog):
     ]
 
 
-def test_errors_is_a_text_stream(ask):
+def test_wsgi_errors_is_a_text_stream(ask):
     def app(environ, start_response):
         errors = environ["wsgi.errors"]
         assert errors.writable()

@@ -1,4 +1,4 @@
-"""A SOAP service, spyne's, called by a real SOAP client, zeep."""
+"""A SOAP service written with spyne, called by zeep, a real SOAP client."""
 
 import datetime
 import decimal
@@ -10,13 +10,13 @@ from zeep.exceptions import Fault
 from zeep.transports import Transport
 
 with warnings.catch_warnings():
-    # spyne's copies of other modules, and its own use of what is to be removed: not ours to mend.
+    # spyne's copies of other modules, and its use of deprecated names: not our code.
     warnings.simplefilter("ignore")
     from .apps import soap_orders
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning:spyne"),
-    # It asks lxml elements for their truth.
+    # It uses lxml elements as truth values.
     pytest.mark.filterwarnings("ignore:Truth-testing of elements:FutureWarning"),
 ]
 
@@ -44,7 +44,7 @@ def order(client, *items):
     )
 
 
-def test_orders(client):
+def test_orders_are_placed_and_fetched(client):
     service = client.service
     one = order(client, ("Tee", decimal.Decimal("3.50"), 2), ("Tasse <rot>", decimal.Decimal(9), 1))
     assert service.place(one) == 1
@@ -56,7 +56,7 @@ def test_orders(client):
     assert [item.name for item in found["items"].Item] == ["Tee", "Tasse <rot>"]
 
 
-def test_faults(client):
+def test_an_exception_is_a_fault(client):
     with pytest.raises(Fault, match="an order needs items"):
         client.service.place(order(client))
     with pytest.raises(Fault, match="no order 7") as caught:
@@ -64,7 +64,7 @@ def test_faults(client):
     assert caught.value.code.endswith("Client.Unknown")
 
 
-def test_what_does_not_fit_the_schema(client):
+def test_a_request_that_violates_the_schema_is_a_fault(client):
     node = client.create_message(client.service, "fetch", number=1)
     node.find(".//{*}number").text = "one"
     address = client.wsdl.location.removesuffix("?wsdl")
@@ -74,7 +74,7 @@ def test_what_does_not_fit_the_schema(client):
     assert b"Client.SchemaValidationError" in answer.content
 
 
-def test_header_arrays_and_binary_data(client):
+def test_headers_arrays_and_binary_data_arrive(client):
     caller = client.get_type(f"{{{soap_orders.NAMESPACE}}}Caller")
     header = zeep.xsd.Element(f"{{{soap_orders.NAMESPACE}}}Caller", caller)
     assert client.service.who(_soapheaders=[header(user="admin")]) == "admin"

@@ -1,5 +1,5 @@
-"""Calls that hang in their threads, slow readers that hold none, and requests that nobody waits
-for."""
+"""Calls that hang in their threads, slow readers that hold no thread, and requests whose clients
+have gone."""
 
 import contextlib
 import socket
@@ -10,10 +10,9 @@ import pytest
 from protocols.http.wsgi.supervision import Supervisor
 from reactor.testing import VirtualReactor
 
-from .conftest import TIMEOUT, read_to_end
+from .conftest import PLAIN, TIMEOUT, Hanging, read_to_end
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
-PLAIN = [("Content-Type", "text/plain")]
 SMALL_BUFFER = 8192
 
 
@@ -27,67 +26,15 @@ class Clock:
         return self.now
 
     def advance(self, served, seconds):
-        """Let ``seconds`` pass, in steps of the supervisor's looks."""
-        supervisor = served.handler._supervisor
-        for _ in range(round(seconds / supervisor._interval)):
-            self.now += supervisor._interval
-
-            def is_due():
-                timer = supervisor._timer
-                return timer is not None and timer.when() <= self.now
-
-            while served.in_loop(is_due):
-                pass
+        """Let ``seconds`` pass, one by one: the supervisor counts its looks, one a second."""
+        for _ in range(seconds):
+            self.now += 1
+            served.run_timers()
 
 
 @pytest.fixture
 def clock():
     return Clock()
-
-
-class Hanging:
-    """An application that hangs until the test lets it go, but for ``/quick``."""
-
-    def __init__(self, where="call"):
-        self.where = where
-        self.entered = threading.Semaphore(0)
-        self.go_on = threading.Event()
-        self.closed = threading.Event()
-        self.calls = 0
-
-    def hang_here(self):
-        self.entered.release()
-        assert self.go_on.wait(TIMEOUT)
-
-    def __call__(self, environ, start_response):
-        self.calls += 1
-        if environ["PATH_INFO"] == "/quick":
-            start_response("200 OK", PLAIN)
-            return [b"quick"]
-        if self.where == "call":
-            self.hang_here()
-        start_response("200 OK", PLAIN)
-        return self
-
-    def __iter__(self):
-        if self.where == "first":
-            self.hang_here()
-        yield b"one"
-        if self.where == "later":
-            self.hang_here()
-        yield b"two"
-
-    def close(self):
-        if self.where == "close":
-            self.hang_here()
-        self.closed.set()
-
-
-@pytest.fixture
-def hanging():
-    app = Hanging()
-    yield app
-    app.go_on.set()
 
 
 def begin(served, app):
@@ -101,7 +48,7 @@ def begin(served, app):
 
 
 @pytest.mark.parametrize("where", ["call", "first"])
-def test_call_that_hangs_is_answered_and_its_thread_is_replaced(
+def test_a_call_that_hangs_is_answered_and_its_thread_is_replaced(
     serve_app, clock, hanging, where, caplog
 ):
     hanging.where = where
@@ -117,18 +64,17 @@ def test_call_that_hangs_is_answered_and_its_thread_is_replaced(
         assert message.startswith("GET /: no progress in 60 s: its thread is written off.")
         assert "self.hang_here()" in message  # the stack
         assert served.get("/quick")[2] == b"quick"
-    pool = served.handler._supervisor.pool
+    pool = served.supervisor.pool
     assert served.in_loop(lambda: pool.abandoned) == 1
     hanging.go_on.set()
     assert hanging.closed.wait(TIMEOUT)
-    while served.in_loop(lambda: pool.abandoned):
-        pass
+    served.until(lambda: pool.abandoned == 0)
     served.stop()
     assert served.errors == []
     assert len(caplog.messages) == 1
 
 
-def test_call_that_hangs_after_the_head_is_cut(serve_app, clock, hanging):
+def test_a_call_that_hangs_after_the_head_is_cut(serve_app, clock, hanging):
     hanging.where = "later"
     served = serve_app(hanging, threads=1, clock=clock, request_timeout=60)
     with begin(served, hanging) as sock:
@@ -138,13 +84,65 @@ def test_call_that_hangs_after_the_head_is_cut(serve_app, clock, hanging):
         assert served.get("/quick")[2] == b"quick"
 
 
-def test_call_that_hangs_in_close(serve_app, clock, hanging, caplog):
+def test_a_call_that_hangs_in_close_is_written_off(serve_app, clock, hanging, caplog):
     hanging.where = "close"
     served = serve_app(hanging, threads=1, clock=clock, request_timeout=60)
     with begin(served, hanging):
         clock.advance(served, 65)
         assert "in close" in caplog.text
         assert served.get("/quick")[2] == b"quick"
+
+
+def test_a_file_returned_by_a_call_that_was_given_up_is_closed(serve_app, clock, hanging, tmp_path):
+    (tmp_path / "file").write_bytes(b"content")
+    file = (tmp_path / "file").open("rb")
+
+    def app(environ, start_response):
+        hanging.hang_here()
+        start_response("200 OK", PLAIN)
+        return environ["wsgi.file_wrapper"](file)
+
+    served = serve_app(app, threads=1, clock=clock, request_timeout=60)
+    with begin(served, hanging) as sock:
+        clock.advance(served, 65)
+        assert sock.recv(100).startswith(b"HTTP/1.1 503 ")
+    hanging.go_on.set()
+    served.until(lambda: file.closed)
+
+
+def test_a_response_handed_over_at_the_last_moment_is_sent(serve_app, clock, hanging):
+    """The supervisor gives the call up before the loop comes to send the response."""
+    closing, go_on = threading.Event(), threading.Event()
+
+    class Body:
+        def __iter__(self):
+            hanging.hang_here()
+            yield b"done"
+
+        def close(self):
+            closing.set()
+            assert go_on.wait(TIMEOUT)
+
+    def app(environ, start_response):
+        start_response("200 OK", [*PLAIN, ("Content-Length", "4")])
+        return Body()
+
+    served = serve_app(app, threads=1, clock=clock, request_timeout=60)
+
+    def hand_over():
+        hanging.go_on.set()
+        assert closing.wait(TIMEOUT)
+        clock.now += 0.01  # the supervisor's timer is due: it comes first in the next turn
+
+    with begin(served, hanging) as sock:
+        clock.advance(served, 60)
+        clock.now += 0.99
+        served.in_loop(hand_over)
+        answer = sock.recv(1000)
+        assert answer.startswith(b"HTTP/1.1 200 ")
+        assert answer.endswith(b"\r\n\r\ndone")
+        assert served.in_loop(lambda: served.supervisor.pool.abandoned) == 1
+        go_on.set()
 
 
 def test_progress_keeps_a_call_alive(serve_app, clock):
@@ -169,7 +167,7 @@ def test_progress_keeps_a_call_alive(serve_app, clock):
         assert sock.recv(100) == b"0\r\n\r\n"
 
 
-def test_no_timeout(serve_app, clock, hanging, caplog):
+def test_a_timeout_of_0_is_none(serve_app, clock, hanging, caplog):
     served = serve_app(hanging, threads=1, clock=clock, request_timeout=0)
     with begin(served, hanging) as sock:
         clock.advance(served, 300)
@@ -178,7 +176,7 @@ def test_no_timeout(serve_app, clock, hanging, caplog):
         assert sock.recv(100).startswith(b"HTTP/1.1 200 ")
 
 
-def test_time_in_which_the_process_stood_still_does_not_count(serve_app, clock, hanging, caplog):
+def test_time_in_which_the_process_was_stopped_does_not_count(serve_app, clock, hanging, caplog):
     served = serve_app(hanging, threads=1, clock=clock, request_timeout=60)
     with begin(served, hanging):
         clock.advance(served, 2)
@@ -187,7 +185,7 @@ def test_time_in_which_the_process_stood_still_does_not_count(serve_app, clock, 
         assert caplog.messages == []
 
 
-def test_beyond_the_bound_there_are_no_more_threads(serve_app, clock, hanging, caplog):
+def test_threads_beyond_the_bound_are_not_replaced(serve_app, clock, hanging, caplog):
     exhausted = []
     served = serve_app(
         hanging,
@@ -201,8 +199,7 @@ def test_beyond_the_bound_there_are_no_more_threads(serve_app, clock, hanging, c
         assert first.recv(100).startswith(b"HTTP/1.1 503 ")
         with begin(served, hanging) as second, served.connect_raw() as queued:
             queued.sendall(GET)
-            while len(served.in_loop(lambda: set(served.handler._supervisor.calls))) < 2:
-                pass
+            served.until(lambda: served.supervisor.call_count == 2)
             assert exhausted == []
             clock.advance(served, 65)
             assert second.recv(100).startswith(b"HTTP/1.1 503 ")
@@ -210,12 +207,11 @@ def test_beyond_the_bound_there_are_no_more_threads(serve_app, clock, hanging, c
             assert exhausted == [1]
     assert served.get("/quick")[0] == 503
     hanging.go_on.set()
-    while served.in_loop(lambda: served.handler._supervisor.pool.abandoned):
-        pass
+    served.until(lambda: served.supervisor.pool.abandoned == 0)
     assert served.get("/quick")[0] == 200
 
 
-def test_all_that_wait_are_refused_when_the_last_thread_hangs(serve_app, clock, hanging):
+def test_all_waiting_calls_are_refused_when_the_last_thread_hangs(serve_app, clock, hanging):
     served = serve_app(hanging, threads=1, clock=clock, request_timeout=60)
     with begin(served, hanging), contextlib.ExitStack() as stack:
         clock.advance(served, 65)
@@ -223,73 +219,106 @@ def test_all_that_wait_are_refused_when_the_last_thread_hangs(serve_app, clock, 
         queued = [stack.enter_context(served.connect_raw()) for _ in range(20)]
         for sock in queued:
             sock.sendall(GET)
-        while len(served.in_loop(lambda: set(served.handler._supervisor.calls))) < 21:
-            pass
+        served.until(lambda: served.supervisor.call_count == 21)
         clock.advance(served, 65)
         for sock in queued:
             assert sock.recv(100).startswith(b"HTTP/1.1 503 ")
     assert served.errors == []
 
 
-class Watched:
-    """What the supervisor knows of a call."""
+class SilentCall:
+    """A call that never makes progress."""
 
-    progress = progress_seen = 0
-    waits = False
-    age = 0.0
+    is_half_closed = False
+
+    def __init__(self):
+        self.job = None
+        self.is_given_up = False
+
+    def has_progressed(self):
+        return False
+
+    def refuse(self):
+        raise AssertionError("it has a thread")
+
+    def give_up(self):
+        self.is_given_up = True
 
 
-def test_call_that_returns_when_its_time_is_over_is_not_written_off(hanging):
+@pytest.fixture
+def silent(hanging):
+    """A supervisor, and a call whose thread hangs."""
     with VirtualReactor() as reactor:
-        reactor.thread_timeout = 0  # it is not waited for
+        reactor.thread_timeout = 0  # virtual time does not wait for the thread
         supervisor = Supervisor(reactor, 1, max_queued=1, timeout=60, max_spool=0)
-        call = Watched()
+        call = SilentCall()
         call.job = supervisor.submit(call, hanging.hang_here)
         assert hanging.entered.acquire(timeout=TIMEOUT)
-        reactor.advance(59)
-        call.job.finish()  # as the pool does; its callbacks come in the next turn
-        reactor.advance(2)
-        assert supervisor.pool.abandoned == 0
+        yield supervisor, call
 
 
-def test_closing_a_file_has_a_time_of_its_own(hanging):
-    with VirtualReactor() as reactor:
-        supervisor = Supervisor(reactor, 1, max_queued=1, timeout=60, max_spool=0)
-        call = Watched()
-        call.age = 59.0  # so long took the application, before it returned the file
-        reactor.thread_timeout = 0
-        call.job = supervisor.submit(call, hanging.hang_here)
-        assert hanging.entered.acquire(timeout=TIMEOUT)
-        reactor.advance(50)
-        assert supervisor.pool.abandoned == 0
+def test_the_supervisor_gives_up_a_silent_call(silent):
+    supervisor, call = silent
+    supervisor.reactor.advance(59)
+    assert not call.is_given_up
+    supervisor.reactor.advance(2)
+    assert call.is_given_up
+    assert supervisor.pool.abandoned == 1
 
 
-# -- requests that nobody waits for ----------------------------------------------------------------
+def test_a_call_that_returns_just_in_time_is_not_given_up(silent):
+    supervisor, call = silent
+    supervisor.reactor.advance(59)
+    call.job.finish()  # as the pool does; its callbacks come in the next turn
+    supervisor.reactor.advance(2)
+    assert not call.is_given_up
+
+
+def test_a_forgotten_call_is_not_given_up(silent):
+    supervisor, call = silent
+    supervisor.reactor.advance(59)
+    supervisor.forget(call)
+    assert supervisor.call_count == 0
+    supervisor.reactor.advance(60)
+    assert not call.is_given_up
+
+
+def test_the_close_of_a_file_has_its_own_time(silent, hanging):
+    """``close`` is a second function for the same call."""
+    supervisor, call = silent
+    supervisor.reactor.advance(59)
+    supervisor.pool.abandon(call.job)
+    call.job = supervisor.submit(call, hanging.hang_here)
+    assert hanging.entered.acquire(timeout=TIMEOUT)
+    supervisor.reactor.advance(50)
+    assert not call.is_given_up
+
+
+# -- requests whose clients have gone --------------------------------------------------------------
 
 
 @pytest.mark.parametrize("how", ["reset", "close"])
-def test_queued_requests_of_vanished_clients_cost_nothing(serve_app, clock, hanging, how):
+def test_queued_requests_whose_clients_have_gone_cost_nothing(serve_app, clock, hanging, how):
     served = serve_app(hanging, threads=1, clock=clock, max_queued=10)
-    supervisor = served.handler._supervisor
+    supervisor = served.supervisor
     with begin(served, hanging):
         for _ in range(3):
             gone = [served.connect_raw() for _ in range(10)]
             for sock in gone:
                 sock.sendall(GET)
-            while served.in_loop(lambda: len(supervisor.calls)) < 11:
-                pass
+            served.until(lambda: supervisor.call_count == 11)
             for sock in gone:
                 if how == "reset":
                     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
                 sock.close()
-            while served.in_loop(lambda: len(supervisor.calls)) > 1:
+            while served.in_loop(lambda: supervisor.call_count) > 1:
                 clock.advance(served, 1)
         hanging.go_on.set()
     assert served.get("/quick")[2] == b"quick"
     assert hanging.calls == 2
 
 
-def test_client_that_has_finished_sending_is_answered_at_once(serve_app):
+def test_a_client_that_has_finished_sending_is_answered_at_once(serve_app):
     served = serve_app(Hanging("never"), threads=1)
     with served.connect_raw() as sock:
         sock.sendall(GET)
@@ -304,7 +333,7 @@ def numbered(count):
     return (b"%09d\n" % number * 1000 for number in range(count))
 
 
-def test_slow_reader_of_a_stream_holds_no_thread(serve_app):
+def test_a_slow_reader_of_a_stream_holds_no_thread(serve_app):
     body = b"".join(numbered(1000))  # 10 MB
     done = threading.Event()
 
@@ -319,17 +348,17 @@ def test_slow_reader_of_a_stream_holds_no_thread(serve_app):
         done.set()
 
     served = serve_app(app, threads=1)
-    room = served.handler._supervisor.room
+    budget = served.supervisor.budget
     with served.connect_raw(SMALL_BUFFER) as slow:
         slow.sendall(b"GET / HTTP/1.0\r\n\r\n")
         assert done.wait(TIMEOUT)
         assert served.get("/other")[2] == b"quick"
-        assert room._left < 1 << 30
+        assert budget.available < 1 << 30
         assert read_to_end(slow).partition(b"\r\n\r\n")[2] == body
-    assert room._left == 1 << 30
+    assert budget.available == 1 << 30
 
 
-def test_room_of_a_client_that_leaves_is_given_back(serve_app):
+def test_a_client_that_leaves_releases_its_part_of_the_budget(serve_app):
     done = threading.Event()
 
     def app(environ, start_response):
@@ -338,26 +367,26 @@ def test_room_of_a_client_that_leaves_is_given_back(serve_app):
         done.set()
 
     served = serve_app(app, threads=1)
-    room = served.handler._supervisor.room
+    budget = served.supervisor.budget
     with served.connect_raw(SMALL_BUFFER) as slow:
         slow.sendall(GET)
         assert done.wait(TIMEOUT)
-    while served.in_loop(lambda: room._left) < 1 << 30:
-        pass
+        assert budget.available < 1 << 30
+    served.until(lambda: budget.available == 1 << 30)
 
 
 @pytest.mark.parametrize("max_spool", [0, 16 * 200_000])
-def test_thread_waits_when_there_is_no_room_and_nothing_is_lost(serve_app, max_spool):
+def test_the_thread_waits_when_the_budget_is_spent_and_nothing_is_lost(serve_app, max_spool):
     served = serve_app(
         lambda environ, start: start("200 OK", PLAIN) and numbered(1000), max_spool=max_spool
     )
     with served.connect_raw(SMALL_BUFFER) as slow:
         slow.sendall(b"GET / HTTP/1.0\r\n\r\n")
         assert read_to_end(slow).partition(b"\r\n\r\n")[2] == b"".join(numbered(1000))
-    assert served.handler._supervisor.room._left == max_spool
+    assert served.supervisor.budget.available == max_spool
 
 
-def test_disk_that_is_full_is_as_no_room(serve_app, monkeypatch, caplog):
+def test_the_thread_waits_when_the_disk_is_full_and_nothing_is_lost(serve_app, monkeypatch, caplog):
     def full(*_):
         raise OSError(28, "No space left on device")
 
@@ -365,6 +394,5 @@ def test_disk_that_is_full_is_as_no_room(serve_app, monkeypatch, caplog):
     served = serve_app(lambda environ, start: start("200 OK", PLAIN) and numbered(1000))
     with served.connect_raw(SMALL_BUFFER) as slow:
         slow.sendall(b"GET / HTTP/1.0\r\n\r\n")
-        while "cannot be spooled: [Errno 28]" not in caplog.text:
-            pass
+        served.until(lambda: "cannot be spooled: [Errno 28]" in caplog.text)
         assert read_to_end(slow).partition(b"\r\n\r\n")[2] == b"".join(numbered(1000))

@@ -1,4 +1,4 @@
-"""``wsgiref.validate`` looks on: it raises where the server or the application breaks PEP 3333."""
+"""``wsgiref.validate`` as middleware: it raises if either side violates PEP 3333."""
 
 from wsgiref.validate import validator
 
@@ -60,22 +60,22 @@ KINDS = {
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("app", [simple, streaming, writing, reading, lazy])
-def test_nothing_to_complain_about(ask, capsys, app, kind):
+def test_the_validator_finds_no_mistake(ask, capsys, app, kind):
     target, options = KINDS[kind]
     answer = ask(validator(app), target, "X-Field: a", "X-Field: b", "Cookie: c=d", **options)
     assert answer.errors == []
     assert answer.status == 200
     if app is reading and options.get("method") != "HEAD":
         assert answer.body == options.get("body", b"")
-    assert capsys.readouterr().err == ""  # where it complains of what was not closed
+    assert capsys.readouterr().err == ""  # it writes there if something was not closed
 
 
-def test_errors_stream(ask):
+def test_wsgi_errors_passes_the_validator(ask):
     answer = ask(validator(printing), method="POST", body=b"x")
     assert (answer.status, answer.errors) == (204, [])
 
 
-def test_chunked(in_memory):
+def test_a_chunked_body_passes_the_validator(in_memory):
     gateway = in_memory(validator(reading))
     answer = gateway.send(
         b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Type: text/plain\r\n"
@@ -85,7 +85,7 @@ def test_chunked(in_memory):
     assert answer.endswith(b"one\ntwo\n")
 
 
-def test_the_validator_does_see_mistakes(ask):
+def test_the_validator_would_find_a_mistake(ask):
     def wrong(environ, start_response):
         start_response("200 OK", [])  # without a Content-Type
         return [b"x"]

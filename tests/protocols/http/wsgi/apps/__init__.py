@@ -1,1 +1,1 @@
-"""Applications as their frameworks' users write them. Nothing in them knows this server."""
+"""Applications as the users of frameworks write them. None of them is written for this server."""

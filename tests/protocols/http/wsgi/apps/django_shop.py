@@ -23,7 +23,7 @@ from django.views import View
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import condition, require_http_methods
 
-FOLDER = Path(tempfile.mkdtemp())  # removed by who imports this
+FOLDER = Path(tempfile.mkdtemp())  # the fixture that imports this removes it
 TEMPLATE = """<!DOCTYPE html><title>Shop</title>
 {% for message in messages %}<p class="message">{{ message }}</p>{% endfor %}
 <ul>{% for name, count in basket.items %}<li>{{ count }} {{ name }}</li>{% endfor %}</ul>

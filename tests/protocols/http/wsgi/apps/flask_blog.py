@@ -27,7 +27,7 @@ LAYOUT = """<!DOCTYPE html><title>{{ title }}</title>
 <nav>{{ session.get("user", "nobody") }}</nav>
 {% for message in get_flashed_messages() %}<p class="flash">{{ message }}</p>{% endfor %}
 {% for post in posts %}<article id="{{ post.number }}"><h2>{{ post.title }}</h2>{{ post.text }}
-</article>{% else %}<p>Nothing here yet.</p>{% endfor %}
+</article>{% else %}<p>There are no posts.</p>{% endfor %}
 <form method="post" action="{{ url_for('blog.create') }}"></form>"""
 
 blog = Blueprint("blog", __name__)
@@ -58,7 +58,7 @@ def create():
         abort(403)
     title = request.form.get("title", "").strip()
     if not title:
-        flash("A title is wanted.")
+        flash("A title is required.")
         return redirect(url_for("blog.index"))
     number = len(posts()) + 1
     posts()[number] = Post(number, title, request.form["text"], session["user"])

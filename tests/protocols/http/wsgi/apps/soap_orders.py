@@ -8,8 +8,8 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
-# The copy of "six" in spyne 2.14 finds these by a hook that newer Pythons do not call any more, or
-# call with a warning: they need not look for what is there.
+# The copy of "six" in spyne 2.14 finds these modules by a hook that newer Pythons no longer call,
+# or call with a warning. Python calls no hook for modules that are already loaded.
 for _name, _module in {
     "collections_abc": collections.abc,
     "http_cookies": http.cookies,

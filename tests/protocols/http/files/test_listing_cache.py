@@ -1,4 +1,4 @@
-"""Pages of folders are kept while they are true, for a short time, and within a bound."""
+"""Pages of folders are cached until the folder changes, for a short time, and up to a limit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .test_listing import names, rows
 
 @pytest.fixture
 def read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Has an item for each folder that was read."""
+    """A list with an item for each time that a folder was read."""
     calls: list[int] = []
     scandir = os.scandir
 
@@ -41,7 +41,7 @@ def old(site: Site) -> Site:
     return site
 
 
-def test_a_folder_that_stands_is_read_once(old: Site, read: list[int]) -> None:
+def test_a_folder_that_does_not_change_is_read_once(old: Site, read: list[int]) -> None:
     page = old.ask("/").body
     for query in ("", "?", "?sort=name", "?sort=none&order=asc", "?order=up"):
         assert old.ask("/" + query).body == page
@@ -49,14 +49,14 @@ def test_a_folder_that_stands_is_read_once(old: Site, read: list[int]) -> None:
     assert len(read) == 1
 
 
-def test_each_order_is_another_page(old: Site, read: list[int]) -> None:
+def test_each_order_is_a_page_of_its_own(old: Site, read: list[int]) -> None:
     for _ in range(2):
         assert names(old, "/?sort=size") == ["a.txt", "b.txt"]
         assert names(old, "/?sort=size&order=desc") == ["b.txt", "a.txt"]
     assert len(read) == 2
 
 
-def test_what_is_new_or_gone_is_seen_at_once(old: Site) -> None:
+def test_a_new_or_removed_name_is_seen_at_once(old: Site) -> None:
     assert names(old) == ["a.txt", "b.txt"]
     old.write("c.txt")
     assert names(old) == ["a.txt", "b.txt", "c.txt"]
@@ -66,18 +66,18 @@ def test_what_is_new_or_gone_is_seen_at_once(old: Site) -> None:
     assert names(old) == ["b.txt", "c.txt"]
 
 
-def test_a_size_may_be_as_old_as_it_says(old: Site, read: list[int]) -> None:
+def test_a_size_may_be_outdated_for_five_seconds(old: Site, read: list[int]) -> None:
     assert rows(old)[0][2] == "1"
     with (old.path / "a.txt").open("ab") as file:
         file.write(b"234")
-    old.world.reactor.advance(listing.KEPT_FOR - 0.1)
+    old.world.reactor.advance(listing.MAX_AGE - 0.1)
     assert rows(old)[0][2] == "1"
     old.world.reactor.advance(0.2)
     assert rows(old)[0][2] == "4"
     assert len(read) == 2
 
 
-def test_a_folder_modified_lately_is_read_each_time(site: Site, read: list[int]) -> None:
+def test_a_recently_modified_folder_is_read_each_time(site: Site, read: list[int]) -> None:
     """It could change again and have the same mtime."""
     site.write("a.txt")
     for ago in (-10, 0, 1.5):
@@ -87,7 +87,7 @@ def test_a_folder_modified_lately_is_read_each_time(site: Site, read: list[int])
     assert len(read) == 6
 
 
-def test_folders_are_told_apart(site: Site) -> None:
+def test_folders_with_similar_names_are_not_confused(site: Site) -> None:
     for name in (b"\xfe", b"\xff"):  # the same to a reader
         site.write(name + b"/" + name.hex().encode())
         age(site.path / os.fsdecode(name))
@@ -103,7 +103,7 @@ def test_folders_are_told_apart(site: Site) -> None:
     assert names(site, "/%FE/") == ["ff"]
 
 
-def test_pages_are_kept_within_a_bound(
+def test_the_cache_of_pages_is_bounded(
     site: Site, read: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folders = "abcdef"
@@ -111,7 +111,7 @@ def test_pages_are_kept_within_a_bound(
         site.write(f"{name}/x")
         age(site.path / name)
     size = len(site.ask("/a/").body)
-    monkeypatch.setattr(listing, "KEPT", 3 * size)
+    monkeypatch.setattr(listing, "MAX_CACHED", 3 * size)
     for name in folders[1:]:
         site.ask(f"/{name}/")
     read.clear()
@@ -123,7 +123,7 @@ def test_pages_are_kept_within_a_bound(
     assert len(read) == 1
     site.ask("/d/")
     assert len(read) == 2
-    monkeypatch.setattr(listing, "KEPT", size - 1)
+    monkeypatch.setattr(listing, "MAX_CACHED", size - 1)
     site.ask("/b/")
     site.ask("/b/")
     assert len(read) == 4
