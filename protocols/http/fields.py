@@ -10,7 +10,7 @@ another one means.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import Any, Final
 
 import httptools
 
@@ -19,9 +19,6 @@ from .errors import HTTPError
 from .headers import Headers, list_members
 from .limits import Limits
 from .target import check_authority
-
-if TYPE_CHECKING:
-    from .head import RequestHead
 
 _CONDITIONAL: Final = frozenset(
     {"if-match", "if-modified-since", "if-none-match", "if-range", "if-unmodified-since", "range"}
@@ -101,7 +98,7 @@ class Fields:
         self.base: Fields | None = None
         self.wsgi_environ: dict[str, object] | None = None  # kept by the WSGI gateway
         self.line = b""  # this and the next are kept by the HeadParser
-        self.head: RequestHead | None = None
+        self.head: Any = None
         by_name = self.headers.by_name()
         host = by_name.get("host")
         is_repeated = len(by_name) != len(pairs) and len(self.headers.get_all("host")) > 1

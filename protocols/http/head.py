@@ -12,7 +12,7 @@ from typing import Final
 from .errors import HTTPError
 from .fields import Fields, FieldsParser
 from .headers import Headers
-from .limits import Limits
+from .limits import LOGGED_LINE, Limits
 from .target import split_target
 
 # The registered methods (RFC 9110 section 16.1, and WebDAV's) that llhttp knows as well.
@@ -81,7 +81,7 @@ class HeadParser:
     line, or below the same."""
 
     def __init__(self, limits: Limits) -> None:
-        self._limits = limits
+        self.limits = limits
         self._fields = FieldsParser(limits)
         self._known_fields = self._fields.known.get
         self._longest_line = min(limits.request_line - len(b" HTTP/1.1\r\n"), _LONGEST_LINE)
@@ -103,8 +103,8 @@ class HeadParser:
         if fields is None or len(line) > self._longest_line:
             return self._parse_new(data, block, fields)
         is_repeated = line == fields.line
-        if is_repeated and fields.head is not None:
-            return fields.head
+        if is_repeated and (known := fields.head) is not None:
+            return known  # type: ignore[no-any-return]
         # What _REQUEST_LINE and split_target() find of nearly all lines, at a third of their cost.
         method, _, target = line.decode("latin-1").partition(" ")
         if not (
@@ -130,7 +130,7 @@ class HeadParser:
         if line is None or not data.endswith(b"\r\n\r\n"):
             return None
         end = line.end()
-        if end > self._limits.request_line:
+        if end > self.limits.request_line:
             return None
         method_, target_ = line.groups()
         method = _METHODS.get(method_)
@@ -153,8 +153,8 @@ class HeadParser:
     def check_line(self, data: bytes) -> re.Match[bytes]:
         """Check the request line at the start of ``data``, which may be all that has come so far.
         Raises ``HTTPError``."""
-        if data.find(b"\n", 0, self._limits.request_line) < 0:
-            limit = self._limits.request_line
+        if data.find(b"\n", 0, self.limits.request_line) < 0:
+            limit = self.limits.request_line
             raise HTTPError(
                 414, f"The request line is longer than {limit} bytes (--max-request-line)."
             )
@@ -164,3 +164,11 @@ class HeadParser:
                 raise HTTPError(505, "The version is neither HTTP/1.1 nor HTTP/1.0.")
             raise HTTPError(400, "The request line is not valid.")
         return match
+
+
+def unreadable_head(data: bytes) -> RequestHead:
+    """Stands in the log for a head that was refused: it has no method, and as its target what came
+    of the request line, at the start of ``data``."""
+    line = data[: LOGGED_LINE + 1].splitlines()[0] if data else b""
+    text = line[:LOGGED_LINE].decode("latin-1")
+    return RequestHead("", f"{text}..." if len(line) > LOGGED_LINE else text, NO_FIELDS)

@@ -17,7 +17,7 @@ from .target import check_authority
 
 if TYPE_CHECKING:
     from .headers import Headers
-    from .request import Request
+    from .interfaces import AskedRequest as Request
 
 _MOST_HOPS: Final = 32  # proxies in a row that are looked at; more than that is nonsense
 _LONGEST: Final = 4096  # characters of Forwarded, which must be read from its start

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from .body import BodyCollector
 from .errors import body_too_large
+from .head import RequestHead
 from .headers import Headers
 from .response import Header, Response
 from .writer import BodyWriter
@@ -13,9 +15,10 @@ from .writer import BodyWriter
 if TYPE_CHECKING:
     from reactor import Reactor
 
-    from .connection import HTTPConnection
-    from .head import RequestHead
+    from .interfaces import Connection
     from .proxies import Origin
+
+Handler = Callable[["Request"], Response | None]
 
 
 class Request:
@@ -31,7 +34,7 @@ class Request:
 
     __slots__ = ("_connection", "head")
 
-    def __init__(self, head: RequestHead, connection: HTTPConnection) -> None:
+    def __init__(self, head: RequestHead, connection: Connection) -> None:
         self.head = head
         self._connection = connection
 
@@ -87,7 +90,8 @@ class Request:
     @property
     def origin(self) -> Origin:
         """The client, scheme and host, as trusted proxies tell them."""
-        return self._connection.server.proxies.origin(self)
+        origin: Origin = self._connection.server.proxies.origin(self)
+        return origin
 
     @property
     def client(self) -> str:
@@ -144,7 +148,7 @@ class Request:
         announced = self.content_length
         if max_size is not None and announced is not None and announced > max_size:
             raise body_too_large(max_size)
-        collector = _Collector(callback, max_size)
+        collector = BodyCollector(callback, max_size)
         self.stream(collector.data_received, collector.eof_received)
 
     def stream(
@@ -158,15 +162,15 @@ class Request:
 
         ``pause_reading`` holds it up. If the client goes before its end, ``eof_received`` is never
         called; see ``on_lost``. Raises ``RuntimeError`` if the body was asked for already."""
-        self._connection.stream_body(self, data_received, eof_received)
+        raise NotImplementedError
 
     def pause_reading(self) -> None:
         """Deliver no more of the body until ``resume_reading()``; the client has to wait."""
-        self._connection.pause_body(self)
+        raise NotImplementedError
 
     def resume_reading(self) -> None:
         """Go on delivering."""
-        self._connection.resume_body(self)
+        raise NotImplementedError
 
     # -- the answer --------------------------------------------------------------------------------
 
@@ -175,7 +179,7 @@ class Request:
 
         Raises ``RuntimeError`` if the request was answered already, ``ValueError`` or ``TypeError``
         if the response is not valid."""
-        self._connection.respond(self, response)
+        raise NotImplementedError
 
     def start(
         self,
@@ -187,7 +191,7 @@ class Request:
 
         ``content_length``: bytes, if known; else the body is sent in chunks, and to an HTTP/1.0
         client until the connection is closed. Raises as ``respond`` does."""
-        return self._connection.start(self, status, headers, content_length)
+        raise NotImplementedError
 
     def take_over(self, protocol: Any, status: int = 101, headers: Iterable[Header] = ()) -> None:
         """Answer with ``status`` and hand the connection over to ``protocol``, from the first byte
@@ -197,12 +201,12 @@ class Request:
         CONNECT is answered with 200. The server's limits no longer hold for this connection. Raises
         ``RuntimeError`` if the request was answered, or has a body that was not read to its
         end."""
-        self._connection.take_over(self, protocol, status, headers)
+        raise NotImplementedError
 
     def on_lost(self, callback: Callable[[], object]) -> None:
         """Call ``callback()`` if the connection is lost before the response is complete, whether
         or not it has begun. Replaces the one before."""
-        self._connection.call_when_lost(self, callback)
+        raise NotImplementedError
 
     @property
     def is_lost(self) -> bool:
@@ -216,26 +220,3 @@ class Request:
 
     def __repr__(self) -> str:
         return f"<Request {self.method} {self.target}>"
-
-
-class _Collector:
-    """Collects a body for ``Request.read``."""
-
-    def __init__(self, callback: Callable[[bytes], Response | None], max_size: int | None) -> None:
-        self._callback = callback
-        self._max_size = max_size
-        self._pieces: list[bytes] = []
-        self._size = 0
-
-    def data_received(self, data: bytes) -> None:
-        self._size += len(data)
-        if self._max_size is not None and self._size > self._max_size:
-            raise body_too_large(self._max_size)
-        self._pieces.append(data)
-        if len(self._pieces) > 1000:  # tiny chunks would cost more than their bytes
-            self._pieces = [b"".join(self._pieces)]
-
-    def eof_received(self) -> Response | None:
-        body = b"".join(self._pieces)
-        self._pieces.clear()
-        return self._callback(body)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from reactor import Loop
 
-    from .connection import HTTPConnection
+    from .interfaces import Waiting
 
 ARRIVALS: Final = 0.03  # seconds of a turn after which what comes waits; a thousand quick requests
 BODIES: Final = 0.01  # seconds of a turn after which bodies wait
@@ -28,10 +28,10 @@ class Turns:
     after the other, in the order in which they came here."""
 
     def __init__(self) -> None:
-        self._waiting: deque[HTTPConnection] = deque()
+        self._waiting: deque[Waiting] = deque()
         self._is_scheduled = False
 
-    def wait(self, connection: HTTPConnection) -> None:
+    def wait(self, connection: Waiting) -> None:
         """Have ``connection.go_on()`` called, once."""
         self._waiting.append(connection)
         if not self._is_scheduled:

@@ -11,7 +11,9 @@ import pytest
 
 from protocols.http import HTTPServer, Request, Response
 from protocols.http.errors import HTTPError
+from protocols.http.head import RequestHead
 from protocols.http.limits import READ_AHEAD, Limits
+from protocols.http.reading import RequestReader
 from reactor import Reactor
 
 from .conftest import HTTPWorld
@@ -244,7 +246,7 @@ def test_what_is_read_ahead_of_many_quick_answers_is_bounded(world):
     for _ in range(100):
         it.reactor.run_once(0)
         it.peer.read()
-        most = max(most, len(protocol._buffer))
+        most = max(most, protocol.read_ahead)
     assert most <= READ_AHEAD + 65536
 
 
@@ -491,17 +493,15 @@ def test_error_that_cannot_be_sent_is_answered_with_500(world, error):
 
 def test_work_for_pipelined_requests_grows_with_their_number_alone(world, monkeypatch):
     """Counted in bytes of what is left in the buffer whenever a head is taken from it."""
-    from protocols.http.connection import HTTPConnection
-
     work = 0
-    original = HTTPConnection._read_head
+    original = RequestReader.read_head
 
-    def counting(self: HTTPConnection) -> bool:
+    def counting(self: RequestReader) -> RequestHead | None:
         nonlocal work
-        work += len(self._buffer)
+        work += len(self.buffer)
         return original(self)
 
-    monkeypatch.setattr(HTTPConnection, "_read_head", counting)
+    monkeypatch.setattr(RequestReader, "read_head", counting)
     per_request = []
     for segments in (2, 20):
         work = 0

@@ -172,7 +172,7 @@ def test_what_comes_while_it_waits_has_a_bound(site: Site) -> None:
     connection = peer.transport.get_protocol()
     for _ in range(100):
         site.turn()
-        assert len(connection._buffer) < READ_AHEAD + 65536
+        assert connection.read_ahead < READ_AHEAD + 65536
     assert not peer.transport.is_reading()
 
 
