@@ -324,6 +324,7 @@ class HTTPConnection(Protocol):
             return
         if self.current is None:
             self.current = Exchange(unreadable_head(data), self)
+            self.state = HANDLING
         self.current.refuse(error)
 
     # -- what an exchange and its BodyWriter use ---------------------------------------------------

@@ -145,7 +145,7 @@ class BodyRate:
 
     def __init__(self, now: float, limits: Limits, stalled_before: float) -> None:
         self._timeout = limits.body_timeout
-        self._quota = max(1.0, limits.body_rate * limits.body_timeout)  # bytes in a window
+        self._quota = limits.body_rate * limits.body_timeout  # bytes in a window
         self._stalled_before = stalled_before
         self._size = 0
         self._size_before = 0  # at the start of the window

@@ -28,7 +28,7 @@ from .head import RequestHead
 from .interfaces import ExchangeConnection
 from .request import Request
 from .response import Header, Response
-from .states import IDLE, LAST_RESPONSE, READING, RESPONDING
+from .states import HANDLING, IDLE, LAST_RESPONSE, READING, RESPONDING
 from .writer import BodyWriter
 
 logger = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ class Exchange(Request):
 
     def respond(self, response: Response) -> None:
         connection = self._connection
-        if connection.current is not self or self._writer is not None:
+        if connection.current is not self or connection.state is not HANDLING:
             self._check_is_lost()
             return
         body = response.body
@@ -127,7 +127,7 @@ class Exchange(Request):
         if content_length is not None and content_length < 0:
             raise ValueError(f"a length is not negative: {content_length}")
         connection = self._connection
-        if connection.current is not self or self._writer is not None:
+        if connection.current is not self or connection.state is not HANDLING:
             self._check_is_lost()
             writer = BodyWriter(connection, self, status, NOTHING, 0)
             writer.detach()
@@ -187,7 +187,7 @@ class Exchange(Request):
 
     def take_over(self, protocol: Any, status: int = 101, headers: Iterable[Header] = ()) -> None:
         connection = self._connection
-        if connection.current is not self or self._writer is not None:
+        if connection.current is not self or connection.state is not HANDLING:
             self._check_is_lost()
             return
         if connection.reader is not None and connection.reader.in_body:

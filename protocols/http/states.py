@@ -36,24 +36,18 @@ TRANSITIONS: Final[dict[State, frozenset[State]]] = {
     IDLE: frozenset(
         {
             HEAD,
-            HANDLING,  # a whole head came
-            CLOSING,  # too late, not valid, the client has finished, or the server stops
+            HANDLING,  # a whole head came, or what is not valid: that is answered as well
+            CLOSING,  # too late, or the client has finished, or the server stops
             CLOSED,
         }
     ),
-    HEAD: frozenset(
-        {
-            HANDLING,
-            CLOSING,  # as above
-            CLOSED,
-        }
-    ),
+    HEAD: frozenset({HANDLING, CLOSING, CLOSED}),  # as above
     HANDLING: frozenset(
         {
             IDLE,  # a whole response was sent
             RESPONDING,
             DISCARDING,  # a whole response was sent before the request's body had come
-            CLOSING,  # the same, but it was the last response; or the client left within the body
+            CLOSING,  # it was the last response; or the client finished within the body
             TAKEN_OVER,
             CLOSED,
         }
@@ -69,7 +63,7 @@ TRANSITIONS: Final[dict[State, frozenset[State]]] = {
     DISCARDING: frozenset(
         {
             IDLE,
-            CLOSING,  # too much, too slow, not valid, or the server stops
+            CLOSING,  # the body is too long, too slow or not valid, or the server stops
             CLOSED,
         }
     ),

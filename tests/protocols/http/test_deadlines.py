@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from protocols.http import Limits, Request, Response
+from protocols.http.deadlines import BodyRate, ReadingRate
 
 from .conftest import GET, HTTPWorld
 
@@ -267,6 +268,19 @@ def test_a_response_that_is_read_slowly_but_well(world: HTTPWorld) -> None:
     assert peer.received.count(b"HTTP/1.1") == 1
 
 
+def test_without_a_rate_a_client_must_still_read_something(world: HTTPWorld) -> None:
+    limits = Limits(write_rate=0, keepalive_timeout=10_000)
+    peer = world.connect(lambda request: Response(b"a" * 500_000), limits)
+    peer.stall(1000)
+    peer.send(GET)
+    for _ in range(10):
+        world.reactor.advance(limits.write_timeout / 2)
+        peer.stall(1)  # room for one byte more
+    assert not peer.closed
+    world.reactor.advance(2.5 * limits.write_timeout)
+    assert peer.closed
+
+
 def test_no_timer_is_left(world: HTTPWorld) -> None:
     for data in (b"", b"GET", GET, post(5), post(5) + b"hello"):
         peer = world.connect(read)
@@ -274,3 +288,57 @@ def test_no_timer_is_left(world: HTTPWorld) -> None:
         peer.reset()
         world.reactor.settle()
         assert len(world.reactor.timers) == 0
+
+
+# -- the rates, without a connection ---------------------------------------------------------------
+
+
+def test_a_body_rate_is_measured_over_windows() -> None:
+    rate = BodyRate(0.0, Limits(body_timeout=10.0, body_rate=100.0), 0.0)
+    assert rate.deadline == 10.0
+    rate.count(1000, 6.0)
+    assert not rate.is_late(10.0, 0.0)
+    assert rate.deadline == 16.0  # ten seconds after the last byte
+    rate.count(999, 15.0)
+    assert not rate.is_late(16.0, 0.0)
+    assert rate.deadline == 20.0
+    assert rate.is_late(20.0, 0.0)  # 999 bytes in the second window
+
+
+def test_a_stall_excuses_a_body_once() -> None:
+    rate = BodyRate(0.0, Limits(body_timeout=10.0), 5.0)
+    assert not rate.is_late(12.0, 8.0)
+    assert rate.deadline == 13.0
+    assert rate.is_late(13.0, 20.0)
+
+
+def test_a_pause_does_not_count() -> None:
+    rate = BodyRate(0.0, Limits(body_timeout=10.0), 0.0)
+    rate.pause(4.0)
+    rate.resume(104.0)
+    assert rate.deadline == 110.0
+    assert not rate.is_late(109.9, 0.0)
+    assert rate.is_late(110.0, 0.0)
+
+
+def test_a_reading_rate_needs_its_quota_in_each_period() -> None:
+    rate = ReadingRate(0.0, Limits(write_timeout=10.0, write_rate=100.0), 500, 0.0)
+    assert rate.measured_until == 10.0
+    assert not rate.is_late(9.9, 500, 0.0)
+    assert not rate.is_late(10.0, 1500, 0.0)
+    assert rate.measured_until == 20.0
+    assert rate.is_late(20.0, 2499, 0.0)
+
+
+def test_a_stall_excuses_a_reader_once() -> None:
+    rate = ReadingRate(0.0, Limits(write_timeout=10.0, write_rate=100.0), 0, 0.0)
+    assert not rate.is_late(30.0, 0, 20.0)
+    assert not rate.is_late(39.9, 0, 20.0)
+    assert rate.is_late(40.0, 0, 30.0)
+
+
+@pytest.mark.parametrize("write_rate", [0.0, 0.01])
+def test_any_byte_is_enough_for_a_low_rate_and_none_is_not(write_rate: float) -> None:
+    rate = ReadingRate(0.0, Limits(write_timeout=10.0, write_rate=write_rate), 0, 0.0)
+    assert not rate.is_late(10.0, 1, 0.0)
+    assert rate.is_late(20.0, 1, 0.0)
