@@ -224,11 +224,6 @@ class HTTPConnection(Protocol):
         elif not reader.in_body:
             self._await_request()
 
-    @property
-    def read_ahead(self) -> int:
-        """The number of bytes that have come and wait to be read as requests."""
-        return 0 if self.reader is None else len(self.reader.buffer)
-
     def _watch_input(self) -> None:
         """Stop the transport's reading while enough was read ahead."""
         reader = self.reader
@@ -329,21 +324,6 @@ class HTTPConnection(Protocol):
 
     # -- what an exchange and its BodyWriter use ---------------------------------------------------
 
-    @property
-    def is_write_paused(self) -> bool:
-        """Whether enough waits to be sent."""
-        return bool(self.facts & WRITING_PAUSED)
-
-    @property
-    def is_half_closed(self) -> bool:
-        """Whether the client has finished sending."""
-        return bool(self.facts & CLIENT_FINISHED)
-
-    @property
-    def is_tls(self) -> bool:
-        """Whether the connection is encrypted."""
-        return self.transport.get_extra_info("ssl_object") is not None
-
     def send(self, data: bytes) -> None:
         """Write to the transport, and keep count for the watch on slow readers."""
         self.written += len(data)
@@ -364,7 +344,7 @@ class HTTPConnection(Protocol):
         """``protocol`` takes the transport over, from the first byte behind the request."""
         rest = self._drop_input()
         self._end(TAKEN_OVER)
-        hand_over(self.transport, protocol, rest, self.is_half_closed)
+        hand_over(self.transport, protocol, rest, bool(self.facts & CLIENT_FINISHED))
 
     # -- ends --------------------------------------------------------------------------------------
 
@@ -434,14 +414,9 @@ class HTTPConnection(Protocol):
         self.facts |= LAST_RESPONSE
         if self.current is not None or self.facts & QUEUED or self.state is CLOSING:
             return
-        left = 0.0
-        if self.state is HEAD or not self.written:  # the deadline is a head's
-            left = (
-                self.deadlines.at - self.server.limits.head_timeout + LAST_HEAD - self.reactor.now
-            )
-        if left > 0:
-            self.deadlines.set(min(left, self.deadlines.at - self.reactor.now))
-        else:
+        # A first head, or one that has begun, may be on its way.
+        begins = self.state is HEAD or not self.written
+        if not (begins and self.deadlines.shorten_head(LAST_HEAD)):
             self.close()
 
     def connection_lost(self, exc: Exception | None) -> None:

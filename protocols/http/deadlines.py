@@ -55,6 +55,15 @@ class Deadlines:
         if self.at < self._timer.when():
             self._timer.reschedule(timeout)
 
+    def shorten_head(self, timeout: float) -> bool:
+        """A head has ``timeout`` seconds, not ``Limits.head_timeout``, since its time began.
+        Returns False if they have passed."""
+        now = self._reactor.now
+        left = self.at - self._limits.head_timeout + timeout - now
+        if left > 0:
+            self.set(min(left, self.at - now))
+        return left > 0
+
     def clear(self) -> None:
         """Nothing is waited for any more."""
         self.at = math.inf

@@ -69,16 +69,12 @@ class Connection(Protocol):
 
     transport: StreamTransport
     reactor: Reactor
+    facts: int
 
     @property
     def server(self) -> Server: ...
 
     current: Any
-
-    @property
-    def is_tls(self) -> bool: ...
-    @property
-    def is_half_closed(self) -> bool: ...
 
 
 class Output(Protocol):
@@ -86,9 +82,8 @@ class Output(Protocol):
 
     transport: StreamTransport
     reactor: Reactor
+    facts: int
 
-    @property
-    def is_write_paused(self) -> bool: ...
     def send(self, data: bytes) -> None: ...
     def send_file(
         self,
@@ -103,7 +98,6 @@ class ExchangeConnection(Connection, Output, Protocol):
     """What an ``Exchange`` needs of its connection."""
 
     state: State
-    facts: int
     written: int
     deadlines: Deadlines
     reader: RequestReader | None

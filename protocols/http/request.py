@@ -10,6 +10,7 @@ from .errors import body_too_large
 from .head import RequestHead
 from .headers import Headers
 from .response import Header, Response
+from .states import CLIENT_FINISHED
 from .writer import BodyWriter
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ class Request:
     @property
     def is_tls(self) -> bool:
         """Whether this connection is encrypted (a proxy's other side may be)."""
-        return self._connection.is_tls
+        return self._connection.transport.get_extra_info("ssl_object") is not None
 
     @property
     def date(self) -> int:
@@ -216,7 +217,7 @@ class Request:
     @property
     def is_half_closed(self) -> bool:
         """Whether the client has finished sending: it waits for the answer, or has gone."""
-        return self._connection.is_half_closed
+        return bool(self._connection.facts & CLIENT_FINISHED)
 
     def __repr__(self) -> str:
         return f"<Request {self.method} {self.target}>"

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from .framing import CHUNKED, LENGTH, NOTHING, UNTIL_CLOSE
+from .states import WRITING_PAUSED
 
 if TYPE_CHECKING:
     from .interfaces import Output, WrittenResponse
@@ -44,7 +45,7 @@ class BodyWriter:
     @property
     def paused(self) -> bool:
         """Whether so much waits to be sent that the handler should wait."""
-        return self._response is not None and self._output.is_write_paused
+        return self._response is not None and bool(self._output.facts & WRITING_PAUSED)
 
     @property
     def ends_with_connection(self) -> bool:

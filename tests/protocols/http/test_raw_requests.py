@@ -16,7 +16,7 @@ from protocols.http.limits import READ_AHEAD, Limits
 from protocols.http.reading import RequestReader
 from reactor import Reactor
 
-from .conftest import HTTPWorld
+from .conftest import HTTPWorld, read_ahead
 from .raw_requests import CASES, PROBE, Case, chunked, get, post
 from .responses import Answer, read_responses
 
@@ -241,12 +241,11 @@ def test_what_is_read_ahead_of_many_quick_answers_is_bounded(world):
     segment = get() * (65536 // len(get()))
     for _ in range(20):
         it.peer.send(segment)
-    protocol = it.peer.transport.get_protocol()
     most = 0
     for _ in range(100):
         it.reactor.run_once(0)
         it.peer.read()
-        most = max(most, protocol.read_ahead)
+        most = max(most, read_ahead(it.peer))
     assert most <= READ_AHEAD + 65536
 
 
