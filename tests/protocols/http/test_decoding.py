@@ -167,7 +167,7 @@ def test_work_for_chunks_grows_with_their_number_alone(fed, chunk):
         encoded = chunk * count + b"0\r\n\r\n"
         fed.clear()
         decode(chunked(), encoded, READ_SIZE)
-        assert sum(fed) == len(ChunkedDecoder._HEAD) + len(encoded)  # each byte once
+        assert sum(fed) == len(ChunkedDecoder.HEAD) + len(encoded)  # each byte once
         calls.append(len(fed))
     assert calls[1] <= 4 * calls[0] + 8
 
@@ -193,4 +193,4 @@ def test_what_is_dripped_is_fed_once(fed):
         decoder.decode(bytes([byte]))
         assert len(decoder._tail) <= 4
     assert decoder.complete
-    assert sum(fed) == len(ChunkedDecoder._HEAD) + len(encoded)
+    assert sum(fed) == len(ChunkedDecoder.HEAD) + len(encoded)
