@@ -30,7 +30,7 @@ def outcome(parser: HeadParser, data: bytes) -> object:
     except HTTPError as exc:
         return exc.status, str(exc)
     # What the parser and others store for later is no part of it.
-    stored = {"base", "fields", "head", "is_kept", "line", "wsgi_environ"}
+    stored = {"base", "fields", "is_kept", "last_head", "last_line", "wsgi_environ"}
     return {
         (cls.__name__, name): repr(getattr(part, name))
         for cls, part in ((RequestHead, head), (Fields, head.fields))
