@@ -16,17 +16,17 @@ _LINE_ENDS: Final = re.compile(rb"(?:\r\n)+").match
 
 
 class BodyDecoder(Protocol):
-    """Cuts a body out of what comes from the connection."""
+    """Separates a body from the bytes of a connection."""
 
     complete: bool
 
     def decode(self, data: bytes) -> tuple[bytes, bytes]:
-        """Returns the piece of the body that ``data`` holds, and what comes after the body's end.
+        """Returns the part of the body that ``data`` holds, and the bytes after the body's end.
         Raises ``HTTPError``."""
 
 
 class FixedLengthDecoder:
-    """A body of ``length`` bytes, which must be more than 0."""
+    """A body of ``length`` bytes, at least one."""
 
     __slots__ = ("complete", "left")
 
@@ -59,7 +59,7 @@ class ChunkedDecoder:
 
     #: A head for httptools, which reads no body without one.
     HEAD: Final = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
-    # Beyond this allowance a chunk's line and the CRLF behind its data are extensions.
+    # Bytes that each chunk may have for its size and line ends; more counts as extensions.
     _CHUNK: Final = 24
 
     __slots__ = ("_allowance", "_fields", "_limits", "_parser", "_pieces", "_tail", "complete")
@@ -68,7 +68,7 @@ class ChunkedDecoder:
         self._limits = limits
         self._fields = 0
         self._pieces: list[bytes] = []
-        self._allowance = FRAMING  # bytes besides data that may still come
+        self._allowance = FRAMING  # bytes other than data that may still come
         self._tail = b""  # the last bytes that were decoded: the end may have begun in them
         self.complete = False
         self._parser = httptools.HttpRequestParser(self)
@@ -104,13 +104,13 @@ class ChunkedDecoder:
         except httptools.HttpParserError as exc:
             raise HTTPError(400, f"{exc}.") from None
         if self._allowance < 0:
-            raise HTTPError(431, "There is too much besides the data of the chunks.")
+            raise HTTPError(431, "The chunk extensions and trailer fields are too long.")
         if self._fields > self._limits.fields:
             raise HTTPError(
                 431, f"There are more than {self._limits.fields} trailer fields (--max-fields)."
             )
 
-    # What httptools calls.
+    # httptools calls these.
 
     def on_body(self, data: bytes) -> None:
         self._pieces.append(data)

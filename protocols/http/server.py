@@ -1,4 +1,4 @@
-"""HTTPServer: what all connections of a server share."""
+"""HTTPServer: makes the connections, and has what they share."""
 
 from __future__ import annotations
 
@@ -21,24 +21,25 @@ from .turns import Turns
 
 __all__ = ["HTTPServer", "Handler"]
 
-# Handlers answer with the same fields again and again: what was made of them is kept.
+# Handlers answer with the same fields again and again, so the rendered heads are cached.
 _REMEMBERED: Final = 512  # heads of responses
 _REMEMBERED_SIZE: Final = 2048  # bytes of one
 
 
 class HTTPServer:
-    """An HTTP/1.1 server: a factory of connections, to be given to ``Reactor.listen_tcp`` and the
-    like::
+    """An HTTP/1.1 server: a factory of protocols for ``Reactor.listen_tcp`` and the like::
 
         def handler(request):
             return Response.text("Hello, World!")
 
         reactor.listen_tcp(HTTPServer(handler), "127.0.0.1", 8080)
 
-    ``handler(request)`` is called in the loop, see ``Request``. ``debug`` shows tracebacks to
-    clients. ``allow_connect`` lets the method CONNECT reach the handler. ``clock`` gives the time
-    of day, in seconds since the epoch. ``server_name`` is what the ``Server`` field says; "" leaves
-    it out. Raises ``ValueError`` for one that is not valid."""
+    ``handler(request)`` is called in the loop's thread, see ``Request``. ``limits``: see
+    ``Limits``. ``access_log``: its ``write`` is called for each response. ``proxies``: the proxies
+    that are trusted to name the client. ``debug``: show tracebacks to clients. ``allow_connect``:
+    let requests with the method CONNECT reach the handler. ``clock``: returns the time of day, in
+    seconds since the epoch. ``server_name``: the value of the ``Server`` field; "" omits the field.
+    Raises ``ValueError`` for a name that is not valid."""
 
     def __init__(
         self,
@@ -70,12 +71,12 @@ class HTTPServer:
         render_head(200, self._server_field)
 
     def __call__(self) -> HTTPConnection:
-        """A protocol for one more connection."""
+        """Returns the protocol for one more connection."""
         return HTTPConnection(self)
 
     def render(self, status: int, headers: tuple[Header, ...], now: float) -> bytes:
-        """The status line and all fields but those about the connection and the length. ``now``:
-        the loop's time. Raises ``ValueError`` or ``TypeError``."""
+        """The head of a response, except the fields for the connection and the length. ``now``: the
+        loop's time. Raises ``ValueError`` or ``TypeError``, see ``render_head``."""
         if now >= self._date.expires:
             self._refresh_date(now)
         return self._rendered.get((status, headers)) or self._render(status, headers)
@@ -91,11 +92,11 @@ class HTTPServer:
         return rendered
 
     def date(self, now: float) -> int:
-        """What the Date field says, in seconds since the epoch. ``now``: the loop's time."""
+        """The value of the ``Date`` field, in seconds since the epoch. ``now``: the loop's time."""
         if now >= self._date.expires:
             self._refresh_date(now)
         return self._date.seconds
 
     def _refresh_date(self, now: float) -> None:
         self._date.refresh(now)
-        self._rendered.clear()  # as the date is in all of them
+        self._rendered.clear()  # all of them contain the date

@@ -1,4 +1,4 @@
-"""BodyWriter: a response's body, written bit by bit."""
+"""BodyWriter: a response's body, written in pieces."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from .states import WRITING_PAUSED
 if TYPE_CHECKING:
     from .interfaces import Output, WrittenResponse
 
-# From this size on, a chunk is not copied to have its frame around it.
+# A chunk of this size or more is not copied to put its frame around it.
 _COPY_LIMIT: Final = 16384
 
 
 class BodyWriter:
     """What ``Request.start`` returns.
 
-    Write while ``paused`` is false; then wait for ``on_writable``, which is called when the client
-    has taken most of what waits. A handler that writes on regardless loses the connection at the
+    Write while ``paused`` is false. Then wait for ``on_writable``, which is called when the client
+    has taken most of what waits. A handler that goes on writing loses the connection at the
     transport's hard cap. End with ``end()``; or with ``abort()``, which sends what was written and
-    closes the connection, so that the client sees that something is missing. When the client goes,
-    the callback of ``Request.on_lost`` is called; what is written afterwards is dropped."""
+    closes the connection, so that the client sees that something is missing. When the client
+    leaves, the callback of ``Request.on_lost`` is called; what is written afterwards is dropped."""
 
     __slots__ = ("_framing", "_left", "_output", "_response", "on_writable", "size", "status")
 
@@ -49,16 +49,16 @@ class BodyWriter:
 
     @property
     def ends_with_connection(self) -> bool:
-        """Whether the end of the connection is what ends the body."""
+        """Whether the body ends where the connection does."""
         return self._framing == UNTIL_CLOSE
 
     @property
     def is_closed(self) -> bool:
-        """Whether it has ended, or the client has gone."""
+        """Whether it has ended, or the client has left."""
         return self._response is None or self._output.transport.is_closing()
 
     def write(self, data: bytes) -> None:
-        """Write a piece of the body. Raises ``ValueError`` for more than was announced."""
+        """Write a piece of the body. Raises ``ValueError`` for more bytes than were announced."""
         size = len(data)
         if not size or not self._count(size):
             return
@@ -79,9 +79,9 @@ class BodyWriter:
         count: int,
         callback: Callable[[Exception | None], object] | None = None,
     ) -> None:
-        """Write ``count`` bytes of a file, as ``StreamTransport.sendfile`` does: the file must stay
-        open until ``callback(exc)``. A file that has become shorter cuts the connection. Raises
-        ``ValueError`` for more than was announced."""
+        """Write ``count`` bytes of a file from ``offset``, as ``StreamTransport.sendfile`` does:
+        the file must stay open until ``callback(exc)``. If the file has become shorter, the
+        connection is cut. Raises ``ValueError`` for more bytes than were announced."""
         output = self._output
         if not count or not self._count(count):
             if callback is not None:
@@ -97,8 +97,8 @@ class BodyWriter:
             output.send(b"\r\n")
 
     def end(self) -> None:
-        """The body is complete. If less was written than announced, this is ``abort()``. A second
-        time, this does nothing."""
+        """The body is complete. If fewer bytes were written than announced, this is ``abort()``. A
+        second call does nothing."""
         response, self._response = self._response, None
         if response is None:
             return
@@ -110,19 +110,19 @@ class BodyWriter:
         response.body_written()
 
     def abort(self) -> None:
-        """Give up. The client gets what was written, and then the end of the connection. An
-        HTTP/1.0 client that could take that for the end of the body gets a reset instead."""
+        """Give up. The client gets what was written, and then the end of the connection; or a
+        reset, if it could take that for the end of the body."""
         response, self._response = self._response, None
         if response is not None:
-            response.cut("the response was given up")
+            response.cut("the handler gave up the response")
 
     def detach(self) -> None:
-        """The connection is lost: nothing more can be written."""
+        """Write nothing more: the connection is lost, or the response was cut."""
         self._response = None
         self.on_writable = None
 
     def _count(self, size: int) -> bool:
-        """Note that ``size`` bytes are written. Returns whether they are to be sent."""
+        """Count ``size`` bytes. Returns whether they are to be sent."""
         if self._response is None:
             return False
         if self._framing == LENGTH:
