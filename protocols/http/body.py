@@ -1,4 +1,4 @@
-"""Who gets the body of a request."""
+"""BodyReceiver and BodyCollector: what a request's body is delivered to."""
 
 from __future__ import annotations
 
@@ -40,7 +40,9 @@ class BodyCollector:
         if self._max_size is not None and self._size > self._max_size:
             raise body_too_large(self._max_size)
         self._pieces.append(data)
-        if len(self._pieces) > 1000:  # tiny chunks would cost more than their bytes
+        if (
+            len(self._pieces) > 1000
+        ):  # objects of tiny chunks would take more memory than their bytes
             self._pieces = [b"".join(self._pieces)]
 
     def eof_received(self) -> Response | None:

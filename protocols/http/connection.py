@@ -19,7 +19,7 @@ from reactor.errors import FATAL
 
 from .deadlines import Deadlines
 from .endings import hand_over, reset_on_close
-from .errors import HTTPError
+from .errors import USE_HTTPS, HTTPError
 from .exchange import Exchange
 from .framing import length_field
 from .head import RequestHead, unreadable_head
@@ -54,10 +54,6 @@ logger = logging.getLogger(__name__)
 _NEVER: Final = math.inf
 _OVER: Final = (TAKEN_OVER, CLOSED)
 _new_exchange: Final = object.__new__
-_USE_HTTPS: Final = (
-    "This port is for HTTPS, and the request came without encryption.\n"
-    "Use an address that begins with https://\n"
-)
 
 
 class HTTPConnection(Protocol):
@@ -94,9 +90,9 @@ class HTTPConnection(Protocol):
         self.deadlines = Deadlines(self.reactor, self.server.limits, self._on_timer)
 
     def plaintext_reply(self, transport: Any) -> bytes:
-        """What a client gets that speaks plain HTTP where HTTPS is spoken."""
+        """The reply to plain HTTP on a port for HTTPS."""
         self.transport = transport
-        response = Response.text(_USE_HTTPS, 400)
+        response = USE_HTTPS
         size = len(response.body)
         if self.server.access_log is not None:
             self.server.access_log.write(Exchange(unreadable_head(b""), self), 400, size)
@@ -108,14 +104,14 @@ class HTTPConnection(Protocol):
     def data_received(self, data: bytes) -> None:
         reactor = self.reactor
         server = self.server
-        clock = reactor.time  # looked up apart, see Loop._turn; why it is read: see turns.py
+        clock = reactor.time  # in two steps, see Loop._turn; for the reason see turns.py
         if (
             self.state is IDLE
             and not self.facts
             and clock() < reactor.now + ARRIVALS
             and len(data) <= server.limits.head
         ):
-            try:  # mostly it is one whole head, and nothing else
+            try:  # mostly it is exactly one whole head
                 head = server.parser.parse_whole(data)
                 if head is not None:
                     self._begin(head)
@@ -150,7 +146,7 @@ class HTTPConnection(Protocol):
             self.facts |= QUEUED  # what comes meanwhile must not get ahead
             self.server.turns.wait(self)
         elif self.facts & CLIENT_FINISHED and self._wants_input():
-            # It wants what will never come.
+            # It waits for input that will never come.
             if self.current is None:
                 self.close()
             else:
@@ -159,7 +155,7 @@ class HTTPConnection(Protocol):
         self._watch_input()
 
     def go_on(self) -> None:
-        """Its turn has come, after ``Turns.wait``."""
+        """Read on after ``Turns.wait``: it is this connection's turn."""
         self.facts &= ~QUEUED
         self.read_on(has_waited=True)
         if self.facts & LAST_RESPONSE and self.current is None:  # the server is stopping
@@ -191,7 +187,7 @@ class HTTPConnection(Protocol):
             and self._wants_input()
             and not self.transport.is_closing()
         ):
-            # After a wait, the first one may begin in any case.
+            # One that has waited may read at least one head or piece.
             if not left or (not has_waited and reactor.time() >= until):
                 return False
             has_waited = False
@@ -211,7 +207,7 @@ class HTTPConnection(Protocol):
             return True
         if self.state is IDLE:
             self.state = HEAD
-            if self.written:  # else it is the first, which has the time since the connection began
+            if self.written:  # the time for a first head has begun with the connection
                 self.deadlines.set(self.server.limits.head_timeout)
         return False
 
@@ -231,13 +227,13 @@ class HTTPConnection(Protocol):
         if (
             reader is None
             or len(reader.buffer) < READ_AHEAD
-            # A head that has come in part is all that it waits for, and has a limit of its own.
+            # A connection that waits for the rest of a head needs it; heads have their own limit.
             or (is_waiting and not self.facts & (WRITING_PAUSED | QUEUED))
         ):
             if not self.transport.is_reading():
                 self.transport.resume_reading()
         else:
-            # We do not notice now that the client leaves: the transport does not read.
+            # From now on we cannot notice that the client leaves.
             self.transport.pause_reading()
 
     def _drop_input(self) -> bytes:
@@ -269,8 +265,8 @@ class HTTPConnection(Protocol):
             exchange.fail(exc)
 
     def _check_head(self, head: RequestHead) -> Handler | None:
-        """What is to be done about a head that is not ``plain``, before the handler gets it.
-        Returns another handler for what is not for the server's. Raises ``HTTPError``."""
+        """Prepare for a request that is not ``plain``, or is the last one. Returns a handler if the
+        request is not for the server's. Raises ``HTTPError``."""
         fields = head.fields
         if not fields.keep_alive or self._requests >= self.server.max_requests:
             self.facts |= LAST_RESPONSE
@@ -281,7 +277,7 @@ class HTTPConnection(Protocol):
         if head.method == "TRACE":
             raise HTTPError(405, headers=(("Allow", "GET, HEAD, POST"),))
         if head.method == "CONNECT":
-            self.facts |= LAST_RESPONSE  # unless it is taken over
+            self.facts |= LAST_RESPONSE  # unless it is taken over: what follows is not HTTP
             if not self.server.allow_connect:
                 raise HTTPError(501, "This server is no proxy.")
         return _answer_for_server if head.path == "*" else None
@@ -302,19 +298,19 @@ class HTTPConnection(Protocol):
             self.close()
 
     def _await_request(self) -> None:
-        """Be idle, or go on with the next request if it is there."""
+        """Wait for the next request, or read it if it has come."""
         self.state = IDLE
         self.deadlines.body = None
         self.deadlines.at = self.reactor.now + self.server.keepalive_timeout
         if self.reader is not None and not self.reader.buffer:
-            self.reader = None  # for the sake of memory: it may be idle for long
+            self.reader = None  # saves memory: it may be idle for long
         if self.reader is not None or self.facts & CLIENT_FINISHED:
             self.read_on()
 
     def _refuse(self, error: HTTPError, data: bytes = b"") -> None:
-        """What the client sends is not valid, too much, or too slow: say so, and close. ``data``:
-        what there is of the head, if no request has begun."""
-        if self.state is DISCARDING:  # there is no request that could be answered
+        """The client's input is not valid, too long, or too slow: answer with the error, and close.
+        ``data``: the part of the head that has come, if no request has begun."""
+        if self.state is DISCARDING:  # the request is answered already
             self.close()
             return
         if self.current is None:
@@ -322,10 +318,10 @@ class HTTPConnection(Protocol):
             self.state = HANDLING
         self.current.refuse(error)
 
-    # -- what an exchange and its BodyWriter use ---------------------------------------------------
+    # -- for exchanges and their BodyWriters -------------------------------------------------------
 
     def send(self, data: bytes) -> None:
-        """Write to the transport, and keep count for the watch on slow readers."""
+        """Write to the transport, and count it: ``ReadingRate`` needs to know."""
         self.written += len(data)
         self.transport.write(data)
 
@@ -336,12 +332,12 @@ class HTTPConnection(Protocol):
         count: int,
         callback: Callable[[Exception | None], object] | None,
     ) -> None:
-        """The same for a file."""
+        """The same for ``count`` bytes of a file from ``offset``."""
         self.written += count
         self.transport.sendfile(file, offset, count, callback)
 
     def hand_over(self, protocol: Any) -> None:
-        """``protocol`` takes the transport over, from the first byte behind the request."""
+        """Give the transport to ``protocol``, from the first byte after the request."""
         rest = self._drop_input()
         self._end(TAKEN_OVER)
         hand_over(self.transport, protocol, rest, bool(self.facts & CLIENT_FINISHED))
@@ -349,14 +345,14 @@ class HTTPConnection(Protocol):
     # -- ends --------------------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Close the connection when all is sent."""
+        """Send what is written, and close."""
         if self.state not in _OVER:
             self.state = CLOSING
             self.deadlines.clear()
         self.transport.close()
 
     def reset(self, why: str) -> None:
-        """End the connection at once, and drop what was not sent."""
+        """End the connection at once. What is not sent yet is dropped."""
         logger.info("%s: %s", self.transport, why)
         reset_on_close(self.transport)
         self.transport.abort()
@@ -375,8 +371,8 @@ class HTTPConnection(Protocol):
         if deadlines.is_reading_too_slowly(unsent, self.written):
             self.reset("the client did not read the response")
             return
-        # A connection that is queued waits for us, and one that has not got its response does not
-        # know yet that the next request may come.
+        # A queued connection waits for us. The time for the next request does not run while the
+        # response is still being sent.
         is_waiting = not self.facts & QUEUED and not (unsent and self.state is IDLE)
         if is_waiting and deadlines.is_late():
             self._expire()
@@ -392,10 +388,10 @@ class HTTPConnection(Protocol):
         else:
             self.close()
 
-    # -- what else the transport tells -------------------------------------------------------------
+    # -- other calls of the transport --------------------------------------------------------------
 
     def eof_received(self) -> bool:
-        # Answers can still go to a client that has only finished sending, as `nc -N` does.
+        # A client that has only finished sending, as `nc -N` does, can still read responses.
         self.facts |= CLIENT_FINISHED
         self.read_on()
         return True
@@ -414,7 +410,7 @@ class HTTPConnection(Protocol):
         self.facts |= LAST_RESPONSE
         if self.current is not None or self.facts & QUEUED or self.state is CLOSING:
             return
-        # A first head, or one that has begun, may be on its way.
+        # A request may be on its way: the first one, or one of which a part has come.
         begins = self.state is HEAD or not self.written
         if not (begins and self.deadlines.shorten_head(LAST_HEAD)):
             self.close()

@@ -13,10 +13,10 @@ class CachedDate:
             date.refresh(now)
         use(date.text)
 
-    The two lines are the caller's, because a call for each request would cost more than they do.
+    The caller compares, because a call for each request would cost more than the comparison.
 
-    ``clock``: returns the time of day, in seconds since the epoch. ``format_``: makes the text of
-    it. ``now``, ``expires``: in seconds of the loop's clock."""
+    ``clock``: returns the time of day, in seconds since the epoch. ``format_``: turns that into
+    text. ``now``, ``expires``: in seconds of the loop."""
 
     __slots__ = ("_clock", "_format", "expires", "seconds", "text")
 

@@ -46,7 +46,7 @@ class Deadlines:
         self._timer = reactor.call_later(timeout, on_timer)
         self.body: BodyRate | None = None  #: while a body is read
         self._reading: ReadingRate | None = None  # while the client does not take what is sent
-        #: In seconds of the loop. Who sets it to a time before the timer's uses ``set``.
+        #: Seconds of the loop. Assign to it only what is later than the timer; else use ``set``.
         self.at = reactor.now + timeout
 
     def set(self, timeout: float) -> None:
@@ -65,7 +65,7 @@ class Deadlines:
         return left > 0
 
     def clear(self) -> None:
-        """Nothing is waited for any more."""
+        """The client has nothing to do."""
         self.at = math.inf
         self.body = None
 
@@ -84,7 +84,7 @@ class Deadlines:
         self._timer.reschedule(max(due - now, _SHORTEST))
 
     def is_late(self) -> bool:
-        """Whether the client has not done in time what is waited for."""
+        """Whether the deadline has passed."""
         now = self._reactor.now
         if self.at > now:
             return False
@@ -104,7 +104,7 @@ class Deadlines:
         self.set(self._limits.body_timeout)
 
     def pause_body(self) -> None:
-        """The handler does not take more of it for now."""
+        """The handler takes no more of it for now."""
         if self.body is not None:
             self.body.pause(self._reactor.now)
             self.at = math.inf
@@ -120,8 +120,7 @@ class Deadlines:
 
     def is_reading_too_slowly(self, unsent: int, written: int) -> bool:
         """Whether the client takes too little of what is sent to it. ``unsent``: bytes that wait to
-        be sent now; ``written``: bytes that were given to the transport since the connection
-        began."""
+        be sent; ``written``: bytes given to the transport since the connection began."""
         if not unsent:
             self._reading = None
             return False
@@ -136,8 +135,8 @@ class Deadlines:
 class BodyRate:
     """Whether a request's body comes fast enough.
 
-    The rate is measured over windows of ``body_timeout``, and no byte may take longer than that: a
-    fast start buys no time for a silence later. ``now``: seconds of the loop, as all times here.
+    The rate is measured over windows of ``body_timeout``, and no silence may be longer than that: a
+    fast start does not pay for a pause later. ``now``: seconds of the loop, like all times here.
     ``stalled_before``: ``Stats.stalled_time`` at the start; ``math.inf``: stalls are no excuse."""
 
     __slots__ = (

@@ -11,8 +11,8 @@ _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)  # struct linger: on, 0 seconds
 
 
 def hand_over(transport: Any, protocol: Any, rest: bytes, has_ended: bool) -> None:
-    """``protocol`` takes ``transport`` over. ``rest``: what has come for it already.
-    ``has_ended``: the client has finished sending."""
+    """Give ``transport`` to ``protocol``. ``rest``: data that has come for it already.
+    ``has_ended``: whether the client has finished sending."""
     transport.set_protocol(protocol)
     transport.resume_reading()
     protocol.connection_made(transport)
@@ -31,7 +31,7 @@ def _deliver(transport: Any, protocol: Any, rest: bytes, has_ended: bool) -> Non
 
 
 def reset_on_close(transport: Any) -> None:
-    """When ``transport`` is closed, the client shall see a reset, not the end of the data."""
+    """Make the client see a reset, instead of an end, when ``transport`` is closed."""
     sock = transport.get_extra_info("socket")
     if hasattr(sock, "setsockopt"):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)

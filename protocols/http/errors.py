@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from http import HTTPStatus
+from typing import Final
 
 from .response import Header, Response
 
@@ -13,6 +14,14 @@ _STYLE = (
     "body{font:1rem/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem;"
     "overflow-wrap:anywhere}"
     "pre{overflow-x:auto}"
+)
+
+
+#: The response to plain HTTP on a port for HTTPS.
+USE_HTTPS: Final = Response.text(
+    "This port is for HTTPS, and the request came without encryption.\n"
+    "Use an address that begins with https://\n",
+    400,
 )
 
 

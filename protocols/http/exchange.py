@@ -1,7 +1,7 @@
 """Exchange: one request and its response, from the head to the last byte of the response's body.
 
-It is what a handler gets as its ``Request``. What comes of the request's body is given to the
-handler here, and all that the handler answers is framed and sent here.
+A handler gets it as its ``Request``. It delivers the request's body to the handler, and frames and
+sends what the handler answers.
 """
 
 from __future__ import annotations
@@ -37,14 +37,16 @@ _LARGE: Final = 65536  # a body from this size on is not copied behind its head
 
 
 class Exchange(Request):
-    """A ``Request`` that can be answered. It is the connection's ``current`` one until its response
-    is complete; a call that comes later has no effect, or raises ``RuntimeError``."""
+    """A ``Request`` with the methods that need a connection.
+
+    It is the connection's ``current`` exchange until its response is complete. Later calls raise
+    ``RuntimeError``, or do nothing if the client has left."""
 
     __slots__ = ("_body", "_on_lost", "_writer")
 
     _connection: ExchangeConnection
     _body: BodyReceiver | None  # once the handler has asked for the body
-    _writer: BodyWriter | None  # once the response has begun, if it is written bit by bit
+    _writer: BodyWriter | None  # while a response is written in pieces
     _on_lost: Callable[[], object] | None
 
     def __init__(self, head: RequestHead, connection: ExchangeConnection) -> None:
@@ -83,14 +85,14 @@ class Exchange(Request):
         self._body = self._on_lost = None  # no cycle remains: their callbacks know this request
         if connection.facts or connection.reader is not None:
             connection.response_completed()
-        else:  # what that comes to for nearly all requests; a call costs as much as all of it
+        else:  # what that does for nearly all requests, without the cost of a call
             connection.current = None
             connection.state = IDLE
             connection.deadlines.at = now + server.keepalive_timeout
 
     def _frame_whole(self, rendered: bytes, status: int, body: bytes) -> bytes:
-        """Any whole response, where ``respond`` itself has only the most frequent kind. Returns
-        what is left to be sent."""
+        """Frame a whole response of any kind; ``respond`` itself frames only the most frequent
+        one. Returns what is left to be sent."""
         length = b"\r\n" if status in BODILESS else length_field(len(body))
         head = b"".join((rendered, self._connection_field(), length))
         if status == 101:
@@ -102,13 +104,13 @@ class Exchange(Request):
         if len(body) < _LARGE:
             return head + body
         self._connection.send(head)
-        # It is in memory anyway, and the bound is for those who produce more and more.
+        # The body is in memory anyway. The transport's limit is for responses that go on and on.
         transport = self._connection.transport
         transport.max_write_buffer = max(transport.max_write_buffer, len(body))
         return body
 
     def _connection_field(self) -> bytes:
-        """What the response says about the connection; decides whether it is the last one."""
+        """The ``Connection`` field of the response. Decides whether the response is the last."""
         connection = self._connection
         if connection.reader is not None and not connection.reader.can_discard_body():
             connection.facts |= LAST_RESPONSE
@@ -116,7 +118,7 @@ class Exchange(Request):
             return b"Connection: close\r\n"
         return b"" if self.head.fields.minor else b"Connection: keep-alive\r\n"
 
-    # -- a response bit by bit ---------------------------------------------------------------------
+    # -- a response in pieces ----------------------------------------------------------------------
 
     def start(
         self,
@@ -151,11 +153,11 @@ class Exchange(Request):
         self._connection.response_completed()
 
     def cut(self, why: str) -> None:
-        """End a response that cannot be completed, so that the client sees that it is not complete.
+        """End a response that cannot be completed, so that the client notices.
 
-        Where its length or its chunks show that something is missing (RFC 9112 section 8), what was
-        written is still sent. An end would look like the end of one that ends with the connection:
-        there the connection is reset."""
+        If the body has a length or chunks, they show that something is missing (RFC 9112 section
+        8), and what was written is still sent. If the body ends with the connection, an ordinary
+        end would look like the body's, so the connection is reset."""
         connection = self._connection
         writer = self._writer
         if writer is None or writer.ends_with_connection:
@@ -164,12 +166,12 @@ class Exchange(Request):
         logger.info("%s: %s", connection.transport, why)
         writer.detach()
         connection.close()
-        # The client may take a while to read what was written: do not wait for it.
+        # Now, because the client may take long to read what was written.
         connection.reactor.call_soon(self._tell_lost)
 
     @property
     def has_begun(self) -> bool:
-        """Whether a response has begun that is written bit by bit."""
+        """Whether the response is being written in pieces."""
         return self._writer is not None
 
     def writing_resumed(self) -> None:
@@ -221,7 +223,7 @@ class Exchange(Request):
             connection.send(b"HTTP/1.1 100 Continue\r\n\r\n")
         reader.expects_continue = False
         connection.deadlines.start_body(is_wanted=True)
-        if not connection.facts & READING:  # else it reads on when the handler has returned
+        if not connection.facts & READING:  # else it reads on when the handler returns
             connection.reactor.call_soon(connection.read_on)
 
     def pause_reading(self) -> None:
@@ -243,11 +245,11 @@ class Exchange(Request):
 
     @property
     def wants_body(self) -> bool:
-        """Whether the handler takes what comes of the body."""
+        """Whether the handler has asked for the body, and has not paused it."""
         return self._body is not None and not self._body.is_paused
 
     def receive_body(self, data: bytes, *, is_complete: bool) -> None:
-        """``data`` came of the body. ``is_complete``: that was all."""
+        """Deliver a piece of the body. ``is_complete``: it is the last one."""
         body = self._body
         assert body is not None, "the handler has not asked for it"
         try:
@@ -281,8 +283,8 @@ class Exchange(Request):
     # -- when something is wrong -------------------------------------------------------------------
 
     def refuse(self, error: HTTPError) -> None:
-        """The client's input is not valid, too much, or too slow: say so. The connection closes
-        then."""
+        """Answer with ``error``, because the client's input is not valid, too long, or too slow.
+        The connection closes after that."""
         self._connection.facts |= LAST_RESPONSE
         if self._writer is not None:
             self.cut(f"{error.status}, when the response had begun: {error}")
@@ -293,7 +295,7 @@ class Exchange(Request):
             callback()
 
     def fail(self, exc: BaseException) -> None:
-        """The handler raised ``exc``, or what it returned is not a response."""
+        """The handler raised ``exc``, or did not return a response."""
         connection = self._connection
         if not isinstance(exc, HTTPError):
             connection.reactor.call_exception_handler(
@@ -319,14 +321,14 @@ class Exchange(Request):
             self.respond(error_page(500, traceback=shown))
 
     def client_finished_early(self) -> None:
-        """The client has finished sending, in the middle of the body that is read."""
+        """The client has finished sending before the end of the body."""
         if self._writer is None:
             self._connection.close()
         else:
             self.cut("the client ended in the middle of the body")
 
     def lost(self) -> None:
-        """The connection is lost, and this was its current exchange."""
+        """The connection is lost, and this was the current exchange."""
         writer = self._writer
         if writer is not None:
             if writer.ends_with_connection:
@@ -346,13 +348,13 @@ class Exchange(Request):
             callback()
 
     def _check_is_lost(self) -> None:
-        """A call came too late. That is an error of the handler's unless the client has gone, or
-        was refused because of what it sent later."""
+        """A call came too late. Raises ``RuntimeError``, unless the client has left or was
+        refused: then it is not the handler's fault."""
         if not self._connection.transport.is_closing():
             raise RuntimeError(f"{self!r} was answered already")
 
     def _log(self) -> None:
-        """Log a response that was written bit by bit."""
+        """Log a response that was written in pieces."""
         writer = self._writer
         log = self._connection.server.access_log
         if log is not None and writer is not None:

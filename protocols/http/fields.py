@@ -160,12 +160,13 @@ class Fields:
 
 
 class FieldsParser:
-    """Reads the fields of heads, one head at a time."""
+    """Reads the fields of heads, one head at a time. ``known``, ``known_lines``: what is
+    remembered of them, by the bytes that came."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self.known: FIFOCache[bytes, Fields] = FIFOCache(_BLOCKS, _LARGEST_BLOCK)
-        self._lines: FIFOCache[bytes, tuple[str, str]] = FIFOCache(_LINES, _LARGEST_LINE)
+        self.known_lines: FIFOCache[bytes, tuple[str, str]] = FIFOCache(_LINES, _LARGEST_LINE)
 
     def parse(self, block: bytes) -> Fields | None:
         """What the fields in ``block`` say: a head from the minor version, the last byte of the
@@ -194,7 +195,7 @@ class FieldsParser:
     def _parse_lines(self, block: bytes) -> Fields | None:
         lines = block[:-4].split(b"\r\n")
         minor = int(lines.pop(0))
-        pairs = list(map(self._lines.get, lines))
+        pairs = list(map(self.known_lines.get, lines))
         places = [place for place, pair in enumerate(pairs) if pair is None]
         new = [lines[place] for place in places]
         if b"" in new:
@@ -206,7 +207,7 @@ class FieldsParser:
             for place, line, pair in zip(places, new, self._read(new, lines), strict=True):
                 pairs[place] = pair
                 if pair[0] not in _NEVER_KEPT:
-                    self._lines.offer(line, pair, len(line))
+                    self.known_lines.offer(line, pair, len(line))
         return Fields(tuple(pairs), minor)  # type: ignore[arg-type]  # there is no None any more
 
     def _read(self, new: list[bytes], lines: list[bytes]) -> list[tuple[str, str]]:

@@ -89,8 +89,8 @@ class HeadParser:
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
-        self._fields = FieldsParser(limits)
-        self._known_fields = self._fields.known.get
+        self.fields_parser = FieldsParser(limits)
+        self._known_fields = self.fields_parser.known.get
         self._longest_line = min(limits.request_line - len(b" HTTP/1.1\r\n"), _LONGEST_LINE)
 
     def parse(self, data: bytes) -> RequestHead:
@@ -144,7 +144,7 @@ class HeadParser:
             raise HTTPError(501, "The method is not known.")
         if fields is None:
             block = data[end - 3 :]  # the first " HTTP/1." may have been in the target
-            fields = self._fields.parse(block)
+            fields = self.fields_parser.parse(block)
             if fields is None:
                 return None
         target = line[2].decode("ascii")

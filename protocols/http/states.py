@@ -1,7 +1,7 @@
 """The states of a connection, and which of them may follow which.
 
-What a connection is doing is its state. What is true besides, whatever it is doing, is a fact:
-facts are kept apart, as bits, so that nothing has to be said about every combination.
+What a connection is doing is its state. What is true independently of that is a fact. Facts are
+bits of their own, so that not every combination needs a state.
 """
 
 from __future__ import annotations
@@ -72,8 +72,8 @@ TRANSITIONS: Final[dict[State, frozenset[State]]] = {
     CLOSED: frozenset(),
 }
 
-# Facts. While there are none and the state is IDLE, a request needs no more than the shortest path
-# through connection.py.
+# Facts. If there are none and the state is IDLE, a request takes the shortest path through
+# connection.py.
 WRITING_PAUSED: Final = 1  # the client does not take what is sent: no new request is begun
 LAST_RESPONSE: Final = 2  # the connection closes after this response
 CLIENT_FINISHED: Final = 4  # the client sends no more

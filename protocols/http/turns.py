@@ -32,6 +32,10 @@ class Turns:
         self._waiting: deque[Waiting] = deque()
         self._is_scheduled = False
 
+    def __len__(self) -> int:
+        """The number of connections that wait."""
+        return len(self._waiting)
+
     def wait(self, connection: Waiting) -> None:
         """Call ``connection.go_on()`` once, when it is its turn."""
         self._waiting.append(connection)

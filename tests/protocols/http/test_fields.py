@@ -128,15 +128,15 @@ def test_secrets_are_not_kept_with_the_lines(name):
     parser = HeadParser(Limits())
     for number in range(5):
         parser.parse(page(number, name + b": secret", b"X-Number: %d" % number))
-    assert b"secret" not in b"".join(parser._fields._lines)
-    assert BROWSER[0] in parser._fields._lines
+    assert b"secret" not in b"".join(parser.fields_parser.known_lines)
+    assert BROWSER[0] in parser.fields_parser.known_lines
 
 
 def test_what_comes_once_is_not_kept_at_all():
     parser = HeadParser(Limits())
     for number in range(5):
         parser.parse(page(number, b"X-Number: %d" % number))
-    assert not parser._fields.known
+    assert not parser.fields_parser.known
 
 
 def test_a_flood_of_others_drops_the_oldest():
@@ -144,11 +144,11 @@ def test_a_flood_of_others_drops_the_oldest():
     for number in range(1000):
         for _ in range(3):
             parser.parse(page(number, b"X-Number: %d" % number))
-    assert len(parser._fields.known) == 512
+    assert len(parser.fields_parser.known) == 512
     newest = [parser.parse(page(0, b"X-Number: %d" % number)) for number in range(990, 1000)]
     assert [head.fields.is_kept for head in newest] == [True] * 10
-    assert [head.fields in parser._fields.known.values() for head in newest] == [True] * 10
-    assert len(parser._fields._lines) <= 1024
+    assert [head.fields in parser.fields_parser.known.values() for head in newest] == [True] * 10
+    assert len(parser.fields_parser.known_lines) <= 1024
 
 
 def test_a_head_that_comes_again_at_once_is_shared():
