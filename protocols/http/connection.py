@@ -143,7 +143,7 @@ class HTTPConnection(Protocol):
         if self.transport.is_closing() or self.state in _OVER:
             return
         if not in_time:
-            self.facts |= QUEUED  # what comes meanwhile must not get ahead
+            self.facts |= QUEUED  # later input must not overtake it
             self.server.turns.wait(self)
         elif self.facts & CLIENT_FINISHED and self._wants_input():
             # It waits for input that will never come.
@@ -279,7 +279,7 @@ class HTTPConnection(Protocol):
         if head.method == "CONNECT":
             self.facts |= LAST_RESPONSE  # unless it is taken over: what follows is not HTTP
             if not self.server.allow_connect:
-                raise HTTPError(501, "This server is no proxy.")
+                raise HTTPError(501, "This server is not a proxy.")
         return _answer_for_server if head.path == "*" else None
 
     def response_completed(self) -> None:

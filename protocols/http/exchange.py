@@ -40,7 +40,8 @@ class Exchange(Request):
     """A ``Request`` with the methods that need a connection.
 
     It is the connection's ``current`` exchange until its response is complete. Later calls raise
-    ``RuntimeError``, or do nothing if the client has left."""
+    ``RuntimeError``, or do nothing if the client has left. The methods that ``Request`` does not
+    have are for the connection and the ``BodyWriter``."""
 
     __slots__ = ("_body", "_on_lost", "_writer")
 
@@ -92,11 +93,11 @@ class Exchange(Request):
 
     def _frame_whole(self, rendered: bytes, status: int, body: bytes) -> bytes:
         """Frame a whole response of any kind; ``respond`` itself frames only the most frequent
-        one. Returns what is left to be sent."""
+        kind. Returns the data to be sent next; the head of a large body is sent already."""
         length = b"\r\n" if status in BODILESS else length_field(len(body))
         head = b"".join((rendered, self._connection_field(), length))
         if status == 101:
-            raise ValueError("101 is Request.take_over's")
+            raise ValueError("status 101 is for Request.take_over")
         if self.head.method == "HEAD" or status in BODILESS:
             return head
         if type(body) is not bytes:
@@ -104,7 +105,7 @@ class Exchange(Request):
         if len(body) < _LARGE:
             return head + body
         self._connection.send(head)
-        # The body is in memory anyway. The transport's limit is for responses that go on and on.
+        # The body is in memory anyway; the transport's limit is for handlers that write on and on.
         transport = self._connection.transport
         transport.max_write_buffer = max(transport.max_write_buffer, len(body))
         return body
@@ -136,7 +137,7 @@ class Exchange(Request):
             return writer
         rendered = connection.server.render(status, tuple(headers), connection.reactor.now)
         if status == 101:
-            raise ValueError("101 is Request.take_over's")
+            raise ValueError("status 101 is for Request.take_over")
         framing, field = frame(self.head, status, content_length)
         if framing == UNTIL_CLOSE:
             connection.facts |= LAST_RESPONSE

@@ -23,7 +23,7 @@ from .target import check_authority
 _CONDITIONAL: Final = frozenset(
     {"if-match", "if-modified-since", "if-none-match", "if-range", "if-unmodified-since", "range"}
 )
-# The fields that the server itself acts on, besides Connection, Host and Upgrade.
+# The fields that the server itself acts on, in addition to Connection, Host and Upgrade.
 _RARE: Final = _CONDITIONAL | {"content-length", "expect", "transfer-encoding"}
 # Lines that are never remembered on their own. Whether llhttp accepts one of the first two depends
 # on the other lines; every other line it judges by itself. The last three are secrets.
@@ -208,7 +208,7 @@ class FieldsParser:
                 pairs[place] = pair
                 if pair[0] not in _NEVER_KEPT:
                     self.known_lines.offer(line, pair, len(line))
-        return Fields(tuple(pairs), minor)  # type: ignore[arg-type]  # there is no None any more
+        return Fields(tuple(pairs), minor)  # type: ignore[arg-type]  # no pair is None now
 
     def _read(self, new: list[bytes], lines: list[bytes]) -> list[tuple[str, str]]:
         try:

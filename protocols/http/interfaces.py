@@ -1,9 +1,9 @@
-"""What the parts of the HTTP server need of those above them.
+"""What the parts of the HTTP server need of the parts above them.
 
-Each part imports only what is below it, and knows what is above it by an interface of this file.
-From the top down: ``server`` makes a ``connection`` for each client; the connection runs one
-``exchange`` after another, each over a ``reading`` of the input; an exchange is a ``request`` to
-its handler, which may answer through a ``writer``.
+A part imports only parts below it. It knows a part above it by an interface in this file. From the
+top down: ``server`` makes a ``connection`` for each client. The connection gets heads and bodies
+from ``reading``, and runs one ``exchange`` after another. To its handler, an exchange is a
+``request``, which may be answered through a ``writer``.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """RequestReader: bytes in; the heads of requests and the pieces of their bodies out.
 
-It knows no transport, no loop and no handler. A head that comes in pieces is searched only once
-(``PartialHead``), and where a body ends is for its decoder to say (``decoding.py``).
+It knows no transport, no loop and no handler. ``PartialHead`` sees to it that a head in pieces is
+searched only once; decoders find the end of a body (``decoding.py``).
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ _EMPTY_LINES: Final = re.compile(rb"\A(?:\r\n)+")
 class RequestReader:
     """Reads requests, one after another. ``parser``: reads whole heads, and has the limits.
 
-    First ``feed``. Then ``read_head``; if the head announces a body, ``expect_body``, and
-    ``read_body`` until ``in_body`` is false; then ``read_head`` again. After an ``HTTPError``
-    nothing more can be read: where the next request begins is not known."""
+    ``feed`` it, then call ``read_head``. If the head announces a body, call ``expect_body``, and
+    ``read_body`` until ``in_body`` is false. Then call ``read_head`` again. After an ``HTTPError``
+    nothing more can be read, because it is not known where the next request begins."""
 
     __slots__ = (
         "_body_left",
@@ -46,7 +46,7 @@ class RequestReader:
         self.expects_continue = False  #: the client waits for "100 Continue" before its body
 
     def feed(self, data: bytes) -> None:
-        """Take what the client sent."""
+        """Add data that the client sent."""
         self.buffer += data
 
     def clear(self) -> bytes:
@@ -57,8 +57,8 @@ class RequestReader:
     # -- heads -------------------------------------------------------------------------------------
 
     def read_head(self) -> RequestHead | None:
-        """The next head; None if it has not come to its end. Raises ``HTTPError`` as soon as what
-        has come cannot be the start of one."""
+        """The next head; None if it is not complete. Raises ``HTTPError`` as soon as the data
+        cannot be the start of a head."""
         # Some clients end their requests with empty lines (RFC 9112 section 2.2).
         if self.buffer.startswith(b"\r\n"):
             self.buffer = _EMPTY_LINES.sub(b"", self.buffer)
@@ -86,7 +86,7 @@ class RequestReader:
     # -- bodies ------------------------------------------------------------------------------------
 
     def expect_body(self, fields: Fields) -> None:
-        """Read the body that ``fields`` announce, if they do. Raises ``HTTPError`` 413."""
+        """Expect the body that ``fields`` announce, if any. Raises ``HTTPError`` 413."""
         limits = self._parser.limits
         if fields.chunked:
             self._decoder = ChunkedDecoder(limits)
@@ -99,7 +99,8 @@ class RequestReader:
         self.expects_continue = fields.expects_continue
 
     def read_body(self) -> bytes:
-        """The piece of the body that has come; b"" if that was no data. Raises ``HTTPError``."""
+        """The piece of the body that has come; b"" if only framing has come. Raises
+        ``HTTPError``."""
         decoder = self._decoder
         assert decoder is not None, "no body is expected"
         data, self.buffer = decoder.decode(self.buffer)
@@ -112,13 +113,13 @@ class RequestReader:
         return data
 
     def can_discard_body(self) -> bool:
-        """Whether the rest of the body, which is not wanted, is small enough to be read."""
+        """Whether the rest of an unwanted body is small enough to read and drop it."""
         if not self.in_body:
             return True
         if self.expects_continue and not self.buffer:
-            return False  # the client may send the body or not: the next bytes may be a request's
+            return False  # the client may send the body, or the next request instead
         return getattr(self._decoder, "left", 0) <= UNREAD_BODY
 
     def discard_body(self) -> None:
-        """The rest of the body is not wanted: limit it to what may be discarded."""
+        """Limit the rest of an unwanted body to the size that is discarded."""
         self._body_left = UNREAD_BODY

@@ -36,7 +36,7 @@ TRANSITIONS: Final[dict[State, frozenset[State]]] = {
     IDLE: frozenset(
         {
             HEAD,
-            HANDLING,  # a whole head came, or what is not valid: that is answered as well
+            HANDLING,  # a whole head came, or invalid input, which is answered too
             CLOSING,  # too late, or the client has finished, or the server stops
             CLOSED,
         }

@@ -1,4 +1,5 @@
-"""Responses that cannot be completed: what was written arrives, and is not taken for the whole."""
+"""Responses that cannot be completed: what was written arrives, and the client sees that it is not
+all."""
 
 from __future__ import annotations
 
@@ -37,7 +38,7 @@ def failing(request: Request) -> None:
 
 
 def failing_later(request: Request) -> None:
-    """The connection itself is aborted, as at the end of a stopping reactor's grace."""
+    """The transport is aborted, as at the end of the grace of a reactor that stops."""
     request.start().write(b"abc")
     request.reactor.call_later(0.01, request._connection.transport.abort)
 
@@ -86,7 +87,7 @@ def served() -> Iterator[Served]:
 
 
 @pytest.mark.parametrize("handler", [short, aborted, failing])
-def test_what_was_written_arrives_and_then_the_end(
+def test_what_was_written_arrives_before_the_end(
     served: Served, handler: Callable[[Request], None]
 ) -> None:
     received, error = served.ask(handler, GET)
@@ -97,19 +98,19 @@ def test_what_was_written_arrives_and_then_the_end(
 
 
 @pytest.mark.parametrize("handler", [aborted, failing, failing_later])
-def test_a_body_that_ends_with_the_connection_does_not_seem_to_end(
+def test_a_cut_body_that_ends_with_the_connection_is_reset(
     served: Served, handler: Callable[[Request], None]
 ) -> None:
     assert served.ask(handler, GET_1_0)[1] == errno.ECONNRESET
 
 
-def test_a_length_is_enough_for_http_1_0(served: Served) -> None:
+def test_a_cut_body_with_a_length_is_not_reset_for_http_1_0(served: Served) -> None:
     received, error = served.ask(short, GET_1_0)
     assert received.endswith(b"\r\n\r\nabc")
     assert error == 0
 
 
-def test_nothing_is_answered_behind_it(world: HTTPWorld) -> None:
+def test_no_request_is_answered_after_a_cut_response(world: HTTPWorld) -> None:
     asked: list[str] = []
 
     def handler(request: Request) -> None:
@@ -124,7 +125,9 @@ def test_nothing_is_answered_behind_it(world: HTTPWorld) -> None:
     assert peer.closed
 
 
-def test_the_handler_is_told_at_once_though_the_client_does_not_read(world: HTTPWorld) -> None:
+def test_the_handler_learns_of_a_cut_before_the_client_has_read_everything(
+    world: HTTPWorld,
+) -> None:
     lost: list[str] = []
 
     def handler(request: Request) -> None:
@@ -147,7 +150,7 @@ def test_the_handler_is_told_at_once_though_the_client_does_not_read(world: HTTP
     assert peer.closed
 
 
-def test_a_client_that_ends_amid_its_body_is_not_told_that_the_response_is_complete(
+def test_the_response_is_cut_when_the_client_finishes_within_its_body(
     world: HTTPWorld,
 ) -> None:
     def handler(request: Request) -> None:
@@ -162,7 +165,7 @@ def test_a_client_that_ends_amid_its_body_is_not_told_that_the_response_is_compl
     assert peer.eof_received
 
 
-def test_it_is_in_the_access_log(world: HTTPWorld, tmp_path: Path) -> None:
+def test_cut_responses_are_logged(world: HTTPWorld, tmp_path: Path) -> None:
     log = AccessLog(world.reactor, str(tmp_path / "log"))
     for handler in (short, aborted):
         peer = world.connect(handler, access_log=log)
