@@ -109,7 +109,7 @@ class HTTPConnection(Protocol):
             self.state is IDLE
             and not self.facts
             and clock() < reactor.now + ARRIVALS
-            and len(data) <= server.limits.head
+            and len(data) <= server.max_head
         ):
             try:  # mostly it is exactly one whole head
                 head = server.parser.parse_whole(data)
@@ -252,8 +252,9 @@ class HTTPConnection(Protocol):
         self.state = HANDLING
         self.deadlines.at = _NEVER
         self._requests = requests = self._requests + 1
-        handler = self.server.handler
-        if not head.plain or requests >= self.server.max_requests:
+        server = self.server
+        handler = server.handler
+        if not head.plain or requests >= server.max_requests:
             handler = self._check_head(head) or handler
         try:
             response = handler(exchange)

@@ -138,6 +138,7 @@ class ConnectionServer(Server, Protocol):
     """What a connection needs of the ``HTTPServer``."""
 
     allow_connect: bool
+    max_head: int
     max_requests: int
     parser: HeadParser
 

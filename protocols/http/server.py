@@ -55,8 +55,9 @@ class HTTPServer:
     ) -> None:
         self.handler = handler
         self.limits = limits or Limits()
-        # These two are here to be found quickly: every request needs them.
+        # These three are here to be found quickly: every request needs them.
         self.keepalive_timeout = self.limits.keepalive_timeout
+        self.max_head = self.limits.head
         self.max_requests = self.limits.requests
         self.access_log = access_log
         self.proxies = proxies or TrustedProxies()
