@@ -1,10 +1,10 @@
 """HTTPConnection: one client's connection, on which one exchange follows another.
 
 A plain request takes the shortest path: ``data_received`` gets a whole head, ``_begin`` calls the
-handler, ``Exchange.respond`` writes the response, and ``response_completed`` makes the connection
-idle again. Everything else goes through a ``RequestReader``: heads in pieces, several requests at
-once, and bodies. ``read_on`` then reads as far as the state of the connection (``states.py``), the
-handler and the time of a turn (``turns.py``) allow.
+handler, and ``Exchange.respond`` writes the response and leaves the connection idle. Everything
+else goes through a ``RequestReader``: heads in pieces, several requests at once, and bodies.
+``read_on`` reads as far as the state of the connection (``states.py``), the handler and the time of
+a turn (``turns.py``) allow.
 """
 
 from __future__ import annotations
