@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Final, Protocol
 
 import httptools
@@ -15,17 +16,17 @@ _LINE_ENDS: Final = re.compile(rb"(?:\r\n)+").match
 
 
 class BodyDecoder(Protocol):
-    """Cuts a body out of what comes from the connection."""
+    """Separates a body from the bytes of a connection."""
 
     complete: bool
 
     def decode(self, data: bytes) -> tuple[bytes, bytes]:
-        """Returns the piece of the body that ``data`` holds, and what comes after the body's end.
+        """Returns the part of the body that ``data`` holds, and the bytes after the body's end.
         Raises ``HTTPError``."""
 
 
 class FixedLengthDecoder:
-    """A body of ``length`` bytes, which must be more than 0."""
+    """A body of ``length`` bytes, at least one."""
 
     __slots__ = ("complete", "left")
 
@@ -46,18 +47,20 @@ class FixedLengthDecoder:
 class ChunkedDecoder:
     """A chunked body.
 
-    httptools does not say where in its input a message has ended, and would read the next request
-    as well. But a chunked message always ends with two CRLF, after the last chunk's line or after
-    the last trailer field, and neither line is empty: cut behind each such place, its input never
-    goes beyond.
+    httptools decodes it, but does not say where in its input a message has ended, and would read
+    the next request as well. So it gets the input in parts, none of which goes beyond the end: a
+    chunked message always ends with two CRLF, after the line of the last chunk or after the last
+    trailer field, and neither line is empty. Behind each place where that occurs, the input is cut,
+    and httptools says whether it was the end.
 
-    Chunk extensions are ignored, trailer fields are checked and dropped: merged into the header
+    Chunk extensions are ignored. Trailer fields are checked and dropped: merged into the header
     they could say anything there (RFC 9110 section 6.5.1). Both together have ``FRAMING`` bytes.
     """
 
-    _HEAD = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
-    # Beyond this allowance a chunk's line and the CRLF behind its data are extensions.
-    _CHUNK = 24
+    #: A head for httptools, which reads no body without one.
+    HEAD: Final = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+    # Bytes that each chunk may have for its size and line ends; more counts as extensions.
+    _CHUNK: Final = 24
 
     __slots__ = ("_allowance", "_fields", "_limits", "_parser", "_pieces", "_tail", "complete")
 
@@ -65,25 +68,34 @@ class ChunkedDecoder:
         self._limits = limits
         self._fields = 0
         self._pieces: list[bytes] = []
-        self._allowance = FRAMING  # bytes besides data that may still come
-        self._tail = b""  # up to four bytes that may belong to the end
+        self._allowance = FRAMING  # bytes other than data that may still come
+        self._tail = b""  # the last bytes that were decoded: the end may have begun in them
         self.complete = False
         self._parser = httptools.HttpRequestParser(self)
-        self._parser.feed_data(self._HEAD)
+        self._parser.feed_data(self.HEAD)
         self._fields = 0  # of the trailer, so far
 
     def decode(self, data: bytes) -> tuple[bytes, bytes]:
         start = 0
-        known = len(self._tail)
-        seen = self._tail + data
-        while not self.complete and start < len(data):
-            end = _find_end(seen, max(0, start + known - 3)) - known
-            end = len(data) if end <= start else end
+        for end in self._possible_ends(data):
             self._feed(data[start:end])
             start = end
-        self._tail = seen[-4:]
+            if self.complete:
+                break
         pieces, self._pieces = self._pieces, []
         return b"".join(pieces), data[start:]
+
+    def _possible_ends(self, data: bytes) -> Iterator[int]:
+        """Where in ``data`` the message may end; last of all, where ``data`` does."""
+        tail = self._tail
+        known = len(tail)
+        seen = tail + data
+        self._tail = seen[-4:]
+        end = _find_end(seen, max(0, known - 3))
+        while 0 <= end < len(seen):
+            yield end - known
+            end = _find_end(seen, end - 3)
+        yield len(data)
 
     def _feed(self, data: bytes) -> None:
         self._allowance -= len(data)
@@ -92,13 +104,13 @@ class ChunkedDecoder:
         except httptools.HttpParserError as exc:
             raise HTTPError(400, f"{exc}.") from None
         if self._allowance < 0:
-            raise HTTPError(431, "There is too much besides the data of the chunks.")
+            raise HTTPError(431, "The chunk extensions and trailer fields are too long.")
         if self._fields > self._limits.fields:
             raise HTTPError(
                 431, f"There are more than {self._limits.fields} trailer fields (--max-fields)."
             )
 
-    # What httptools calls.
+    # httptools calls these.
 
     def on_body(self, data: bytes) -> None:
         self._pieces.append(data)
@@ -116,9 +128,9 @@ class ChunkedDecoder:
 
 def _find_end(data: bytes, start: int) -> int:
     """Where the next two CRLF behind a line that is not empty end, from ``start`` on; -1 if there
-    are none. A regular expression would say it in one line, and take twenty times as long."""
+    are none. A regular expression could say it in one line, and would take twenty times as long."""
     found = data.find(_TWO_LINE_ENDS, start)
-    while found > 0 and data[found - 1] == 10:  # LF
+    while found > 0 and data[found - 1] == 10:  # LF: the line before is empty
         run = _LINE_ENDS(data, found)
         assert run is not None
         found = data.find(_TWO_LINE_ENDS, run.end())

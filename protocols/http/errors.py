@@ -1,13 +1,14 @@
-"""Requests that are refused, and the plain page that says so."""
+"""HTTPError refuses a request; a plain page tells the client why."""
 
 from __future__ import annotations
 
 import html
 from http import HTTPStatus
+from typing import Final
 
 from .response import Header, Response
 
-# As the listings of folders: readable on a telephone, dark where the user wants that.
+# Like the listings of folders: readable on a telephone, and dark if the user prefers that.
 _STYLE = (
     ":root{color-scheme:light dark}"
     "body{font:1rem/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem;"
@@ -16,11 +17,20 @@ _STYLE = (
 )
 
 
+#: The response to plain HTTP on a port for HTTPS.
+USE_HTTPS: Final = Response.text(
+    "This port is for HTTPS, and the request came without encryption.\n"
+    "Use an address that begins with https://\n",
+    400,
+)
+
+
 class HTTPError(Exception):
     """Answer the request with ``status`` and a plain page that says ``detail``.
 
-    A handler may raise it, and the parser does. After a parser's error the connection is closed, as
-    nobody knows where the next request begins."""
+    Handlers may raise it, and the parser does. After an error of the parser the connection is
+    closed, because it is not known where the next request begins. ``headers``: further fields of
+    the response."""
 
     def __init__(self, status: int, detail: str = "", headers: tuple[Header, ...] = ()) -> None:
         super().__init__(detail or phrase(status))
@@ -30,7 +40,8 @@ class HTTPError(Exception):
 
 
 def body_too_large(limit: int, option: str = "") -> HTTPError:
-    """A body of more than ``limit`` bytes; ``option`` of the command line sets that."""
+    """The error for a body of more than ``limit`` bytes. ``option``: the option of the command
+    line that sets the limit."""
     set_by = f" ({option})" if option else ""
     return HTTPError(413, f"The request's body is larger than {limit} bytes{set_by}.")
 
@@ -46,7 +57,7 @@ def phrase(status: int) -> str:
 def error_page(
     status: int, detail: str = "", headers: tuple[Header, ...] = (), traceback: str = ""
 ) -> Response:
-    """A small page for people. ``traceback`` is for the developer's eyes only: ``--debug``."""
+    """A small page for people. ``traceback``: only with ``--debug``, for the developer."""
     title = html.escape(f"{status} {phrase(status)}".strip())
     lines = [
         "<!DOCTYPE html>",

@@ -1,16 +1,16 @@
-"""Reading the fields of request heads: ``httptools`` (llhttp) checks and splits the lines, and what
-they say about the message is worked out here.
+"""Reading the fields of request heads: ``httptools`` (llhttp) checks and splits the lines, and
+``Fields`` works out what they say about the message.
 
-Clients send the same fields again and again, with another request line above them, or with one line
-changed. So what was read is remembered, byte for byte, as a whole and line by line; only lines that
-were not seen before go through the parser. Each time that is a new parser: no head can change what
-another one means.
+Clients send the same fields again and again, below another request line, or with one line changed.
+So what was read is remembered, byte for byte: blocks of fields as a whole, and single lines. Only
+lines that were not seen before go through llhttp, and each time through a new parser: no head can
+change what another one means.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import Any, Final
 
 import httptools
 
@@ -20,21 +20,18 @@ from .headers import Headers, list_members
 from .limits import Limits
 from .target import check_authority
 
-if TYPE_CHECKING:
-    from .head import RequestHead
-
 _CONDITIONAL: Final = frozenset(
     {"if-match", "if-modified-since", "if-none-match", "if-range", "if-unmodified-since", "range"}
 )
-# The fields that the server itself acts on, besides Connection, Host and Upgrade.
+# The fields that the server itself acts on, in addition to Connection, Host and Upgrade.
 _RARE: Final = _CONDITIONAL | {"content-length", "expect", "transfer-encoding"}
 # Lines that are never remembered on their own. Whether llhttp accepts one of the first two depends
-# on the other lines; it judges every other line by itself. The last three are secrets.
+# on the other lines; every other line it judges by itself. The last three are secrets.
 _NEVER_KEPT: Final = frozenset(
     {"content-length", "transfer-encoding", "authorization", "cookie", "proxy-authorization"}
 )
-# Names in the spelling that browsers use: to look one up takes half the time of changing its case.
-_NAMES: Final = {
+# Names as browsers spell them: to look one up takes half the time of changing its case.
+_LOWER_CASE: Final = {
     name.encode(): name.lower()
     for name in (
         *("Accept", "Accept-Encoding", "Accept-Language", "Authorization", "Cache-Control"),
@@ -45,12 +42,12 @@ _NAMES: Final = {
         *("Sec-Fetch-User", "Priority", "DNT"),
     )
 }
-USUAL_NAMES: Final = tuple(_NAMES.values())  #: in lower case
+USUAL_NAMES: Final = tuple(_LOWER_CASE.values())  #: in lower case
 
-# Each client has a cookie of its own, while its other fields are those of its browser.
+# Clients with the same browser send the same fields, but each has its own cookie.
 _COOKIE: Final = b"\r\nCookie:"
 
-# What bounds the memory of both caches: entries, and bytes of each as it was sent.
+# These bound the memory of both caches: entries, and bytes of each as it was sent.
 _BLOCKS: Final = 512
 _LARGEST_BLOCK: Final = 2048
 _LINES: Final = 1024
@@ -58,14 +55,14 @@ _LARGEST_LINE: Final = 256
 
 
 class Fields:
-    """What the fields of a head say. That never changes, and is shared by heads with the same ones.
+    """What the fields of a head say. It never changes, and heads with the same fields share it.
 
-    ``host``: of the ``Host`` field; "" for HTTP/1.0 without one. ``plain``: there is nothing to
-    mind: HTTP/1.1, kept alive, without a body, no upgrade. ``conditional``: there is a field that
-    makes a condition, or ``Range``. ``upgrade``: the protocols that the client offers to change to.
-    ``base``: the same with an empty cookie, from which these were made, or None. ``is_kept``: later
-    heads may have the same fields, so what follows from them can be stored. ``line``: method and
-    target of the last of them; ``head``: the whole, if it came more than once in a row."""
+    ``host``: the ``Host`` field; "" for HTTP/1.0 without one. ``plain``: the common case: HTTP/1.1,
+    kept alive, no body, no upgrade. ``conditional``: a field makes a condition, or is ``Range``.
+    ``upgrade``: the protocols to which the client offers to change. ``base``: the same fields with
+    an empty cookie, from which these were made, or None. ``is_kept``: later heads may share these
+    fields, so what follows from them can be stored in them. ``last_line``: method and target of the
+    last head with these fields; ``last_head``: that head, if it came twice in a row."""
 
     __slots__ = (
         "base",
@@ -74,12 +71,12 @@ class Fields:
         "content_length",
         "expects_continue",
         "has_body",
-        "head",
         "headers",
         "host",
         "is_kept",
         "keep_alive",
-        "line",
+        "last_head",
+        "last_line",
         "minor",
         "plain",
         "upgrade",
@@ -87,7 +84,8 @@ class Fields:
     )
 
     def __init__(self, pairs: tuple[tuple[str, str], ...], minor: int) -> None:
-        """``minor``: of the version, on which it depends what fields mean. Raises ``HTTPError``."""
+        """``minor``: the minor version; the meaning of fields depends on it. Raises
+        ``HTTPError``."""
         self.minor = minor
         self.headers = Headers(pairs)
         self.content_length = 0
@@ -99,29 +97,29 @@ class Fields:
         self.upgrade: str | None = None
         self.is_kept = False
         self.base: Fields | None = None
-        self.wsgi_environ: dict[str, object] | None = None  # kept by the WSGI gateway
-        self.line = b""  # this and the next are kept by the HeadParser
-        self.head: RequestHead | None = None
+        self.wsgi_environ: dict[str, object] | None = None  # stored by the WSGI gateway
+        self.last_line = b""  # this and the next are stored by the HeadParser
+        self.last_head: Any = None  # a RequestHead, which is defined above this file
         by_name = self.headers.by_name()
         host = by_name.get("host")
         is_repeated = len(by_name) != len(pairs) and len(self.headers.get_all("host")) > 1
         if is_repeated or (host is None and minor):
             raise HTTPError(400, "There must be one Host field.")
         connection = by_name.get("connection")
-        # Nearly all requests have no other of these fields, and nothing else in this one.
+        # Nearly all requests have none of these fields, and at most "keep-alive" in this one.
         if by_name.keys() & _RARE or connection not in (None, "keep-alive") or not minor:
             self._interpret(by_name, list_members(connection or ""))
         self.host = "" if host is None else check_authority(host)
         self.plain = minor == 1 and self.keep_alive and not self.has_body and self.upgrade is None
 
     def _interpret(self, by_name: dict[str, str], options: list[str]) -> None:
-        """``options``: of the connection."""
+        """``options``: the members of the ``Connection`` field."""
         minor = self.minor
         self.keep_alive = "close" not in options and (minor == 1 or "keep-alive" in options)
         if "upgrade" in options and minor == 1:
             self.upgrade = by_name.get("upgrade")
         if "content-length" in by_name:
-            # llhttp has seen to it that it is one number in digits, without a sign.
+            # llhttp has checked that it is one number in digits, without a sign.
             self.content_length = _content_length(by_name["content-length"])
         if "transfer-encoding" in by_name:
             if minor == 0:
@@ -133,12 +131,13 @@ class Fields:
         for value in self.headers.get_all("expect"):
             if value.lower() != "100-continue":
                 raise HTTPError(417, "Only 100-continue can be expected.")
-            # To be ignored from a client that cannot know it (RFC 9110 section 10.1.1).
+            # From an HTTP/1.0 client it is to be ignored (RFC 9110 section 10.1.1).
             self.expects_continue = minor == 1 and self.has_body
         self.conditional = not _CONDITIONAL.isdisjoint(by_name)
 
     def with_cookie(self, place: int, pair: tuple[str, str]) -> Fields:
-        """The same fields, but for the one at ``place``, a cookie, which means nothing to us."""
+        """The same fields, but with ``pair`` for the one at ``place``, a cookie, which means
+        nothing to the server."""
         fields = object.__new__(Fields)
         pairs = self.headers.pairs
         fields.headers = Headers((*pairs[:place], pair, *pairs[place + 1 :]))
@@ -155,29 +154,31 @@ class Fields:
         fields.plain = self.plain
         fields.upgrade = self.upgrade
         fields.wsgi_environ = None
-        fields.line = b""
-        fields.head = None
+        fields.last_line = b""
+        fields.last_head = None
         return fields
 
 
 class FieldsParser:
-    """Reads the fields of heads, one head at a time."""
+    """Reads the fields of heads, one head at a time. ``known``, ``known_lines``: what is
+    remembered of them, by the bytes that came."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self.known: FIFOCache[bytes, Fields] = FIFOCache(_BLOCKS, _LARGEST_BLOCK)
-        self._lines: FIFOCache[bytes, tuple[str, str]] = FIFOCache(_LINES, _LARGEST_LINE)
+        self.known_lines: FIFOCache[bytes, tuple[str, str]] = FIFOCache(_LINES, _LARGEST_LINE)
 
     def parse(self, block: bytes) -> Fields | None:
-        """``block``: a head from the minor version (the last byte of the request line) to the empty
-        line at its end; None if there is an empty line before. Raises ``HTTPError``."""
+        """What the fields in ``block`` say: a head from the minor version, the last byte of the
+        request line, to the empty line at its end. Returns None if another empty line comes before.
+        Raises ``HTTPError``."""
         fields: Fields | None
         start = block.find(_COOKIE)
         if start < 0:
             fields = self._parse_lines(block)
         else:
             end = block.find(b"\r\n", start + 2)
-            # The same fields, but for the cookie, which is empty: many clients may send them.
+            # The same fields with an empty cookie: many clients may send those.
             others = block[: start + len(_COOKIE)] + block[end:]
             base = self.known.get(others)
             if base is None:
@@ -185,7 +186,7 @@ class FieldsParser:
                 if base is None:
                     return None
                 base.is_kept = self.known.offer(others, base, len(others))
-            pair = _Reader().read([block[start + 2 : end]])[0]
+            pair = _LineReader().read([block[start + 2 : end]])[0]
             fields = base.with_cookie(block.count(b"\r\n", 0, start), pair)
         if fields is not None:
             fields.is_kept = self.known.offer(block, fields, len(block))
@@ -194,7 +195,7 @@ class FieldsParser:
     def _parse_lines(self, block: bytes) -> Fields | None:
         lines = block[:-4].split(b"\r\n")
         minor = int(lines.pop(0))
-        pairs = list(map(self._lines.get, lines))
+        pairs = list(map(self.known_lines.get, lines))
         places = [place for place, pair in enumerate(pairs) if pair is None]
         new = [lines[place] for place in places]
         if b"" in new:
@@ -206,19 +207,19 @@ class FieldsParser:
             for place, line, pair in zip(places, new, self._read(new, lines), strict=True):
                 pairs[place] = pair
                 if pair[0] not in _NEVER_KEPT:
-                    self._lines.offer(line, pair, len(line))
-        return Fields(tuple(pairs), minor)  # type: ignore[arg-type]  # there is no None any more
+                    self.known_lines.offer(line, pair, len(line))
+        return Fields(tuple(pairs), minor)  # type: ignore[arg-type]  # no pair is None now
 
     def _read(self, new: list[bytes], lines: list[bytes]) -> list[tuple[str, str]]:
         try:
-            return _Reader().read(new)
+            return _LineReader().read(new)
         except HTTPError:
-            _Reader().read(lines)  # what is wrong may have to do with the line before
+            _LineReader().read(lines)  # the fault may have to do with the line before
             raise
 
 
-class _Reader:
-    """Reads lines, once. A new parser costs a fifth of what it costs to read one line."""
+class _LineReader:
+    """Reads lines, once. To make a parser costs a fifth of what it costs to read one line."""
 
     def __init__(self) -> None:
         self._pairs: list[tuple[str, str]] = []
@@ -226,11 +227,11 @@ class _Reader:
 
     def read(self, lines: list[bytes]) -> list[tuple[str, str]]:
         """The names and values in ``lines``, which have no line ends. Raises ``HTTPError``."""
-        # The request line is checked elsewhere; llhttp reads all fields alike, whatever it says.
+        # The request line is checked elsewhere. llhttp reads fields alike below all of them.
         head = b"\r\n".join((b"GET / HTTP/1.1", *lines, b"", b""))
         try:
             httptools.HttpRequestParser(self).feed_data(head)
-        except httptools.HttpParserUpgrade:  # after the head, that is, at its end
+        except httptools.HttpParserUpgrade:  # raised at the end of the head
             pass
         except httptools.HttpParserError as exc:
             raise HTTPError(400, f"{exc}.") from None
@@ -241,10 +242,10 @@ class _Reader:
     # What httptools calls.
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        # White space at the end of a value is no part of it (RFC 9110 section 5.5).
+        # White space at the end is not part of a value (RFC 9110 section 5.5).
         self._pairs.append(
             (
-                _NAMES.get(name) or name.decode("ascii").lower(),
+                _LOWER_CASE.get(name) or name.decode("ascii").lower(),
                 value.decode("latin-1").rstrip(" \t"),
             )
         )
@@ -254,6 +255,6 @@ class _Reader:
 
 
 def _content_length(value: str) -> int:
-    if not re.fullmatch("[0-9]+", value):  # not \\d, which takes the digits of all scripts
+    if not re.fullmatch("[0-9]+", value):  # not \\d, which matches the digits of all scripts
         raise HTTPError(400, "The Content-Length is not a number.")
     return int(value) if len(value) <= 18 else 10**18  # more than any limit

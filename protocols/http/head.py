@@ -1,7 +1,14 @@
-"""Reading request heads: the request line, which is checked here each time, and the fields.
+"""Reading request heads: the request line, which is checked here, and the fields (``fields.py``).
 
-A head is parsed in one call, once all of it is there. So one parser serves all connections, and a
-connection that waits for its next request costs no parser's memory.
+A head is parsed in one call, when all of it has come. So one parser serves all connections, and a
+connection that waits for its next request needs no memory for a parser.
+
+Clients repeat themselves, so what was parsed is used again, in three steps:
+
+1. The same head as the last one with these fields: its ``RequestHead`` is returned as it is.
+2. The same fields below another request line: the ``Fields`` are used again, and only the line is
+   parsed, by the quick checks in ``parse_whole``.
+3. Anything else: ``_parse_new``.
 """
 
 from __future__ import annotations
@@ -12,10 +19,10 @@ from typing import Final
 from .errors import HTTPError
 from .fields import Fields, FieldsParser
 from .headers import Headers
-from .limits import Limits
+from .limits import LOGGED_LINE, Limits
 from .target import split_target
 
-# The registered methods (RFC 9110 section 16.1, and WebDAV's) that llhttp knows as well.
+# The registered methods (RFC 9110 section 16.1, and WebDAV's) that llhttp knows too.
 METHODS: Final = frozenset(
     {"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"}
     | {"ACL", "BIND", "CHECKOUT", "COPY", "LINK", "LOCK", "MERGE", "MKACTIVITY", "MKCALENDAR"}
@@ -24,24 +31,25 @@ METHODS: Final = frozenset(
 )
 _METHODS: Final = {method.encode(): method for method in METHODS}
 
-# llhttp takes more: several spaces, RTSP and ICE, and HTTP/0.9, which has no fields at all.
+# llhttp accepts more: several spaces, RTSP and ICE, and HTTP/0.9, which has no fields at all.
 _REQUEST_LINE: Final = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([!-~]+) HTTP/1\.[01]\r\n").match
 _OTHER_VERSION: Final = re.compile(
     rb"(?!PRI )[!#$%&'*+.^_`|~0-9A-Za-z-]+ [!-~]+ HTTP/[0-9]\.[0-9]\r\n"
 ).match
-_USUAL: Final = METHODS - {"CONNECT", "HEAD", "TRACE"}
+_PLAIN_METHODS: Final = METHODS - {"CONNECT", "HEAD", "TRACE"}
 NO_FIELDS: Final = Fields((), 0)
 
-_LONGEST_LINE: Final = 1024  # of those that are remembered
+_LONGEST_LINE: Final = 1024  # bytes of a method and target that are remembered
 
 
 class RequestHead:
-    """What a head says. It never changes, and is shared by requests with the same bytes.
+    """What a head says. It never changes, and requests with the same bytes share it.
 
-    ``fields``: what its fields say. ``authority``: the host, and port if there was one: of the
-    target, or else the ``Host`` field; "" for HTTP/1.0 without one. ``plain``: the common case,
-    with nothing to mind: HTTP/1.1, kept alive, without a body, not HEAD, no upgrade. ``is_kept``:
-    later requests may have the same head, so what follows from it can be stored."""
+    ``fields``: what its fields say. ``authority``: the host, and the port if it was named: from the
+    target, or else from the ``Host`` field; "" for HTTP/1.0 without one. ``plain``: the common case
+    that needs no special treatment: HTTP/1.1, kept alive, no body, no upgrade, and not HEAD, TRACE,
+    CONNECT or ``OPTIONS *``. ``is_kept``: later requests may share this head, so what follows from
+    it can be stored in it."""
 
     __slots__ = (
         "authority",
@@ -60,30 +68,29 @@ class RequestHead:
         self.target = target
         self.fields = fields
         self.authority = fields.host
-        self.path, _, self.query = target.partition("?")  # as it is with nearly all targets
+        self.path, _, self.query = target.partition("?")  # right for nearly all targets
         self.plain = False
         self.is_kept = False
-        self.wsgi_environ: dict[str, object] | None = None  # kept by the WSGI gateway
+        self.wsgi_environ: dict[str, object] | None = None  # stored by the WSGI gateway
 
     @property
     def headers(self) -> Headers:
-        """The fields themselves."""
+        """The fields, by name."""
         return self.fields.headers
 
     @property
     def minor(self) -> int:
-        """Of the version, 0 or 1."""
+        """The minor version of HTTP, 0 or 1."""
         return self.fields.minor
 
 
 class HeadParser:
-    """Parses heads, and remembers them: clients send the same fields again below another request
-    line, or below the same."""
+    """Parses heads, and remembers them."""
 
     def __init__(self, limits: Limits) -> None:
-        self._limits = limits
-        self._fields = FieldsParser(limits)
-        self._known_fields = self._fields.known.get
+        self.limits = limits
+        self.fields_parser = FieldsParser(limits)
+        self._known_fields = self.fields_parser.known.get
         self._longest_line = min(limits.request_line - len(b" HTTP/1.1\r\n"), _LONGEST_LINE)
 
     def parse(self, data: bytes) -> RequestHead:
@@ -95,20 +102,20 @@ class HeadParser:
         return head
 
     def parse_whole(self, data: bytes) -> RequestHead | None:
-        """The head that ``data`` is; None if it is less than a head, more, or none at all. Raises
-        ``HTTPError``."""
-        # The block has the minor version, on which it depends what fields mean.
+        """The head, if ``data`` is exactly one; else None. Raises ``HTTPError``."""
+        # The block begins with the minor version, because the meaning of fields depends on it.
         line, _, block = data.partition(b" HTTP/1.")
         fields = self._known_fields(block)
         if fields is None or len(line) > self._longest_line:
             return self._parse_new(data, block, fields)
-        is_repeated = line == fields.line
-        if is_repeated and fields.head is not None:
-            return fields.head
-        # What _REQUEST_LINE and split_target() find of nearly all lines, at a third of their cost.
+        is_repeated = line == fields.last_line
+        if is_repeated and (known := fields.last_head) is not None:
+            return known  # type: ignore[no-any-return]
+        # For nearly all lines the same result as _REQUEST_LINE and split_target(), at a third of
+        # the cost.
         method, _, target = line.decode("latin-1").partition(" ")
         if not (
-            method in _USUAL
+            method in _PLAIN_METHODS
             and target.startswith("/")
             and target.isascii()
             and target.isprintable()
@@ -119,42 +126,40 @@ class HeadParser:
         head = RequestHead(method, target, fields)
         head.plain = fields.plain
         head.is_kept = is_repeated
-        fields.line = line
-        fields.head = head if is_repeated else None
+        fields.last_line = line
+        fields.last_head = head if is_repeated else None
         return head
 
     def _parse_new(self, data: bytes, block: bytes, fields: Fields | None) -> RequestHead | None:
-        """The same for what is new, or unusual. ``block``: what follows the first " HTTP/1.";
-        ``fields``: of the block, if they are known."""
+        """The same for new fields, and for any request line. ``block``: what follows the first
+        " HTTP/1."; ``fields``: of the block, if they are known."""
         line = _REQUEST_LINE(data)
         if line is None or not data.endswith(b"\r\n\r\n"):
             return None
         end = line.end()
-        if end > self._limits.request_line:
+        if end > self.limits.request_line:
             return None
-        method_, target_ = line.groups()
-        method = _METHODS.get(method_)
+        method = _METHODS.get(line[1])
         if method is None:
             raise HTTPError(501, "The method is not known.")
         if fields is None:
-            if len(block) != len(data) - end + 3:  # the target begins with "HTTP/1."
-                block = data[end - 3 :]
-            fields = self._fields.parse(block)
+            block = data[end - 3 :]  # the first " HTTP/1." may have been in the target
+            fields = self.fields_parser.parse(block)
             if fields is None:
                 return None
-        target = target_.decode("ascii")
+        target = line[2].decode("ascii")
         head = RequestHead(method, target, fields)
         authority, head.path, head.query = split_target(method, target)
         if authority is not None:
             head.authority = authority
-        head.plain = fields.plain and method in _USUAL and head.path != "*"
+        head.plain = fields.plain and method in _PLAIN_METHODS and head.path != "*"
         return head
 
     def check_line(self, data: bytes) -> re.Match[bytes]:
-        """Check the request line at the start of ``data``, which may be all that has come so far.
-        Raises ``HTTPError``."""
-        if data.find(b"\n", 0, self._limits.request_line) < 0:
-            limit = self._limits.request_line
+        """Check the request line at the start of ``data``. Raises ``HTTPError``, also if the line
+        has not come to its end."""
+        if data.find(b"\n", 0, self.limits.request_line) < 0:
+            limit = self.limits.request_line
             raise HTTPError(
                 414, f"The request line is longer than {limit} bytes (--max-request-line)."
             )
@@ -164,3 +169,11 @@ class HeadParser:
                 raise HTTPError(505, "The version is neither HTTP/1.1 nor HTTP/1.0.")
             raise HTTPError(400, "The request line is not valid.")
         return match
+
+
+def unreadable_head(data: bytes) -> RequestHead:
+    """Stands in the log for a head that was refused. It has no method; its target is the part of
+    the request line that came, at the start of ``data``."""
+    line = data[: LOGGED_LINE + 1].splitlines()[0] if data else b""
+    text = line[:LOGGED_LINE].decode("latin-1")
+    return RequestHead("", f"{text}..." if len(line) > LOGGED_LINE else text, NO_FIELDS)

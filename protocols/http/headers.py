@@ -1,4 +1,4 @@
-"""Header fields of a request, as they are looked up."""
+"""Headers: the header fields of a request, looked up by name."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from collections.abc import Iterator
 class Headers:
     """The fields of a request, in the order in which they came, and by name.
 
-    Names are in lower case, values without white space around them, decoded as Latin-1: byte for
-    byte, as the fields may hold any bytes beyond ASCII (RFC 9110 section 5.5)."""
+    Names are in lower case. Values have no white space around them, and are decoded as Latin-1,
+    byte for byte, because they may hold any bytes beyond ASCII (RFC 9110 section 5.5).
+
+    ``pairs``: of name and value."""
 
     __slots__ = ("_by_name", "pairs")
 
@@ -18,17 +20,17 @@ class Headers:
         self._by_name: dict[str, str] | None = None
 
     def get(self, name: str, default: str | None = None) -> str | None:
-        """The value of the field; several of one name are joined as a list, by ", " (RFC 9110
-        section 5.3), cookies by "; "."""
+        """The value of the field, or ``default``. Several fields of one name are joined by ", "
+        (RFC 9110 section 5.3), cookies by "; "."""
         return self.by_name().get(name.lower(), default)
 
     def get_all(self, name: str) -> list[str]:
-        """The values of all fields of that name."""
+        """The values of all fields of that name, in order."""
         name = name.lower()
         return [value for other, value in self.pairs if other == name]
 
     def by_name(self) -> dict[str, str]:
-        """The value of each field as ``get`` gives it. Not to be changed."""
+        """The value of each field, as ``get`` returns it. Do not change the dict."""
         by_name = self._by_name
         if by_name is None:
             by_name = dict(self.pairs)
@@ -58,6 +60,6 @@ def _joined(pairs: tuple[tuple[str, str], ...]) -> dict[str, str]:
 
 
 def list_members(value: str) -> list[str]:
-    """The members of a comma-separated list, in lower case, without the empty ones (RFC 9110
-    section 5.6.1)."""
+    """The members of a comma-separated list, in lower case, without empty ones (RFC 9110 section
+    5.6.1)."""
     return [member for part in value.lower().split(",") if (member := part.strip(" \t"))]

@@ -1,7 +1,7 @@
 """PartialHead: checks a request head that comes in pieces, and looks at each byte only once.
 
-A client may send its head byte by byte. A search that starts at the front each time would cost
-quadratic work, so what was found out about the bytes before is kept here.
+A client may send its head byte by byte. A search that begins at the front each time would be
+quadratic, so a ``PartialHead`` remembers how far it has searched and checked.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from .errors import HTTPError
 
 END_OF_HEAD: Final = b"\r\n\r\n"
 _BARE_LF: Final = re.compile(rb"(?<!\r)\n").search
-# The parts of a request line, each with the byte that ends it: method, target, version, and nothing
-# between CR and LF.
+# The parts of a request line, each with the byte that ends it: method, target, version, and the
+# empty part between CR and LF.
 _PARTS: Final = (
     (re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]*").match, 0x20),
     (re.compile(rb"[!-~]*").match, 0x20),
@@ -25,27 +25,29 @@ _PARTS: Final = (
 
 
 class PartialHead:
-    """What is known of the part of a head that has come. ``check_line(data)`` checks the request
-    line, once it is complete, or raises ``HTTPError``; ``max_line``: bytes that it may have."""
+    """What is known about the part of a head that has come.
+
+    ``check_line(data)``: checks a complete request line, or raises ``HTTPError`` for one that can
+    no longer be valid. ``max_line``: bytes that the line may have."""
 
     __slots__ = ("_check_line", "_checked", "_max_line", "_part", "_searched")
 
     def __init__(self, check_line: Callable[[bytes], object], max_line: int) -> None:
         self._check_line = check_line
         self._max_line = max_line
-        self._searched = 0  # bytes in which the head does not end
-        self._checked = 0  # bytes in which nothing is wrong
-        self._part = 0  # of the request line; len(_PARTS) behind it
+        self._searched = 0  # bytes that were searched for the end of the head
+        self._checked = 0  # bytes that were found valid
+        self._part = 0  # of the request line: an index; len(_PARTS) behind the line
 
     def find_end(self, data: bytes) -> int:
-        """Where the head ends that ``data`` begins with, -1 if that has not come. ``data`` is what
-        it was at the last call, and more."""
+        """Where the head at the start of ``data`` ends; -1 if the end has not come. ``data`` begins
+        with what it was at the last call."""
         found = data.find(END_OF_HEAD, max(0, self._searched - 3))
         self._searched = len(data)
         return found + 4 if found >= 0 else -1
 
     def check(self, data: bytes) -> None:
-        """Check ``data``, which is not a whole head, as far as it goes. Raises ``HTTPError``."""
+        """Check ``data``, a head without its end. Raises ``HTTPError``."""
         if self._part < len(_PARTS):
             self._check_request_line(data)
         if self._part == len(_PARTS):
@@ -63,7 +65,7 @@ class PartialHead:
                 break
             if data[position] != end:
                 if b"\n" in data or size > self._max_line:
-                    self._check_line(data)  # says more exactly what is wrong
+                    self._check_line(data)  # its error is more precise
                 raise HTTPError(400, "The request line is not valid.")
             position += 1
             self._part += 1

@@ -17,7 +17,7 @@ from .target import check_authority
 
 if TYPE_CHECKING:
     from .headers import Headers
-    from .request import Request
+    from .interfaces import AskedRequest as Request
 
 _MAX_HOPS: Final = 32  # proxies in a row; those beyond are ignored
 _MAX_LENGTH: Final = 4096  # characters of Forwarded, which must be parsed from its start

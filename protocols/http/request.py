@@ -1,37 +1,42 @@
-"""Request: one request, as a handler gets it, and the means to answer it."""
+"""Request: one request as a handler gets it, and the methods to answer it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from .body import BodyCollector
 from .errors import body_too_large
+from .head import RequestHead
 from .headers import Headers
 from .response import Header, Response
+from .states import CLIENT_FINISHED
 from .writer import BodyWriter
 
 if TYPE_CHECKING:
     from reactor import Reactor
 
-    from .connection import HTTPConnection
-    from .head import RequestHead
+    from .interfaces import Connection
     from .proxies import Origin
+
+Handler = Callable[["Request"], Response | None]
 
 
 class Request:
-    """One request. Handlers get it, nobody else makes it.
+    """One request. The server makes it; handlers get an ``Exchange``, a subclass that implements
+    the methods.
 
-    A handler returns a ``Response``, or returns None and answers later by one of ``respond``,
-    ``start`` and ``take_over``: from a timer, from another connection's call, or, by way of
-    ``reactor.call_soon_threadsafe``, from a thread. All methods belong to the loop's thread. If it
-    raises, the client gets status 500, or that of the ``HTTPError`` which it raised.
+    A handler returns a ``Response``; or it returns None and answers later with ``respond``,
+    ``start`` or ``take_over``: from a timer, from another connection, or from a thread through
+    ``reactor.call_soon_threadsafe``. All methods must be called in the loop's thread. If the
+    handler raises, the client gets status 500, or the status of the ``HTTPError`` that it raised.
 
-    The body is there for those who ask for it, with ``read`` or ``stream``; what nobody asked for
-    is discarded after the answer."""
+    The body must be asked for, with ``read`` or ``stream``; otherwise it is discarded after the
+    response."""
 
     __slots__ = ("_connection", "head")
 
-    def __init__(self, head: RequestHead, connection: HTTPConnection) -> None:
+    def __init__(self, head: RequestHead, connection: Connection) -> None:
         self.head = head
         self._connection = connection
 
@@ -39,12 +44,12 @@ class Request:
 
     @property
     def method(self) -> str:
-        """The method, in capitals as it came."""
+        """The method, in capitals."""
         return self.head.method
 
     @property
     def target(self) -> str:
-        """The request target as it came: mostly a path with a query."""
+        """The request target as it was sent: mostly a path with a query."""
         return self.head.target
 
     @property
@@ -69,7 +74,7 @@ class Request:
 
     @property
     def content_length(self) -> int | None:
-        """Bytes of the body; None for a chunked one, whose length nobody knows yet."""
+        """Bytes of the body; None for a chunked one, whose length is not known yet."""
         return None if self.head.fields.chunked else self.head.fields.content_length
 
     @property
@@ -79,15 +84,16 @@ class Request:
 
     @property
     def upgrade(self) -> str | None:
-        """The protocols that the client would change to (RFC 9110 section 7.8); mostly None."""
+        """The protocols to which the client offers to change (RFC 9110 section 7.8), or None."""
         return self.head.fields.upgrade
 
     # -- where it came from ------------------------------------------------------------------------
 
     @property
     def origin(self) -> Origin:
-        """The client, scheme and host, as trusted proxies tell them."""
-        return self._connection.server.proxies.origin(self)
+        """The client, scheme and host, taken from trusted proxies where there are any."""
+        origin: Origin = self._connection.server.proxies.origin(self)
+        return origin
 
     @property
     def client(self) -> str:
@@ -101,13 +107,12 @@ class Request:
 
     @property
     def host(self) -> str:
-        """Host and port that the client asked, as it named them; "" if an HTTP/1.0 client did
-        not."""
+        """Host and port as the client named them; "" if an HTTP/1.0 client did not."""
         return self.origin.host
 
     @property
     def peername(self) -> Any:
-        """The address of the connection's other end, a proxy perhaps; None over a Unix socket."""
+        """The address of the other end, which may be a proxy's; None over a Unix socket."""
         return self._connection.transport.get_extra_info("peername")
 
     @property
@@ -117,17 +122,17 @@ class Request:
 
     @property
     def is_tls(self) -> bool:
-        """Whether this connection is encrypted (a proxy's other side may be)."""
-        return self._connection.is_tls
+        """Whether this connection is encrypted. A proxy's connection to its client may differ."""
+        return self._connection.transport.get_extra_info("ssl_object") is not None
 
     @property
     def date(self) -> int:
-        """The time of day that the response's ``Date`` says, in seconds since the epoch."""
+        """The time in the ``Date`` field of the response, in seconds since the epoch."""
         return self._connection.server.date(self._connection.reactor.now)
 
     @property
     def reactor(self) -> Reactor:
-        """The loop that serves it."""
+        """The reactor that serves it."""
         return self._connection.reactor
 
     # -- its body ----------------------------------------------------------------------------------
@@ -135,16 +140,16 @@ class Request:
     def read(
         self, callback: Callable[[bytes], Response | None], max_size: int | None = None
     ) -> None:
-        """Collect the body, and call ``callback(body)`` with all of it, which may return a
-        ``Response`` as a handler may.
+        """Collect the body, and call ``callback(body)`` with all of it. It may return a
+        ``Response``, as a handler may.
 
-        A body of more than ``max_size`` bytes (None: the server's limit) is answered with 413. If
-        the client goes before its end, ``callback`` is never called; see ``on_lost``. Raises
-        ``RuntimeError`` if the body was asked for already."""
+        The response to a body of more than ``max_size`` bytes (None: the server's limit) is 413. If
+        the client leaves before the end of the body, ``callback`` is never called; see ``on_lost``.
+        Raises ``RuntimeError`` if the body was asked for already."""
         announced = self.content_length
         if max_size is not None and announced is not None and announced > max_size:
             raise body_too_large(max_size)
-        collector = _Collector(callback, max_size)
+        collector = BodyCollector(callback, max_size)
         self.stream(collector.data_received, collector.eof_received)
 
     def stream(
@@ -153,29 +158,30 @@ class Request:
         eof_received: Callable[[], Response | None],
     ) -> None:
         """Deliver the body as it comes: ``data_received(data)`` any number of times, then
-        ``eof_received()`` once, which may return a ``Response`` as a handler may. Never from inside
-        this call.
+        ``eof_received()`` once, which may return a ``Response``, as a handler may. They are never
+        called from inside this call.
 
-        ``pause_reading`` holds it up. If the client goes before its end, ``eof_received`` is never
-        called; see ``on_lost``. Raises ``RuntimeError`` if the body was asked for already."""
-        self._connection.stream_body(self, data_received, eof_received)
+        ``pause_reading`` makes it wait. If the client leaves before the end of the body,
+        ``eof_received`` is never called; see ``on_lost``. Raises ``RuntimeError`` if the body was
+        asked for already."""
+        raise NotImplementedError
 
     def pause_reading(self) -> None:
         """Deliver no more of the body until ``resume_reading()``; the client has to wait."""
-        self._connection.pause_body(self)
+        raise NotImplementedError
 
     def resume_reading(self) -> None:
-        """Go on delivering."""
-        self._connection.resume_body(self)
+        """Deliver the body again."""
+        raise NotImplementedError
 
-    # -- the answer --------------------------------------------------------------------------------
+    # -- the response ------------------------------------------------------------------------------
 
     def respond(self, response: Response) -> None:
-        """Answer with ``response``. Once the client has gone, this does nothing.
+        """Answer with ``response``. If the client has left, this does nothing.
 
         Raises ``RuntimeError`` if the request was answered already, ``ValueError`` or ``TypeError``
         if the response is not valid."""
-        self._connection.respond(self, response)
+        raise NotImplementedError
 
     def start(
         self,
@@ -183,59 +189,36 @@ class Request:
         headers: Iterable[Header] = (),
         content_length: int | None = None,
     ) -> BodyWriter:
-        """Send the head of a response, and write the body bit by bit to what is returned.
+        """Send the head of a response. Returns a ``BodyWriter``, to write the body in pieces.
 
-        ``content_length``: bytes, if known; else the body is sent in chunks, and to an HTTP/1.0
-        client until the connection is closed. Raises as ``respond`` does."""
-        return self._connection.start(self, status, headers, content_length)
+        ``content_length``: bytes, if known. If not, the body is sent in chunks; to an HTTP/1.0
+        client, the end of the connection ends it. Raises as ``respond`` does."""
+        raise NotImplementedError
 
     def take_over(self, protocol: Any, status: int = 101, headers: Iterable[Header] = ()) -> None:
-        """Answer with ``status`` and hand the connection over to ``protocol``, from the first byte
-        after the request: its ``connection_made`` is called now, data follows.
+        """Answer with ``status`` and give the connection to ``protocol``, from the first byte after
+        the request: its ``connection_made`` is called now, data follows later.
 
-        With 101, ``headers`` must have ``Upgrade`` and ``Connection`` (RFC 9110 section 7.8); a
-        CONNECT is answered with 200. The server's limits no longer hold for this connection. Raises
-        ``RuntimeError`` if the request was answered, or has a body that was not read to its
+        With 101, ``headers`` must have ``Upgrade`` and ``Connection`` (RFC 9110 section 7.8). The
+        response to CONNECT is 200. The server's limits no longer hold for this connection. Raises
+        ``RuntimeError`` if the request was answered already, or its body was not read to the
         end."""
-        self._connection.take_over(self, protocol, status, headers)
+        raise NotImplementedError
 
     def on_lost(self, callback: Callable[[], object]) -> None:
-        """Call ``callback()`` if the connection is lost before the response is complete, whether
-        or not it has begun. Replaces the one before."""
-        self._connection.call_when_lost(self, callback)
+        """Call ``callback()`` if the connection is lost before the response is complete, even if
+        the response has not begun. It replaces an earlier callback."""
+        raise NotImplementedError
 
     @property
     def is_lost(self) -> bool:
-        """Whether nobody is there any more to answer to."""
+        """Whether a response would reach nobody: it is complete, or the client has left."""
         return self._connection.current is not self or self._connection.transport.is_closing()
 
     @property
     def is_half_closed(self) -> bool:
-        """Whether the client has finished sending: it waits for the answer, or has gone."""
-        return self._connection.is_half_closed
+        """Whether the client has finished sending: it waits for the response, or has left."""
+        return bool(self._connection.facts & CLIENT_FINISHED)
 
     def __repr__(self) -> str:
         return f"<Request {self.method} {self.target}>"
-
-
-class _Collector:
-    """Collects a body for ``Request.read``."""
-
-    def __init__(self, callback: Callable[[bytes], Response | None], max_size: int | None) -> None:
-        self._callback = callback
-        self._max_size = max_size
-        self._pieces: list[bytes] = []
-        self._size = 0
-
-    def data_received(self, data: bytes) -> None:
-        self._size += len(data)
-        if self._max_size is not None and self._size > self._max_size:
-            raise body_too_large(self._max_size)
-        self._pieces.append(data)
-        if len(self._pieces) > 1000:  # tiny chunks would cost more than their bytes
-            self._pieces = [b"".join(self._pieces)]
-
-    def eof_received(self) -> Response | None:
-        body = b"".join(self._pieces)
-        self._pieces.clear()
-        return self._callback(body)

@@ -1,50 +1,45 @@
-"""HTTPServer: what all connections of a server share."""
+"""HTTPServer: makes the connections, and has what they share."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from email.utils import formatdate
-from typing import TYPE_CHECKING, Final, Protocol
+from functools import partial
+from typing import Final
 
 from .cache import FIFOCache
 from .connection import HTTPConnection
+from .dates import CachedDate
 from .head import HeadParser
+from .interfaces import RequestLog
 from .limits import Limits
 from .proxies import TrustedProxies
-from .response import Header, Response, render_head
+from .request import Handler
+from .response import Header, render_head
 from .turns import Turns
 
-if TYPE_CHECKING:
-    from .request import Request
+__all__ = ["HTTPServer", "Handler"]
 
-Handler = Callable[["Request"], "Response | None"]
-
-# Handlers answer with the same fields again and again: what was made of them is kept.
+# Handlers answer with the same fields again and again, so the rendered heads are cached.
 _REMEMBERED: Final = 512  # heads of responses
 _REMEMBERED_SIZE: Final = 2048  # bytes of one
 
 
-class RequestLog(Protocol):
-    """Who is told of each request that was answered."""
-
-    def write(self, request: Request, status: int, size: int) -> object:
-        """``size``: bytes of the response's body."""
-
-
 class HTTPServer:
-    """An HTTP/1.1 server: a factory of connections, to be given to ``Reactor.listen_tcp`` and the
-    like::
+    """An HTTP/1.1 server: a factory of protocols for ``Reactor.listen_tcp`` and the like::
 
         def handler(request):
             return Response.text("Hello, World!")
 
         reactor.listen_tcp(HTTPServer(handler), "127.0.0.1", 8080)
 
-    ``handler(request)`` is called in the loop, see ``Request``. ``debug`` shows tracebacks to
-    clients. ``allow_connect`` lets the method CONNECT reach the handler. ``clock`` gives the time
-    of day, in seconds since the epoch. ``server_name`` is what the ``Server`` field says; "" leaves
-    it out. Raises ``ValueError`` for one that is not valid."""
+    ``handler(request)`` is called in the loop's thread, see ``Request``. ``limits``: see
+    ``Limits``. ``access_log``: its ``write`` is called for each response. ``proxies``: the proxies
+    that are trusted to name the client. ``debug``: show tracebacks to clients. ``allow_connect``:
+    let requests with the method CONNECT reach the handler. ``clock``: returns the time of day, in
+    seconds since the epoch. ``server_name``: the value of the ``Server`` field; "" omits the field.
+    Raises ``ValueError`` for a name that is not valid."""
 
     def __init__(
         self,
@@ -60,30 +55,30 @@ class HTTPServer:
     ) -> None:
         self.handler = handler
         self.limits = limits or Limits()
-        self.keepalive_timeout = self.limits.keepalive_timeout  # at hand for every request
+        # These three are here to be found quickly: every request needs them.
+        self.keepalive_timeout = self.limits.keepalive_timeout
+        self.max_head = self.limits.head
+        self.max_requests = self.limits.requests
         self.access_log = access_log
         self.proxies = proxies or TrustedProxies()
         self.debug = debug
         self.allow_connect = allow_connect
         self.parser = HeadParser(self.limits)
         self.turns = Turns()
-        self._date = b""  # the Date field, good until _date_expires
-        self._date_seconds = 0
-        self._date_expires = float("-inf")
+        self._date = CachedDate(clock, partial(formatdate, usegmt=True))
         self._rendered: FIFOCache[tuple[int, tuple[Header, ...]], bytes]
         self._rendered = FIFOCache(_REMEMBERED, _REMEMBERED_SIZE)
-        self._clock = clock
         self._server_field = (("Server", server_name),) if server_name else ()
         render_head(200, self._server_field)
 
     def __call__(self) -> HTTPConnection:
-        """A protocol for one more connection."""
+        """Returns the protocol for one more connection."""
         return HTTPConnection(self)
 
     def render(self, status: int, headers: tuple[Header, ...], now: float) -> bytes:
-        """The status line and all fields but those about the connection and the length. ``now``:
-        the loop's time. Raises ``ValueError`` or ``TypeError``."""
-        if now >= self._date_expires:
+        """The head of a response, except the fields for the connection and the length. ``now``: the
+        loop's time. Raises ``ValueError`` or ``TypeError``, see ``render_head``."""
+        if now >= self._date.expires:
             self._refresh_date(now)
         return self._rendered.get((status, headers)) or self._render(status, headers)
 
@@ -93,19 +88,16 @@ class HTTPServer:
             status, headers if "server" in names else (*headers, *self._server_field)
         )
         if "date" not in names:
-            rendered += self._date
+            rendered += f"Date: {self._date.text}\r\n".encode()
         self._rendered.offer((status, headers), rendered, len(rendered))
         return rendered
 
     def date(self, now: float) -> int:
-        """What the Date field says, in seconds since the epoch. ``now``: the loop's time."""
-        if now >= self._date_expires:
+        """The value of the ``Date`` field, in seconds since the epoch. ``now``: the loop's time."""
+        if now >= self._date.expires:
             self._refresh_date(now)
-        return self._date_seconds
+        return self._date.seconds
 
     def _refresh_date(self, now: float) -> None:
-        date = self._clock()
-        self._date_seconds = int(date)
-        self._date_expires = now + 1.0 - date % 1.0
-        self._date = f"Date: {formatdate(date, usegmt=True)}\r\n".encode()
-        self._rendered.clear()  # as the date is in all of them
+        self._date.refresh(now)
+        self._rendered.clear()  # all of them contain the date

@@ -1,4 +1,4 @@
-"""Request targets and authorities (RFC 9112 section 3.2): where a request wants to go."""
+"""Request targets (RFC 9112 section 3.2) and the authorities in them: host and port."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from typing import Final
 
 from .errors import HTTPError
 
-# Letters, digits, and what occurs in names besides. RFC 3986 would allow more ("!$&'()*+,;=" and
-# percent-encoding), but no name in use has it, and a comma is how two Host fields look when they
-# have been joined on the way.
+# Letters, digits, and the other characters of names in use. RFC 3986 allows more ("!$&'()*+,;=" and
+# percent-encoding), but no name in use has them, and a comma may mean that a proxy has joined two
+# Host fields.
 _AUTHORITY: Final = re.compile(r"([A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{0,5}))?").fullmatch
 _ABSOLUTE: Final = re.compile(r"(?i:https?)://([^/?]*)([^?]*)(?:\?(.*))?").fullmatch
 
 
 @lru_cache(256)
 def check_authority(authority: str) -> str:
-    """``authority`` as it is, a host with or without a port. Raises ``HTTPError`` 400."""
+    """Returns ``authority``, a host with or without a port. Raises ``HTTPError`` 400 if it is not
+    valid."""
     match = _AUTHORITY(authority)
     if match is None:
         raise HTTPError(400, "The host is not valid.")
@@ -33,21 +34,21 @@ def check_authority(authority: str) -> str:
 
 
 def split_target(method: str, target: str) -> tuple[str | None, str, str]:
-    """The authority if ``target`` names one, the path, and the query, all as they were sent.
+    """The authority (None if ``target`` has none), the path, and the query, all as they were sent.
 
     The path is "*" for ``OPTIONS *``, and "" for CONNECT. Raises ``HTTPError`` 400."""
     if method == "CONNECT":
         if ":" not in target.rpartition("]")[2] or target.endswith(":"):
-            raise HTTPError(400, "CONNECT wants a host and a port.")
+            raise HTTPError(400, "CONNECT needs a host and a port.")
         return check_authority(target), "", ""
     if "#" in target:
-        raise HTTPError(400, "A fragment is not sent.")
+        raise HTTPError(400, "The target has a fragment.")
     if target.startswith("/"):
         path, _, query = target.partition("?")
         return None, path, query
     if target == "*":
         if method != "OPTIONS":
-            raise HTTPError(400, "The target * goes with OPTIONS alone.")
+            raise HTTPError(400, "The target * is for OPTIONS only.")
         return None, "*", ""
     match = _ABSOLUTE(target)
     if match is None:

@@ -1,9 +1,10 @@
-"""Turns: how long requests may keep one turn of the loop, and which connections wait for the next.
+"""Turns: how much time of one turn of the loop requests get, and which connections wait for more.
 
-A limit by number is not enough: 32 requests are nothing, or a second, as they take 25 us or 30 ms.
-What has just come is served first, so that a client that asks for a lot at once makes itself wait,
-and not the others. A single request cannot be interrupted. Pieces of bodies count as requests do: a
-read of tiny chunks takes milliseconds. They wait sooner, so that they do not hold up new requests.
+A limit by number is not enough: 32 requests take a millisecond if each takes 25 us, and a second if
+each takes 30 ms. New input is served first, so that a client that asks for much at once delays
+itself and not the others. A single request cannot be interrupted. Pieces of bodies count like
+requests, because to read many tiny chunks takes milliseconds; they wait sooner, so that they do not
+delay new requests.
 """
 
 from __future__ import annotations
@@ -14,25 +15,29 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from reactor import Loop
 
-    from .connection import HTTPConnection
+    from .interfaces import Waiting
 
-ARRIVALS: Final = 0.03  # seconds of a turn after which what comes waits; a thousand quick requests
-BODIES: Final = 0.01  # seconds of a turn after which bodies wait
-WAITING: Final = 0.03  # seconds of a turn for those that wait: no arrivals can starve them
-CONNECTION: Final = 0.01  # seconds of a turn for the requests of one connection
-REQUESTS: Final = 32  # of one connection in a turn
+ARRIVALS: Final = 0.03  # seconds of a turn for new requests, a thousand quick ones; more waits
+BODIES: Final = 0.01  # seconds of a turn after which pieces of bodies wait
+WAITING: Final = 0.03  # seconds of a turn for waiting connections: new ones cannot starve them
+CONNECTION: Final = 0.01  # seconds of a turn for one connection
+REQUESTS: Final = 32  # requests and pieces of bodies of one connection in a turn
 
 
 class Turns:
-    """The connections of a server that have more to do than a turn has time for. They go on one
-    after the other, in the order in which they came here."""
+    """The connections of a server that have more input than a turn has time for. They go on one
+    after another, in the order in which they began to wait."""
 
     def __init__(self) -> None:
-        self._waiting: deque[HTTPConnection] = deque()
+        self._waiting: deque[Waiting] = deque()
         self._is_scheduled = False
 
-    def wait(self, connection: HTTPConnection) -> None:
-        """Have ``connection.go_on()`` called, once."""
+    def __len__(self) -> int:
+        """The number of connections that wait."""
+        return len(self._waiting)
+
+    def wait(self, connection: Waiting) -> None:
+        """Call ``connection.go_on()`` once, when it is its turn."""
         self._waiting.append(connection)
         if not self._is_scheduled:
             self._is_scheduled = True

@@ -1,71 +1,76 @@
-"""BodyWriter: a response's body, written bit by bit."""
+"""BodyWriter: a response's body, written in pieces."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
+from .framing import CHUNKED, LENGTH, NOTHING, UNTIL_CLOSE
+from .states import WRITING_PAUSED
+
 if TYPE_CHECKING:
-    from .answering import AnsweringHalf
+    from .interfaces import Output, WrittenResponse
 
-# From this size on, a chunk is not copied to have its frame around it.
+# A chunk of this size or more is not copied to put its frame around it.
 _COPY_LIMIT: Final = 16384
-
-# How a body is framed.
-LENGTH: Final = 0  # so many bytes were announced
-CHUNKED: Final = 1
-UNTIL_CLOSE: Final = 2  # to an HTTP/1.0 client
-NOTHING: Final = 3  # the answer to HEAD, 204, 304: what is written is not sent
 
 
 class BodyWriter:
     """What ``Request.start`` returns.
 
-    Write while ``paused`` is false; then wait for ``on_writable``, which is called when the client
-    has taken most of what waits. Who goes on regardless loses the connection at the transport's
-    hard cap. End with ``end()``; or with ``abort()``, which sends what was written and closes the
-    connection, so that the client sees that something is missing. When the client goes,
-    ``Request.on_lost``'s callback is called; what is written afterwards is dropped."""
+    Write while ``paused`` is false. Then wait for ``on_writable``, which is called when the client
+    has taken most of what waits. A handler that goes on writing loses the connection at the
+    transport's hard cap. End with ``end()``; or with ``abort()``, which sends what was written and
+    closes the connection, so that the client sees that something is missing. When the client
+    leaves, the callback of ``Request.on_lost`` is called; what is written afterwards is dropped."""
 
-    __slots__ = ("_connection", "_framing", "_left", "on_writable", "size")
+    __slots__ = ("_framing", "_left", "_output", "_response", "on_writable", "size", "status")
 
-    def __init__(self, connection: AnsweringHalf, framing: int, content_length: int) -> None:
-        self._connection: AnsweringHalf | None = connection
+    def __init__(
+        self,
+        output: Output,
+        response: WrittenResponse,
+        status: int,
+        framing: int,
+        content_length: int,
+    ) -> None:
+        self._output = output
+        self._response: WrittenResponse | None = response  # until the body has ended
         self._framing = framing
         self._left = content_length
+        self.status = status
         self.size = 0  #: bytes of the body written so far
         self.on_writable: Callable[[], object] | None = None
 
     @property
     def paused(self) -> bool:
-        """Whether enough waits to be sent."""
-        return self._connection is not None and self._connection.is_write_paused
+        """Whether so much waits to be sent that the handler should wait."""
+        return self._response is not None and bool(self._output.facts & WRITING_PAUSED)
 
     @property
     def ends_with_connection(self) -> bool:
-        """Whether the end of the connection is what ends the body."""
+        """Whether the body ends where the connection does."""
         return self._framing == UNTIL_CLOSE
 
     @property
     def is_closed(self) -> bool:
-        """Whether it has ended, or the client has gone."""
-        return self._connection is None or self._connection.transport.is_closing()
+        """Whether it has ended, or the client has left."""
+        return self._response is None or self._output.transport.is_closing()
 
     def write(self, data: bytes) -> None:
-        """Write a piece of the body. Raises ``ValueError`` for more than was announced."""
+        """Write a piece of the body. Raises ``ValueError`` for more bytes than were announced."""
         size = len(data)
         if not size or not self._count(size):
             return
-        connection = self._connection
-        assert connection is not None
+        output = self._output
         if self._framing != CHUNKED:
-            connection.send(data)
+            output.send(data)
         elif size < _COPY_LIMIT:
-            connection.send(b"%x\r\n%b\r\n" % (size, data))
+            output.send(b"%x\r\n%b\r\n" % (size, data))
         else:
-            connection.send(b"%x\r\n" % size)
-            connection.send(data)
-            connection.send(b"\r\n")
+            output.send(b"%x\r\n" % size)
+            output.send(data)
+            output.send(b"\r\n")
 
     def sendfile(
         self,
@@ -74,53 +79,51 @@ class BodyWriter:
         count: int,
         callback: Callable[[Exception | None], object] | None = None,
     ) -> None:
-        """Write ``count`` bytes of a file, as ``StreamTransport.sendfile`` does: the file must stay
-        open until ``callback(exc)``. A file that has become shorter cuts the connection. Raises
-        ``ValueError`` for more than was announced."""
+        """Write ``count`` bytes of a file from ``offset``, as ``StreamTransport.sendfile`` does:
+        the file must stay open until ``callback(exc)``. If the file has become shorter, the
+        connection is cut. Raises ``ValueError`` for more bytes than were announced."""
+        output = self._output
         if not count or not self._count(count):
             if callback is not None:
-                reactor = self._connection.reactor if self._connection else None
-                if reactor is None:
+                if self._response is None:
                     callback(None)
                 else:
-                    reactor.call_soon(callback, None)
+                    output.reactor.call_soon(callback, None)
             return
-        connection = self._connection
-        assert connection is not None
         if self._framing == CHUNKED:
-            connection.send(b"%x\r\n" % count)
-        connection.send_file(file, offset, count, callback)
+            output.send(b"%x\r\n" % count)
+        output.send_file(file, offset, count, callback)
         if self._framing == CHUNKED:
-            connection.send(b"\r\n")
+            output.send(b"\r\n")
 
     def end(self) -> None:
-        """The body is complete. If less was written than announced, this is ``abort()``. A second
-        time, this does nothing."""
-        connection, self._connection = self._connection, None
-        if connection is None:
+        """The body is complete. If fewer bytes were written than announced, this is ``abort()``. A
+        second call does nothing."""
+        response, self._response = self._response, None
+        if response is None:
             return
         if self._framing == LENGTH and self._left:
-            connection.cut(f"the response's body lacks {self._left} bytes of those announced")
+            response.cut(f"the response's body lacks {self._left} bytes of those announced")
             return
         if self._framing == CHUNKED:
-            connection.send(b"0\r\n\r\n")
-        connection.response_ended(self.size, close=self._framing == UNTIL_CLOSE)
+            self._output.send(b"0\r\n\r\n")
+        response.body_written()
 
     def abort(self) -> None:
-        """Give up. The client gets what was written, and then the end of the connection. An
-        HTTP/1.0 client that could take that for the end of the body gets a reset instead."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.cut("the response was given up")
+        """Give up. The client gets what was written, and then the end of the connection; or a
+        reset, if it could take that for the end of the body."""
+        response, self._response = self._response, None
+        if response is not None:
+            response.cut("the handler gave up the response")
 
     def detach(self) -> None:
-        """The connection is lost: nothing more can be written."""
-        self._connection = None
+        """Write nothing more: the connection is lost, or the response was cut."""
+        self._response = None
         self.on_writable = None
 
     def _count(self, size: int) -> bool:
-        """Note that ``size`` bytes are written. Returns whether they are to be sent."""
-        if self._connection is None:
+        """Count ``size`` bytes. Returns whether they are to be sent."""
+        if self._response is None:
             return False
         if self._framing == LENGTH:
             if size > self._left:

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import IO, TYPE_CHECKING, Any
 
-from ..response import BODILESS
+from ..framing import BODILESS
 from .errors import ERRORS
 from .heads import Head, check_head
 from .input import NO_BODY

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final
 
 from ..errors import error_page
-from ..response import BODILESS, Response
+from ..framing import BODILESS
+from ..response import Response
 from .call import Call
 from .filewrapper import FileSpan
 from .heads import Head

@@ -40,6 +40,12 @@ class HTTPWorld:
         return peer.read()
 
 
+def read_ahead(peer: StreamPeer) -> int:
+    """The number of bytes of ``peer`` that the server has read and not used yet."""
+    reader = peer.transport.get_protocol().reader
+    return 0 if reader is None else len(reader.buffer)
+
+
 @pytest.fixture
 def world() -> Iterator[HTTPWorld]:
     world = HTTPWorld()

@@ -1,9 +1,9 @@
 # ruff: noqa: E501 (one line, one case)
 """Raw requests and the answers that they must get: one line, one case.
 
-Each is sent with a further request behind it, ``PROBE``. Where the case leaves the connection open,
-the probe is answered; where the case is refused, the probe is what an attacker would have smuggled:
-it must not be answered, and no handler may see it.
+Each is sent with a further request behind it, ``PROBE``. If the case leaves the connection open, the
+probe is answered. If the case is refused, the probe is what an attacker would smuggle: it must not
+be answered, and no handler may see it.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ PROBE = b"GET /probe HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 
 @dataclass(frozen=True)
 class Case:
-    """``seen``: method, target and body of the requests that the handler gets; None where that goes
-    without saying: none for what is refused, ``GET /`` for all others."""
+    """``seen``: method, target and body of the requests that the handler gets. None: no request if
+    the case is refused, else ``GET /``."""
 
     name: str
     data: bytes
@@ -137,7 +137,7 @@ _FRAMING = [
     # uvicorn and others take it
     refused("chunked of 1.0", post(b"Transfer-Encoding: chunked", line=b"POST / HTTP/1.0", body=b"0\r\n\r\n")),
     accepted("CHUNKED", post(b"Transfer-Encoding: CHUNKED", body=b"0\r\n\r\n"), ("POST", "/", b"")),
-    # llhttp is stricter than RFC 9110 section 5.5 here, to nobody's harm.
+    # llhttp is stricter than RFC 9110 section 5.5 here, which harms no client.
     refused("tab after chunked", post(b"Transfer-Encoding: chunked\t", body=b"0\r\n\r\n")),
     accepted("chunked with spaces around", post(b"Transfer-Encoding: \t chunked  ", body=b"0\r\n\r\n"), ("POST", "/", b"")),
     accepted("underscore is another field", post(b"Transfer_Encoding: chunked", b"Content_Length: 7"), ("POST", "/", b"")),
@@ -164,7 +164,7 @@ _CHUNKS = [
     refused("space after chunk size", chunked(b"3 \r\nabc\r\n0\r\n\r\n")),
     refused("tab after chunk size", chunked(b"3\t\r\nabc\r\n0\r\n\r\n")),
     refused("chunk size in Arabic digits", chunked("\u0663\r\nabc\r\n0\r\n\r\n".encode())),
-    refused("chunk size that is none", chunked(b"g\r\nabc\r\n0\r\n\r\n")),
+    refused("chunk size that is not a number", chunked(b"g\r\nabc\r\n0\r\n\r\n")),
     refused("no chunk size", chunked(b"\r\nabc\r\n0\r\n\r\n")),
     refused("chunk extension instead of a size", chunked(b";a=b\r\nabc\r\n0\r\n\r\n")),
     refused("chunk size beyond 64 bits", chunked(b"10000000000000003\r\nabc\r\n0\r\n\r\n")),
@@ -389,11 +389,11 @@ _CONNECTIONS = [
     refused("empty expectation", get(b"Expect:"), 417),
     accepted("expectation without a body", get(b"Expect: 100-continue")),
     Case("expectation from 1.0", post(b"Expect: 100-continue", b"Content-Length: 1", b"Connection: keep-alive", line=b"POST / HTTP/1.0", body=b"a"), seen=(("POST", "/", b"a"),)),
-    accepted("body that nobody reads", post(b"Content-Length: 5", body=b"01234", line=b"POST /unread HTTP/1.1") + get(), ("POST", "/unread", b""), ("GET", "/", b"")),
-    accepted("chunks that nobody reads", post(b"Transfer-Encoding: chunked", body=b"1\r\na\r\n0\r\n\r\n", line=b"POST /unread HTTP/1.1") + get(), ("POST", "/unread", b""), ("GET", "/", b"")),
-    last("bad chunks that nobody reads", post(b"Transfer-Encoding: chunked", body=b"1\r\naXX0\r\n\r\n", line=b"POST /unread HTTP/1.1") + get(), ("POST", "/unread", b"")),
-    accepted("body of 64 KiB that nobody reads", post(b"Content-Length: 65536", body=b"a" * 65536, line=b"POST /unread HTTP/1.1"), ("POST", "/unread", b"")),
-    last("chunks of more that nobody reads", post(b"Transfer-Encoding: chunked", body=b"12000\r\n%b\r\n0\r\n\r\n" % (b"a" * 0x12000), line=b"POST /unread HTTP/1.1"), ("POST", "/unread", b"")),
+    accepted("body that is not wanted", post(b"Content-Length: 5", body=b"01234", line=b"POST /unread HTTP/1.1") + get(), ("POST", "/unread", b""), ("GET", "/", b"")),
+    accepted("chunks that are not wanted", post(b"Transfer-Encoding: chunked", body=b"1\r\na\r\n0\r\n\r\n", line=b"POST /unread HTTP/1.1") + get(), ("POST", "/unread", b""), ("GET", "/", b"")),
+    last("bad chunks that are not wanted", post(b"Transfer-Encoding: chunked", body=b"1\r\naXX0\r\n\r\n", line=b"POST /unread HTTP/1.1") + get(), ("POST", "/unread", b"")),
+    accepted("body of 64 KiB that is not wanted", post(b"Content-Length: 65536", body=b"a" * 65536, line=b"POST /unread HTTP/1.1"), ("POST", "/unread", b"")),
+    last("chunks of more that are not wanted", post(b"Transfer-Encoding: chunked", body=b"12000\r\n%b\r\n0\r\n\r\n" % (b"a" * 0x12000), line=b"POST /unread HTTP/1.1"), ("POST", "/unread", b"")),
 ]  # fmt: skip
 
 CASES = [

@@ -24,20 +24,20 @@ def read(request: Request) -> None:
 
 
 @pytest.mark.parametrize("chunk", [None, 1, 3])
-def test_read(world: HTTPWorld, chunk: int | None) -> None:
+def test_read_collects_a_body(world: HTTPWorld, chunk: int | None) -> None:
     peer = world.connect(read)
     assert world.ask(peer, post(5) + b"hello" + GET, chunk).count(b"HTTP/1.1 200 ") == 2
     answer = world.ask(peer, CHUNKED + b"2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n", chunk)
     assert answer.endswith(b"<hello>")
 
 
-def test_there_is_no_body(world: HTTPWorld) -> None:
+def test_read_of_a_request_without_a_body_gets_an_empty_one(world: HTTPWorld) -> None:
     peer = world.connect(read)
     assert world.ask(peer, GET).endswith(b"<>")
     assert world.ask(peer, GET).endswith(b"<>")
 
 
-def test_stream_in_pieces_with_pauses(world: HTTPWorld) -> None:
+def test_a_streamed_body_waits_while_it_is_paused(world: HTTPWorld) -> None:
     pieces: list[bytes] = []
     requests: list[Request] = []
 
@@ -71,16 +71,16 @@ def test_continue_is_sent_when_the_body_is_asked_for(world: HTTPWorld) -> None:
     assert world.ask(peer, GET).startswith(b"HTTP/1.1 200 ")
 
 
-def test_continue_is_not_sent_when_nobody_wants_the_body(world: HTTPWorld) -> None:
+def test_continue_is_not_sent_when_the_body_is_not_wanted(world: HTTPWorld) -> None:
     peer = world.connect(lambda request: Response.text("no", 403))
     answer = world.ask(peer, post(5, b"Expect: 100-continue"))
     assert answer.startswith(b"HTTP/1.1 403 ")
-    # Whether the body comes now, nobody knows.
+    # It is not known whether the body will come.
     assert b"\r\nConnection: close\r\n" in answer
     assert peer.eof_received
 
 
-def test_continue_is_not_sent_when_the_body_is_there(world: HTTPWorld) -> None:
+def test_continue_is_not_sent_when_the_body_has_come(world: HTTPWorld) -> None:
     peer = world.connect(read)
     answer = world.ask(peer, post(5, b"Expect: 100-continue") + b"hello")
     assert answer.startswith(b"HTTP/1.1 200 ")
@@ -93,14 +93,14 @@ def test_continue_is_not_for_http_1_0(world: HTTPWorld) -> None:
     assert world.ask(peer, b"hello").startswith(b"HTTP/1.1 200 ")
 
 
-def test_a_small_body_that_nobody_reads_is_discarded(world: HTTPWorld) -> None:
+def test_a_small_unwanted_body_is_discarded(world: HTTPWorld) -> None:
     peer = world.connect(lambda request: Response.text("x"))
     answer = world.ask(peer, post(1000) + b"a" * 600)
     assert b"Connection: close" not in answer
     assert world.ask(peer, b"a" * 400 + GET).startswith(b"HTTP/1.1 200 ")
 
 
-def test_a_large_body_that_nobody_reads_closes_the_connection(world: HTTPWorld) -> None:
+def test_a_large_unwanted_body_closes_the_connection(world: HTTPWorld) -> None:
     peer = world.connect(lambda request: Response.text("x"))
     answer = world.ask(peer, post(1_000_000))
     assert b"\r\nConnection: close\r\n" in answer
@@ -110,7 +110,7 @@ def test_a_large_body_that_nobody_reads_closes_the_connection(world: HTTPWorld) 
     assert not peer.reset_received  # the answer is not destroyed by what still comes
 
 
-def test_a_chunked_body_that_nobody_reads_is_discarded_within_a_bound(world: HTTPWorld) -> None:
+def test_an_unwanted_chunked_body_is_discarded_up_to_a_limit(world: HTTPWorld) -> None:
     peer = world.connect(lambda request: Response.text("x"))
     world.ask(peer, CHUNKED)
     assert world.ask(peer, b"5\r\nhello\r\n0\r\n\r\n" + GET).startswith(b"HTTP/1.1 200 ")
@@ -121,7 +121,7 @@ def test_a_chunked_body_that_nobody_reads_is_discarded_within_a_bound(world: HTT
     assert peer.eof_received
 
 
-def test_too_much(world: HTTPWorld) -> None:
+def test_a_body_over_the_limit_is_refused(world: HTTPWorld) -> None:
     limits = Limits(body=1000)
     announced = world.connect(read, limits)
     assert world.ask(announced, post(1001)).startswith(b"HTTP/1.1 413 ")
@@ -155,7 +155,7 @@ def test_the_page_names_the_limit_and_its_option(
     assert said in answer
 
 
-def test_a_handlers_own_bound(world: HTTPWorld) -> None:
+def test_a_handler_may_have_its_own_limit(world: HTTPWorld) -> None:
     def handler(request: Request) -> None:
         request.read(Response, max_size=3)
 
@@ -166,7 +166,7 @@ def test_a_handlers_own_bound(world: HTTPWorld) -> None:
     assert world.ask(chunked, CHUNKED + b"4\r\nabcd\r\n").startswith(b"HTTP/1.1 413 ")
 
 
-def test_the_client_goes_in_the_middle(world: HTTPWorld) -> None:
+def test_a_handler_learns_that_the_client_has_left_within_the_body(world: HTTPWorld) -> None:
     calls: list[str] = []
 
     def handler(request: Request) -> None:
@@ -181,7 +181,7 @@ def test_the_client_goes_in_the_middle(world: HTTPWorld) -> None:
     assert peer.closed
 
 
-def test_a_half_closed_client_gets_its_answers(world: HTTPWorld) -> None:
+def test_a_half_closed_client_gets_its_responses(world: HTTPWorld) -> None:
     def handler(request: Request) -> None:
         world.reactor.call_later(1.0, request.respond, Response.text("x"))
 
@@ -196,7 +196,7 @@ def test_a_half_closed_client_gets_its_answers(world: HTTPWorld) -> None:
     assert peer.closed
 
 
-def test_the_body_can_be_asked_for_once(world: HTTPWorld) -> None:
+def test_the_body_can_be_asked_for_only_once(world: HTTPWorld) -> None:
     def handler(request: Request) -> None:
         read(request)
         with pytest.raises(RuntimeError, match="already"):
@@ -206,7 +206,7 @@ def test_the_body_can_be_asked_for_once(world: HTTPWorld) -> None:
     assert world.ask(peer, post(5) + b"hello").endswith(b"<hello>")
 
 
-def test_an_error_of_the_handlers_choice_while_the_body_comes(world: HTTPWorld) -> None:
+def test_a_receiver_of_the_body_may_raise_http_errors(world: HTTPWorld) -> None:
     def refuse(data: bytes) -> None:
         raise HTTPError(422, "No.")
 

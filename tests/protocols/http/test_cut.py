@@ -1,4 +1,5 @@
-"""Responses that cannot be completed: what was written arrives, and is not taken for the whole."""
+"""Responses that cannot be completed: what was written arrives, and the client sees that it is not
+all."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ import pytest
 
 from protocols.http import HTTPServer, Request, Response
 from protocols.http.accesslog import AccessLog
+from protocols.http.connection import HTTPConnection
 from reactor import Reactor
 
 from .conftest import GET, HTTPWorld
@@ -36,10 +38,8 @@ def failing(request: Request) -> None:
     raise LookupError
 
 
-def failing_later(request: Request) -> None:
-    """The connection itself is aborted, as at the end of a stopping reactor's grace."""
+def unfinished(request: Request) -> None:
     request.start().write(b"abc")
-    request.reactor.call_later(0.01, request._connection.transport.abort)
 
 
 class Served:
@@ -50,10 +50,22 @@ class Served:
         reactor.set_exception_handler(lambda *_: None)
 
     def ask(
-        self, handler: Callable[[Request], Response | None], request: bytes
+        self,
+        handler: Callable[[Request], Response | None],
+        request: bytes,
+        *,
+        abort: bool = False,
     ) -> tuple[bytes, int]:
-        """All that comes, and the error at its end, 0 for an ordinary end."""
-        listener = self.reactor.listen_tcp(HTTPServer(handler), "127.0.0.1", 0)
+        """All that comes, and the error at its end, 0 for an ordinary end. ``abort``: the transport
+        is aborted after that, as at the end of the grace of a reactor that stops."""
+        server = HTTPServer(handler)
+        connections: list[HTTPConnection] = []
+
+        def factory() -> HTTPConnection:
+            connections.append(server())
+            return connections[-1]
+
+        listener = self.reactor.listen_tcp(factory, "127.0.0.1", 0)
         with socket.create_connection(listener.addresses[0], DEADLINE) as client:
             # More than was asked for, so that input is left unread when the server closes.
             client.sendall(request + GET)
@@ -71,6 +83,8 @@ class Served:
                 finally:
                     timer.reschedule(DEADLINE)
                 received += data
+                if abort:
+                    connections[0].transport.abort()
                 if not data:
                     return received, 0
 
@@ -86,7 +100,7 @@ def served() -> Iterator[Served]:
 
 
 @pytest.mark.parametrize("handler", [short, aborted, failing])
-def test_what_was_written_arrives_and_then_the_end(
+def test_what_was_written_arrives_before_the_end(
     served: Served, handler: Callable[[Request], None]
 ) -> None:
     received, error = served.ask(handler, GET)
@@ -96,20 +110,24 @@ def test_what_was_written_arrives_and_then_the_end(
     assert body == (b"abc" if b"Content-Length: 10" in head else b"3\r\nabc\r\n")
 
 
-@pytest.mark.parametrize("handler", [aborted, failing, failing_later])
-def test_a_body_that_ends_with_the_connection_does_not_seem_to_end(
+@pytest.mark.parametrize("handler", [aborted, failing])
+def test_a_cut_body_that_ends_with_the_connection_is_reset(
     served: Served, handler: Callable[[Request], None]
 ) -> None:
     assert served.ask(handler, GET_1_0)[1] == errno.ECONNRESET
 
 
-def test_a_length_is_enough_for_http_1_0(served: Served) -> None:
+def test_an_aborted_body_that_ends_with_the_connection_is_reset(served: Served) -> None:
+    assert served.ask(unfinished, GET_1_0, abort=True)[1] == errno.ECONNRESET
+
+
+def test_a_cut_body_with_a_length_is_not_reset_for_http_1_0(served: Served) -> None:
     received, error = served.ask(short, GET_1_0)
     assert received.endswith(b"\r\n\r\nabc")
     assert error == 0
 
 
-def test_nothing_is_answered_behind_it(world: HTTPWorld) -> None:
+def test_no_request_is_answered_after_a_cut_response(world: HTTPWorld) -> None:
     asked: list[str] = []
 
     def handler(request: Request) -> None:
@@ -124,7 +142,9 @@ def test_nothing_is_answered_behind_it(world: HTTPWorld) -> None:
     assert peer.closed
 
 
-def test_the_handler_is_told_at_once_though_the_client_does_not_read(world: HTTPWorld) -> None:
+def test_the_handler_learns_of_a_cut_before_the_client_has_read_everything(
+    world: HTTPWorld,
+) -> None:
     lost: list[str] = []
 
     def handler(request: Request) -> None:
@@ -147,7 +167,7 @@ def test_the_handler_is_told_at_once_though_the_client_does_not_read(world: HTTP
     assert peer.closed
 
 
-def test_a_client_that_ends_amid_its_body_is_not_told_that_the_response_is_complete(
+def test_the_response_is_cut_when_the_client_finishes_within_its_body(
     world: HTTPWorld,
 ) -> None:
     def handler(request: Request) -> None:
@@ -162,7 +182,7 @@ def test_a_client_that_ends_amid_its_body_is_not_told_that_the_response_is_compl
     assert peer.eof_received
 
 
-def test_it_is_in_the_access_log(world: HTTPWorld, tmp_path: Path) -> None:
+def test_cut_responses_are_logged(world: HTTPWorld, tmp_path: Path) -> None:
     log = AccessLog(world.reactor, str(tmp_path / "log"))
     for handler in (short, aborted):
         peer = world.connect(handler, access_log=log)

@@ -1,4 +1,4 @@
-"""Who is silent, slow, or does not read, is ended in time; who is waited for by us, is not."""
+"""Clients that are silent, slow, or do not read are cut off in time, unless they wait for us."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from protocols.http import Limits, Request, Response
+from protocols.http.deadlines import BodyRate, ReadingRate
 
 from .conftest import GET, HTTPWorld
 
@@ -17,7 +18,7 @@ def fine(request: Request) -> Response:
     return Response.text("fine")
 
 
-def test_nothing_ever_comes(world: HTTPWorld) -> None:
+def test_a_connection_without_a_request_is_closed(world: HTTPWorld) -> None:
     peer = world.connect(fine)
     world.reactor.advance(LIMITS.head_timeout - 0.1)
     assert not peer.eof_received
@@ -26,7 +27,7 @@ def test_nothing_ever_comes(world: HTTPWorld) -> None:
     assert peer.received == b""
 
 
-def test_a_head_has_its_time_in_all_however_it_trickles(world: HTTPWorld) -> None:
+def test_the_time_for_a_head_is_not_extended_by_single_bytes(world: HTTPWorld) -> None:
     peer = world.connect(fine)
     for byte in b"GET / HT":
         peer.send(bytes([byte]))
@@ -38,7 +39,7 @@ def test_a_head_has_its_time_in_all_however_it_trickles(world: HTTPWorld) -> Non
     assert peer.eof_received
 
 
-def test_the_time_of_the_next_head_begins_with_its_first_byte(world: HTTPWorld) -> None:
+def test_the_time_for_a_later_head_begins_with_its_first_byte(world: HTTPWorld) -> None:
     peer = world.connect(fine)
     world.ask(peer, GET)
     world.reactor.advance(14.0)
@@ -68,7 +69,7 @@ def post(length: int) -> bytes:
     return b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % length
 
 
-def test_a_body_that_does_not_come(world: HTTPWorld) -> None:
+def test_a_body_that_does_not_come_is_refused(world: HTTPWorld) -> None:
     peer = world.connect(read)
     world.ask(peer, post(10))
     world.reactor.advance(LIMITS.body_timeout - 0.1)
@@ -96,7 +97,7 @@ CHUNKED = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 @pytest.mark.parametrize("head", [post(16 << 20), CHUNKED + b"1000000\r\n"])
 @pytest.mark.parametrize("size", [2500, 1 << 20, (16 << 20) - 1])
-def test_a_fast_start_buys_no_time(world: HTTPWorld, head: bytes, size: int) -> None:
+def test_a_fast_start_does_not_pay_for_silence(world: HTTPWorld, head: bytes, size: int) -> None:
     peer = world.connect(read)
     peer.send(head)
     peer.send(b"a" * size)
@@ -117,7 +118,7 @@ def test_a_fast_start_does_not_pay_for_a_drip(world: HTTPWorld) -> None:
     assert peer.received.startswith(b"HTTP/1.1 408 ")
 
 
-def test_without_a_rate_any_byte_will_do_but_silence_will_not(world: HTTPWorld) -> None:
+def test_without_a_rate_any_byte_is_enough_and_silence_is_not(world: HTTPWorld) -> None:
     peer = world.connect(read, Limits(body_rate=0))
     peer.send(post(1 << 20))
     peer.send(b"a" * 100_000)
@@ -130,7 +131,7 @@ def test_without_a_rate_any_byte_will_do_but_silence_will_not(world: HTTPWorld) 
 
 
 @pytest.mark.parametrize("piece", [b"0", b";", b"x"], ids=["zeros", "extension", "trailer"])
-def test_what_is_not_data_moves_no_deadline(world: HTTPWorld, piece: bytes) -> None:
+def test_framing_does_not_extend_a_deadline(world: HTTPWorld, piece: bytes) -> None:
     """Zeros before a chunk's size, chunk extensions and trailer fields, byte by byte."""
     peer = world.connect(read)
     starts = {b"0": b"", b";": b"5;", b"x": b"0\r\n"}
@@ -141,7 +142,7 @@ def test_what_is_not_data_moves_no_deadline(world: HTTPWorld, piece: bytes) -> N
     assert peer.received.startswith(b"HTTP/1.1 408 ")
 
 
-def test_a_body_that_nobody_reads_must_come_as_well(world: HTTPWorld) -> None:
+def test_an_unwanted_body_has_a_deadline_too(world: HTTPWorld) -> None:
     peer = world.connect(fine)
     world.ask(peer, post(60_000) + b"a" * 50_000)
     world.reactor.advance(LIMITS.body_timeout - 0.1)
@@ -150,7 +151,7 @@ def test_a_body_that_nobody_reads_must_come_as_well(world: HTTPWorld) -> None:
     assert peer.eof_received
 
 
-def test_empty_lines_do_not_move_the_deadline_of_a_head(world: HTTPWorld) -> None:
+def test_empty_lines_do_not_extend_the_deadline_of_a_head(world: HTTPWorld) -> None:
     for first in (b"", GET):
         peer = world.connect(fine)
         world.ask(peer, first)
@@ -203,7 +204,7 @@ def test_a_body_that_the_handler_pauses_is_not_slow(world: HTTPWorld) -> None:
     assert peer.received.endswith(b"done")
 
 
-def test_the_handler_has_all_the_time_it_wants(world: HTTPWorld) -> None:
+def test_a_handler_has_no_deadline(world: HTTPWorld) -> None:
     peer = world.connect(
         lambda request: (
             request.reactor.call_later(10_000, request.respond, Response.text("late")) and None
@@ -216,7 +217,7 @@ def test_the_handler_has_all_the_time_it_wants(world: HTTPWorld) -> None:
     assert peer.received.endswith(b"late")
 
 
-def test_a_response_that_nobody_reads(world: HTTPWorld) -> None:
+def test_a_client_that_does_not_read_a_response_is_cut_off(world: HTTPWorld) -> None:
     peer = world.connect(lambda request: Response(b"a" * 500_000))
     peer.stall(1000)
     peer.send(GET)
@@ -227,7 +228,7 @@ def test_a_response_that_nobody_reads(world: HTTPWorld) -> None:
     assert len(peer.received) == 1000
 
 
-def test_a_file_that_nobody_reads(world: HTTPWorld, tmp_path: Path) -> None:
+def test_a_client_that_does_not_read_a_file_is_cut_off(world: HTTPWorld, tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"a" * 500_000)
     closed: list[object] = []
@@ -246,7 +247,7 @@ def test_a_file_that_nobody_reads(world: HTTPWorld, tmp_path: Path) -> None:
         assert len(closed) == 1
 
 
-def test_a_response_that_is_read_too_slowly(world: HTTPWorld) -> None:
+def test_a_client_that_reads_too_slowly_is_cut_off(world: HTTPWorld) -> None:
     peer = world.connect(lambda request: Response(b"a" * 500_000))
     peer.stall(1000)
     peer.send(GET)
@@ -256,7 +257,7 @@ def test_a_response_that_is_read_too_slowly(world: HTTPWorld) -> None:
     assert peer.closed
 
 
-def test_a_response_that_is_read_slowly_but_well(world: HTTPWorld) -> None:
+def test_a_client_that_reads_fast_enough_is_not_cut_off(world: HTTPWorld) -> None:
     peer = world.connect(lambda request: Response(b"a" * 100_000))
     peer.stall(1000)
     peer.send(GET)
@@ -267,10 +268,77 @@ def test_a_response_that_is_read_slowly_but_well(world: HTTPWorld) -> None:
     assert peer.received.count(b"HTTP/1.1") == 1
 
 
-def test_no_timer_is_left(world: HTTPWorld) -> None:
+def test_without_a_rate_a_client_must_still_read_something(world: HTTPWorld) -> None:
+    limits = Limits(write_rate=0, keepalive_timeout=10_000)
+    peer = world.connect(lambda request: Response(b"a" * 500_000), limits)
+    peer.stall(1000)
+    peer.send(GET)
+    for _ in range(10):
+        world.reactor.advance(limits.write_timeout / 2)
+        peer.stall(1)  # room for one byte more
+    assert not peer.closed
+    world.reactor.advance(2.5 * limits.write_timeout)
+    assert peer.closed
+
+
+def test_no_timer_is_left_after_a_connection(world: HTTPWorld) -> None:
     for data in (b"", b"GET", GET, post(5), post(5) + b"hello"):
         peer = world.connect(read)
         world.ask(peer, data)
         peer.reset()
         world.reactor.settle()
         assert len(world.reactor.timers) == 0
+
+
+# -- the rates, without a connection ---------------------------------------------------------------
+
+
+def test_a_body_rate_is_measured_over_windows() -> None:
+    rate = BodyRate(0.0, Limits(body_timeout=10.0, body_rate=100.0), 0.0)
+    assert rate.deadline == 10.0
+    rate.count(1000, 6.0)
+    assert not rate.is_late(10.0, 0.0)
+    assert rate.deadline == 16.0  # ten seconds after the last byte
+    rate.count(999, 15.0)
+    assert not rate.is_late(16.0, 0.0)
+    assert rate.deadline == 20.0
+    assert rate.is_late(20.0, 0.0)  # 999 bytes in the second window
+
+
+def test_a_stall_excuses_a_body_once() -> None:
+    rate = BodyRate(0.0, Limits(body_timeout=10.0), 5.0)
+    assert not rate.is_late(12.0, 8.0)
+    assert rate.deadline == 13.0
+    assert rate.is_late(13.0, 20.0)
+
+
+def test_a_pause_does_not_count() -> None:
+    rate = BodyRate(0.0, Limits(body_timeout=10.0), 0.0)
+    rate.pause(4.0)
+    rate.resume(104.0)
+    assert rate.deadline == 110.0
+    assert not rate.is_late(109.9, 0.0)
+    assert rate.is_late(110.0, 0.0)
+
+
+def test_a_reading_rate_needs_its_quota_in_each_period() -> None:
+    rate = ReadingRate(0.0, Limits(write_timeout=10.0, write_rate=100.0), 500, 0.0)
+    assert rate.measured_until == 10.0
+    assert not rate.is_late(9.9, 500, 0.0)
+    assert not rate.is_late(10.0, 1500, 0.0)
+    assert rate.measured_until == 20.0
+    assert rate.is_late(20.0, 2499, 0.0)
+
+
+def test_a_stall_excuses_a_reader_once() -> None:
+    rate = ReadingRate(0.0, Limits(write_timeout=10.0, write_rate=100.0), 0, 0.0)
+    assert not rate.is_late(30.0, 0, 20.0)
+    assert not rate.is_late(39.9, 0, 20.0)
+    assert rate.is_late(40.0, 0, 30.0)
+
+
+@pytest.mark.parametrize("write_rate", [0.0, 0.01])
+def test_any_byte_is_enough_for_a_low_rate_and_none_is_not(write_rate: float) -> None:
+    rate = ReadingRate(0.0, Limits(write_timeout=10.0, write_rate=write_rate), 0, 0.0)
+    assert not rate.is_late(10.0, 1, 0.0)
+    assert rate.is_late(20.0, 1, 0.0)

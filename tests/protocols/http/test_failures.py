@@ -1,4 +1,4 @@
-"""Handlers that fail cost one response, or one connection; the traceback is for the log."""
+"""A handler that fails costs one response, or one connection; its traceback goes to the log."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def fail(*_: object) -> Any:
     raise LookupError("<secret>")
 
 
-def test_before_the_response(world: HTTPWorld) -> None:
+def test_a_failing_handler_causes_a_500(world: HTTPWorld) -> None:
     peer = world.connect(fail)
     answer = world.ask(peer, GET)
     assert answer.startswith(b"HTTP/1.1 500 ")
     assert b"secret" not in answer
     assert "GET /" in world.failures[0]["message"]
     assert isinstance(world.failures[0]["exception"], LookupError)
-    assert world.ask(peer, GET).startswith(b"HTTP/1.1 500 ")  # the connection is none the worse
+    assert world.ask(peer, GET).startswith(b"HTTP/1.1 500 ")  # the connection stays usable
 
 
 class Own(BaseException):
@@ -43,7 +43,9 @@ class Own(BaseException):
     ],
     ids=["handler", "read", "stream"],
 )
-def test_what_is_no_exception(world: HTTPWorld, kind: type[BaseException], ask: Any) -> None:
+def test_base_exceptions_of_a_handler_cause_a_500(
+    world: HTTPWorld, kind: type[BaseException], ask: Any
+) -> None:
     def fail(*_: object) -> Any:
         raise kind
 
@@ -52,13 +54,13 @@ def test_what_is_no_exception(world: HTTPWorld, kind: type[BaseException], ask: 
     assert [type(failure["exception"]) for failure in world.failures] == [kind]
 
 
-def test_debug_shows_the_traceback_escaped(world: HTTPWorld) -> None:
+def test_with_debug_the_escaped_traceback_is_shown(world: HTTPWorld) -> None:
     answer = world.ask(world.connect(fail, debug=True), GET)
     assert b"Traceback" in answer
     assert b"&lt;secret&gt;" in answer
 
 
-def test_an_error_of_its_choice(world: HTTPWorld) -> None:
+def test_a_handler_may_raise_http_errors(world: HTTPWorld) -> None:
     def handler(request: Request) -> Response:
         raise HTTPError(403, "Not for <you>.", (("A", "b"),))
 
@@ -79,14 +81,14 @@ def test_an_error_of_its_choice(world: HTTPWorld) -> None:
         lambda request: request.stream(lambda data: None, fail),
     ],
 )
-def test_in_a_callback(world: HTTPWorld, ask: Callable[[Request], None]) -> None:
+def test_a_failing_callback_causes_a_500(world: HTTPWorld, ask: Callable[[Request], None]) -> None:
     peer = world.connect(ask)
     assert world.ask(peer, POST).startswith(b"HTTP/1.1 500 ")
     assert len(world.failures) == 1
     assert world.ask(peer, POST).startswith(b"HTTP/1.1 500 ")
 
 
-def test_after_the_head(world: HTTPWorld) -> None:
+def test_a_failure_within_a_response_cuts_it(world: HTTPWorld) -> None:
     def handler(request: Request) -> None:
         request.start(content_length=10).write(b"a")
         fail()
@@ -99,7 +101,7 @@ def test_after_the_head(world: HTTPWorld) -> None:
     assert len(world.failures) == 1
 
 
-def test_when_the_client_can_take_more(world: HTTPWorld) -> None:
+def test_a_failure_in_on_writable_cuts_the_response(world: HTTPWorld) -> None:
     def handler(request: Request) -> None:
         writer = request.start()
         writer.write(b"a" * 100_000)
@@ -140,7 +142,7 @@ def test_when_the_client_can_take_more(world: HTTPWorld) -> None:
     ],
     ids=repr,
 )
-def test_what_is_no_response(world: HTTPWorld, response: Any) -> None:
+def test_an_invalid_response_causes_a_500(world: HTTPWorld, response: Any) -> None:
     peer = world.connect(lambda request: response)
     answer = world.ask(peer, GET)
     assert answer.startswith(b"HTTP/1.1 500 ")
@@ -153,12 +155,12 @@ def test_what_is_no_response(world: HTTPWorld, response: Any) -> None:
         assert world.ask(peer, GET).startswith(b"HTTP/1.1 500 ")
 
 
-def test_a_server_name_that_is_none() -> None:
+def test_an_invalid_server_name_is_refused() -> None:
     with pytest.raises(ValueError, match="Server"):
         HTTPServer(fail, server_name="a\r\nb")
 
 
-def test_two_answers(world: HTTPWorld) -> None:
+def test_a_second_response_is_an_error(world: HTTPWorld) -> None:
     def handler(request: Request) -> Response:
         request.respond(Response.text("first"))
         return Response.text("second")
@@ -168,7 +170,7 @@ def test_two_answers(world: HTTPWorld) -> None:
     assert "answered already" in str(world.failures[0]["exception"])
 
 
-def test_an_answer_when_the_client_has_gone(world: HTTPWorld) -> None:
+def test_a_response_does_nothing_when_the_client_has_left(world: HTTPWorld) -> None:
     requests: list[Request] = []
     peer = world.connect(requests.append)  # type: ignore[arg-type]
     world.ask(peer, GET)
@@ -183,8 +185,8 @@ def test_an_answer_when_the_client_has_gone(world: HTTPWorld) -> None:
     assert world.failures == []
 
 
-def test_an_answer_after_a_refusal(world: HTTPWorld) -> None:
-    """The body turns out to be wrong while the handler thinks."""
+def test_a_response_does_nothing_after_the_request_was_refused(world: HTTPWorld) -> None:
+    """The body turns out to be invalid while the handler works."""
     lost: list[str] = []
 
     def handler(request: Request) -> None:

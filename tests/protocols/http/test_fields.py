@@ -1,4 +1,4 @@
-"""What is remembered of heads changes what they cost, and nothing else."""
+"""What is remembered of heads changes their cost, and nothing else."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def page(number: int, *fields: bytes) -> bytes:
 
 @contextmanager
 def lines_read(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bytes]]:
-    """What llhttp is given meanwhile, line by line, but for request lines and line ends."""
+    """The lines that llhttp gets meanwhile, without request lines and line ends."""
     lines: list[bytes] = []
     parser = httptools.HttpRequestParser
 
@@ -69,7 +69,7 @@ def test_known_fields_are_not_read_again_whatever_the_path(monkeypatch):
     assert heads[0].headers is heads[1].headers
 
 
-def test_of_known_fields_with_another_cookie_the_cookie_alone_is_read(monkeypatch):
+def test_only_the_cookie_is_read_if_the_other_fields_are_known(monkeypatch):
     parser = HeadParser(Limits())
     for number in range(2):
         parser.parse(page(number, b"Cookie: a=%d" % number, b"DNT: 1"))
@@ -87,7 +87,7 @@ def test_of_known_fields_with_another_cookie_the_cookie_alone_is_read(monkeypatc
     )
 
 
-def test_of_a_head_with_one_new_line_that_line_alone_is_read(monkeypatch):
+def test_only_the_new_line_is_read_if_the_others_are_known(monkeypatch):
     parser = HeadParser(Limits())
     for number in range(2):
         parser.parse(page(number, b"X: %d" % number))
@@ -97,7 +97,7 @@ def test_of_a_head_with_one_new_line_that_line_alone_is_read(monkeypatch):
 
 
 @pytest.mark.parametrize("varied", ["path", "path and cookie"])
-def test_varied_requests_leave_nothing_to_the_garbage_collector(world, varied):
+def test_varied_requests_leave_no_garbage(world, varied):
     peer = world.connect(lambda request: Response(b"a"))
 
     def ask(number: int) -> None:
@@ -124,34 +124,34 @@ def test_varied_requests_leave_nothing_to_the_garbage_collector(world, varied):
 
 
 @pytest.mark.parametrize("name", [b"Cookie", b"Authorization", b"Proxy-Authorization"])
-def test_secrets_are_not_kept_with_the_lines(name):
+def test_lines_with_secrets_are_not_kept(name):
     parser = HeadParser(Limits())
     for number in range(5):
         parser.parse(page(number, name + b": secret", b"X-Number: %d" % number))
-    assert b"secret" not in b"".join(parser._fields._lines)
-    assert BROWSER[0] in parser._fields._lines
+    assert b"secret" not in b"".join(parser.fields_parser.known_lines)
+    assert BROWSER[0] in parser.fields_parser.known_lines
 
 
-def test_what_comes_once_is_not_kept_at_all():
+def test_fields_that_come_once_are_not_kept():
     parser = HeadParser(Limits())
     for number in range(5):
         parser.parse(page(number, b"X-Number: %d" % number))
-    assert not parser._fields.known
+    assert not parser.fields_parser.known
 
 
-def test_a_flood_of_others_drops_the_oldest():
+def test_many_new_fields_replace_the_oldest():
     parser = HeadParser(Limits())
     for number in range(1000):
         for _ in range(3):
             parser.parse(page(number, b"X-Number: %d" % number))
-    assert len(parser._fields.known) == 512
+    assert len(parser.fields_parser.known) == 512
     newest = [parser.parse(page(0, b"X-Number: %d" % number)) for number in range(990, 1000)]
     assert [head.fields.is_kept for head in newest] == [True] * 10
-    assert [head.fields in parser._fields.known.values() for head in newest] == [True] * 10
-    assert len(parser._fields._lines) <= 1024
+    assert [head.fields in parser.fields_parser.known.values() for head in newest] == [True] * 10
+    assert len(parser.fields_parser.known_lines) <= 1024
 
 
-def test_a_head_that_comes_again_at_once_is_shared():
+def test_a_head_that_comes_twice_in_a_row_is_shared():
     parser = HeadParser(Limits())
 
     def parse(line: bytes, times: int = 1) -> list[RequestHead]:
@@ -169,12 +169,12 @@ def test_a_head_that_comes_again_at_once_is_shared():
     assert (head.target, head.path, head.query) == ("/b?c", "/b", "c")
 
 
-def test_no_long_line_stays_in_memory():
+def test_long_request_lines_are_not_kept():
     parser = HeadParser(Limits())
     for _ in range(5):
         head = parser.parse(get(*BROWSER, line=b"GET /%b HTTP/1.1" % (b"a" * 2000)))
     assert head.fields.is_kept
-    assert head.fields.line == b""
+    assert head.fields.last_line == b""
     assert not head.is_kept
 
 
@@ -187,7 +187,7 @@ def test_no_long_line_stays_in_memory():
     ids=["head", "request line"],
 )
 @pytest.mark.parametrize("chunk", [None, 50], ids=["in one piece", "in several"])
-def test_limits_hold_for_known_fields(world, limits, status, chunk):
+def test_limits_apply_to_known_fields(world, limits, status, chunk):
     peer = world.connect(lambda request: Response(b"a"), limits)
     for number in range(3):
         assert read_responses(world.ask(peer, page(number), chunk))[0].status == 200
@@ -254,7 +254,7 @@ _HEAD = st.tuples(
 
 
 def is_refused_by_llhttp(data: bytes) -> bool:
-    """What a parser that knows nothing else says of the whole head."""
+    """Whether llhttp refuses the whole head, without our checks."""
     complete: list[bool] = []
 
     class Protocol:
@@ -288,7 +288,7 @@ def test_a_head_means_the_same_to_a_parser_that_remembers(heads):
             assert isinstance(expected, tuple), "llhttp refuses it"
 
 
-def test_what_the_handler_sees_of_known_fields(world: HTTPWorld):
+def test_requests_with_known_fields_look_the_same_to_the_handler(world: HTTPWorld):
     seen: list[Any] = []
 
     def handler(request: Any) -> Response:

@@ -1,5 +1,5 @@
-"""Anything that a client may send: nothing crashes, nothing is answered that cannot be read, and
-nothing depends on the pieces in which it comes."""
+"""Whatever a client sends: nothing crashes, all responses can be read, and nothing depends on the
+pieces in which requests come."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ def cut(data: bytes, places: list[int]) -> list[bytes]:
 
 places = st.lists(st.integers(0, 10_000), max_size=12)
 
-# What is near to a request: its parts, and what should not be between them. Without HEAD, as who
-# reads the answers must know which one it is.
+# Parts of requests, and bytes that must not be between them. Without HEAD, because a reader of the
+# responses must know which request was one.
 _PARTS = st.sampled_from(
     [
         *(
@@ -112,7 +112,7 @@ nearly = st.lists(_PARTS | st.binary(max_size=4), max_size=25).map(b"".join)
 
 @given(st.binary(max_size=300) | nearly, places)
 @SETTINGS
-def test_any_bytes_in_any_pieces(data, places):
+def test_any_bytes_in_any_pieces_are_answered_at_most_once_with_an_error(data, places):
     answers, seen, closed = converse(cut(data, places))
     refusals = [answer for answer in answers if answer.status >= 400]
     assert len(refusals) <= 1
@@ -125,7 +125,7 @@ def test_any_bytes_in_any_pieces(data, places):
 @given(nearly, places)
 @SETTINGS
 @example(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" * 40, [])
-def test_what_is_understood_does_not_depend_on_the_pieces(data, places):
+def test_requests_mean_the_same_in_any_pieces(data, places):
     """What is refused may be refused earlier, and with another reason; nothing else differs."""
     limits = Limits()
     answers, seen, closed = converse([data] if data else [], limits)
@@ -194,7 +194,7 @@ def requests(draw: Any) -> tuple[bytes, Any]:
 
 @given(st.lists(requests(), min_size=1, max_size=4), places, st.sampled_from([b"", b"\r\n"]))
 @SETTINGS
-def test_valid_requests_are_understood_however_they_are_cut(made, places, between):
+def test_valid_requests_are_understood_in_any_pieces(made, places, between):
     data = between + between.join(data for data, _ in made)
     expected = [entry for _, entry in made]
     for pieces in ([data], cut(data, places), [bytes([byte]) for byte in data]):
@@ -224,7 +224,9 @@ def decode(pieces: list[bytes]) -> tuple[str, bytes, bytes]:
 
 @given(_BODY, places, _EXTENSIONS, _TRAILERS, places, st.binary(max_size=20))
 @SETTINGS
-def test_chunks_round_trip(body, chunks, extensions, trailers, places, rest):
+def test_encoded_chunks_are_decoded_to_the_same_body(
+    body, chunks, extensions, trailers, places, rest
+):
     data = encode_chunks(body, chunks, extensions)
     data += "".join(f"{name}: {value}\r\n" for name, value in trailers).encode("latin-1") + b"\r\n"
     for pieces in ([data + rest], cut(data + rest, places)):

@@ -1,4 +1,4 @@
-"""Heads: what they say, and that one head's parser leaves nothing behind for the next."""
+"""Heads: what they say, and that parsing one does not affect the next."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def refusal(parser: HeadParser, data: bytes) -> int:
 
 
 def outcome(parser: HeadParser, data: bytes) -> object:
-    """All that ``data`` is found to say, or how it is refused."""
+    """Everything that ``data`` says to the parser, or how it is refused."""
     try:
         head = parser.parse(data)
     except HTTPError as exc:
         return exc.status, str(exc)
-    # What the parser and others store for later is no part of it.
-    stored = {"base", "fields", "head", "is_kept", "line", "wsgi_environ"}
+    # Without what the parser and others store for later.
+    stored = {"base", "fields", "is_kept", "last_head", "last_line", "wsgi_environ"}
     return {
         (cls.__name__, name): repr(getattr(part, name))
         for cls, part in ((RequestHead, head), (Fields, head.fields))
@@ -61,12 +61,12 @@ def test_cookies_of_several_fields_are_joined_as_cookies(parser):
 
 
 @pytest.mark.parametrize("method", sorted(METHODS - {"CONNECT"}))
-def test_every_method_is_one_that_the_parser_underneath_knows(parser, method):
+def test_llhttp_knows_every_method(parser, method):
     assert parser.parse(get(line=f"{method} / HTTP/1.1".encode())).method == method
 
 
 @pytest.mark.parametrize("method", ["PRI", "SOURCE", "DESCRIBE", "PLAY", "M-SEARCH", "Get", "X"])
-def test_other_methods(parser, method):
+def test_other_methods_are_not_implemented(parser, method):
     assert refusal(parser, get(line=f"{method} / HTTP/1.1".encode())) == 501
 
 
@@ -111,14 +111,14 @@ def test_other_methods(parser, method):
     ],
     ids=repr,
 )
-def test_what_fields_mean(parser, head, attributes):
+def test_fields_set_attributes(parser, head, attributes):
     parsed = parser.parse(head)
     found = {name: getattr(parsed.fields, name, None) for name in attributes}
     found |= {name: getattr(parsed, name) for name in attributes if hasattr(parsed, name)}
     assert found == attributes
 
 
-def test_names_with_underscores_stay_apart_from_their_twins(parser):
+def test_underscores_and_dashes_make_different_names(parser):
     headers = parser.parse(get(b"X_User: root", b"X-User: me")).headers
     assert (headers.get("x-user"), headers.get("x_user")) == ("me", "root")
 

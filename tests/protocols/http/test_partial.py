@@ -1,4 +1,4 @@
-"""Heads that come in pieces: refused as early as can be, and looked at only once."""
+"""Heads that come in pieces: refused as early as possible, and each byte is checked only once."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def refusal(data: bytes, size: int = 1) -> tuple[int, int] | None:
 
 
 def expected(data: bytes) -> int | None:
-    """The status for what has come, by regular expressions over the whole of it."""
+    """The status for ``data``, found by regular expressions over all of it."""
     if b"\n" in data or len(data) > LIMITS.request_line:
         try:
             parser.check_line(data)
@@ -51,7 +51,7 @@ def expected(data: bytes) -> int | None:
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 100])
-def test_every_start_of_a_head_may_become_one(size: int) -> None:
+def test_no_start_of_a_valid_head_is_refused(size: int) -> None:
     assert refusal(get(b"A: b"), size) is None
 
 
@@ -78,7 +78,7 @@ def test_a_line_that_ends_with_lf_alone_is_refused_at_once(name: bytes) -> None:
         (b"GET /" + b"a" * 300, 414, 201),
     ],
 )
-def test_what_is_wrong_is_refused_at_once(data: bytes, status: int, size: int) -> None:
+def test_an_error_is_refused_at_its_first_byte(data: bytes, status: int, size: int) -> None:
     assert refusal(data) == (status, size)
 
 
@@ -100,7 +100,7 @@ _bits = st.sampled_from(
 
 
 @given(st.lists(_bits, max_size=12).map(b"".join), st.integers(1, 20))
-def test_pieces_are_refused_as_a_whole_would_be(data: bytes, size: int) -> None:
+def test_a_head_in_pieces_is_refused_like_a_whole_one(data: bytes, size: int) -> None:
     head = new()
     for end in range(size, len(data) + size, size):
         seen = data[:end]
@@ -128,8 +128,7 @@ class Spied(bytes):
 
 
 def count_matching(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many bytes each regular expression had before it, from where it began to where it
-    ended."""
+    """The number of bytes that each regular expression looked at."""
     lengths: list[int] = []
 
     def counting(method: Any) -> Any:
@@ -151,7 +150,7 @@ def count_matching(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     [b"GET /" + b"a" * 8000, b"GET / HTTP/1.1\r\n" + b"Field: value\r\n" * 2000],
     ids=["line", "fields"],
 )
-def test_each_byte_is_looked_at_once(monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
+def test_each_byte_is_checked_once(monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
     lengths = count_matching(monkeypatch)
     lines: list[bytes] = []
     head = PartialHead(lines.append, 8192)
@@ -165,7 +164,9 @@ def test_each_byte_is_looked_at_once(monkeypatch: pytest.MonkeyPatch, data: byte
     assert len(lines) <= 1
 
 
-def test_a_connection_uses_it(world: HTTPWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_connection_checks_each_byte_of_a_head_once(
+    world: HTTPWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """31 KiB of a head, byte by byte."""
     lengths = count_matching(monkeypatch)
     checks: list[int] = []

@@ -1,11 +1,11 @@
-"""Requests one behind the other: answered in order, and only so many read ahead."""
+"""Pipelined requests are answered in order, and only a limited number of bytes is read ahead."""
 
 from __future__ import annotations
 
 from protocols.http import HTTPError, HTTPServer, Limits, Request, Response
 from protocols.http.limits import READ_AHEAD
 
-from .conftest import GET, HTTPWorld
+from .conftest import GET, HTTPWorld, read_ahead
 
 
 def get(number: int, *fields: bytes) -> bytes:
@@ -13,7 +13,7 @@ def get(number: int, *fields: bytes) -> bytes:
     return b"GET /%d HTTP/1.1\r\nHost: a\r\n%b\r\n" % (number, lines)
 
 
-def test_in_order_however_they_come(world: HTTPWorld) -> None:
+def test_responses_are_in_order_however_the_requests_come(world: HTTPWorld) -> None:
     targets: list[str] = []
 
     def handler(request: Request) -> Response:
@@ -30,7 +30,7 @@ def test_in_order_however_they_come(world: HTTPWorld) -> None:
     assert peer.received.count(b"HTTP/1.1 200 ") == 103
 
 
-def test_in_order_whoever_answers_first(world: HTTPWorld) -> None:
+def test_responses_are_in_order_whichever_is_ready_first(world: HTTPWorld) -> None:
     def handler(request: Request) -> Response | None:
         number = int(request.path[1:])
         if number % 2:
@@ -45,19 +45,17 @@ def test_in_order_whoever_answers_first(world: HTTPWorld) -> None:
     assert bodies == [b"", b"/0", b"/1", b"/2", b"/3"]
 
 
-def test_what_is_read_ahead_has_a_bound(world: HTTPWorld) -> None:
+def test_reading_ahead_has_a_limit(world: HTTPWorld) -> None:
     peer = world.connect(lambda request: None)
     for _ in range(40):
         peer.send(GET * 2000)
     world.reactor.settle()
     assert not peer.transport.is_reading()
-    connection = peer.transport.get_protocol()
-    assert len(connection._buffer) < READ_AHEAD + 65536
+    assert read_ahead(peer) < READ_AHEAD + 65536
 
 
-def test_many_at_once_are_spread_over_turns(world: HTTPWorld) -> None:
+def test_many_pipelined_requests_are_spread_over_turns(world: HTTPWorld) -> None:
     peer = world.connect(lambda request: Response(b""))
-    connection = peer.transport.get_protocol()
     for _ in range(10):
         peer.send(GET * 2400)
     answered = 0
@@ -65,11 +63,11 @@ def test_many_at_once_are_spread_over_turns(world: HTTPWorld) -> None:
         world.reactor.run_once(0)
         now = peer.received.count(b"HTTP/1.1")
         assert now - answered <= 64
-        assert len(connection._buffer) < READ_AHEAD + 65536
+        assert read_ahead(peer) < READ_AHEAD + 65536
         answered = now
 
 
-def test_requests_on_one_connection_have_a_bound(world: HTTPWorld) -> None:
+def test_the_number_of_requests_on_one_connection_is_limited(world: HTTPWorld) -> None:
 
     peer = world.connect(lambda request: Response.text("x"), Limits(requests=3))
     answer = world.ask(peer, GET * 5)
@@ -78,7 +76,7 @@ def test_requests_on_one_connection_have_a_bound(world: HTTPWorld) -> None:
     assert peer.eof_received
 
 
-def test_one_client_does_not_change_what_another_gets(world: HTTPWorld) -> None:
+def test_a_request_does_not_change_what_another_client_gets(world: HTTPWorld) -> None:
     """They share a parser."""
 
     server = HTTPServer(lambda request: Response.text("x"))
@@ -105,7 +103,7 @@ def test_one_client_does_not_change_what_another_gets(world: HTTPWorld) -> None:
             assert world.ask(other, get(number)).startswith(b"HTTP/1.1 200 ")
 
 
-def test_an_error_of_the_handlers_that_cannot_be_sent(world: HTTPWorld) -> None:
+def test_an_http_error_that_cannot_be_sent_becomes_a_500(world: HTTPWorld) -> None:
     def handler(request: Request) -> Response:
         raise HTTPError(302, headers=(("Location", "a\r\nX: y"),))
 

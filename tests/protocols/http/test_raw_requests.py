@@ -11,10 +11,12 @@ import pytest
 
 from protocols.http import HTTPServer, Request, Response
 from protocols.http.errors import HTTPError
+from protocols.http.head import RequestHead
 from protocols.http.limits import READ_AHEAD, Limits
+from protocols.http.reading import RequestReader
 from reactor import Reactor
 
-from .conftest import HTTPWorld
+from .conftest import HTTPWorld, read_ahead
 from .raw_requests import CASES, PROBE, Case, chunked, get, post
 from .responses import Answer, read_responses
 
@@ -22,8 +24,7 @@ DEADLINE = 20.0  # seconds: only reached by what is broken
 
 
 class Exchange:
-    """A connection to a server whose handler answers with the body that it was sent, and
-    remembers."""
+    """A connection to a server whose handler answers with the body of the request, and notes it."""
 
     def __init__(
         self,
@@ -48,7 +49,6 @@ def echo(request: Request, seen: list[tuple[str, str, bytes]]) -> Response | Non
     if request.path == "/unread":
         seen.append((request.method, request.target, b""))
         return Response(b"unread")
-    # Noted before its end has come: no part of a request that is refused later is "not seen".
     place = len(seen)
 
     def answer(body: bytes) -> Response:
@@ -66,7 +66,7 @@ def check(case: Case, data: bytes, ended: bool, seen: list[tuple[str, str, bytes
     assert ended
     assert [answer.closes for answer in answers[:-1]] == [False] * (len(answers) - 1)
     # What was answered before it was known to be refused has said nothing of closing.
-    assert answers[-1].closes or "that nobody reads" in case.name
+    assert answers[-1].closes or "not wanted" in case.name
 
 
 _SIZES = (None, *range(1, 17), 23, 64, 255, 1000, 4096, 65536)
@@ -131,7 +131,7 @@ def converse(port: int, data: bytes, size: int) -> bytes:
                 sock.send(data[start : start + size])
             sock.shutdown(socket.SHUT_WR)
         except (BrokenPipeError, ConnectionResetError):
-            pass  # refused already; the answer must be there to be read all the same
+            pass  # refused already; the response must still be readable
         while piece := sock.recv(65536):
             received += piece
         return bytes(received)
@@ -185,7 +185,7 @@ def one(data: bytes) -> Answer:
     ids=lambda value: repr(value)[:30],
 )
 @pytest.mark.parametrize("size", [None, 1000, 1])
-def test_what_is_wrong_already_is_refused_without_waiting_for_the_rest(world, data, status, size):
+def test_an_invalid_start_is_refused_without_waiting_for_the_rest(world, data, status, size):
     it = Exchange(world)
     start = it.reactor.time()
     assert one(it.ask(data, size)).status == status
@@ -195,13 +195,13 @@ def test_what_is_wrong_already_is_refused_without_waiting_for_the_rest(world, da
 
 
 @pytest.mark.parametrize("data", [b"\r", b"\r\n", b"\r\n\r", b"G", get()[:-1], get()[:-3]])
-def test_what_may_become_a_request_is_waited_for(world, data):
+def test_a_valid_start_is_waited_for(world, data):
     it = Exchange(world)
     assert it.ask(data) == b""
     assert not it.peer.eof_received
 
 
-def test_endless_empty_lines_end_with_the_head_s_deadline(world):
+def test_endless_empty_lines_end_at_the_deadline_of_the_head(world):
     it = Exchange(world)
     for _ in range(9):
         it.peer.send(b"\r\n" * 100)
@@ -213,7 +213,7 @@ def test_endless_empty_lines_end_with_the_head_s_deadline(world):
     assert it.seen == []
 
 
-def test_a_later_head_that_drips_in_has_no_more_time_than_the_first(world):
+def test_a_later_head_has_as_much_time_as_the_first(world):
     it = Exchange(world)
     assert statuses(it.ask(get())) == [200]
     for byte in get()[:12]:
@@ -234,21 +234,20 @@ def test_pipelined_requests_are_answered_in_order(world, count):
     assert bodies == [b"/%d" % i for i in range(count)]
 
 
-def test_what_is_read_ahead_of_many_quick_answers_is_bounded(world):
+def test_reading_ahead_of_quick_responses_has_a_limit(world):
     it = Exchange(world, handler=lambda request: Response(b""), limits=Limits(requests=1_000_000))
     segment = get() * (65536 // len(get()))
     for _ in range(20):
         it.peer.send(segment)
-    protocol = it.peer.transport.get_protocol()
     most = 0
     for _ in range(100):
         it.reactor.run_once(0)
         it.peer.read()
-        most = max(most, len(protocol._buffer))
+        most = max(most, read_ahead(it.peer))
     assert most <= READ_AHEAD + 65536
 
 
-def test_head_then_get(world):
+def test_get_after_head_has_a_body(world):
     it = Exchange(world, handler=lambda request: Response(b"abc"))
     received = it.ask(get(line=b"HEAD / HTTP/1.1") + get())
     head, other = read_responses(received, ["HEAD", "GET"])
@@ -256,7 +255,7 @@ def test_head_then_get(world):
     assert other.body == b"abc"
 
 
-def test_last_of_the_requests_that_a_connection_may_make(world):
+def test_the_last_allowed_request_closes_the_connection(world):
     it = Exchange(world, limits=Limits(requests=3))
     answers = read_responses(it.ask(get() * 5))
     assert [answer.closes for answer in answers] == [False, False, True]
@@ -287,7 +286,7 @@ def test_last_of_the_requests_that_a_connection_may_make(world):
         get(b"Expect: x"),
     ],
 )
-def test_no_client_harms_another_one_s_requests(world, other):
+def test_no_request_changes_what_another_client_gets(world, other):
     """One parser serves all connections: what one of them was sent must not show in another."""
     it = Exchange(world)
     it.ask(other)
@@ -338,7 +337,7 @@ def test_100_is_sent_only_once_the_body_is_asked_for(world):
     assert one(it.ask(b"abc")).body == b"abc"
 
 
-def test_100_for_a_chunked_body(world):
+def test_100_is_sent_for_a_chunked_body(world):
     it = Exchange(world)
     expecting = post(b"Expect: 100-continue", b"Transfer-Encoding: chunked")
     assert statuses(it.ask(expecting)) == [100]
@@ -346,7 +345,7 @@ def test_100_for_a_chunked_body(world):
 
 
 @pytest.mark.parametrize("came", [b"a", b"abc"])
-def test_no_100_if_the_body_is_on_its_way(world, came):
+def test_100_is_not_sent_if_a_part_of_the_body_has_come(world, came):
     it = Exchange(world)
     it.peer.send(EXPECTING + came)
     it.reactor.settle()
@@ -354,14 +353,14 @@ def test_no_100_if_the_body_is_on_its_way(world, came):
     assert statuses(received) == [200]
 
 
-def test_no_100_for_http_1_0(world):
+def test_100_is_not_sent_to_http_1_0(world):
     it = Exchange(world)
     assert it.ask(EXPECTING.replace(b"HTTP/1.1", b"HTTP/1.0")) == b""
     assert one(it.ask(b"abc")).body == b"abc"
 
 
-def test_no_100_and_a_closed_connection_if_nobody_wants_the_body(world):
-    """Whether the client sends the body after all, nobody can know."""
+def test_an_unwanted_body_with_expectation_closes_without_100(world):
+    """It cannot be known whether the client sends the body."""
     it = Exchange(world, handler=lambda request: Response(b"no"))
     answer = one(it.ask(EXPECTING))
     assert (answer.status, answer.closes) == (200, True)
@@ -378,7 +377,7 @@ def test_a_refused_body_is_not_waited_for(world):
 
 
 @pytest.mark.parametrize("size", [None, 1, 7])
-def test_chunked_body_of_more_than_the_limit(world, size):
+def test_a_chunked_body_over_the_limit_is_refused(world, size):
     it = Exchange(world, limits=Limits(body=10))
     received = it.ask(chunked(b"5\r\nabcde\r\n" * 3 + b"0\r\n\r\n") + PROBE, size)
     assert statuses(received) == [413]
@@ -387,14 +386,14 @@ def test_chunked_body_of_more_than_the_limit(world, size):
 
 
 @pytest.mark.parametrize("size", [None, 1, 7])
-def test_chunked_body_at_the_limit(world, size):
+def test_a_chunked_body_at_the_limit_is_accepted(world, size):
     it = Exchange(world, limits=Limits(body=10))
     received = it.ask(chunked(b"5\r\nabcde\r\n" * 2 + b"0\r\n\r\n"), size)
     assert one(received).body == b"abcdeabcde"
 
 
 @pytest.mark.parametrize(("size", "status"), [(9, 200), (10, 200), (11, 413)])
-def test_limit_to_the_byte(world, size, status):
+def test_the_limit_of_a_body_is_exact(world, size, status):
     body = b"a" * size
     for data in (
         post(b"Content-Length: %d" % size, body=body),
@@ -404,7 +403,7 @@ def test_limit_to_the_byte(world, size, status):
         assert one(it.ask(data)).status == status
 
 
-def test_connection_stays_open_after_a_body_that_was_waited_for(world):
+def test_the_connection_stays_open_when_a_handler_refuses_a_body_it_had_asked_for(world):
     def handler(request: Request) -> None:
         request.read(Response, max_size=2)
 
@@ -416,7 +415,7 @@ def test_connection_stays_open_after_a_body_that_was_waited_for(world):
     assert statuses(it.ask(b"0\r\n\r\n" + get())) == [200]
 
 
-def test_handler_s_own_limit_leaves_the_connection_open(world):
+def test_a_limit_of_the_handler_leaves_the_connection_open(world):
     def handler(request: Request) -> None:
         request.read(Response, max_size=2)
 
@@ -425,7 +424,7 @@ def test_handler_s_own_limit_leaves_the_connection_open(world):
     assert statuses(it.ask(data)) == [413, 413, 200]
 
 
-def test_large_announced_body_that_nobody_reads_closes(world):
+def test_a_large_unwanted_body_closes_the_connection(world):
     it = Exchange(world, handler=lambda request: Response(b"no"))
     answer = one(it.ask(post(b"Content-Length: 65537") + b"a" * 65537 + PROBE))
     assert answer.closes
@@ -442,7 +441,7 @@ def test_trailers_are_not_merged_into_the_fields(world):
     assert b"x-user" not in received.lower()
 
 
-def test_client_that_leaves_in_the_middle_of_a_body_is_not_answered(world):
+def test_a_client_that_leaves_within_a_body_is_not_answered(world):
     it = Exchange(world)
     it.ask(post(b"Content-Length: 5", body=b"abc"))
     it.peer.send_eof()
@@ -453,7 +452,7 @@ def test_client_that_leaves_in_the_middle_of_a_body_is_not_answered(world):
     assert world.failures == []
 
 
-def test_client_that_finishes_after_its_request_is_answered(world):
+def test_a_client_that_finishes_after_its_request_is_answered(world):
     it = Exchange(world)
     it.peer.send(get() * 2)
     it.peer.send_eof()
@@ -476,7 +475,7 @@ def test_client_that_finishes_after_its_request_is_answered(world):
     ],
     ids=repr,
 )
-def test_error_that_cannot_be_sent_is_answered_with_500(world, error):
+def test_an_error_that_cannot_be_sent_becomes_a_500(world, error):
     def handler(request: Request) -> Response:
         raise error
 
@@ -489,19 +488,17 @@ def test_error_that_cannot_be_sent_is_answered_with_500(world, error):
 # -- work ------------------------------------------------------------------------------------------
 
 
-def test_work_for_pipelined_requests_grows_with_their_number_alone(world, monkeypatch):
-    """Counted in bytes of what is left in the buffer whenever a head is taken from it."""
-    from protocols.http.connection import HTTPConnection
-
+def test_work_is_linear_in_the_number_of_pipelined_requests(world, monkeypatch):
+    """Counted: the bytes in the buffer each time a head is read from it."""
     work = 0
-    original = HTTPConnection._read_head
+    original = RequestReader.read_head
 
-    def counting(self: HTTPConnection) -> bool:
+    def counting(self: RequestReader) -> RequestHead | None:
         nonlocal work
-        work += len(self._buffer)
+        work += len(self.buffer)
         return original(self)
 
-    monkeypatch.setattr(HTTPConnection, "_read_head", counting)
+    monkeypatch.setattr(RequestReader, "read_head", counting)
     per_request = []
     for segments in (2, 20):
         work = 0

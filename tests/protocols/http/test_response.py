@@ -1,4 +1,4 @@
-"""Responses as they go out: framing, and that nobody makes two of one."""
+"""Responses as they are sent: their framing, and that no handler can split one in two."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ def ask(world: HTTPWorld, handler, data: bytes = get(), method: str = "GET") -> 
 
 
 @pytest.mark.parametrize("character", [*CONTROL, "\u0100", "\u560d", "\u560a", "\u2028", "\ud800"])
-def test_value_that_would_break_out(character):
-    """With U+560A and U+560D, whoever cuts characters down to bytes makes CR and LF of them."""
+def test_a_value_with_a_control_character_is_refused(character):
+    """U+560A and U+560D become CR and LF where characters are truncated to bytes."""
     for value in (character, "a" + character, character + "a", f"a{character}b: c"):
         with pytest.raises(ValueError, match="control character"):
             render_head(200, [("A", value)])
 
 
 @pytest.mark.parametrize("character", [*CONTROL, "\t", " ", ":", "(", "/", '"', "\xe4", "\u212a"])
-def test_name_that_is_no_token(character):
+def test_a_name_that_is_not_a_token_is_refused(character):
     for name in (character, "A" + character, character + "A"):
         with pytest.raises(ValueError, match="field name"):
             render_head(200, [(name, "a")])
 
 
-def test_empty_name():
+def test_an_empty_name_is_refused():
     with pytest.raises(ValueError, match="field name"):
         render_head(200, [("", "a")])
 
@@ -48,30 +48,30 @@ def test_empty_name():
 @pytest.mark.parametrize(
     "name", ["Content-Length", "content-length", "TRANSFER-ENCODING", "Connection", "Keep-Alive"]
 )
-def test_fields_that_frame_are_the_server_s(name):
+def test_framing_fields_are_refused(name):
     with pytest.raises(ValueError, match="server's"):
         render_head(200, [(name, "0")])
 
 
 @pytest.mark.parametrize("status", [-1, 0, 99, 100, 103, 199, 1000, 20000])
-def test_status_that_is_none(status):
+def test_a_status_out_of_range_is_refused(status):
     with pytest.raises(ValueError, match="status"):
         render_head(status, [])
 
 
 @pytest.mark.parametrize("status", [200.0, "200", "200 OK\r\nA: b", None, b"200"])
-def test_status_that_is_no_number(status):
+def test_a_status_that_is_not_an_integer_is_refused(status):
     with pytest.raises((ValueError, TypeError)):
         render_head(status, [])
 
 
 @pytest.mark.parametrize("pair", [("A", b"b"), (b"A", "b"), ("A", None), ("A", 1)])
-def test_what_is_not_text(pair):
+def test_fields_that_are_not_text_are_refused(pair):
     with pytest.raises(TypeError):
         render_head(200, [pair])
 
 
-def test_head():
+def test_a_head_has_a_status_line_and_fields():
     assert render_head(200, [("A", "b"), ("B", "\xe4\t ~")]) == (
         b"HTTP/1.1 200 OK\r\nA: b\r\nB: \xe4\t ~\r\n"
     )
@@ -126,14 +126,14 @@ def test_no_handler_splits_a_response(world, handler):
     assert "a" not in answer.fields
 
 
-def test_what_was_refused_once_is_not_remembered(world):
+def test_an_invalid_head_is_refused_each_time(world):
     peer = world.connect(lambda request: Response(b"", headers=(("A", "b\r\n"),)))
     for _ in range(3):
         assert [answer.status for answer in read_responses(world.ask(peer, get()))] == [500]
 
 
 @pytest.mark.parametrize("text", [SPLIT, "<script>alert(1)</script>", "\0\x1b[31m", "\ud800"])
-def test_detail_of_an_error_is_text_of_the_page_alone(world, text):
+def test_the_detail_of_an_error_appears_only_in_the_page(world, text):
     """tornado CVE-2025-67724: a reason in the status line and, as it is, in the page."""
 
     def handler(request: Request) -> Response:
@@ -182,7 +182,7 @@ def bit_by_bit(pieces: list[bytes], status: int = 200, length: int | None = None
 @pytest.mark.parametrize("status", [204, 304])
 @pytest.mark.parametrize("method", [b"GET", b"HEAD", b"POST"])
 @pytest.mark.parametrize("make", [whole, lambda body, status: bit_by_bit([body], status)])
-def test_status_without_a_body(world, status, method, make):
+def test_some_statuses_have_no_body(world, status, method, make):
     peer = world.connect(make(b"abc", status))
     received = world.ask(peer, get(line=method + b" / HTTP/1.1") * 2)
     assert b"abc" not in received
@@ -209,19 +209,19 @@ def test_head_of_a_body_without_length(world):
 
 @pytest.mark.parametrize("size", [0, 1, 1023, 1024, 65535, 65536, 1 << 20])
 @pytest.mark.parametrize("request_head", [get(), OLD, OLD_KEPT, get(b"Connection: close")])
-def test_length_of_a_whole_body(world, size, request_head):
+def test_a_whole_body_has_its_length(world, size, request_head):
     answer = ask(world, whole(b"x" * size), request_head)
     assert answer.fields["content-length"] == str(size)
     assert len(answer.body) == size
 
 
 @pytest.mark.parametrize("type_", [bytes, bytearray, memoryview])
-def test_types_of_a_body(world, type_):
+def test_a_body_may_be_any_bytes_like_object(world, type_):
     assert ask(world, whole(type_(b"abc")), OLD).body == b"abc"
     assert ask(world, whole(type_(b"abc"))).body == b"abc"
 
 
-def test_body_that_is_text_is_an_error(world):
+def test_a_body_that_is_text_causes_a_500(world):
     assert ask(world, whole("abc")).status == 500  # type: ignore[arg-type]
     assert ask(world, whole("abc"), OLD).status == 500  # type: ignore[arg-type]
     assert len(world.failures) == 2
@@ -254,7 +254,7 @@ def test_chunks_for_1_1_and_the_end_of_the_connection_for_1_0(world):
     ],
 )
 @pytest.mark.parametrize("handler", [whole(b"abc"), bit_by_bit([b"abc"], length=3)])
-def test_what_is_said_of_the_connection(world, data, connection, closed, handler):
+def test_the_connection_field_says_whether_it_closes(world, data, connection, closed, handler):
     peer = world.connect(handler)
     (answer,) = read_responses(world.ask(peer, data))
     assert answer.fields.get("connection") == connection

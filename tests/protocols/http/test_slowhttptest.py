@@ -1,5 +1,4 @@
-"""Slow attacks, by the tool that is made for them: each connection ends on time, and meanwhile
-others are served."""
+"""Slow attacks by ``slowhttptest``: each connection ends in time, and other clients are served."""
 
 from __future__ import annotations
 
@@ -80,7 +79,7 @@ def test_attack(reactor: Reactor, attack: tuple[str, ...], path: str) -> None:
 
 
 def until(condition: object) -> None:
-    """Wait for what another thread does."""
+    """Wait until ``condition()``, which another thread makes true."""
     deadline = time.monotonic() + TIMEOUT
     while not condition():  # type: ignore[operator]
         assert time.monotonic() < deadline

@@ -1,5 +1,5 @@
-"""A server that stood still cuts off no client for it: what has come is read before any deadline is
-judged, and who waited for us has the time."""
+"""A server that stood still does not blame its clients: it reads what has come before it checks a
+deadline, and clients that waited for it get the time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STALL = 100.0
 
 @pytest.fixture(params=[False, True], ids=["working", "waiting"])
 def stall(request: pytest.FixtureRequest, world: HTTPWorld) -> Callable[[], None]:
-    """A callback that blocks, or a process that is stopped in its wait."""
+    """A callback that blocks, or a process that is stopped while it waits."""
     return lambda: world.reactor.stall(STALL, waiting=request.param)
 
 
@@ -29,7 +29,9 @@ def read(request: Request) -> None:
     request.read(lambda body: Response.text(f"{len(body)}"))
 
 
-def test_the_first_request_came_in_time(world: HTTPWorld, stall: Callable[[], None]) -> None:
+def test_a_first_request_that_came_during_a_stall_is_in_time(
+    world: HTTPWorld, stall: Callable[[], None]
+) -> None:
     peer = world.connect(fine)
     world.reactor.advance(1)
     peer.send(GET)
@@ -38,7 +40,9 @@ def test_the_first_request_came_in_time(world: HTTPWorld, stall: Callable[[], No
     assert peer.received.startswith(b"HTTP/1.1 200 ")
 
 
-def test_the_rest_of_a_head_came_in_time(world: HTTPWorld, stall: Callable[[], None]) -> None:
+def test_the_rest_of_a_head_that_came_during_a_stall_is_in_time(
+    world: HTTPWorld, stall: Callable[[], None]
+) -> None:
     peer = world.connect(fine)
     world.ask(peer, GET[:10])
     peer.send(GET[10:], chunk=3)
@@ -47,7 +51,9 @@ def test_the_rest_of_a_head_came_in_time(world: HTTPWorld, stall: Callable[[], N
     assert peer.received.startswith(b"HTTP/1.1 200 ")
 
 
-def test_the_next_requests_came_in_time(world: HTTPWorld, stall: Callable[[], None]) -> None:
+def test_further_requests_that_came_during_a_stall_are_in_time(
+    world: HTTPWorld, stall: Callable[[], None]
+) -> None:
     peer = world.connect(fine)
     world.ask(peer, GET)
     for _ in range(100):  # more than one turn answers
@@ -58,7 +64,7 @@ def test_the_next_requests_came_in_time(world: HTTPWorld, stall: Callable[[], No
     assert not peer.eof_received
 
 
-def test_who_sent_nothing_is_closed_all_the_same(
+def test_an_idle_connection_is_closed_after_a_stall(
     world: HTTPWorld, stall: Callable[[], None]
 ) -> None:
     peer = world.connect(fine)
@@ -68,7 +74,9 @@ def test_who_sent_nothing_is_closed_all_the_same(
     assert peer.eof_received
 
 
-def test_a_body_came_in_time(world: HTTPWorld, stall: Callable[[], None]) -> None:
+def test_a_body_that_came_during_a_stall_is_in_time(
+    world: HTTPWorld, stall: Callable[[], None]
+) -> None:
     size = 1_000_000
     peer = world.connect(read)
     world.ask(peer, b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % size)
@@ -78,7 +86,7 @@ def test_a_body_came_in_time(world: HTTPWorld, stall: Callable[[], None]) -> Non
     assert peer.received.endswith(b"%d" % size)
 
 
-def test_who_waits_for_100_continue_has_the_time_of_the_stall(
+def test_a_client_that_waits_for_100_continue_gets_the_time_of_the_stall(
     world: HTTPWorld, stall: Callable[[], None]
 ) -> None:
     peer = world.connect(read)
@@ -93,7 +101,9 @@ def test_who_waits_for_100_continue_has_the_time_of_the_stall(
     assert peer.received.startswith(b"HTTP/1.1 200 ")
 
 
-def test_a_body_is_waited_for_only_once_more(world: HTTPWorld, stall: Callable[[], None]) -> None:
+def test_a_stall_extends_the_time_for_a_body_only_once(
+    world: HTTPWorld, stall: Callable[[], None]
+) -> None:
     peer = world.connect(read)
     world.ask(peer, b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n")
     for _ in range(2):
@@ -103,7 +113,7 @@ def test_a_body_is_waited_for_only_once_more(world: HTTPWorld, stall: Callable[[
     assert peer.received.startswith(b"HTTP/1.1 408 ")
 
 
-def test_who_reads_slowly_has_a_new_measurement_after_a_stall(
+def test_the_rate_of_a_slow_reader_is_measured_again_after_a_stall(
     world: HTTPWorld, stall: Callable[[], None]
 ) -> None:
     peer = world.connect(lambda request: Response(bytes(1_000_000)))
@@ -118,7 +128,7 @@ def test_who_reads_slowly_has_a_new_measurement_after_a_stall(
 
 
 @pytest.mark.parametrize("sent", [GET[:10], GET], ids=["head", "keepalive"])
-def test_who_is_read_behind_a_handler_that_blocks_has_its_time_from_then(
+def test_the_time_of_a_client_begins_when_a_blocking_handler_returns(
     world: HTTPWorld, sent: bytes
 ) -> None:
     def block(request: Request) -> Response:

@@ -30,7 +30,7 @@ def test_idle_connections_close_at_once(world: HTTPWorld) -> None:
     assert all(peer.eof_received for peer in peers)
 
 
-def test_what_is_being_answered_is_finished(world: HTTPWorld) -> None:
+def test_a_request_that_is_being_answered_is_finished(world: HTTPWorld) -> None:
     peer = world.connect(late)
     world.ask(peer, GET + GET)
     world.reactor.stop(5.0)
@@ -52,7 +52,7 @@ def test_a_body_on_its_way_is_read(world: HTTPWorld) -> None:
     assert peer.eof_received
 
 
-def test_the_grace_has_an_end(world: HTTPWorld) -> None:
+def test_a_slow_handler_is_ended_after_the_grace(world: HTTPWorld) -> None:
     peer = world.connect(late)
     world.ask(peer, GET)
     world.reactor.stop(1.0)
@@ -62,7 +62,7 @@ def test_the_grace_has_an_end(world: HTTPWorld) -> None:
 
 
 @pytest.mark.parametrize("sent", [b"", b"\r\n", GET[:10]])
-def test_the_first_request_of_a_new_connection_is_on_its_way(world: HTTPWorld, sent: bytes) -> None:
+def test_the_first_request_of_a_new_connection_is_awaited(world: HTTPWorld, sent: bytes) -> None:
     peer = world.connect(hello)
     world.reactor.advance(0.5)
     world.ask(peer, sent)

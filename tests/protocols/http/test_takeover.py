@@ -1,4 +1,4 @@
-"""Taking the connection over: Upgrade and CONNECT."""
+"""Another protocol takes the connection over: Upgrade and CONNECT."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def handler(request: Request) -> Response | None:
     return None
 
 
-def test_upgrade(world: HTTPWorld) -> None:
+def test_an_upgrade_gives_the_connection_to_the_protocol(world: HTTPWorld) -> None:
     peer = world.connect(handler)
     answer = world.ask(peer, UPGRADE)
     assert answer.startswith(b"HTTP/1.1 101 Switching Protocols\r\n")
@@ -56,14 +56,14 @@ def test_upgrade(world: HTTPWorld) -> None:
     assert len(world.reactor.timers) == 0
 
 
-def test_data_right_behind_the_request(world: HTTPWorld) -> None:
+def test_data_right_after_the_request_reaches_the_protocol(world: HTTPWorld) -> None:
     for chunk in (None, 1, 7):
         peer = world.connect(handler)
         answer = world.ask(peer, UPGRADE + b"hello" + b" world", chunk)
         assert answer.endswith(b"\r\n\r\nHELLO WORLD")
 
 
-def test_data_and_the_end_right_behind_it(world: HTTPWorld) -> None:
+def test_data_and_the_end_right_after_the_request_reach_the_protocol(world: HTTPWorld) -> None:
     peer = world.connect(handler)
     peer.send(GET + UPGRADE + b"hello")
     peer.send_eof()
@@ -76,13 +76,13 @@ def test_data_and_the_end_right_behind_it(world: HTTPWorld) -> None:
     assert peer.closed
 
 
-def test_a_plain_answer_to_an_upgrade(world: HTTPWorld) -> None:
+def test_an_upgrade_may_be_answered_normally(world: HTTPWorld) -> None:
     peer = world.connect(lambda request: Response.text(str(request.upgrade)))
     assert world.ask(peer, UPGRADE).endswith(b"\r\n\r\nx")
     assert world.ask(peer, GET).endswith(b"\r\n\r\nNone")
 
 
-def test_connect(world: HTTPWorld) -> None:
+def test_connect_gives_the_connection_to_the_protocol(world: HTTPWorld) -> None:
     peer = world.connect(handler, allow_connect=True)
     answer = world.ask(peer, CONNECT + b"hello")
     assert answer.startswith(b"HTTP/1.1 200 ")
@@ -90,7 +90,7 @@ def test_connect(world: HTTPWorld) -> None:
     assert b"Content-Length" not in answer
 
 
-def test_connect_that_is_refused_closes(world: HTTPWorld) -> None:
+def test_a_refused_connect_closes_the_connection(world: HTTPWorld) -> None:
     for options, status in (({}, b"501"), ({"allow_connect": True}, b"200")):
         peer = world.connect(lambda request: Response.text("x"), **options)
         answer = world.ask(peer, CONNECT + GET)
@@ -113,7 +113,9 @@ def test_a_body_must_be_read_first(world: HTTPWorld) -> None:
 
 
 @pytest.mark.parametrize("kind", [LookupError, GeneratorExit])
-def test_a_protocol_that_fails_at_once(world: HTTPWorld, kind: type[BaseException]) -> None:
+def test_a_protocol_that_fails_at_once_loses_the_connection(
+    world: HTTPWorld, kind: type[BaseException]
+) -> None:
     class Broken(Shout):
         def data_received(self, data: bytes) -> None:
             raise kind

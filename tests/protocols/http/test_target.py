@@ -31,7 +31,7 @@ from protocols.http.target import check_authority, split_target
         ("CONNECT", "[::1]:443", ("[::1]:443", "", "")),
     ],
 )
-def test_split(method, target, expected):
+def test_a_target_is_split(method, target, expected):
     assert split_target(method, target) == expected
 
 
@@ -50,7 +50,7 @@ def test_split(method, target, expected):
         ("OPTIONS", "**"),
     ],
 )
-def test_refused(method, target):
+def test_an_invalid_target_is_refused(method, target):
     with pytest.raises(HTTPError) as caught:
         split_target(method, target)
     assert caught.value.status == 400
@@ -60,7 +60,7 @@ def test_refused(method, target):
     "authority",
     ["a", "A.b-c_d~e", "a.", "a:", "a:0", "a:65535", "a:00080", "1.2.3.4:5", "[::]", "[::1]:80"],
 )
-def test_authority(authority):
+def test_a_valid_authority_is_accepted(authority):
     assert check_authority(authority) == authority
 
 
@@ -83,7 +83,7 @@ def test_authority(authority):
         ),
     ],
 )
-def test_invalid_authority(authority):
+def test_an_invalid_authority_is_refused(authority):
     for _ in range(2):  # what was refused once is not remembered as valid
         with pytest.raises(HTTPError) as caught:
             check_authority(authority)

@@ -1,4 +1,4 @@
-"""Responses bit by bit: how they are framed, held up, and ended."""
+"""Responses in pieces: how they are framed, paused and ended."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def body_of(answer: bytes) -> bytes:
     return answer.partition(b"\r\n\r\n")[2]
 
 
-def test_chunks(world: HTTPWorld) -> None:
+def test_a_body_of_unknown_length_is_sent_in_chunks(world: HTTPWorld) -> None:
     large = b"c" * 20_000
     peer = world.connect(streaming(b"a", b"", b"bb", large))
     answer = world.ask(peer, GET)
@@ -42,7 +42,7 @@ def test_chunks(world: HTTPWorld) -> None:
     assert world.ask(peer, GET) == answer
 
 
-def test_a_known_length(world: HTTPWorld) -> None:
+def test_a_body_of_known_length_is_sent_as_it_is(world: HTTPWorld) -> None:
     peer = world.connect(streaming(b"a", b"bb", length=3))
     answer = world.ask(peer, GET)
     assert b"\r\nContent-Length: 3\r\n" in answer
@@ -50,7 +50,7 @@ def test_a_known_length(world: HTTPWorld) -> None:
     assert world.ask(peer, GET) == answer
 
 
-def test_an_old_client_gets_no_chunks(world: HTTPWorld) -> None:
+def test_http_1_0_gets_no_chunks(world: HTTPWorld) -> None:
     peer = world.connect(streaming(b"a", b"bb"))
     answer = world.ask(peer, OLD)
     assert b"chunked" not in answer
@@ -59,14 +59,16 @@ def test_an_old_client_gets_no_chunks(world: HTTPWorld) -> None:
     assert peer.eof_received
 
 
-def test_an_old_client_is_kept_if_the_length_is_known(world: HTTPWorld) -> None:
+def test_http_1_0_keeps_its_connection_if_the_length_is_known(world: HTTPWorld) -> None:
     peer = world.connect(streaming(b"a", b"bb", length=3))
     assert b"\r\nConnection: keep-alive\r\n" in world.ask(peer, OLD)
     assert world.ask(peer, OLD).endswith(b"abb")
 
 
 @pytest.mark.parametrize(("data", "status"), [(HEAD, 200), (GET, 204), (GET, 304)])
-def test_no_body(world: HTTPWorld, data: bytes, status: int) -> None:
+def test_no_body_is_sent_where_there_must_be_none(
+    world: HTTPWorld, data: bytes, status: int
+) -> None:
     peer = world.connect(streaming(b"a", b"bb", status=status))
     answer = world.ask(peer, data)
     assert answer.endswith(b"\r\n\r\n")
@@ -74,7 +76,7 @@ def test_no_body(world: HTTPWorld, data: bytes, status: int) -> None:
     assert world.ask(peer, data) == answer
 
 
-def test_head_keeps_the_length(world: HTTPWorld) -> None:
+def test_the_response_to_head_has_the_length(world: HTTPWorld) -> None:
     answer = world.ask(world.connect(streaming(b"abb", length=3)), HEAD)
     assert b"\r\nContent-Length: 3\r\n" in answer
     assert body_of(answer) == b""
@@ -83,20 +85,20 @@ def test_head_keeps_the_length(world: HTTPWorld) -> None:
     assert body_of(answer) == b""
 
 
-def test_too_little_cuts_the_connection(world: HTTPWorld) -> None:
+def test_fewer_bytes_than_announced_cut_the_connection(world: HTTPWorld) -> None:
     peer = world.connect(streaming(b"a", length=3))
     assert body_of(world.ask(peer, GET + GET)) == b"a"
     assert peer.eof_received
 
 
-def test_too_much_is_the_handlers_error(world: HTTPWorld) -> None:
+def test_more_bytes_than_announced_are_an_error_of_the_handler(world: HTTPWorld) -> None:
     peer = world.connect(streaming(b"abcd", length=3))
     world.ask(peer, GET)
     assert peer.eof_received
     assert "only 3 were announced" in str(world.failures[0]["exception"])
 
 
-def test_abort(world: HTTPWorld) -> None:
+def test_abort_sends_what_was_written_and_closes(world: HTTPWorld) -> None:
     def handler(request: Request) -> None:
         writer = request.start()
         writer.write(b"a")
@@ -110,8 +112,8 @@ def test_abort(world: HTTPWorld) -> None:
     assert world.failures == []
 
 
-def test_flow_control(world: HTTPWorld) -> None:
-    """A producer that is faster than its client, and stops in time."""
+def test_a_producer_can_wait_for_its_client(world: HTTPWorld) -> None:
+    """The producer is faster than its client, and pauses."""
     writers: list[BodyWriter] = []
 
     def produce() -> None:
@@ -142,7 +144,7 @@ def test_flow_control(world: HTTPWorld) -> None:
     assert peer.received.count(b"a" * 10_000) == 500
 
 
-def test_who_produces_without_looking_loses_the_connection(world: HTTPWorld) -> None:
+def test_a_producer_that_does_not_wait_loses_the_connection(world: HTTPWorld) -> None:
     def handler(request: Request) -> None:
         writer = request.start()
         for _ in range(100):
@@ -166,7 +168,9 @@ def test_a_whole_response_may_be_larger_than_any_buffer(world: HTTPWorld) -> Non
 
 
 @pytest.mark.parametrize("length", [None, 10])
-def test_files(world: HTTPWorld, tmp_path: Path, length: int | None) -> None:
+def test_files_are_framed_like_other_data(
+    world: HTTPWorld, tmp_path: Path, length: int | None
+) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"0123456789")
     results: list[Any] = []
@@ -188,7 +192,7 @@ def test_files(world: HTTPWorld, tmp_path: Path, length: int | None) -> None:
         assert results == [None] * 6
 
 
-def test_the_client_goes(world: HTTPWorld) -> None:
+def test_a_writer_does_nothing_when_the_client_has_left(world: HTTPWorld) -> None:
     writers: list[BodyWriter] = []
     lost: list[Request] = []
 
@@ -211,7 +215,7 @@ def test_the_client_goes(world: HTTPWorld) -> None:
     assert world.failures == []
 
 
-def test_nothing_is_told_after_a_complete_response(world: HTTPWorld) -> None:
+def test_on_lost_is_not_called_after_a_complete_response(world: HTTPWorld) -> None:
     calls: list[str] = []
 
     def handler(request: Request) -> Response:

@@ -1,0 +1,37 @@
+"""The two ways in which a transport leaves an HTTP connection other than by ``close()``: to another
+protocol, and by a reset."""
+
+from __future__ import annotations
+
+import socket
+import struct
+from typing import Any, Final
+
+_RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)  # struct linger: on, 0 seconds
+
+
+def hand_over(transport: Any, protocol: Any, rest: bytes, has_ended: bool) -> None:
+    """Give ``transport`` to ``protocol``. ``rest``: data that has come for it already.
+    ``has_ended``: whether the client has finished sending."""
+    transport.set_protocol(protocol)
+    transport.resume_reading()
+    protocol.connection_made(transport)
+    transport.reactor.call_soon(_deliver, transport, protocol, rest, has_ended)
+
+
+def _deliver(transport: Any, protocol: Any, rest: bytes, has_ended: bool) -> None:
+    try:
+        if rest and not transport.is_closing():
+            protocol.data_received(rest)
+        if has_ended and not transport.is_closing() and not protocol.eof_received():
+            transport.close()
+    except BaseException:
+        transport.abort()
+        raise
+
+
+def reset_on_close(transport: Any) -> None:
+    """Make the client see a reset, instead of an end, when ``transport`` is closed."""
+    sock = transport.get_extra_info("socket")
+    if hasattr(sock, "setsockopt"):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
