@@ -23,9 +23,10 @@ from pathlib import Path
 
 import pyte
 
+from ..tools.waiting import TIMEOUT
+
 COLUMNS, ROWS = 160, 1000
 PROMPT = "$ "
-PATIENCE = 60.0  # seconds of silence until a line is given up: only a failing test waits for that
 # What differs each time, and is made equal before comparing: times of day, and dates with them.
 VARYING = (
     (re.compile(r"\b\d\d:\d\d:\d\d\b"), "HH:MM:SS"),
@@ -144,7 +145,7 @@ def wait_until(
     terminals: Sequence[Terminal],
     condition: Callable[[], bool],
     what: Callable[[], str],
-    patience: float = PATIENCE,
+    patience: float = TIMEOUT,
 ) -> None:
     """Receive what the terminals' programs write until the condition is true."""
     deadline = time.monotonic() + patience

@@ -11,10 +11,10 @@ from docutils import nodes
 
 import reactor
 
+from ..tools.commands import ROOT
 from .blocks import SPHINX_ONLY, DocumentError, blocks_of, parse, read_blocks
 from .trial import Trial
 
-ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / "README.rst", *sorted((ROOT / "docs").rglob("*.rst"))]
 COPIED = ("LICENSE", "README.rst", "pyproject.toml", "protocols", "reactor")
 

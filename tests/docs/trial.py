@@ -64,8 +64,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ..tools.waiting import TIMEOUT
 from .blocks import Block
-from .terminal import PATIENCE, Session, Terminal, TranscriptError, wait_until
+from .terminal import Session, Terminal, TranscriptError, wait_until
 
 # Where each protocol listens if nothing else is said, over TCP and UDP.
 DEFAULT_PORTS = {
@@ -201,7 +202,7 @@ class Trial:
                 capture_output=True,
                 check=False,
                 text=True,
-                timeout=PATIENCE,
+                timeout=TIMEOUT,
             )
         except subprocess.TimeoutExpired as error:
             raise block.error("does not end; if it shall not, say what it 'serves'") from error
@@ -297,7 +298,7 @@ class Trial:
 
     def _await_port(self, block: Block) -> None:
         port = self.ports[int(block.notes["serves"])]
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT
         while True:
             with contextlib.suppress(ConnectionRefusedError):
                 socket.create_connection(("127.0.0.1", port)).close()
@@ -323,7 +324,7 @@ class Trial:
                 raise block.error(str(error)) from None
         for block, server, errors in reversed(self._servers):
             server.send_signal(signal.SIGINT)
-            if server.wait(PATIENCE) != 0 or errors.read_bytes():
+            if server.wait(TIMEOUT) != 0 or errors.read_bytes():
                 raise block.error(f"status {server.returncode}\n{errors.read_text()}")
         self._clean_up()
 

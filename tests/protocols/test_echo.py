@@ -11,7 +11,8 @@ from reactor.testing import VirtualReactor
 from reactor.transports.stream import StreamTransport
 from reactor.transports.writing import HIGH_WATER
 
-from .users import User
+from ..tools.users import User
+from ..tools.waiting import TIMEOUT
 
 
 def test_what_comes_goes_back():
@@ -68,7 +69,7 @@ def test_the_server_echoes_over_tcp_and_udp_on_one_port_number(serve):
         client.sendall(b"hello")
         assert client.recv(100) == b"hello"
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
-        client.settimeout(10)
+        client.settimeout(TIMEOUT)
         client.sendto(b"hello", ("127.0.0.1", server.port))
         assert client.recv(100) == b"hello"
 

@@ -15,7 +15,7 @@ import pytest
 
 from reactor import Reactor
 
-from .recording import DEADLINE, until
+from ..tools.waiting import TIMEOUT, until
 
 
 class EchoServerProtocol(asyncio.Protocol):
@@ -117,7 +117,7 @@ def on_asyncio(kind: str, server_factory: Factory, client_factory: ClientFactory
             await loop.create_datagram_endpoint(
                 lambda: client_factory(on_con_lost), remote_addr=server.get_extra_info("sockname")
             )
-        assert await asyncio.wait_for(on_con_lost, DEADLINE) is True
+        assert await asyncio.wait_for(on_con_lost, TIMEOUT) is True
         server.close()
 
     asyncio.run(main())

@@ -16,23 +16,9 @@ import pytest
 from reactor import DatagramProtocol, IdleTimer, Protocol, Reactor
 from reactor.testing import VirtualReactor
 
+from ..tools.threads import raised_in_thread
+
 CLOSED = "^the reactor is closed$"
-
-
-def in_thread(function: Callable[[], object]) -> BaseException | None:
-    """Run it there, and return what it raised."""
-    raised: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            function()
-        except BaseException as exc:
-            raised.append(exc)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join()
-    return raised[0] if raised else None
 
 
 # -- a turn within a turn --------------------------------------------------------------------------
@@ -93,7 +79,7 @@ def test_another_thread_cannot_run_or_close_it_while_it_runs():
     with Reactor() as reactor:
 
         def callback() -> None:
-            raised.extend(map(in_thread, (reactor.run, reactor.run_once, reactor.close)))
+            raised.extend(map(raised_in_thread, (reactor.run, reactor.run_once, reactor.close)))
             reactor.stop()
 
         reactor.call_soon(callback)
@@ -113,14 +99,14 @@ def test_another_thread_cannot_close_what_has_signal_handlers_and_changes_nothin
     with VirtualReactor() as reactor:
         reactor.connect(Told)
         reactor.add_signal_handler(signal.SIGUSR1, print)
-        error = in_thread(reactor.close)
+        error = raised_in_thread(reactor.close)
         assert isinstance(error, RuntimeError)
         assert "main thread" in str(error)
         assert not reactor.is_closed()
         assert lost == []
 
         reactor.remove_signal_handler(signal.SIGUSR1)
-        assert in_thread(reactor.close) is None
+        assert raised_in_thread(reactor.close) is None
         assert reactor.is_closed()
         assert lost == [None]
 

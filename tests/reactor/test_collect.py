@@ -13,7 +13,8 @@ from reactor.sockets.listener import ACCEPTS_PER_TURN
 from reactor.transports.datagram import READS_PER_EVENT
 from reactor.transports.stream import BULK_READ, READ_SIZE
 
-from .clock import Clock
+from ..tools.clock import Clock
+from ..tools.waiting import TIMEOUT
 
 
 class Listening(Protocol):
@@ -65,7 +66,7 @@ def datagram_peer(reactor):
     [server] = reactor.listen_udp(ListeningDatagrams, "127.0.0.1", 0)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
         peer.connect(server.get_extra_info("sockname"))
-        peer.settimeout(10)
+        peer.settimeout(TIMEOUT)
         yield peer
 
 

@@ -3,7 +3,6 @@ and what the base classes do of themselves."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -40,12 +39,6 @@ class Closer(Lines):
         super().line_received(line)
         if line == "quit":
             self.transport.close()
-
-
-@pytest.fixture
-def reactor() -> Iterator[VirtualReactor]:
-    with VirtualReactor() as reactor:
-        yield reactor
 
 
 def lines_of(data: bytes, cuts: list[int], factory: type[Lines] = Lines) -> list[Any]:

@@ -3,21 +3,20 @@ the program's."""
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
 from reactor import Protocol, Reactor
 from reactor.testing import VirtualReactor
 
-ROOT = Path(__file__).parents[2]
-TIMEOUT = 30  # seconds: only reached by what is broken
+from ..tools.commands import environment
+from ..tools.waiting import TIMEOUT
+
 STOPPING = (signal.SIGINT, signal.SIGTERM)
 DEFAULTS = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
 
@@ -356,7 +355,7 @@ print("ended")
 def test_a_programs_own_handler_may_stop_the_reactor():
     with subprocess.Popen(
         [sys.executable, "-c", PROGRAM],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env=environment(),
         stdout=subprocess.PIPE,
         text=True,
     ) as program:

@@ -11,15 +11,14 @@ import sys
 import threading
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 
 import pytest
 
 from reactor import Protocol, Reactor, pollers, wakeup
 from reactor.testing import VirtualReactor
 
-ROOT = Path(__file__).parents[2]
-TIMEOUT = 60  # seconds: only reached by what is broken
+from ..tools.commands import environment
+from ..tools.waiting import TIMEOUT
 
 
 @pytest.fixture
@@ -464,7 +463,7 @@ class Child:
     def __init__(self, how: str) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-W", "error", "-c", SERVER, how],
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            env=environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

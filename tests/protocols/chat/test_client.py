@@ -6,15 +6,8 @@ from protocols.chat.client import ChatClient
 from protocols.chat.datagrams import CHALLENGE, ChatDatagrams
 from protocols.chat.hub import Hub
 from protocols.console.link import DatagramLink, StreamLink
-from reactor.testing import VirtualReactor
 
-from ..users import User
-
-
-@pytest.fixture
-def reactor():
-    with VirtualReactor() as reactor:
-        yield reactor
+from ...tools.users import User
 
 
 @pytest.fixture

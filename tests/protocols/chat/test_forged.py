@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,9 +14,7 @@ from protocols.chat.tokens import MAX_CANDIDATES, TOKEN_PERIOD, Tokens
 from reactor import PeerAddress
 from reactor.testing import VirtualReactor
 
-if TYPE_CHECKING:
-    from conftest import Network
-
+from ...tools.chat import Network
 
 # No amplifier
 
@@ -76,12 +74,10 @@ forged = st.lists(
 
 @given(datagrams=forged, full=st.booleans())
 def test_whatever_is_forged_three_times_as_much_is_the_most_that_goes_back(
-    network_type: type[Network],
-    datagrams: list[tuple[int, bytes, float]],
-    full: bool,
+    datagrams: list[tuple[int, bytes, float]], full: bool
 ) -> None:
     with VirtualReactor() as reactor:
-        network = network_type(reactor, limits=Limits(members=2 if full else 20))
+        network = Network(reactor, limits=Limits(members=2 if full else 20))
         if full:
             network.count = 100  # other addresses than the forged ones
             network.members(2)

@@ -10,7 +10,7 @@ from protocols.chat.hub import Hub, Limits
 from protocols.chat.messages import ChatError, Kind
 
 if TYPE_CHECKING:
-    from conftest import Chat
+    from ...tools.chat import Chat
 
 
 # Joining

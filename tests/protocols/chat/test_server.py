@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-TIMEOUT = 20  # seconds: only reached by what is broken
+from ...tools.waiting import TIMEOUT
 
 
 class Talker:

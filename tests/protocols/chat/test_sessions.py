@@ -13,7 +13,7 @@ from protocols.chat.lines import LineServer
 from protocols.console.link import DatagramLink
 from reactor.testing import VirtualReactor
 
-from ..users import User
+from ...tools.users import User
 
 STEP = 0.05  # seconds
 TOO_FAST = "*** You are sending too fast: lines are being dropped until you slow down"

@@ -18,7 +18,7 @@ import requests
 from protocols.http import HTTPServer, Request, Response
 from reactor import Reactor
 
-TIMEOUT = 60
+from ...tools.waiting import TIMEOUT
 
 
 def handler(request: Request) -> Response | None:

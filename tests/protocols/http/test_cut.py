@@ -13,10 +13,10 @@ from protocols.http import HTTPServer, Request, Response
 from protocols.http.accesslog import AccessLog
 from reactor import Reactor
 
-from .conftest import GET, HTTPWorld
+from ...tools.http import GET, HTTPWorld
+from ...tools.waiting import TIMEOUT
 
 GET_1_0 = b"GET / HTTP/1.0\r\n\r\n"
-DEADLINE = 20.0  # seconds: only reached by what is broken
 
 
 def short(request: Request) -> None:
@@ -54,12 +54,12 @@ class Served:
     ) -> tuple[bytes, int]:
         """All that comes, and the error at its end, 0 for an ordinary end."""
         listener = self.reactor.listen_tcp(HTTPServer(handler), "127.0.0.1", 0)
-        with socket.create_connection(listener.addresses[0], DEADLINE) as client:
+        with socket.create_connection(listener.addresses[0], TIMEOUT) as client:
             # More than was asked for, so that input is left unread when the server closes.
             client.sendall(request + GET)
             client.setblocking(False)
             received = b""
-            timer = self.reactor.call_later(DEADLINE, self._fail)
+            timer = self.reactor.call_later(TIMEOUT, self._fail)
             while True:
                 self.reactor.run_once(0.01)
                 try:
@@ -69,7 +69,7 @@ class Served:
                 except ConnectionResetError as exc:
                     return received, exc.errno or 0
                 finally:
-                    timer.reschedule(DEADLINE)
+                    timer.reschedule(TIMEOUT)
                 received += data
                 if not data:
                     return received, 0

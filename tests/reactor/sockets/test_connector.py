@@ -22,9 +22,8 @@ from reactor.sockets.connector import ATTEMPT_TIMEOUT, CONNECT_TIMEOUT
 from reactor.threads import ThreadPool
 from reactor.transports.stream import StreamTransport
 
-from ..clock import Clock
-
-TIMEOUT = 60  # seconds: only reached by what is broken
+from ...tools.clock import Clock
+from ...tools.waiting import TIMEOUT
 
 
 class Silent(Reactor):

@@ -16,8 +16,10 @@ import pytest
 from reactor import Protocol, WriteBufferOverflow
 from reactor.transports.stream import READ_SIZE
 
-from ..recording import Recorder, no_collection
-from ..worlds import MATRIX, CountingSocket, World
+from ...tools.counting import CountingSocket
+from ...tools.garbage import no_collection
+from ...tools.recording import Recorder
+from ...tools.worlds import MATRIX, World
 
 CALLBACKS = (
     "connection_made",
@@ -227,7 +229,7 @@ def test_another_protocol_takes_over(world: World) -> None:
         first.transport.set_protocol(second)
 
     first, other = world.pair(data_received=upgrade)
-    world.recorders[0] = second
+    world.ends[0] = second
     other.transport.write(b"upgrade")
     world.until(lambda: first.data)
     assert second.transport.get_protocol() is second
@@ -543,7 +545,7 @@ def test_a_lost_connection_leaves_nothing_for_the_garbage_collector(world: World
         world.settle()
         assert one.transport.get_protocol() is None
         assert one.violations == other.violations == []
-        world.recorders.clear()
+        world.ends.clear()
         return [weakref.ref(end) for end in (one, one.transport, other, other.transport)]
 
     with no_collection():

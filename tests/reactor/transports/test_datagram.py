@@ -24,38 +24,13 @@ from reactor.transports.datagram import (
     SENDS_PER_EVENT,
 )
 
+from ...tools.recording import DatagramRecorder
+from ...tools.waiting import TIMEOUT
+
 PEER = ("192.0.2.1", 50000)
 
 
-class Recorder(DatagramProtocol):
-    """Notes what it is told."""
-
-    def __init__(self) -> None:
-        self.log: list[Any] = []
-        self.received: list[tuple[bytes, Any]] = []
-        self.errors: list[OSError] = []
-
-    def connection_made(self, transport: DatagramTransport) -> None:
-        super().connection_made(transport)
-        self.log.append("made")
-
-    def datagram_received(self, data: bytes, addr: Any) -> None:
-        self.received.append((data, addr))
-
-    def error_received(self, exc: OSError) -> None:
-        self.errors.append(exc)
-
-    def pause_writing(self) -> None:
-        self.log.append("pause")
-
-    def resume_writing(self) -> None:
-        self.log.append("resume")
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.log.append(("lost", exc))
-
-
-class Echo(Recorder):
+class Echo(DatagramRecorder):
     def datagram_received(self, data: bytes, addr: Any) -> None:
         super().datagram_received(data, addr)
         self.transport.sendto(data, addr)
@@ -74,8 +49,8 @@ def real(request: pytest.FixtureRequest) -> Iterator[Reactor]:
 
 
 @pytest.fixture
-def recorder() -> Recorder:
-    return Recorder()
+def recorder() -> DatagramRecorder:
+    return DatagramRecorder()
 
 
 @pytest.fixture
@@ -86,7 +61,7 @@ def failures(virtual: VirtualReactor) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def peers(virtual: VirtualReactor, recorder: Recorder) -> DatagramPeers:
+def peers(virtual: VirtualReactor, recorder: DatagramRecorder) -> DatagramPeers:
     """The network around ``recorder``'s socket, in memory."""
     return virtual.datagram_socket(lambda: recorder)
 
@@ -131,7 +106,7 @@ def test_one_event_reads_a_bounded_number_of_datagrams(virtual, recorder, peers)
 
 
 def test_closing_while_datagrams_come_stops_their_delivery(virtual):
-    class Once(Recorder):
+    class Once(DatagramRecorder):
         def datagram_received(self, data: bytes, addr: Any) -> None:
             super().datagram_received(data, addr)
             self.transport.close()
@@ -367,7 +342,7 @@ def test_an_impossible_address_concerns_one_datagram(virtual, recorder, peers, f
 
 
 def test_it_may_be_closed_from_inside_pause_writing(virtual):
-    class Quitter(Recorder):
+    class Quitter(DatagramRecorder):
         def pause_writing(self) -> None:
             super().pause_writing()
             self.transport.close()
@@ -383,7 +358,7 @@ def test_it_may_be_closed_from_inside_pause_writing(virtual):
 
 
 def test_it_may_be_closed_from_inside_resume_writing(virtual, failures):
-    class Quitter(Recorder):
+    class Quitter(DatagramRecorder):
         def resume_writing(self) -> None:
             super().resume_writing()
             self.transport.close()
@@ -472,7 +447,7 @@ def test_nothing_is_told_after_the_end(virtual, recorder, peers):
 
 
 def test_a_protocol_that_fails_at_the_beginning_loses_its_socket(virtual, failures):
-    class Broken(Recorder):
+    class Broken(DatagramRecorder):
         def connection_made(self, transport: DatagramTransport) -> None:
             super().connection_made(transport)
             raise ZeroDivisionError
@@ -489,7 +464,7 @@ def test_a_protocol_that_fails_at_the_beginning_loses_its_socket(virtual, failur
 
 
 def test_a_protocol_that_fails_at_the_end_is_reported_and_its_socket_closed(virtual, failures):
-    class Broken(Recorder):
+    class Broken(DatagramRecorder):
         def connection_lost(self, exc: Exception | None) -> None:
             raise ZeroDivisionError
 
@@ -502,7 +477,7 @@ def test_a_protocol_that_fails_at_the_end_is_reported_and_its_socket_closed(virt
 
 
 def test_a_shutdown_lets_the_protocol_say_goodbye(virtual):
-    class Polite(Recorder):
+    class Polite(DatagramRecorder):
         def shutdown_requested(self) -> None:
             self.transport.sendto(b"goodbye", PEER)
             self.transport.close()
@@ -557,7 +532,7 @@ def test_it_can_be_shown(virtual, peers):
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
 def test_udp_from_end_to_end(real, host):
-    client = Recorder()
+    client = DatagramRecorder()
     try:
         [server] = real.listen_udp(Echo, host, 0)
     except OSError:
@@ -578,7 +553,7 @@ def test_udp_from_end_to_end(real, host):
 
 
 def test_a_connected_socket_sends_to_its_peer_alone(real, recorder):
-    [server] = real.listen_udp(Recorder, "127.0.0.1", 0)
+    [server] = real.listen_udp(DatagramRecorder, "127.0.0.1", 0)
     port = server.get_extra_info("sockname")[1]
     real.connect_udp(lambda: recorder, "127.0.0.1", port)
     run_until(real, lambda: recorder.log)
@@ -600,7 +575,7 @@ def test_a_port_without_a_listener_is_an_error_of_one_datagram(real, recorder):
 
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as late:
         late.bind(address)
-        late.settimeout(10)
+        late.settimeout(TIMEOUT)
         recorder.transport.sendto(b"somebody hears")
         assert late.recv(100) == b"somebody hears"
     assert recorder.log == ["made"]
@@ -608,12 +583,12 @@ def test_a_port_without_a_listener_is_an_error_of_one_datagram(real, recorder):
 
 def test_two_sockets_cannot_have_one_port_unawares(real):
     # cpython gh-81409: with SO_REUSEADDR, on UDP, they could.
-    [server] = real.listen_udp(Recorder, "127.0.0.1", 0)
+    [server] = real.listen_udp(DatagramRecorder, "127.0.0.1", 0)
     sock = server.get_extra_info("socket")
 
     assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR) == 0
     with pytest.raises(OSError, match="in use"):
-        real.listen_udp(Recorder, "127.0.0.1", sock.getsockname()[1])
+        real.listen_udp(DatagramRecorder, "127.0.0.1", sock.getsockname()[1])
 
 
 def test_a_full_system_buffer_is_waited_for(real, recorder, tmp_path):
@@ -640,7 +615,7 @@ def test_a_full_system_buffer_is_waited_for(real, recorder, tmp_path):
 
 def test_unix_datagrams_from_end_to_end_and_their_files_go_with_them(real, tmp_path):
     server_path, client_path = str(tmp_path / "server"), str(tmp_path / "client")
-    client = Recorder()
+    client = DatagramRecorder()
     server = real.listen_unix_datagram(Echo, server_path, mode=0o600)
     real.connect_unix_datagram(lambda: client, server_path, local_path=client_path)
     assert os.stat(server_path).st_mode & 0o777 == 0o600
@@ -686,7 +661,7 @@ def test_a_duplicate_of_a_closed_socket_wakes_nobody(real, recorder):
 def test_connecting_to_nobody_leaves_no_file_behind(real, tmp_path):
     with pytest.raises(FileNotFoundError):
         real.connect_unix_datagram(
-            Recorder, str(tmp_path / "nobody"), local_path=str(tmp_path / "client")
+            DatagramRecorder, str(tmp_path / "nobody"), local_path=str(tmp_path / "client")
         )
 
     assert os.listdir(tmp_path) == []
@@ -720,10 +695,10 @@ def test_a_socket_that_select_cannot_watch_is_refused_and_closed(monkeypatch):
         with monkeypatch.context() as patch:
             patch.setattr(socket, "socket", high)
             with pytest.raises(ValueError, match="select poller cannot watch"):
-                reactor.listen_udp(Recorder, "127.0.0.1", 0)
+                reactor.listen_udp(DatagramRecorder, "127.0.0.1", 0)
         reactor.stop(10)
         reactor.run()  # it is not counted among what is open
-        reactor.listen_udp(Recorder, "127.0.0.1", 0)
+        reactor.listen_udp(DatagramRecorder, "127.0.0.1", 0)
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import errno
 import logging
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,15 +14,9 @@ from hypothesis import strategies as st
 from reactor import READ, WRITE, IdleTimer, Protocol, StreamTransport, WriteBufferOverflow
 from reactor.testing import StreamPeer, VirtualReactor
 
-from ..recording import Recorder
+from ...tools.recording import Recorder
 
 HIGH_WATER = 65536
-
-
-@pytest.fixture
-def reactor() -> Iterator[VirtualReactor]:
-    with VirtualReactor() as reactor:
-        yield reactor
 
 
 def connect(reactor: VirtualReactor, **hooks: Any) -> tuple[Recorder, StreamPeer]:

@@ -6,7 +6,6 @@ import os
 import re
 import socket
 import ssl
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,11 @@ from protocols.http.files.media_types import media_type
 from protocols.http.files.representation import SMALL
 from reactor import Reactor
 
-from ..conftest import HTTPWorld
+from ....tools.descriptors import open_descriptors
+from ....tools.http import HTTPWorld
+from ....tools.sockets import read_to_end
+from ....tools.threads import running
+from ....tools.waiting import TIMEOUT
 
 
 @pytest.fixture
@@ -31,10 +34,10 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def no_descriptor_is_left(world: HTTPWorld) -> Iterator[None]:
-    before = len(os.listdir("/proc/self/fd"))
+    before = open_descriptors()
     yield
     # The root's own, where the handler was not closed, and nothing else.
-    assert len(os.listdir("/proc/self/fd")) - before <= 1
+    assert open_descriptors() - before <= 1
 
 
 def get(world: HTTPWorld, root: Path, target: str, method: str = "GET", **options: Any) -> bytes:
@@ -238,16 +241,10 @@ def test_large_files_over_sockets(root: Path, certificate: Any, secret: bool) ->
     handler = FileHandler(root)
     reactor = Reactor()
     listener = reactor.listen_tcp(HTTPServer(handler), "127.0.0.1", 0, tls=context)
-    thread = threading.Thread(target=reactor.run)
-    thread.start()
-    sock = socket.create_connection(listener.addresses[0], timeout=60)
-    if client is not None:
-        sock = client.wrap_socket(sock, server_hostname="127.0.0.1")
-    sock.sendall(b"GET /file HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
-    answer = b"".join(iter(lambda: sock.recv(65536), b""))
-    sock.close()
+    with running(reactor), socket.create_connection(listener.addresses[0], TIMEOUT) as plain:
+        sock = client.wrap_socket(plain, server_hostname="127.0.0.1") if client else plain
+        sock.sendall(b"GET /file HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        answer = read_to_end(sock)
+        sock.close()
     assert answer.partition(b"\r\n\r\n")[2] == content
-    reactor.call_soon_threadsafe(reactor.stop, 0.0)
-    thread.join()
-    reactor.close()
     handler.close()

@@ -1,52 +1,12 @@
 """Applications, served in memory and on real sockets."""
 
-import io
-import socket
-import threading
-import time
 from collections.abc import Callable, Iterator
-from http.client import HTTPConnection, HTTPException, HTTPResponse, IncompleteRead
 from typing import Any
 
 import pytest
 
-from protocols.http import HTTPServer, Limits
-from protocols.http.wsgi.gateway import WSGIHandler
-from reactor import Reactor
-from reactor.testing import StreamPeer, VirtualReactor
-
-TIMEOUT = 20  # seconds: only reached by what is broken
-NOW = 1_700_000_000
-
-
-class InMemory:
-    """An application in the loop, on connections in memory and in virtual time."""
-
-    def __init__(self, app: Any, limits: Limits | None = None, **options: Any) -> None:
-        self.errors: list[dict[str, Any]] = []
-        self.reactor = VirtualReactor()
-        self.reactor.set_exception_handler(lambda _, context: self.errors.append(context))
-        handler = WSGIHandler(app, self.reactor, threads=0, **options)
-        self.server = HTTPServer(
-            handler, limits=limits, clock=lambda: NOW + self.reactor.time(), server_name=""
-        )
-
-    def connect(self, **options: Any) -> StreamPeer:
-        return self.reactor.connect(self.server, **options)
-
-    def send(self, data: bytes, chunk: int | None = None) -> bytes:
-        """What comes back for ``data``, on a connection of its own."""
-        peer = self.connect()
-        peer.send(data, chunk)
-        self.reactor.settle()
-        return peer.read()
-
-    def get(self, target: str = "/", *fields: str, method: str = "GET") -> bytes:
-        lines = [f"{method} {target} HTTP/1.1", "Host: a", *fields, "", ""]
-        return self.send("\r\n".join(lines).encode("latin-1"))
-
-    def close(self) -> None:
-        self.reactor.close()
+from ....tools.sockets import read_to_end
+from ....tools.wsgi import Answer, InMemory, Served
 
 
 @pytest.fixture
@@ -61,69 +21,6 @@ def in_memory() -> Iterator[Callable[..., InMemory]]:
     yield make
     for gateway in opened:
         gateway.close()
-
-
-class Served:
-    """An application on a real port; the loop runs in a thread of its own."""
-
-    def __init__(
-        self,
-        app: Any,
-        threads: int,
-        limits: Limits | None = None,
-        clock: Callable[[], float] = time.monotonic,
-        **options: Any,
-    ) -> None:
-        self.errors: list[dict[str, Any]] = []
-        self.reactor = Reactor(clock=clock)
-        self.reactor.set_exception_handler(lambda _, context: self.errors.append(context))
-        self.handler = WSGIHandler(app, self.reactor, threads=threads, **options)
-        server = HTTPServer(self.handler, limits=limits, server_name="")
-        self.address = self.reactor.listen_tcp(server, "127.0.0.1", 0).addresses[0][:2]
-        self.url = f"http://127.0.0.1:{self.address[1]}"
-        self._thread = threading.Thread(target=self.reactor.run)
-        self._thread.start()
-
-    def connect(self) -> HTTPConnection:
-        return HTTPConnection(*self.address, timeout=TIMEOUT)
-
-    def connect_raw(self, receive_buffer: int | None = None) -> socket.socket:
-        sock = socket.socket()
-        sock.settimeout(TIMEOUT)
-        if receive_buffer is not None:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        sock.connect(self.address)
-        return sock
-
-    def in_loop(self, function: Callable[[], Any]) -> Any:
-        """Call ``function`` in the loop, after all that it has to do now; returns the result."""
-        done = threading.Event()
-        results = []
-
-        def call() -> None:
-            results.append(function())
-            done.set()
-
-        self.reactor.call_soon_threadsafe(call)
-        assert done.wait(TIMEOUT)
-        return results[0]
-
-    def get(self, target: str = "/", method: str = "GET", body: Any = None, **fields: str) -> Any:
-        """Status, header and body."""
-        connection = self.connect()
-        try:
-            connection.request(method, target, body, fields)
-            response = connection.getresponse()
-            return response.status, response.headers, response.read()
-        finally:
-            connection.close()
-
-    def stop(self, grace: float = TIMEOUT) -> None:
-        if self._thread.is_alive():
-            self.reactor.call_soon_threadsafe(self.reactor.stop, grace)
-            self._thread.join(TIMEOUT)
-            assert not self._thread.is_alive()
-        self.reactor.close()
 
 
 @pytest.fixture
@@ -144,45 +41,6 @@ def serve_app() -> Iterator[Callable[..., Served]]:
 def serve_both(request: pytest.FixtureRequest, serve_app: Any) -> Callable[..., Served]:
     """The same for tests that hold wherever the application runs."""
     return lambda app, **options: serve_app(app, request.param, **options)
-
-
-class Answer:
-    """A response as a client understands it. ``body`` is None if the connection was cut before its
-    end."""
-
-    def __init__(self, data: bytes, method: str, errors: list[dict[str, Any]]) -> None:
-        self.data = data
-        self.errors = [context["exception"] for context in errors]
-        self.status = 0
-        self.body: bytes | None = None
-        if data:
-            response = HTTPResponse(_Socket(data), method=method)
-            response.begin()
-            self.status = response.status
-            self.headers = response.headers
-            try:
-                self.body = response.read()
-            except (IncompleteRead, HTTPException):
-                self.body = None
-
-
-class _Socket:
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-
-    def makefile(self, mode: str) -> io.BytesIO:
-        return io.BytesIO(self._data)
-
-
-def read_to_end(sock: socket.socket) -> bytes:
-    """All that comes until the connection is closed or cut."""
-    data = b""
-    try:
-        while piece := sock.recv(65536):
-            data += piece
-    except ConnectionResetError:
-        pass
-    return data
 
 
 @pytest.fixture(params=["inline", "threaded"])

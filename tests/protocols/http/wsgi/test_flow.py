@@ -9,7 +9,8 @@ import pytest
 from protocols.http import Limits
 from protocols.http.wsgi.threaded import MOST_WAITING
 
-from .conftest import TIMEOUT, read_to_end
+from ....tools.sockets import read_to_end
+from ....tools.waiting import TIMEOUT
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 PLAIN = [("Content-Type", "text/plain")]

@@ -10,21 +10,17 @@ import pytest
 from protocols.http.wsgi.supervision import Supervisor
 from reactor.testing import VirtualReactor
 
-from .conftest import TIMEOUT, read_to_end
+from ....tools.clock import Clock
+from ....tools.http import GET
+from ....tools.sockets import read_to_end
+from ....tools.waiting import TIMEOUT
 
-GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 PLAIN = [("Content-Type", "text/plain")]
 SMALL_BUFFER = 8192
 
 
-class Clock:
-    """The loop's time: it stands still until the test moves it."""
-
-    def __init__(self):
-        self.now = 1000.0
-
-    def __call__(self):
-        return self.now
+class SupervisedClock(Clock):
+    """The loop's time, which passes in the supervisor's steps."""
 
     def advance(self, served, seconds):
         """Let ``seconds`` pass, in steps of the supervisor's looks."""
@@ -42,7 +38,7 @@ class Clock:
 
 @pytest.fixture
 def clock():
-    return Clock()
+    return SupervisedClock()
 
 
 class Hanging:
