@@ -68,13 +68,13 @@ class Person:
             self.member.receive(line)
 
     def messages(self) -> list[Message]:
-        """All that came since it was last asked, at the end of the turn."""
+        """The messages since the last call, at the end of the turn."""
         self.chat.scheduler.settle()
         batches, self.sink.batches = self.sink.batches, []
         return [message for batch in batches for message in batch.messages]
 
     def sees(self) -> list[str]:
-        """The same as lines."""
+        """The same messages as lines of text."""
         return [
             line.replace(STAMP, "[time]")
             for line in render_lines(self.messages()).decode().split("\r\n")[:-1]
@@ -101,24 +101,25 @@ class Chat:
         *,
         announce: bool = True,
     ) -> Person:
-        """Somebody joins, and everybody has heard of it."""
+        """A new member joins."""
         sink = RecordingSink()
         member = self.hub.join(sink, name=name, flood=flood, announce=announce)
         return Person(self, member, sink)
 
     def gather(self, *names: str) -> list[Person]:
-        """Several people who have heard all that there was to be heard."""
+        """Several new members, who have taken all messages so far."""
         people = [self.arrive(name) for name in names]
         self.forget(*people)
         return people
 
     def forget(self, *people: Person) -> None:
+        """Take the messages that these people have not yet looked at."""
         for person in people:
             person.messages()
 
 
 class Peer:
-    """Somebody with ``nc -u``."""
+    """Someone with ``nc -u``: an address from which datagrams come."""
 
     def __init__(self, network: Network, addr: Any) -> None:
         self.network = network
@@ -141,14 +142,14 @@ class Peer:
         return self.sees()[-1].removeprefix(CHALLENGE)
 
     def proves(self) -> None:
-        """Prove to be there, join, and hear what there is to be heard."""
+        """Answer the challenge, join, and take all packets so far."""
         self.sends("/hello\n")
         self.sends(f"/hello {self.token()}\n")
         self.sees()
 
 
 class Network:
-    """A chat with its way in over UDP."""
+    """A chat over UDP, and the network around it."""
 
     def __init__(
         self,
@@ -171,7 +172,7 @@ class Network:
         return Peer(self, addr if host is None else (host, addr[1]))
 
     def members(self, count: int) -> list[Peer]:
-        """Peers who have proven to be there, and have heard each other come."""
+        """Peers who have answered the challenge and have been told of each other."""
         people = [self.peer() for _ in range(count)]
         for person in people:
             person.proves()
@@ -181,7 +182,7 @@ class Network:
 
     @staticmethod
     def address(number: int) -> tuple[str, int]:
-        """An address that has to prove itself."""
+        """An address outside this host, which is challenged."""
         return (f"192.0.2.{number % 250}", 40000 + number)
 
     @staticmethod

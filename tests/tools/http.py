@@ -13,7 +13,7 @@ GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
 class HTTPWorld:
-    """A reactor in memory whose failures are kept in ``failures``, and servers on it."""
+    """A reactor in virtual time and servers on it. ``failures``: what its exception handler got."""
 
     def __init__(self) -> None:
         self.reactor = VirtualReactor()
@@ -32,7 +32,7 @@ class HTTPWorld:
         return reactor.connect(server)
 
     def ask(self, peer: StreamPeer, data: bytes, chunk: int | None = None) -> bytes:
-        """Send ``data``, and return what comes at once."""
+        """Send ``data``, in pieces of ``chunk`` bytes if given. Returns what comes back at once."""
         peer.send(data, chunk)
         self.reactor.settle()
         return peer.read()

@@ -29,7 +29,7 @@ def request(target: str, method: str = "GET", **fields: str) -> bytes:
 
 
 class Site:
-    """The folder ``path``, served; beside it is ``outside``, with a secret."""
+    """The folder ``path``, which is served, and beside it ``outside``, with a secret file."""
 
     def __init__(self, world: HTTPWorld, folder: Path) -> None:
         self.world = world
@@ -53,7 +53,7 @@ class Site:
         return self.world.connect(self._handlers[-1])
 
     def ask(self, target: str, method: str = "GET", **fields: str) -> Answer:
-        """The answer to one request; all of them go over one connection."""
+        """The answer to one request. All requests use one connection while it is open."""
         if self._peer is None or self._peer.closed:
             self._peer = self.connect()
         answer = self.world.ask(self._peer, request(target, method, **fields))

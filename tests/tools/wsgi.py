@@ -35,7 +35,7 @@ class InMemory:
         return self.reactor.connect(self.server, **options)
 
     def send(self, data: bytes, chunk: int | None = None) -> bytes:
-        """What comes back for ``data``, on a connection of its own."""
+        """What comes back for ``data`` on a new connection."""
         peer = self.connect()
         peer.send(data, chunk)
         self.reactor.settle()
@@ -50,7 +50,7 @@ class InMemory:
 
 
 class Served:
-    """An application on a real port; the loop runs in a thread of its own."""
+    """An application on a real port; the loop runs in another thread."""
 
     def __init__(
         self,
@@ -82,7 +82,7 @@ class Served:
         return sock
 
     def in_loop(self, function: Callable[[], Any]) -> Any:
-        """Call ``function`` in the loop, after all that it has to do now; returns the result."""
+        """Call ``function`` in the loop after all that is queued now. Returns its result."""
         done = threading.Event()
         results = []
 
@@ -95,7 +95,7 @@ class Served:
         return results[0]
 
     def get(self, target: str = "/", method: str = "GET", body: Any = None, **fields: str) -> Any:
-        """Status, header and body."""
+        """The response to one request: status, fields and body."""
         connection = self.connect()
         try:
             connection.request(method, target, body, fields)
@@ -113,8 +113,8 @@ class Served:
 
 
 class Answer:
-    """A response as a client understands it. ``body`` is None if the connection was cut before its
-    end."""
+    """A response as Python's HTTP client reads it. ``body`` is None if the connection ended before
+    the body did."""
 
     def __init__(self, data: bytes, method: str, errors: list[dict[str, Any]]) -> None:
         self.data = data

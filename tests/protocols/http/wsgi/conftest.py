@@ -11,7 +11,7 @@ from ....tools.wsgi import Answer, InMemory, Served
 
 @pytest.fixture
 def in_memory() -> Iterator[Callable[..., InMemory]]:
-    """``in_memory(app).get("/path")`` gives back the bytes of the response."""
+    """``in_memory(app).get("/path")`` returns the bytes of the response."""
     opened: list[InMemory] = []
 
     def make(app: Any, **options: Any) -> InMemory:
@@ -39,7 +39,7 @@ def serve_app() -> Iterator[Callable[..., Served]]:
 
 @pytest.fixture(params=[0, 4], ids=["inline", "threaded"])
 def serve_both(request: pytest.FixtureRequest, serve_app: Any) -> Callable[..., Served]:
-    """The same for tests that hold wherever the application runs."""
+    """``serve_app`` with the application in the loop, and in threads."""
     return lambda app, **options: serve_app(app, request.param, **options)
 
 
