@@ -9,9 +9,11 @@ names them.
 
 from __future__ import annotations
 
+import secrets
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
+from difflib import unified_diff
 
 import pytest
 from docutils import nodes
@@ -65,12 +67,13 @@ def chat_line(reactor: Reactor, clock: Clock) -> list[Call]:
 
 
 def http_request(reactor: Reactor, clock: Clock) -> list[Call]:
-    """The first GET on a connection, and the first with such a head that the server has seen."""
+    """The first GET on a connection, with a host that this process has not yet seen."""
+    data = GET.replace(b"Host: a", b"Host: %s.example" % secrets.token_hex(8).encode())
     server = HTTPServer(lambda request: Response.text("hello"))
     address = reactor.listen_tcp(server, "127.0.0.1", 0).addresses[0]
     with socket.create_connection(address) as client:
         until(reactor, lambda: reactor.stats.accepted)
-        client.sendall(GET)
+        client.sendall(data)
         calls = trace(lambda: reactor.run_once(TIMEOUT))
         assert client.recv(65536).endswith(b"\r\n\r\nhello")
     return calls
@@ -147,8 +150,8 @@ def read_tour(text: str, name: str) -> Tour:
     return Tour(hops, left_out)
 
 
-def _lines(hops: list[tuple[str, str]]) -> str:
-    return "\n".join(f"``{file}`` ``{name}``" for file, name in hops)
+def _lines(hops: list[tuple[str, str]]) -> list[str]:
+    return [f"``{file}`` ``{name}``" for file, name in hops]
 
 
 def check(tour: Tour, calls: list[Call]) -> None:
@@ -158,7 +161,10 @@ def check(tour: Tour, calls: list[Call]) -> None:
     expected = [
         hop for hop in made if hop in tour.hops or (hop in entering and hop[1] not in tour.left_out)
     ]
-    assert _lines(tour.hops) == _lines(expected)
+    told, called = _lines(tour.hops), _lines(expected)
+    if told != called:
+        difference = unified_diff(told, called, "the page", "the calls", n=100, lineterm="")
+        raise AssertionError("\n".join(difference))
     assert tour.left_out <= {name for _, name in entering}
     assert {file for file, _ in made} == {file for file, _ in tour.hops}
 
