@@ -1,7 +1,6 @@
 """``io_collect_interval``: letting events gather after turns that answered nobody."""
 
 import socket
-import ssl
 import threading
 
 import pytest
@@ -13,6 +12,7 @@ from reactor.sockets.listener import ACCEPTS_PER_TURN
 from reactor.transports.datagram import READS_PER_EVENT
 from reactor.transports.stream import BULK_READ, READ_SIZE
 
+from ..tools.certificates import tls_contexts
 from ..tools.clock import Clock
 from ..tools.waiting import TIMEOUT
 
@@ -256,10 +256,8 @@ def test_a_connection_that_is_being_made_is_not_kept_waiting(reactor, waits, pee
     assert waits == []
 
 
-def test_a_tls_handshake_is_not_kept_waiting(reactor, waits, certificate):
-    server_context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    server_context.load_cert_chain(certificate.chain, certificate.key)
-    client_context = ssl.create_default_context(cafile=certificate.ca)
+def test_a_tls_handshake_is_not_kept_waiting(reactor, waits):
+    server_context, client_context = tls_contexts()
     made = []
 
     class Client(Protocol):

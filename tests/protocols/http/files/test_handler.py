@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import socket
-import ssl
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from protocols.http.files.media_types import media_type
 from protocols.http.files.representation import SMALL
 from reactor import Reactor
 
+from ....tools.certificates import tls_contexts
 from ....tools.descriptors import open_descriptors
 from ....tools.http import HTTPWorld
 from ....tools.sockets import read_to_end
@@ -230,14 +230,10 @@ def test_a_listing_has_an_end(
 
 
 @pytest.mark.parametrize("secret", [False, True])
-def test_large_files_over_sockets(root: Path, certificate: Any, secret: bool) -> None:
+def test_large_files_over_sockets(root: Path, secret: bool) -> None:
     content = os.urandom(3_000_000)
     (root / "file").write_bytes(content)
-    context = client = None
-    if secret:
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.load_cert_chain(certificate.chain, certificate.key)
-        client = ssl.create_default_context(cafile=certificate.ca)
+    context, client = tls_contexts() if secret else (None, None)
     handler = FileHandler(root)
     reactor = Reactor()
     listener = reactor.listen_tcp(HTTPServer(handler), "127.0.0.1", 0, tls=context)
