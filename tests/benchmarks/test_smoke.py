@@ -3,14 +3,13 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from benchmarks.__main__ import BENCHMARKS, COMMANDS, make_parser
 
-ROOT = Path(__file__).parents[2]
-TIMEOUT = 60  # seconds; only reached if something is broken
+from ..tools.commands import ROOT
+from ..tools.waiting import TIMEOUT
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="benchmarks run on Linux only")
 

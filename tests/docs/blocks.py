@@ -1,6 +1,6 @@
-"""Finds the code blocks of a reStructuredText document, and the notes on how to try them out.
+"""Finds the code blocks of a reStructuredText document, and the notes on how to run them.
 
-A note is a comment that stands directly before a block, so that no reader sees it::
+A note is a comment directly before a block. Readers do not see it::
 
     .. file: echo.py
 
@@ -8,9 +8,9 @@ A note is a comment that stands directly before a block, so that no reader sees 
 
        from reactor import Protocol
 
-What the notes mean stands in ``trial.py``. The documents are parsed with docutils,
-which does not know what Sphinx adds; that is registered here, as far as it is used. An unknown
-directive is an error, as it could hide a block.
+``trial.py`` says what the notes mean. The documents are parsed with docutils. The directives and
+roles of Sphinx that they use are registered here. An unknown directive is an error, since it could
+hide a block.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from docutils.parsers.rst import Directive, directives, roles
 from docutils.parsers.rst.directives.body import CodeBlock
 
 NOTES = frozenset(
-    {"afresh", "continues", "file", "meanwhile", "not run", "output", "runs on", "serves", "typed"}
+    {"continues", "file", "meanwhile", "not run", "output", "restart", "runs on", "serves", "typed"}
 )
 SPHINX_ONLY = "sphinx-only"
 
 
 class DocumentError(Exception):
-    """The document itself is at fault; the message says where and how."""
+    """The document is wrong; the message says where and how."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Block:
 
 
 class _Ignored(Directive):
-    """A directive of Sphinx without content of its own to be read: ``toctree``, ``autoclass`` …"""
+    """A directive of Sphinx whose content has no blocks: ``toctree``, ``autoclass`` …"""
 
     has_content = True
     optional_arguments = 1
@@ -76,7 +76,7 @@ class _Ignored(Directive):
 
 
 class _Container(Directive):
-    """A directive of Sphinx whose content is text like any other, with blocks in it perhaps."""
+    """A directive of Sphinx whose content is ordinary text, which may have blocks in it."""
 
     has_content = True
     optional_arguments = 1
@@ -89,7 +89,7 @@ class _Container(Directive):
 
 
 class _CodeBlock(CodeBlock):
-    """``code-block``, which gets its own line number, and Sphinx's options."""
+    """``code-block`` with its line number and Sphinx's options."""
 
     option_spec: ClassVar[dict[str, Any]] = {
         **(CodeBlock.option_spec or {}),
@@ -129,7 +129,7 @@ for _name in ("envvar", "option", "program", "term"):
 
 
 def parse(text: str, name: str) -> nodes.document:
-    """Return the document's tree. Raises DocumentError for whatever docutils objects to."""
+    """Return the document's tree. Raises ``DocumentError`` with what docutils reports."""
     complaints = io.StringIO()
     document = publish_doctree(
         text,
@@ -148,7 +148,7 @@ def parse(text: str, name: str) -> nodes.document:
 
 
 def blocks_of(document: nodes.document, name: str) -> Iterator[Block]:
-    """Give the document's blocks in their order, each with its notes."""
+    """Yield the document's blocks in their order, each with its notes."""
     for node in document.findall():
         if isinstance(node, (nodes.literal_block, nodes.doctest_block)):
             yield _block(node, name)

@@ -1,8 +1,9 @@
-"""A terminal with a shell in it, and transcripts to be typed into it and compared with its screen.
+"""A terminal with a shell in it, and transcripts that are typed into it and compared with its
+screen.
 
-The screen is a real one (a pseudo-terminal, emulated by pyte), so a transcript is compared with
-what a person would have seen: prompts, what was typed, and what a program drew over. Nothing here
-sleeps: each step waits for a line to be on the screen.
+The terminal is a pseudo-terminal whose screen pyte emulates. So a transcript is compared with what
+a person would have seen: prompts, typed text, and what a program drew over. Nothing here sleeps for
+a fixed time: each step waits until a line is on the screen.
 """
 
 from __future__ import annotations
@@ -23,10 +24,11 @@ from pathlib import Path
 
 import pyte
 
+from ..tools.waiting import TIMEOUT
+
 COLUMNS, ROWS = 160, 1000
 PROMPT = "$ "
-PATIENCE = 60.0  # seconds of silence until a line is given up: only a failing test waits for that
-# What differs each time, and is made equal before comparing: times of day, and dates with them.
+# Times of day and dates differ each time; they are replaced before lines are compared.
 VARYING = (
     (re.compile(r"\b\d\d:\d\d:\d\d\b"), "HH:MM:SS"),
     (re.compile(r"\b(Mon|Tues?|Wed(nes)?|Thu(rs)?|Fri|Sat(ur)?|Sun)(day)?\b"), "DAY"),
@@ -39,7 +41,7 @@ VARYING = (
     ),
     (re.compile(r"\b\d{4}-\d\d-\d\d\b"), "DATE"),
 )
-# The child makes the pseudo-terminal its own, which only the leader of a new session can.
+# The child takes the pseudo-terminal as its controlling terminal, which needs a new session.
 _BECOME_SHELL = """
 import fcntl, os, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
@@ -48,11 +50,11 @@ os.execvp("bash", ["bash", "--norc", "--noprofile", "--noediting", "-i"])
 
 
 class TranscriptError(Exception):
-    """The session went otherwise than the transcript says."""
+    """The session differs from its transcript."""
 
 
 def same(shown: str, expected: str) -> bool:
-    """Compare two lines; three dots in the expected one stand for anything."""
+    """Compare two lines; three dots in the expected one match anything."""
     for pattern, name in VARYING:
         shown, expected = pattern.sub(name, shown), pattern.sub(name, expected)
     parts = (re.escape(part) for part in expected.rstrip().split("..."))
@@ -99,7 +101,7 @@ class Terminal:
             data = os.read(self.master, 65536)
         except BlockingIOError:
             return
-        except OSError as error:  # EIO: nobody has the other end open any more
+        except OSError as error:  # EIO: no process has the other end open any more
             raise TranscriptError("the shell has ended\n" + "\n".join(self.lines)) from error
         self._stream.feed(data)
 
@@ -108,7 +110,7 @@ class Terminal:
 
     @property
     def row(self) -> int:
-        """The row the cursor is in; those above it are complete."""
+        """The row of the cursor; the rows above it are complete."""
         return self._screen.cursor.y
 
     @property
@@ -121,17 +123,17 @@ class Terminal:
 
     @property
     def at_prompt(self) -> bool:
-        # Something may stand before it: the ^C that ended a program, or a line without an end.
+        # There may be text before it: the ^C that ended a program, or a line without an end.
         cells = self._screen.buffer[self.row]
         return "".join(cells[x].data for x in range(self._screen.cursor.x)).endswith(PROMPT)
 
     @property
     def statuses(self) -> list[int]:
-        """The exit status of each command so far; the first is the shell's own start."""
+        """The exit status of each command so far; the first one is of the shell's start."""
         return [int(line) for line in self._statuses.read_text().split()]
 
     def close(self) -> None:
-        """Hang up, which ends the shell and what runs in it."""
+        """Hang up, which ends the shell and the programs in it."""
         os.close(self.master)
         try:
             self._shell.wait(10)
@@ -140,17 +142,20 @@ class Terminal:
             self._shell.wait()
 
 
-def wait_until(
+def receive_until(
     terminals: Sequence[Terminal],
     condition: Callable[[], bool],
     what: Callable[[], str],
-    patience: float = PATIENCE,
+    patience: float = TIMEOUT,
 ) -> None:
-    """Receive what the terminals' programs write until the condition is true."""
+    """Receive what the terminals' programs write until ``condition()`` is true.
+
+    ``what()`` describes what is awaited. Raises ``TranscriptError`` after ``patience`` seconds in
+    which no program has written anything."""
     deadline = time.monotonic() + patience
     while not condition():
         if time.monotonic() > deadline:
-            raise TranscriptError(f"waited in vain for {what()}")
+            raise TranscriptError(f"this has not come: {what()}")
         ready, _, _ = select.select([t.master for t in terminals], [], [], 1.0)
         for terminal in terminals:
             if terminal.master in ready:
@@ -159,34 +164,33 @@ def wait_until(
 
 
 class Session:
-    """A transcript on its way through a terminal.
+    """A transcript that is played in a terminal.
 
-    Lines that begin with the prompt are typed. So is each line of ``typed``, when all that stands
-    above it in the transcript has been seen: above the line that ends with it, or, given as
-    ``TEXT => LINE``, above LINE. A line of three dots stands for any number of lines. ``^C`` and
-    ``^D`` are keys.
+    Lines that begin with the prompt are typed. Each line of ``typed`` is typed too, when the
+    transcript has been seen down to the line that ends with it, or, for ``TEXT => LINE``, down to
+    LINE. A line of three dots stands for any number of lines. ``^C`` and ``^D`` are keys.
     """
 
     def __init__(self, terminal: Terminal, transcript: str, typed: str = "") -> None:
         self.terminal = terminal
         self._lines = transcript.splitlines()
         self._typed = [line.strip() for line in typed.splitlines() if line.strip()]
-        self._next = 0  # line of the transcript
-        self._row = 0  # row of the screen that it belongs to
+        self._next = 0  # the next line of the transcript
+        self._row = 0  # the row of the screen where it must appear
         self._skipping = False  # after a line of dots
-        self._sent = False  # this line has been typed, and is awaited on the screen
+        self._sent = False  # what this line needs has been typed
         self._commands = [line for line in self._lines if line.startswith(PROMPT)]
 
     def step(self) -> bool:
-        """Go on as far as the screen allows. True when the whole transcript has been seen."""
+        """Go on as far as the screen allows. Returns whether the whole transcript has been seen."""
         while self._next < len(self._lines) and self._advance(self._lines[self._next]):
             pass
         return self._next == len(self._lines) and not self._typed
 
     def has_shown(self, text: str) -> bool:
-        """True once the transcript's line that contains the text has been seen."""
+        """Whether the transcript's line that contains ``text`` has been seen."""
         if not any(text in line for line in self._lines):
-            raise TranscriptError(f"no line of the terminal before has {text!r}")
+            raise TranscriptError(f"the previous terminal has no line with {text!r}")
         return any(text in line for line in self._lines[: self._next])
 
     def _advance(self, line: str) -> bool:
@@ -199,7 +203,7 @@ class Session:
         return self._seen(line)
 
     def _type_what_is_due(self, line: str) -> bool:
-        """Type what brings this line about, if anything does. False if it is too early for that."""
+        """Type what makes this line appear, if anything does. Returns False if it is too early."""
         terminal = self.terminal
         if line.startswith(PROMPT):
             if not terminal.at_prompt or (not self._skipping and terminal.row != self._row):
@@ -219,7 +223,7 @@ class Session:
 
     def _seen(self, line: str) -> bool:
         shown = self.terminal.lines
-        complete = len(shown) - 1  # the row that the cursor is in may yet grow
+        complete = len(shown) - 1  # the row of the cursor may still grow
         rows = range(self._row, complete if self._skipping else min(self._row + 1, complete))
         for row in rows:
             if same(shown[row], line):
@@ -230,16 +234,18 @@ class Session:
         return False
 
     def _complain_if_wrong(self, line: str) -> None:
-        """A complete row that is not the expected one will never be."""
+        """Raise ``TranscriptError`` if the row is complete and is not ``line``."""
         if not self._skipping and self.terminal.row > self._row:
             shown = self.terminal.lines
             if not same(shown[self._row], line):
                 raise self.error(f"expected:  {line}\nbut it is:  {shown[self._row]}")
 
     def error(self, problem: str) -> TranscriptError:
-        """The problem, with the screen below it once the program has said all it has to say."""
+        """An error with the problem and the screen, as it is when the program has ended."""
         with contextlib.suppress(TranscriptError):
-            wait_until([self.terminal], lambda: self.terminal.at_prompt, lambda: "", patience=2.0)
+            receive_until(
+                [self.terminal], lambda: self.terminal.at_prompt, lambda: "", patience=2.0
+            )
         screen = "\n".join(f"    | {line}" for line in self.terminal.lines)
         return TranscriptError(f"{problem}\nThe screen:\n{screen}")
 
@@ -250,20 +256,20 @@ class Session:
 
     @property
     def ended(self) -> bool:
-        """True when the last command has ended, and all that it wrote is on the screen."""
+        """Whether the last command has ended, and all its output is on the screen."""
         return self.terminal.at_prompt and len(self.terminal.statuses) > len(self._commands)
 
     @property
     def way_out(self) -> str:
-        """What to type to end the program: Ctrl+C, but telnet sends that to the other side."""
+        """The keys that end the program: Ctrl+C, but telnet sends that to the peer."""
         return "\x1dquit\n" if self._commands[-1].startswith(PROMPT + "telnet ") else "\x03"
 
     def check(self, *, stopped: bool) -> None:
-        """Check, when all commands have ended, that they did so well, and showed nothing else.
+        """Check that all commands have ended well and have shown nothing else.
 
-        A command may fail if the transcript says so, by ``echo $?`` after it. One that was stopped
-        may have more to show, as the transcript ends before it does; and if it does not catch
-        SIGINT its status is 128 + 2.
+        A command may fail if ``echo $?`` follows it in the transcript. A command that was
+        ``stopped`` may show more than the transcript, and its status is 128 + 2 if it does not
+        catch SIGINT.
         """
         shown = self.terminal.lines[self._row :]
         more = [line for line in shown if line not in ("", PROMPT.rstrip())]

@@ -1,5 +1,4 @@
-"""Every code block of README.rst and docs/ is tried out. ``trial.py`` says how, and what a
-document's author has to know."""
+"""Every code block of README.rst and docs/ is run. ``trial.py`` says how."""
 
 from __future__ import annotations
 
@@ -11,17 +10,17 @@ from docutils import nodes
 
 import reactor
 
+from ..tools.commands import ROOT
 from .blocks import SPHINX_ONLY, DocumentError, blocks_of, parse, read_blocks
 from .trial import Trial
 
-ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / "README.rst", *sorted((ROOT / "docs").rglob("*.rst"))]
 COPIED = ("LICENSE", "README.rst", "pyproject.toml", "protocols", "reactor")
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A copy of what a clone has in it, as far as the documents need it."""
+    """A copy of those files of a clone that the documents need."""
     for name in COPIED:
         source = ROOT / name
         if source.is_dir():
@@ -40,7 +39,7 @@ def test_document(path: Path, folder: Path) -> None:
         trial.run()
     except DocumentError as error:
         problem = str(error)
-    if problem:  # it says all: where it happened in our code would only bury it
+    if problem:  # without a traceback: the message says where in the document
         pytest.fail(problem, pytrace=False)
     assert trial.tried == len(trial.blocks)
 

@@ -1,50 +1,48 @@
-"""Tries out the code blocks of a document, as a reader would. None is skipped without a reason.
+"""Runs the code blocks of a document as a reader would. A block is skipped only with a reason.
 
-Each document is tried in a folder of its own that holds a copy of the project, its blocks one after
-another:
+Each document has its own folder with a copy of the project. Its blocks are run in their order, each
+as its language says:
 
 ``python``
-    is a script: it must end with status 0, with no warning and nothing on standard error.
-``pycon``, and what begins with ``>>>``
-    is a doctest; those of one document share their names.
+    A script. It must end with status 0, without a warning and with nothing on standard error.
+``pycon``, and blocks that begin with ``>>>``
+    Doctests. Those of one document share their names.
 ``console``
-    is a session in a terminal. What follows ``$ `` is typed into a shell, and the screen must look
-    as the block does; three dots stand for anything, and times of day and dates may differ. Each
+    A session in a terminal. The text after ``$ `` is typed into a shell, and the screen must then
+    look like the block. Three dots match anything, and times of day and dates may differ. Each
     command must end, with status 0 unless ``echo $?`` follows.
 ``sh``
-    is commands to be copied. Each must end with status 0; their output is not compared.
+    Commands to copy. Each must end with status 0; their output is not compared.
 ``toml``
-    must be well formed.
+    Must be well formed.
 
-Any other kind is an error. A comment directly before a block, which no reader sees, says what
-cannot be guessed:
+Any other language is an error. A comment directly before a block, which readers do not see, gives
+further instructions:
 
 ``.. file: echo.py``
-    (python) Saved under this name, for a later block of the document to use; there must be one.
+    (python) Save it under this name. A later block of the document must use the file.
 ``.. continues:``
-    (python) Run after the text of the python block before it.
+    (python) Run it after the text of the previous python block, in one script.
 ``.. runs on:``
     (console) The last command, such as a server, runs until the end of the document, where Ctrl+C
     must end it well.
 ``.. runs on: TEXT``
-    (sh) Likewise, and a line with this text says that it is ready.
+    (sh) Likewise; a line with this text shows that the command is ready.
 ``.. serves: 8007``
-    (python, console, sh) Likewise, and it is ready when this TCP port answers.
+    (python, console, sh) Likewise; it is ready when this TCP port answers.
 ``.. typed:``
-    (console) The lines after it, indented, are typed into the programs that run there: see
+    (console) Type the indented lines that follow into the programs of the session: see
     ``terminal.Session``.
-``.. afresh:``
-    What still runs is ended first, so that this block can start it anew.
+``.. restart:``
+    End all programs that still run before this block, which may start them again.
 ``.. meanwhile: TEXT``
-    (console) Another terminal, that goes on together with the one before it, once that has shown
-    this text.
+    (console) Open another terminal when the previous one has shown this text. Both go on together.
 ``.. output:``
-    (text) What the python block before it printed.
+    (text) The output of the previous python block.
 ``.. not run: REASON``
-    Not tried.
+    Do not run it.
 
-The ports in the documents are the ones people use. Here each is replaced by a free one with as many
-digits.
+The documents use well-known ports. Here each is replaced by a free port with as many digits.
 """
 
 from __future__ import annotations
@@ -64,10 +62,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ..tools.waiting import TIMEOUT
 from .blocks import Block
-from .terminal import PATIENCE, Session, Terminal, TranscriptError, wait_until
+from .terminal import Session, Terminal, TranscriptError, receive_until
 
-# Where each protocol listens if nothing else is said, over TCP and UDP.
+# Each protocol's default ports, TCP and UDP.
 DEFAULT_PORTS = {
     "chat": (8555, 9555),
     "echo": (8007, 8007),
@@ -78,14 +77,14 @@ OTHER_PORTS = {8000, 8001, 8002, 8443}
 
 
 class Ports:
-    """Finds a free port for each port that the documents mention."""
+    """A free port in place of each port that the documents mention."""
 
     def __init__(self) -> None:
         documented = OTHER_PORTS.union(*DEFAULT_PORTS.values())
-        # Four digits, as the documented ones have, are also out of the range that the system gives
-        # to others by itself.
+        # Four digits like the documented ports, and outside the range from which the system assigns
+        # ports by itself.
         candidates = set(range(2000, 10_000)) - documented
-        # Tests on other versions of Python may run at the same time: each has ports of its own.
+        # Tests on other versions of Python may run at the same time, so each version has its ports.
         candidates = {port for port in candidates if port % 4 == sys.version_info.minor % 4}
         free = filter(_is_free, random.sample(sorted(candidates), len(candidates)))
         self._replacements = dict(zip(sorted(documented), free, strict=False))
@@ -113,7 +112,7 @@ def _is_free(port: int) -> bool:
 
 
 class Trial:
-    """One document on trial: its folder, its ports, and what it has left running."""
+    """The run of one document: its folder, its ports, and the programs that still run."""
 
     def __init__(self, blocks: list[Block], folder: Path) -> None:
         self.blocks = blocks
@@ -127,12 +126,12 @@ class Trial:
         self._printed = ""
 
     def run(self) -> None:
-        """Try each block. Raises DocumentError for the first that fails."""
+        """Run each block. Raises ``DocumentError`` for the first that fails."""
         try:
             for index, block in enumerate(self.blocks):
                 if "meanwhile" not in block.notes:
                     self._finish()
-                if "afresh" in block.notes:
+                if "restart" in block.notes:
                     self._end()
                 self._try(index, block)
                 self.tried += 1
@@ -201,10 +200,10 @@ class Trial:
                 capture_output=True,
                 check=False,
                 text=True,
-                timeout=PATIENCE,
+                timeout=TIMEOUT,
             )
         except subprocess.TimeoutExpired as error:
-            raise block.error("does not end; if it shall not, say what it 'serves'") from error
+            raise block.error("does not end; if that is intended, say what it 'serves'") from error
         if result.returncode != 0 or result.stderr:
             raise block.error(f"exit status {result.returncode}\n{result.stderr}")
         self._printed = result.stdout
@@ -263,7 +262,7 @@ class Trial:
         return session
 
     def _drive(self, block: Block, session: Session) -> None:
-        """Go as far as one can without waiting for what only a later terminal brings about."""
+        """Run the session, unless the next block is a terminal that runs together with it."""
         index = self.blocks.index(block)
         follower = self.blocks[index + 1 : index + 2]
         if follower and "meanwhile" in follower[0].notes:
@@ -273,7 +272,7 @@ class Trial:
             self._await_port(block)
 
     def _finish(self) -> None:
-        """See all that the transcripts show, and the end of each command that shall have one."""
+        """Wait until all transcripts are complete and each command that must end has ended."""
         for block, session in self._sessions:
             self._wait(session.step, block, session)
             if not _runs_on(block):
@@ -291,13 +290,13 @@ class Trial:
             return condition()
 
         try:
-            wait_until(terminals, all_step, session.waiting_for)
+            receive_until(terminals, all_step, session.waiting_for)
         except TranscriptError as error:
             raise block.error(str(error)) from None
 
     def _await_port(self, block: Block) -> None:
         port = self.ports[int(block.notes["serves"])]
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT
         while True:
             with contextlib.suppress(ConnectionRefusedError):
                 socket.create_connection(("127.0.0.1", port)).close()
@@ -311,7 +310,7 @@ class Trial:
     # --- the end ---
 
     def _end(self) -> None:
-        """End what still runs, the newest first, as Ctrl+C would: nothing may go wrong in that."""
+        """End what still runs, the newest first, as Ctrl+C would. Each program must end well."""
         for block, session in reversed(self._sessions):
             runs_on = _runs_on(block)
             if runs_on and not session.ended:
@@ -323,7 +322,7 @@ class Trial:
                 raise block.error(str(error)) from None
         for block, server, errors in reversed(self._servers):
             server.send_signal(signal.SIGINT)
-            if server.wait(PATIENCE) != 0 or errors.read_bytes():
+            if server.wait(TIMEOUT) != 0 or errors.read_bytes():
                 raise block.error(f"status {server.returncode}\n{errors.read_text()}")
         self._clean_up()
 

@@ -7,6 +7,8 @@ from datetime import datetime, timedelta, timezone
 from protocols.daytime import Daytime, DaytimeDatagrams, daytime
 from reactor.testing import VirtualReactor
 
+from ..tools.waiting import TIMEOUT
+
 
 def test_the_time_has_the_form_that_the_rfc_suggests():
     # The RFC says "Tuesday", but that day was a Monday.
@@ -40,6 +42,6 @@ def test_the_server_answers_over_tcp_and_udp(serve):
     with socket.create_connection(("127.0.0.1", server.port)) as client:
         assert client.makefile("rb").read().endswith(b"\r\n")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
-        client.settimeout(10)
+        client.settimeout(TIMEOUT)
         client.sendto(b"", ("127.0.0.1", server.ports["udp"]))
         assert client.recv(100).endswith(b"\r\n")

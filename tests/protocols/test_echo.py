@@ -10,7 +10,8 @@ from protocols.echo import Echo, EchoClient, EchoDatagrams
 from reactor import StreamTransport
 from reactor.testing import VirtualReactor
 
-from .users import User
+from ..tools.users import User
+from ..tools.waiting import TIMEOUT
 
 
 def test_echo_sends_back_what_it_receives():
@@ -67,7 +68,7 @@ def test_the_server_echoes_over_tcp_and_udp_on_one_port_number(serve):
         client.sendall(b"hello")
         assert client.recv(100) == b"hello"
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
-        client.settimeout(10)
+        client.settimeout(TIMEOUT)
         client.sendto(b"hello", ("127.0.0.1", server.port))
         assert client.recv(100) == b"hello"
 

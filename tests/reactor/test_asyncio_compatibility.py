@@ -1,4 +1,4 @@
-"""Protocols written for asyncio run here as they are.
+"""Protocols written for asyncio run here unchanged.
 
 The classes below are the examples of the standard library's documentation ("Transports and
 Protocols", the sections "TCP Echo Server" to "UDP Echo Client"). Each test runs servers and clients
@@ -15,7 +15,7 @@ import pytest
 
 from reactor import Reactor
 
-from .recording import DEADLINE, until
+from ..tools.waiting import TIMEOUT, until
 
 
 class EchoServerProtocol(asyncio.Protocol):
@@ -89,7 +89,7 @@ class EchoClientDatagramProtocol(asyncio.DatagramProtocol):
 
 
 class Done:
-    """The method of ``asyncio.Future`` that the examples call; our loop has no futures."""
+    """What the examples need of a future."""
 
     result: object = None
 
@@ -117,7 +117,7 @@ def on_asyncio(kind: str, server_factory: Factory, client_factory: ClientFactory
             await loop.create_datagram_endpoint(
                 lambda: client_factory(on_con_lost), remote_addr=server.get_extra_info("sockname")
             )
-        assert await asyncio.wait_for(on_con_lost, DEADLINE) is True
+        assert await asyncio.wait_for(on_con_lost, TIMEOUT) is True
         server.close()
 
     asyncio.run(main())
@@ -150,7 +150,7 @@ def test_the_tcp_echo_of_the_documentation(run: Run, capsys: pytest.CaptureFixtu
     printed = capsys.readouterr().out.splitlines()
     connection = [line for line in printed if line.startswith("Connection from ('127.0.0.1', ")]
     assert len(connection) == 1
-    # The lines of server and client may be interleaved; each prints its own in this order.
+    # The lines of the two sides may be mixed in any order, but each side's are in this order.
     server = ["Data received: 'Hello World!'", "Send: 'Hello World!'", "Close the client socket"]
     client = [
         "Data sent: 'Hello World!'",
@@ -181,7 +181,7 @@ def test_the_udp_echo_of_the_documentation(run: Run, capsys: pytest.CaptureFixtu
 
 
 class Everything(asyncio.Protocol):
-    """Uses every method of transports that both loops have."""
+    """Uses every method of a transport that both loops have."""
 
     def __init__(self, log: list[object]) -> None:
         self.log = log
@@ -224,7 +224,7 @@ class Everything(asyncio.Protocol):
 
 
 class Answer(asyncio.Protocol):
-    """Collects all data, and answers at the end of data: the connection is half-closed then."""
+    """Collects what it receives, and answers at the end, on the half-closed connection."""
 
     def connection_made(self, transport):
         self.transport = transport

@@ -1,5 +1,5 @@
-"""Exceptions that do not inherit from ``Exception``, such as GeneratorExit and CancelledError: a
-protocol that raises one loses its connection, and the loop goes on."""
+"""Exceptions that are not subclasses of ``Exception`` (GeneratorExit, CancelledError). If a
+callback raises one, it costs only the callback or its connection, and the loop goes on."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def protocol_that_raises(method, exc):
     ["connection_made", "data_received", "eof_received", "pause_writing", "resume_writing",
      "shutdown_requested", "connection_lost"],
 )  # fmt: skip
-def test_a_stream_protocol_loses_its_own_connection(world, method, kind):
+def test_a_stream_protocol_that_raises_loses_only_its_own_connection(world, method, kind):
     peer = world.connect(protocol_that_raises(method, kind()))
     other = world.connect(Protocol)
     protocol = peer.transport.get_protocol()
@@ -86,7 +86,7 @@ def test_a_stream_protocol_loses_its_own_connection(world, method, kind):
     assert peer.closed
     assert method == "shutdown_requested" or not other.closed
     if method != "connection_lost":
-        # connection_lost is documented to get an Exception.
+        # connection_lost promises an Exception.
         assert isinstance(protocol.lost, RuntimeError)
         assert str(protocol.lost) == f"{method} raised {kind.__name__}"
         assert type(protocol.lost.__cause__) is kind
@@ -94,7 +94,7 @@ def test_a_stream_protocol_loses_its_own_connection(world, method, kind):
 
 @pytest.mark.parametrize("kind", CONTAINED)
 @pytest.mark.parametrize("method", ["connection_made", "datagram_received", "error_received"])
-def test_a_datagram_protocol_keeps_its_socket(world, method, kind):
+def test_a_datagram_protocol_that_raises_keeps_its_socket(world, method, kind):
     peers = world.datagram_socket(protocol_that_raises(method, kind()))
     if method == "datagram_received":
         peers.send(b"x")
@@ -107,7 +107,7 @@ def test_a_datagram_protocol_keeps_its_socket(world, method, kind):
 
 
 @pytest.mark.parametrize("kind", CONTAINED)
-def test_callbacks_and_timers_that_raise_do_not_affect_the_others(world, kind):
+def test_after_a_callback_or_timer_that_raises_the_others_run(world, kind):
     ran = []
     later = partial(world.call_later, 1)
     for schedule in (world.call_soon, later, world.call_soon_threadsafe):
@@ -119,7 +119,7 @@ def test_callbacks_and_timers_that_raise_do_not_affect_the_others(world, kind):
 
 
 @pytest.mark.parametrize("kind", CONTAINED)
-def test_an_exception_handler_that_raises_is_logged(world, kind, caplog):
+def test_an_exception_handler_that_raises_is_logged_with_the_first_error(world, kind, caplog):
     world.set_exception_handler(raises(kind()))
     world.call_soon(raises(ValueError("the first")))
     world.settle()
@@ -128,7 +128,8 @@ def test_an_exception_handler_that_raises_is_logged(world, kind, caplog):
 
 
 @pytest.mark.parametrize("kind", CONTAINED)
-def test_handlers_thread_callbacks_and_factories_that_raise_are_reported(kind):
+def test_handlers_signals_thread_callbacks_and_factories_that_raise_are_reported(kind):
+    """A descriptor's handler, a signal's, a thread's callback, and factories of both sides."""
     contexts, failures = [], []
     with Reactor() as reactor:
         reactor.set_exception_handler(lambda _, context: contexts.append(context))
@@ -163,7 +164,7 @@ def test_a_datagram_factory_that_raises_leaves_no_socket_open(kind):
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
-def test_keyboard_interrupt_and_system_exit_end_run(world, kind):
+def test_exceptions_that_end_the_program_pass_through(world, kind):
     world.call_soon(raises(kind()))
     with pytest.raises(kind):
         world.settle()

@@ -16,6 +16,8 @@ import pytest
 from reactor import DatagramProtocol, IdleTimer, Protocol, Reactor
 from reactor.testing import VirtualReactor
 
+from ..tools.threads import raised_in_thread
+
 CLOSED = "^the reactor is closed$"
 
 
@@ -93,7 +95,7 @@ def test_another_thread_cannot_run_or_close_it_while_it_runs():
     with Reactor() as reactor:
 
         def callback() -> None:
-            raised.extend(map(in_thread, (reactor.run, reactor.run_once, reactor.close)))
+            raised.extend(map(raised_in_thread, (reactor.run, reactor.run_once, reactor.close)))
             reactor.stop()
 
         reactor.call_soon(callback)
@@ -113,14 +115,14 @@ def test_another_thread_cannot_close_a_reactor_that_has_signal_handlers():
     with VirtualReactor() as reactor:
         reactor.connect(Told)
         reactor.add_signal_handler(signal.SIGUSR1, print)
-        error = in_thread(reactor.close)
+        error = raised_in_thread(reactor.close)
         assert isinstance(error, RuntimeError)
         assert "main thread" in str(error)
         assert not reactor.is_closed()
         assert lost == []
 
         reactor.remove_signal_handler(signal.SIGUSR1)
-        assert in_thread(reactor.close) is None
+        assert raised_in_thread(reactor.close) is None
         assert reactor.is_closed()
         assert lost == [None]
 
@@ -175,7 +177,7 @@ def test_a_closed_reactor_opens_and_schedules_nothing(closed, name, tmp_path, mo
 
 
 @pytest.mark.parametrize("name", ["listen_sockets", "connect_socket"])
-def test_a_socket_handed_to_a_closed_reactor_stays_its_owners(closed, name):
+def test_a_socket_passed_to_a_closed_reactor_stays_open(closed, name):
     one, other = socket.socketpair()
     with one, other:
         with pytest.raises(RuntimeError, match=CLOSED):

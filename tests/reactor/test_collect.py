@@ -14,13 +14,14 @@ from reactor.sockets.listener import ACCEPTS_PER_TURN
 from reactor.transports.datagram import READS_PER_EVENT
 from reactor.transports.stream import BULK_READ, READ_SIZE
 
-from .clock import Clock
+from ..tools.clock import Clock
+from ..tools.waiting import TIMEOUT
 
-TIMEOUT = 10.0  # seconds: of each turn
+TURN = 10.0  # seconds: the longest wait of each turn
 
 
 class RecordingPoller:
-    """The best poller. It records how much shorter than ``TIMEOUT`` each wait was: that much of the
+    """The best poller. It records how much shorter than ``TURN`` each wait was: that much of the
     turn was a pause."""
 
     def __init__(self):
@@ -32,8 +33,8 @@ class RecordingPoller:
         self.pauses = []
 
     def poll(self, timeout):
-        if 0 < timeout < TIMEOUT:
-            self.pauses.append(pytest.approx(TIMEOUT - timeout))
+        if 0 < timeout < TURN:
+            self.pauses.append(pytest.approx(TURN - timeout))
         return self._poller.poll(timeout)
 
 
@@ -89,12 +90,12 @@ def datagram_peer(reactor):
     [server] = reactor.listen_udp(ListeningDatagrams, "127.0.0.1", 0)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
         peer.connect(server.get_extra_info("sockname"))
-        peer.settimeout(10)
+        peer.settimeout(TIMEOUT)
         yield peer
 
 
 def turn(reactor):
-    reactor.run_once(TIMEOUT)
+    reactor.run_once(TURN)
 
 
 def test_a_turn_that_sent_no_answer_is_followed_by_a_pause(reactor, pauses, peer):

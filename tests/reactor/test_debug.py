@@ -7,19 +7,18 @@ import logging
 import socket
 import subprocess
 import sys
-import threading
 import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
 from inspect import currentframe
-from pathlib import Path
 
 import pytest
 
 from reactor import DatagramProtocol, IdleTimer, LineProtocol, Protocol, Reactor, StreamTransport
 from reactor.testing import VirtualReactor
 
-ROOT = Path(__file__).parents[2]
+from ..tools.commands import ROOT
+from ..tools.threads import raised_in_thread
 
 
 @pytest.fixture
@@ -75,21 +74,6 @@ def test_without_debug_mode_the_classes_are_the_ordinary_ones():
 # -- wrong threads ---------------------------------------------------------------------------------
 
 
-def in_thread(function: Callable[[], object]) -> str:
-    raised = []
-
-    def run() -> None:
-        try:
-            function()
-        except RuntimeError as exc:
-            raised.append(str(exc))
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join()
-    return raised[0] if raised else ""
-
-
 CALLS: dict[str, Callable[[Reactor], object]] = {
     "call_soon": lambda r: r.call_soon(print),
     "call_later": lambda r: r.call_later(1, print),
@@ -112,11 +96,11 @@ CALLS: dict[str, Callable[[Reactor], object]] = {
 def test_a_call_from_another_thread_is_refused_while_the_loop_runs(reactor, name):
     said = []
     reactor.timer = reactor.call_later(60, print)
-    reactor.call_soon(lambda: said.append(in_thread(lambda: CALLS[name](reactor))))
+    reactor.call_soon(lambda: said.append(raised_in_thread(lambda: CALLS[name](reactor))))
     reactor.settle()
 
     assert len(said) == 1
-    assert said[0].startswith("called from the wrong thread")
+    assert str(said[0]).startswith("called from the wrong thread")
 
 
 @pytest.mark.parametrize(
@@ -127,10 +111,10 @@ def test_a_transport_is_not_used_from_another_thread(reactor, method):
     arguments = ([b"x"],) if method == "writelines" else (b"x",) if method == "write" else ()
     said = []
     call = partial(getattr(peer.transport, method), *arguments)
-    reactor.call_soon(lambda: said.append(in_thread(call)))
+    reactor.call_soon(lambda: said.append(raised_in_thread(call)))
     reactor.settle()
 
-    assert said[0].startswith("called from the wrong thread")
+    assert str(said[0]).startswith("called from the wrong thread")
     assert peer.received == b""
     assert not peer.closed
     call()
@@ -141,21 +125,22 @@ def test_a_datagram_is_not_sent_from_another_thread(reactor):
     peers = reactor.datagram_socket(DatagramProtocol)
     said = []
     call = partial(peers.transport.sendto, b"x", ("192.0.2.1", 5))
-    reactor.call_soon(lambda: said.append(in_thread(call)))
+    reactor.call_soon(lambda: said.append(raised_in_thread(call)))
     reactor.settle()
 
-    assert said[0].startswith("called from the wrong thread")
+    assert str(said[0]).startswith("called from the wrong thread")
     assert peers.sent == []
     peers.transport.close()
 
 
 def test_other_threads_may_use_call_soon_threadsafe_and_a_loop_that_does_not_run(reactor):
     log = []
-    reactor.call_soon(lambda: in_thread(partial(reactor.call_soon_threadsafe, log.append, 1)))
+    call = partial(reactor.call_soon_threadsafe, log.append, 1)
+    reactor.call_soon(lambda: raised_in_thread(call))
     reactor.settle()
     assert log == [1]
 
-    assert in_thread(partial(reactor.call_soon, log.append, 2)) == ""
+    assert raised_in_thread(partial(reactor.call_soon, log.append, 2)) is None
     reactor.settle()
     assert log == [1, 2]
 

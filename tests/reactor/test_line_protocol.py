@@ -1,10 +1,9 @@
-"""LineProtocol: the same lines however the stream is cut, in bounded memory; and what the base
-classes do."""
+"""LineProtocol: the same lines however the stream is cut, and a bounded buffer. And what the base
+classes do by default."""
 
 from __future__ import annotations
 
 import tracemalloc
-from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -19,7 +18,7 @@ TOO_LONG = object()  # in a log: line_too_long was called
 
 
 class Lines(LineProtocol):
-    """Notes what it is told."""
+    """Records its calls."""
 
     max_line_length = 8
 
@@ -43,14 +42,8 @@ class Closer(Lines):
             self.transport.close()
 
 
-@pytest.fixture
-def reactor() -> Iterator[VirtualReactor]:
-    with VirtualReactor() as reactor:
-        yield reactor
-
-
 def lines_of(data: bytes, cuts: list[int], factory: type[Lines] = Lines) -> list[Any]:
-    """The log of a protocol that gets ``data``, cut at ``cuts``, and then the end of data."""
+    """The calls that a protocol gets for ``data``, cut at ``cuts``, and the end of the stream."""
     with VirtualReactor() as reactor:
         protocol = factory()
         peer = reactor.connect(lambda: protocol)
@@ -64,7 +57,7 @@ def lines_of(data: bytes, cuts: list[int], factory: type[Lines] = Lines) -> list
 
 
 def expected(data: bytes, limit: int = Lines.max_line_length) -> list[Any]:
-    """The same log, computed from the whole stream."""
+    """The same, computed from the whole."""
     pieces = data.split(b"\n")
     if not pieces[-1]:
         pieces.pop()
@@ -123,7 +116,7 @@ def test_where_lines_end(data, lines):
 
 
 @pytest.mark.parametrize("piece", [65536, 4096])
-def test_an_endless_line_is_reported_once_and_takes_no_memory(reactor, piece):
+def test_an_endless_line_is_reported_once_and_not_stored(reactor, piece):
     protocol = Lines()
     peer = reactor.connect(lambda: protocol)
     peer.send(bytes(200 * piece), chunk=piece)
@@ -144,7 +137,7 @@ def test_an_endless_line_is_reported_once_and_takes_no_memory(reactor, piece):
 def test_a_line_that_is_too_long_is_reported_before_its_end(reactor):
     protocol = Lines()
     peer = reactor.connect(lambda: protocol)
-    peer.send(b"12345678\r")  # the CR may belong to the line ending
+    peer.send(b"12345678\r")  # the CR may belong to the ending
     reactor.settle()
     assert protocol.log == []
     peer.send(b"\r")
@@ -192,12 +185,12 @@ def test_an_unterminated_rest_is_not_delivered_once_the_transport_is_closing(rea
     peer.send(b"rest")
     reactor.settle()
     protocol.transport.close()
-    protocol.eof_received()
+    protocol.eof_received()  # it was already on its way
 
     assert protocol.log == []
 
 
-def test_line_received_may_call_data_received(reactor):
+def test_calling_data_received_from_line_received_loses_no_line(reactor):
     class Inserting(Lines):
         def line_received(self, line: str) -> None:
             super().line_received(line)
@@ -223,7 +216,7 @@ def test_the_connection_closes_after_the_end_of_the_stream(reactor):
     assert peer.eof_received
 
 
-def test_send_line_ends_lines_for_terminals(reactor):
+def test_send_line_ends_lines_with_cr_and_lf(reactor):
     protocol = Lines()
     peer = reactor.connect(lambda: protocol)
     protocol.send_line("grüß dich")
@@ -238,7 +231,7 @@ def test_send_line_ends_lines_for_terminals(reactor):
 
 
 def served(reactor: VirtualReactor, factory: type[Protocol]) -> StreamPeer:
-    """A peer on whose connection everything has happened that can happen before the end."""
+    """Let everything happen to a protocol but the end."""
     peer = reactor.connect(factory)
     peer.stall()
     peer.transport.write(bytes(100_000))
@@ -250,7 +243,7 @@ def served(reactor: VirtualReactor, factory: type[Protocol]) -> StreamPeer:
 
 
 @pytest.mark.parametrize("factory", [Protocol, LineProtocol])
-def test_a_base_class_ignores_all_events_and_closes_at_the_end_of_data(reactor, factory):
+def test_a_base_class_ignores_all_calls_and_closes_at_the_end(reactor, factory):
     peer = served(reactor, factory)
     assert peer.transport.get_protocol().transport is peer.transport
     assert len(peer.received) == 100_000

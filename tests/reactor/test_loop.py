@@ -13,9 +13,8 @@ import pytest
 
 from reactor import READ, WRITE, Protocol, Reactor, Stats
 from reactor.pollers import POLLERS
-from reactor.testing import VirtualReactor
 
-from .clock import Clock
+from ..tools.clock import Clock
 
 
 class Script:
@@ -83,12 +82,6 @@ class Released:
         self.log.append(self.name)
         if self.error is not None:
             raise self.error
-
-
-@pytest.fixture
-def reactor() -> Iterator[VirtualReactor]:
-    with VirtualReactor() as reactor:
-        yield reactor
 
 
 @pytest.fixture

@@ -15,9 +15,8 @@ import pytest
 from reactor import Reactor, signals
 from reactor.testing import VirtualReactor
 
+from ..tools.waiting import TIMEOUT
 from .default_signals import STOPPING, default_signals_after
-
-TIMEOUT = 60  # seconds: only reached by what is broken
 
 
 @pytest.fixture(autouse=True)

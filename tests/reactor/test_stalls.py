@@ -24,9 +24,10 @@ from reactor.testing import DatagramPeers, StreamPeer, VirtualReactor
 from reactor.timers import Deadline
 from reactor.transports.linger import LINGER_TIMEOUT
 
-from .clock import Clock
-from .recording import Recorder, until
-from .worlds import tls_contexts
+from ..tools.certificates import tls_contexts
+from ..tools.clock import Clock
+from ..tools.recording import Recorder
+from ..tools.waiting import until
 
 TIMEOUT = 15.0
 STALL = 17.0
@@ -69,12 +70,6 @@ class Members(DatagramProtocol):
         if addr not in self.timers:
             self.timers[addr] = IdleTimer(self.reactor, self.timeout, self.expired.append, addr)
         self.timers[addr].touch()
-
-
-@pytest.fixture
-def reactor() -> Iterator[VirtualReactor]:
-    with VirtualReactor() as reactor:
-        yield reactor
 
 
 @pytest.fixture(params=[False, True], ids=["working", "waiting"])

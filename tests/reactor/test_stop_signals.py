@@ -10,17 +10,15 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
 from reactor import Protocol, Reactor
 from reactor.testing import VirtualReactor
 
+from ..tools.commands import ROOT
+from ..tools.waiting import TIMEOUT
 from .default_signals import STOPPING, default_signals_after
-
-ROOT = Path(__file__).parents[2]
-TIMEOUT = 60  # seconds: only reached by what is broken
 
 
 @pytest.fixture(autouse=True)

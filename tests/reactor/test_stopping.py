@@ -5,10 +5,6 @@ from __future__ import annotations
 
 import gc
 import os
-import subprocess
-import sys
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,8 +13,7 @@ from reactor import Protocol, Reactor
 from reactor.pollers import PollPoller
 from reactor.testing import VirtualReactor
 
-ROOT = Path(__file__).parents[2]
-TIMEOUT = 60  # seconds: only reached by what is broken
+from ..tools.commands import run_script
 
 
 class OpenResource:
@@ -40,12 +35,6 @@ class Obedient(OpenResource):
     def request_shutdown(self) -> None:
         super().request_shutdown()
         self.reactor.detach(self)
-
-
-@pytest.fixture
-def reactor() -> Iterator[VirtualReactor]:
-    with VirtualReactor() as reactor:
-        yield reactor
 
 
 # -- running and stopping --------------------------------------------------------------------------
@@ -465,13 +454,4 @@ print(received)
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this system")
 def test_a_child_process_cannot_use_its_parents_reactor_and_does_not_harm_it():
     # python/asyncio#347: both share one epoll set, and the child would empty it.
-    result = subprocess.run(
-        [sys.executable, "-W", "error", "-c", FORKING],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT,
-        check=False,
-    )
-
-    assert (result.stdout, result.stderr, result.returncode) == ("[b'hello']\n", "", 0)
+    assert run_script(FORKING) == ("[b'hello']\n", "", 0)

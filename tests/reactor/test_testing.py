@@ -7,7 +7,6 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,13 +14,7 @@ import pytest
 from reactor import READ, DatagramProtocol, IdleTimer, LineProtocol, Protocol
 from reactor.testing import VirtualReactor
 
-from .recording import Recorder
-
-
-@pytest.fixture
-def reactor() -> Iterator[VirtualReactor]:
-    with VirtualReactor() as reactor:
-        yield reactor
+from ..tools.recording import Recorder
 
 
 class Echo(Protocol):

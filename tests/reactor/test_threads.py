@@ -10,15 +10,14 @@ import threading
 import time
 import weakref
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from reactor import Reactor, ThreadCall
 from reactor.threads import ThreadPool
 
-ROOT = Path(__file__).parents[2]
-TIMEOUT = 60  # seconds: only reached by what is broken
+from ..tools.commands import ROOT
+from ..tools.waiting import TIMEOUT
 
 
 @pytest.fixture

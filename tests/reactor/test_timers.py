@@ -16,7 +16,7 @@ from reactor import READ, Handle, IdleTimer, Reactor, Timer, timers
 from reactor.testing import VirtualReactor
 from reactor.timers import TimerQueue
 
-from .clock import Clock
+from ..tools.clock import Clock
 
 
 class Bench:
@@ -48,12 +48,6 @@ class Bench:
 @pytest.fixture
 def bench() -> Bench:
     return Bench()
-
-
-@pytest.fixture
-def reactor():
-    with VirtualReactor() as reactor:
-        yield reactor
 
 
 # -- order -----------------------------------------------------------------------------------------

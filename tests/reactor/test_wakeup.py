@@ -14,7 +14,7 @@ from reactor import READ, Reactor
 from reactor.pollers import PollPoller
 from reactor.wakeup import Wakeup
 
-TIMEOUT = 60  # seconds: only reached by what is broken
+from ..tools.waiting import TIMEOUT
 
 
 class Watched:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -13,8 +12,7 @@ from protocols.chat import conversation
 from protocols.chat.messages import Batch, Kind, Message
 from protocols.chat.render import render_line, render_lines
 
-if TYPE_CHECKING:
-    from conftest import Chat
+from ...tools.chat import Chat
 
 
 def test_all_that_is_said_in_a_turn_is_delivered_once(chat: Chat) -> None:
@@ -147,9 +145,9 @@ ACTIONS = st.lists(
 
 @given(actions=ACTIONS)
 def test_everyone_hears_each_line_once_and_in_order(
-    make_chat: type[Chat], actions: list[tuple[int, str]]
+    actions: list[tuple[int, str]],
 ) -> None:
-    chat = make_chat()
+    chat = Chat()
     people = chat.gather("p0", "p1", "p2", "p3")
     expected: list[list[str]] = [[], [], [], []]
     echo = [True] * 4
@@ -174,6 +172,7 @@ def test_everyone_hears_each_line_once_and_in_order(
         [m.text for m in person.messages() if m.kind in {Kind.SAID, Kind.PRIVATE}]
         for person in people
     ]
+    chat.close()
     assert heard == expected
 
 

@@ -11,7 +11,7 @@ from protocols.chat.limits import Limits
 from protocols.chat.messages import Kind
 
 if TYPE_CHECKING:
-    from conftest import Chat
+    from ...tools.chat import Chat
 
 
 def test_a_line_is_said(chat: Chat) -> None:

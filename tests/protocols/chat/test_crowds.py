@@ -20,7 +20,7 @@ from protocols.chat.traffic import BURST
 from reactor.testing import VirtualReactor
 
 if TYPE_CHECKING:
-    from conftest import Chat, Person
+    from ...tools.chat import Chat, Person
 
 TEN_MINUTES = 600
 

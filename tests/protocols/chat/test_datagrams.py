@@ -14,7 +14,7 @@ from protocols.chat.render import PACKET_SIZE
 from reactor.sockets.addresses import Networks
 
 if TYPE_CHECKING:
-    from conftest import Network
+    from ...tools.chat import Network
 
 STAY = "*** After 15 s of silence you have left: send HEARTBEAT in between"
 

@@ -14,7 +14,7 @@ from protocols.chat.messages import Kind
 from protocols.text import clean_text
 
 if TYPE_CHECKING:
-    from conftest import Chat, Person
+    from ...tools.chat import Chat, Person
 
 POLICY = FloodPolicy(rate=2, burst=4, queue=3, queue_size=1000, drops=5, ping_cost=0.5)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -15,9 +15,7 @@ from protocols.chat.tokens import MAX_CANDIDATES, TOKEN_PERIOD, Tokens
 from reactor import PeerAddress
 from reactor.testing import VirtualReactor
 
-if TYPE_CHECKING:
-    from conftest import Network
-
+from ...tools.chat import Network
 
 # Amplification
 
@@ -77,12 +75,10 @@ forged = st.lists(
 
 @given(datagrams=forged, full=st.booleans())
 def test_a_forged_address_gets_at_most_three_times_what_it_sent(
-    network_type: type[Network],
-    datagrams: list[tuple[int, bytes, float]],
-    full: bool,
+    datagrams: list[tuple[int, bytes, float]], full: bool
 ) -> None:
     with VirtualReactor() as reactor:
-        network = network_type(reactor, limits=Limits(members=2 if full else 20))
+        network = Network(reactor, limits=Limits(members=2 if full else 20))
         if full:
             network.count = 100  # other addresses than the forged ones
             network.members(2)

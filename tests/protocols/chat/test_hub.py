@@ -12,7 +12,7 @@ from protocols.chat.limits import Limits
 from protocols.chat.messages import ChatError, Kind
 
 if TYPE_CHECKING:
-    from conftest import Chat
+    from ...tools.chat import Chat
 
 
 # Joining

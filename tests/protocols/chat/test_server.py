@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-TIMEOUT = 20  # seconds: only a failing test takes so long
+from ...tools.waiting import TIMEOUT
 
 
 class Talker:

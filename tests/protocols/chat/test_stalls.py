@@ -15,6 +15,8 @@ from protocols.chat.hub import Hub
 from protocols.chat.lines import LineServer
 from reactor.testing import VirtualReactor
 
+from ...tools.waiting import TIMEOUT
+
 STALL = 17.0
 
 
@@ -67,7 +69,9 @@ def test_a_stopped_server_reads_afterwards_what_was_sent_meanwhile(serve: Callab
         "--protocol", "chat", "--host", "127.0.0.1", "--port", "0", "--heartbeat-timeout", "1"
     )
     pid = server.process.pid
-    clients = [socket.create_connection(("127.0.0.1", server.port), timeout=20) for _ in range(10)]
+    clients = [
+        socket.create_connection(("127.0.0.1", server.port), timeout=TIMEOUT) for _ in range(10)
+    ]
     try:
         for number, client in enumerate(clients):
             client.sendall(b"HEARTBEAT\nready %d\n" % number)

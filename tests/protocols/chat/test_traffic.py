@@ -13,7 +13,7 @@ from protocols.chat.messages import ChatError
 from protocols.chat.traffic import BURST
 
 if TYPE_CHECKING:
-    from conftest import Chat, Person
+    from ...tools.chat import Chat, Person
 
 EVERYBODY = 10_000
 NAMES = ["alice", "bob", "carol", "dave", "erin"]

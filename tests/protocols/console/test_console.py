@@ -14,7 +14,8 @@ import time
 import pyte
 import pytest
 
-TIMEOUT = 20  # seconds: only reached by what is broken
+from ...tools.waiting import TIMEOUT
+
 COLUMNS, ROWS = 60, 12
 
 

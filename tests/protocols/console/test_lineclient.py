@@ -13,9 +13,8 @@ from protocols.console.lineclient import (
 )
 from protocols.console.link import DatagramLink, StreamLink
 from reactor.command.application import CommandError
-from reactor.testing import VirtualReactor
 
-from ..users import User
+from ...tools.users import User
 
 
 class Server:
@@ -45,12 +44,6 @@ class Server:
         _, on_failure = self.attempts[-1]
         on_failure(ConnectionRefusedError(111, "Connection refused"))
         self.reactor.settle()
-
-
-@pytest.fixture
-def reactor():
-    with VirtualReactor() as reactor:
-        yield reactor
 
 
 @pytest.fixture

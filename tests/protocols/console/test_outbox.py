@@ -3,7 +3,6 @@
 import pytest
 
 from protocols.console.outbox import Outbox
-from reactor.testing import VirtualReactor
 
 TIMEOUT = 10.0
 
@@ -32,12 +31,6 @@ class Sender:
     def put(self, *lines):
         for line in lines:
             self.outbox.put(line)
-
-
-@pytest.fixture
-def reactor():
-    with VirtualReactor() as reactor:
-        yield reactor
 
 
 @pytest.fixture

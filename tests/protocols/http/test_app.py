@@ -11,8 +11,6 @@ import ssl
 import stat
 import subprocess
 import sys
-import time
-from pathlib import Path
 
 import pytest
 
@@ -22,7 +20,9 @@ from protocols.http.options import LIMIT_OPTIONS
 from reactor import Reactor
 from reactor.command.cli import main
 
-TIMEOUT = 20
+from ...tools.commands import ROOT, one_line
+from ...tools.waiting import TIMEOUT, wait_until
+
 HTTP = ("--protocol", "http", "--port", "0")
 
 
@@ -47,13 +47,6 @@ def ask(server, path: str = "/", **fields: str):
         return get(connection, path, **fields)
     finally:
         connection.close()
-
-
-def one_line(text: str) -> str:
-    assert text.startswith("reactor: ")
-    assert text.endswith("\n")
-    assert text.count("\n") == 1
-    return text
 
 
 # -- what is served --------------------------------------------------------------------------------
@@ -224,7 +217,7 @@ class Inheriting(subprocess.Popen):
             ["bash", "-c", f"export LISTEN_PID={pid} LISTEN_FDS={len(sockets)} LISTEN_FDNAMES=web; "
              f'exec "$@" {moves}', "-", sys.executable, "-m", "reactor", *arguments],
             pass_fds=[sock.fileno() for sock in sockets], stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, text=True, cwd=Path(__file__).parents[3],
+            stderr=subprocess.PIPE, text=True, cwd=ROOT,
         )  # fmt: skip
 
     def finish(self, signum: int = signal.SIGTERM) -> tuple[str, str]:
@@ -285,20 +278,13 @@ def test_inherited_sockets_and_a_unix_socket_do_not_go_together():
 # -- the log ---------------------------------------------------------------------------------------
 
 
-def until(condition):
-    deadline = time.monotonic() + TIMEOUT
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-
-
 def test_the_log_is_reopened_by_a_signal_and_written_at_the_end(serve, tmp_path):
     log = tmp_path / "log"
     server = serve(*HTTP, "--access-log", str(log))
     ask(server, "/1", User_Agent="test")
     log.rename(tmp_path / "old")
     server.process.send_signal(signal.SIGUSR1)
-    until(log.exists)
+    wait_until(log.exists)
     ask(server, "/2")
     assert server.stop(signal.SIGTERM) == (0, "")
     assert re.fullmatch(
@@ -444,8 +430,7 @@ def test_a_unix_socket_in_use_is_one_line(capsys, tmp_path):
 
 def test_without_httptools_it_is_one_line(run_reactor, tmp_path):
     (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules['httptools'] = None\n")
-    root = Path(__file__).parents[3]
-    result = run_reactor(*HTTP, PYTHONPATH=f"{tmp_path}{os.pathsep}{root}")
+    result = run_reactor(*HTTP, PYTHONPATH=f"{tmp_path}{os.pathsep}{ROOT}")
     assert result.returncode == 1
     assert one_line(result.stderr) == (
         "reactor: --protocol http needs httptools, which is not installed\n"

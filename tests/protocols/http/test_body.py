@@ -6,7 +6,7 @@ import pytest
 
 from protocols.http import HTTPError, Limits, Request, Response
 
-from .conftest import GET, HTTPWorld
+from ...tools.http import GET, HTTPWorld
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 

@@ -17,7 +17,8 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
-TIMEOUT = 30  # seconds; reached only if something is broken
+from ...tools.waiting import TIMEOUT
+
 PETROL, SAND = (0x0B, 0x6E, 0x69), (0xF6, 0xC6, 0x67)  # the picture's ground, and its arrows
 
 

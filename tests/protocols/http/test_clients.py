@@ -7,7 +7,6 @@ import http.client
 import re
 import ssl
 import subprocess
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,8 @@ import requests
 from protocols.http import HTTPServer, Request, Response
 from reactor import Reactor
 
-TIMEOUT = 60
+from ...tools.threads import running
+from ...tools.waiting import TIMEOUT
 
 
 def handler(request: Request) -> Response | None:
@@ -54,24 +54,17 @@ class Site:
         self.tls_port = secret.addresses[0][1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.tls_url = f"https://127.0.0.1:{self.tls_port}"
-        self._thread = threading.Thread(target=self.reactor.run)
-        self._thread.start()
 
     @property
     def accepted(self) -> int:
         return self.reactor.stats.accepted
 
-    def close(self) -> None:
-        self.reactor.call_soon_threadsafe(self.reactor.stop, 0.0)
-        self._thread.join()
-        self.reactor.close()
-
 
 @pytest.fixture
 def site(certificate: Any) -> Iterator[Site]:
     site = Site(certificate)
-    yield site
-    site.close()
+    with running(site.reactor):
+        yield site
 
 
 def run(*command: str, input: bytes = b"") -> str:

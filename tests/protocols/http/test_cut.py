@@ -15,10 +15,10 @@ from protocols.http.accesslog import AccessLog
 from protocols.http.connection import HTTPConnection
 from reactor import Reactor
 
-from .conftest import GET, HTTPWorld
+from ...tools.http import GET, HTTPWorld
+from ...tools.waiting import TIMEOUT
 
 GET_1_0 = b"GET / HTTP/1.0\r\n\r\n"
-DEADLINE = 20.0  # seconds: only reached by what is broken
 
 
 def short(request: Request) -> None:
@@ -66,12 +66,12 @@ class Served:
             return connections[-1]
 
         listener = self.reactor.listen_tcp(factory, "127.0.0.1", 0)
-        with socket.create_connection(listener.addresses[0], DEADLINE) as client:
+        with socket.create_connection(listener.addresses[0], TIMEOUT) as client:
             # More than was asked for, so that input is left unread when the server closes.
             client.sendall(request + GET)
             client.setblocking(False)
             received = b""
-            timer = self.reactor.call_later(DEADLINE, self._fail)
+            timer = self.reactor.call_later(TIMEOUT, self._fail)
             while True:
                 self.reactor.run_once(0.01)
                 try:
@@ -81,7 +81,7 @@ class Served:
                 except ConnectionResetError as exc:
                     return received, exc.errno or 0
                 finally:
-                    timer.reschedule(DEADLINE)
+                    timer.reschedule(TIMEOUT)
                 received += data
                 if abort:
                     connections[0].transport.abort()

@@ -10,7 +10,7 @@ import pytest
 
 from protocols.http import HTTPError, HTTPServer, Request, Response
 
-from .conftest import GET, HTTPWorld
+from ...tools.http import GET, HTTPWorld
 
 POST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello"
 

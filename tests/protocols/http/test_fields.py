@@ -17,9 +17,9 @@ from protocols.http import Response
 from protocols.http.head import HeadParser, RequestHead
 from protocols.http.limits import Limits
 
-from .conftest import HTTPWorld
+from ...tools.http import HTTPWorld
+from ...tools.responses import read_responses
 from .raw_requests import get
-from .responses import read_responses
 from .test_head import outcome
 
 BROWSER = (
@@ -41,7 +41,7 @@ def lines_read(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bytes]]:
     lines: list[bytes] = []
     parser = httptools.HttpRequestParser
 
-    class Recorder:
+    class RecordingParser:
         def __init__(self, protocol: object) -> None:
             self.parser = parser(protocol)
 
@@ -50,7 +50,7 @@ def lines_read(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bytes]]:
             self.parser.feed_data(data)
 
     with monkeypatch.context() as patch:
-        patch.setattr(httptools, "HttpRequestParser", Recorder)
+        patch.setattr(httptools, "HttpRequestParser", RecordingParser)
         yield lines
 
 

@@ -16,7 +16,7 @@ from protocols.http.errors import HTTPError
 from protocols.http.limits import Limits
 from reactor.testing import VirtualReactor
 
-from .responses import Answer, read_responses
+from ...tools.responses import Answer, read_responses
 
 SETTINGS = settings(deadline=None, max_examples=200)
 LIMITS = Limits(request_line=200, head=600, fields=10, body=100)

@@ -14,7 +14,7 @@ from protocols.http.errors import HTTPError
 from protocols.http.head import HeadParser
 from protocols.http.partial import PartialHead
 
-from .conftest import HTTPWorld
+from ...tools.http import HTTPWorld
 from .raw_requests import get
 
 LIMITS = Limits(request_line=200)

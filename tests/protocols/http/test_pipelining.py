@@ -5,7 +5,7 @@ from __future__ import annotations
 from protocols.http import HTTPError, HTTPServer, Limits, Request, Response
 from protocols.http.limits import READ_AHEAD
 
-from .conftest import GET, HTTPWorld, read_ahead
+from ...tools.http import GET, HTTPWorld, read_ahead
 
 
 def get(number: int, *fields: bytes) -> bytes:

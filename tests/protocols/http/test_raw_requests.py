@@ -4,7 +4,6 @@ request after another does to a connection."""
 from __future__ import annotations
 
 import socket
-import threading
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -16,11 +15,11 @@ from protocols.http.limits import READ_AHEAD, Limits
 from protocols.http.reading import RequestReader
 from reactor import Reactor
 
-from .conftest import HTTPWorld, read_ahead
+from ...tools.http import HTTPWorld, read_ahead
+from ...tools.responses import Answer, read_responses
+from ...tools.threads import running
+from ...tools.waiting import TIMEOUT
 from .raw_requests import CASES, PROBE, Case, chunked, get, post
-from .responses import Answer, read_responses
-
-DEADLINE = 20.0  # seconds: only reached by what is broken
 
 
 class Exchange:
@@ -113,17 +112,13 @@ def real_server() -> Iterator[tuple[int, list[tuple[str, str, bytes]], list[obje
     reactor.set_exception_handler(lambda _, context: errors.append(context))
     server = HTTPServer(lambda request: echo(request, seen))
     port = reactor.listen_tcp(server, "127.0.0.1", 0).addresses[0][1]
-    thread = threading.Thread(target=reactor.run)
-    thread.start()
-    yield port, seen, errors
-    reactor.call_soon_threadsafe(reactor.stop)
-    thread.join(DEADLINE)
-    reactor.close()
+    with running(reactor):
+        yield port, seen, errors
 
 
 def converse(port: int, data: bytes, size: int) -> bytes:
     """Send in pieces and finish; returns all that comes until the server has finished too."""
-    with socket.create_connection(("127.0.0.1", port), DEADLINE) as sock:
+    with socket.create_connection(("127.0.0.1", port), TIMEOUT) as sock:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         received = bytearray()
         try:

@@ -10,9 +10,9 @@ from protocols.http import Request, Response
 from protocols.http.errors import HTTPError, error_page
 from protocols.http.response import render_head
 
-from .conftest import HTTPWorld
+from ...tools.http import HTTPWorld
+from ...tools.responses import Answer, read_responses
 from .raw_requests import get
-from .responses import Answer, read_responses
 
 CONTROL = [chr(code) for code in (*range(9), *range(10, 32), 127)]
 

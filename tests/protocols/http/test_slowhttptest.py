@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import http.client
 import subprocess
-import threading
-import time
-from collections.abc import Iterator
 
 import pytest
 
 from protocols.http import HTTPServer, Limits, Request, Response
 from reactor import Reactor
 
+from ...tools.threads import running
+from ...tools.waiting import TIMEOUT, wait_until
+
 CONNECTIONS = 50
-TIMEOUT = 60
 LIMITS = Limits(
     head_timeout=1.0,
     keepalive_timeout=1.0,
@@ -33,13 +32,6 @@ def handler(request: Request) -> Response | None:
     return Response.text("fine")
 
 
-@pytest.fixture
-def reactor() -> Iterator[Reactor]:
-    reactor = Reactor()
-    yield reactor
-    reactor.close()
-
-
 @pytest.mark.parametrize(
     ("attack", "path"),
     [
@@ -52,35 +44,25 @@ def reactor() -> Iterator[Reactor]:
     ],
     ids=["head", "body", "read"],
 )
-def test_attack(reactor: Reactor, attack: tuple[str, ...], path: str) -> None:
+def test_attack(attack: tuple[str, ...], path: str) -> None:
+    reactor = Reactor()
     listener = reactor.listen_tcp(HTTPServer(handler, limits=LIMITS), "127.0.0.1", 0)
     port = listener.addresses[0][1]
-    thread = threading.Thread(target=reactor.run)
-    thread.start()
     url = f"http://127.0.0.1:{port}{path}"
-    tool = subprocess.Popen(
-        ["slowhttptest", *attack, "-c", str(CONNECTIONS), "-r", "100", "-l", "100", "-u", url],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        until(lambda: reactor.stats.accepted >= CONNECTIONS)
-        client = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT)
-        client.request("GET", "/")
-        assert client.getresponse().read() == b"fine"
-        client.close()
-        until(lambda: listener.connections == 0)  # long before the tool would give up
-        assert tool.poll() is None or tool.returncode == 0
-    finally:
-        tool.kill()
-        tool.wait()
-        reactor.call_soon_threadsafe(reactor.stop, 0.0)
-        thread.join()
-
-
-def until(condition: object) -> None:
-    """Wait until ``condition()``, which another thread makes true."""
-    deadline = time.monotonic() + TIMEOUT
-    while not condition():  # type: ignore[operator]
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    with running(reactor):
+        tool = subprocess.Popen(
+            ["slowhttptest", *attack, "-c", str(CONNECTIONS), "-r", "100", "-l", "100", "-u", url],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            wait_until(lambda: reactor.stats.accepted >= CONNECTIONS)
+            client = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT)
+            client.request("GET", "/")
+            assert client.getresponse().read() == b"fine"
+            client.close()
+            wait_until(lambda: listener.connections == 0)  # long before the tool would give up
+            assert tool.poll() is None or tool.returncode == 0
+        finally:
+            tool.kill()
+            tool.wait()

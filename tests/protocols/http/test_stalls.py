@@ -9,7 +9,7 @@ import pytest
 
 from protocols.http import Limits, Request, Response
 
-from .conftest import GET, HTTPWorld
+from ...tools.http import GET, HTTPWorld
 
 LIMITS = Limits()
 STALL = 100.0

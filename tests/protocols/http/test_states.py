@@ -13,7 +13,7 @@ from protocols.http.interfaces import ConnectionServer
 from protocols.http.states import TRANSITIONS, State
 from reactor import Protocol
 
-from .conftest import GET, HTTPWorld
+from ...tools.http import GET, HTTPWorld
 from .raw_requests import CASES, PROBE, chunked, get, post
 
 Seen = set[tuple[State, State]]

@@ -7,7 +7,7 @@ import pytest
 from protocols.http import Limits, Request, Response
 from protocols.http.limits import LAST_HEAD
 
-from .conftest import GET, HTTPWorld
+from ...tools.http import GET, HTTPWorld
 
 
 def hello(request: Request) -> Response:

@@ -9,7 +9,7 @@ import pytest
 from protocols.http import Request, Response
 from reactor import Protocol
 
-from .conftest import GET, HTTPWorld
+from ...tools.http import GET, HTTPWorld
 
 UPGRADE = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n"
 CONNECT = b"CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n"

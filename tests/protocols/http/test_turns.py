@@ -11,7 +11,7 @@ from protocols.http.limits import READ_AHEAD
 from protocols.http.turns import ARRIVALS, CONNECTION, WAITING
 from reactor.testing import StreamPeer
 
-from .conftest import GET, HTTPWorld, read_ahead
+from ...tools.http import GET, HTTPWorld, read_ahead
 
 COST = 0.013  # seconds that a slow request takes, of the virtual clock
 LONGEST = ARRIVALS + WAITING + 2 * COST

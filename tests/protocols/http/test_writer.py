@@ -10,7 +10,7 @@ import pytest
 
 from protocols.http import BodyWriter, Request, Response
 
-from .conftest import GET, HTTPWorld
+from ...tools.http import GET, HTTPWorld
 
 HEAD = b"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n"
 OLD = b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"

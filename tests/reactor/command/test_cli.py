@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -14,14 +13,8 @@ from reactor.command.application import Application, CommandError
 from reactor.command.cli import main, make_parser
 from reactor.command.registry import BUILT_IN, load_application
 
-ROOT = Path(__file__).parents[3]
-
-
-def one_line(text: str) -> str:
-    assert text.startswith("reactor: ")
-    assert text.endswith("\n")
-    assert text.count("\n") == 1
-    return text
+from ...tools.commands import ROOT, one_line
+from ...tools.waiting import TIMEOUT
 
 
 def test_it_prints_one_line_per_address_with_the_real_port(serve):
@@ -275,7 +268,7 @@ def test_a_datagram_protocol_of_the_user_is_served_over_udp(serve, tmp_path):
     server = serve("--protocol", "shout:Shout", "--port", "0", cwd=tmp_path)
 
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
-        client.settimeout(10)
+        client.settimeout(TIMEOUT)
         client.sendto(b"hello", ("127.0.0.1", server.ports["udp"]))
         assert client.recv(100) == b"HELLO"
 

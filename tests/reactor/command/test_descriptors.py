@@ -6,14 +6,14 @@ from __future__ import annotations
 import resource
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from reactor.command import descriptors
 from reactor.command.descriptors import SPARE, room_for
 
-ROOT = Path(__file__).parents[3]
+from ...tools.commands import ROOT
+from ...tools.waiting import TIMEOUT
 
 
 class System:
@@ -114,7 +114,7 @@ def start(soft: int, hard: int, *arguments: str) -> subprocess.CompletedProcess[
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=TIMEOUT,
         check=False,
     )
 

@@ -24,7 +24,7 @@ from reactor.command import backoff
 from reactor.command.application import CommandError
 from reactor.command.master import Master
 
-TIMEOUT = 20.0  # only reached by what is broken
+from ...tools.waiting import TIMEOUT, wait_until
 
 # Says which worker it is; dies at its start while a file "bad" is there.
 APP = """
@@ -52,14 +52,6 @@ def app(environ, start_response):
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [f"{os.getpid()} {environ['wsgi.multiprocess']}".encode()]
 """
-
-
-def until(condition):
-    deadline = time.monotonic() + TIMEOUT
-    while not (found := condition()):
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-    return found
 
 
 class Site:
@@ -95,7 +87,7 @@ class Site:
     def begin(self, path: str) -> http.client.HTTPConnection:
         connection = self.connect()
         connection.request("GET", path)
-        until((self.folder / "entered").exists)
+        wait_until((self.folder / "entered").exists)
         return connection
 
     def refuses(self) -> bool:
@@ -147,7 +139,7 @@ def test_all_of_them_serve_the_port(site):
         seen.add(site.ask())
         return seen == site.workers
 
-    until(both)
+    wait_until(both)
     for connection in held:
         connection.close()
 
@@ -169,7 +161,7 @@ def test_a_signal_to_the_whole_group_is_one_signal(serve, tmp_path):
         )
         connection = site.begin("/slow")
         os.killpg(site.pid, signum)
-        until(site.refuses)
+        wait_until(site.refuses)
         (tmp_path / "go").touch()
         assert connection.getresponse().status == 200
         connection.close()
@@ -188,7 +180,7 @@ def test_an_interrupted_worker_goes_on(site):
 def test_a_stop_finishes_requests_and_refuses_new_connections(site):
     connection = site.begin("/slow")
     site.command.process.send_signal(signal.SIGTERM)
-    until(site.refuses)
+    wait_until(site.refuses)
     (site.folder / "go").touch()
     response = connection.getresponse()
     assert (response.status, response.getheader("Connection")) == (200, "close")
@@ -202,7 +194,7 @@ def test_a_second_signal_ends_at_once(serve, tmp_path):
     workers = site.workers
     connection = site.begin("/slow")
     site.command.process.send_signal(signal.SIGTERM)
-    until(site.refuses)
+    wait_until(site.refuses)
     status, errors = site.command.stop(signal.SIGTERM)
     assert status == 130
     assert "second signal" in errors
@@ -226,7 +218,7 @@ def test_a_worker_that_does_not_react_is_killed_after_the_second_signal(serve, t
     workers = site.workers
     connection = site.begin("/hang")
     site.command.process.send_signal(signal.SIGINT)
-    until(lambda: len(site.workers) == 1)  # the other one has ended in good order
+    wait_until(lambda: len(site.workers) == 1)  # the other one has ended in good order
     assert site.command.stop(signal.SIGINT)[0] == 130
     assert all(map(is_gone, workers))
     connection.close()
@@ -235,15 +227,15 @@ def test_a_worker_that_does_not_react_is_killed_after_the_second_signal(serve, t
 def test_a_worker_in_an_endless_loop_ends_after_two_signals_to_itself(serve, tmp_path):
     site = Site(serve, tmp_path, "--threads", "0")
     connection = site.begin("/loop")
-    stuck = int(until((tmp_path / "entered").read_text))
+    stuck = int(wait_until((tmp_path / "entered").read_text))
 
     def end() -> bool:
         with contextlib.suppress(ProcessLookupError):
             os.kill(stuck, signal.SIGTERM)  # more than two: the system may merge two into one
         return stuck not in site.workers
 
-    until(end)
-    until(lambda: len(site.workers) == 2)
+    wait_until(end)
+    wait_until(lambda: len(site.workers) == 2)
     status, errors = site.command.stop()
     assert status == 0
     assert f"reactor: worker {stuck} ended at once by a second signal, SIGTERM, at " in errors
@@ -266,9 +258,9 @@ def test_a_worker_that_dies_is_replaced(site, signum):
     before = site.workers
     lost = min(before)
     os.kill(lost, signum)
-    until(lambda: lost not in site.workers and len(site.workers) == 2)
+    wait_until(lambda: lost not in site.workers and len(site.workers) == 2)
     [new] = site.workers - before
-    until(lambda: site.ask() == new)
+    wait_until(lambda: site.ask() == new)
     status, errors = site.command.stop()
     assert status == 0
     how = "was killed by SIGKILL" if signum == signal.SIGKILL else "ended with status 0"
@@ -321,11 +313,11 @@ def test_workers_stop_when_the_master_is_killed(site):
     workers = site.workers
     connection = site.begin("/slow")
     site.command.process.kill()
-    until(site.refuses)  # also the one that is busy has stopped listening
+    wait_until(site.refuses)  # also the one that is busy has stopped listening
     (site.folder / "go").touch()
     assert connection.getresponse().status == 200  # gracefully
     connection.close()
-    until(lambda: all(map(is_gone, workers)))
+    wait_until(lambda: all(map(is_gone, workers)))
     site.command.process.communicate(timeout=TIMEOUT)
 
 
@@ -335,10 +327,10 @@ def test_all_workers_write_the_log_and_reopen_it(serve, tmp_path):
     seen = set()
     for _ in range(20):
         seen.add(site.ask("/before"))
-    until(lambda: log.read_text().count("/before") == 20)
+    wait_until(lambda: log.read_text().count("/before") == 20)
     log.rename(tmp_path / "old.log")
     site.command.process.send_signal(signal.SIGUSR1)
-    until(log.exists)
+    wait_until(log.exists)
 
     def opened_by_all():
         return all(
@@ -346,7 +338,7 @@ def test_all_workers_write_the_log_and_reopen_it(serve, tmp_path):
             for pid in site.workers
         )
 
-    until(opened_by_all)
+    wait_until(opened_by_all)
     for _ in range(20):
         site.ask("/after")
     assert site.command.stop() == (0, "")
@@ -373,12 +365,12 @@ def test_a_hangup_starts_new_workers_and_old_ones_finish(site):
     slow = site.begin("/slow")
     (site.folder / "served.py").write_text(APP.replace("{os.getpid()} ", "{-os.getpid()} "))
     site.command.process.send_signal(signal.SIGHUP)
-    until(lambda: len(site.workers - old) == 2 and len(site.workers & old) == 1)
+    wait_until(lambda: len(site.workers - old) == 2 and len(site.workers & old) == 1)
     assert all(-site.ask() in site.workers - old for _ in range(4))  # the new code
     (site.folder / "go").touch()
     assert int(slow.getresponse().read().split()[0]) in old
     slow.close()
-    until(lambda: not site.workers & old)
+    wait_until(lambda: not site.workers & old)
     assert site.command.stop() == (0, "")
 
 
@@ -393,7 +385,7 @@ def test_a_hangup_of_a_closed_terminal_stops_the_master():
             assert process.stdout.readline().startswith(b"http: ")
             os.close(terminal)
             process.send_signal(signal.SIGHUP)
-            assert process.wait(20) == 0
+            assert process.wait(TIMEOUT) == 0
         finally:
             process.kill()
 
@@ -402,7 +394,7 @@ def test_a_single_worker_can_be_reloaded(serve, tmp_path):
     site = Site(serve, tmp_path, number=1)
     [old] = site.workers
     site.command.process.send_signal(signal.SIGHUP)
-    until(lambda: len(site.workers) == 1 and old not in site.workers)
+    wait_until(lambda: len(site.workers) == 1 and old not in site.workers)
     assert site.ask() != old
     assert site.command.stop() == (0, "")
 
@@ -440,7 +432,7 @@ def test_a_reload_loses_no_request_of_new_connections(serve, tmp_path, certifica
         for _ in range(3):
             old = site.workers
             site.command.process.send_signal(signal.SIGHUP)
-            until(lambda old=old: len(site.workers) == 2 and not site.workers & old)
+            wait_until(lambda old=old: len(site.workers) == 2 and not site.workers & old)
     finally:
         over.set()
         for client in clients:
@@ -459,10 +451,10 @@ def test_a_reload_that_fails_keeps_the_old_workers(site):
         site.command.process.stderr.readline()
     )
     assert site.ask() in old
-    until(lambda: site.workers == old)
+    wait_until(lambda: site.workers == old)
     (site.folder / "served.py").write_text(APP)
     site.command.process.send_signal(signal.SIGHUP)
-    until(lambda: len(site.workers) == 2 and not site.workers & old)
+    wait_until(lambda: len(site.workers) == 2 and not site.workers & old)
     assert site.ask() in site.workers
     assert site.command.stop() == (0, "")
 
@@ -476,7 +468,7 @@ def test_a_stop_does_not_wait_the_grace_for_a_worker_that_never_served(serve, tm
         "signal.sigwait([signal.SIGWINCH])\n"
     )
     site.command.process.send_signal(signal.SIGHUP)
-    until((tmp_path / "entered").exists)
+    wait_until((tmp_path / "entered").exists)
     assert site.ask() in old
     assert site.command.stop() == (0, "")
 
@@ -500,7 +492,7 @@ def test_a_reload_reads_the_certificate_again(serve, tmp_path, certificate):
     chain.write_bytes(b"".join(pem.bytes() for pem in issued.cert_chain_pems))
     server.process.send_signal(signal.SIGHUP)
 
-    until(lambda: ssl.get_server_certificate(address) != first)
+    wait_until(lambda: ssl.get_server_certificate(address) != first)
     assert server.stop() == (0, "")
 
 

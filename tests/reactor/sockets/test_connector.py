@@ -22,9 +22,8 @@ from reactor.sockets.connector import ATTEMPT_TIMEOUT, CONNECT_TIMEOUT
 from reactor.threads import ThreadCall, ThreadPool
 from reactor.transports.stream import StreamTransport
 
-from ..clock import Clock
-
-TIMEOUT = 60  # seconds: only reached by what is broken
+from ...tools.clock import Clock
+from ...tools.waiting import TIMEOUT
 
 
 class Tracking(Reactor):
@@ -193,7 +192,7 @@ def nothing_open(reactor: Tracking) -> bool:
     """Whether nothing is attached, the reactor watches its wake-up pair only, and no timer runs."""
     reactor.run_once(0)
     reactor.run_once(0)
-    return not reactor.attached and len(reactor.watched) == 1 and not len(reactor.timers)
+    return not reactor._open and len(reactor._handlers) == 1 and not len(reactor.timers)
 
 
 # -- connected -------------------------------------------------------------------------------------

@@ -18,28 +18,22 @@ from typing import Any
 
 import pytest
 
-from reactor import KeepAlive, Listener, Protocol, Reactor
-from reactor.pollers import POLLERS, make_poller
+from reactor import KeepAlive, Listener, Protocol
+from reactor.pollers import POLLERS
 from reactor.sockets import listener as listening
 
-from ..recording import DEADLINE, Recorder, until
-from ..worlds import CountingPoller, tls_contexts
+from ...tools.certificates import tls_contexts
+from ...tools.recording import Recorder
+from ...tools.waiting import TIMEOUT
+from ...tools.worlds import BaseWorld
 
 
-class World:
+class World(BaseWorld):
     """A reactor with a listener, and clients."""
 
     def __init__(self, poller: str | None = None) -> None:
-        self.poller = CountingPoller(make_poller(poller))
-        self.reactor = Reactor(poller=self.poller)
-        self.complaints: list[dict[str, Any]] = []
-        self.reactor.set_exception_handler(lambda _, context: self.complaints.append(context))
-        self.ends: list[Recorder] = []
+        super().__init__(poller)
         self.clients: list[socket.socket] = []
-
-    def make(self) -> Recorder:
-        self.ends.append(Recorder())
-        return self.ends[-1]
 
     def listen(self, **options: Any) -> Listener:
         return self.reactor.listen_tcp(self.make, "127.0.0.1", 0, **options)
@@ -60,26 +54,13 @@ class World:
 
     def connect(self, listener: Listener, number: int = 1) -> socket.socket:
         for _ in range(number):
-            self.clients.append(socket.create_connection(listener.addresses[0], DEADLINE))
+            self.clients.append(socket.create_connection(listener.addresses[0], TIMEOUT))
         return self.clients[-1]
-
-    def until(self, condition: Callable[[], object]) -> None:
-        until(self.reactor, condition)
-
-    def quiet(self) -> None:
-        """Nothing is reported: a listener that nobody can serve does not spin."""
-        before = self.poller.reported
-        for _ in range(10):
-            self.reactor.run_once(0)
-        assert self.poller.reported == before
 
     def close(self) -> None:
         for client in self.clients:
             client.close()
-        self.reactor.close()
-        for end in self.ends:
-            assert end.violations == []
-        assert self.complaints == []
+        super().close()
 
 
 @pytest.fixture
@@ -259,7 +240,7 @@ def test_a_connection_that_is_gone_before_it_was_accepted_is_skipped(
 
     listener = world.listen_with(accept)
     world.connect(listener)
-    world.reactor.run_once(DEADLINE)
+    world.reactor.run_once(TIMEOUT)
     assert failures == []
     assert listener.connections == 1  # the next one was accepted in the same turn
     assert listener.is_serving()
@@ -395,7 +376,7 @@ def test_select_refuses_descriptors_above_its_limit_and_serves_the_others(
     world.until(lambda: inside.made)
     world.until(lambda: world.ends and world.ends[0].made)
     world.clients.append(socket.socket())
-    world.clients[0].settimeout(DEADLINE)
+    world.clients[0].settimeout(TIMEOUT)
     request.getfixturevalue("no_low_descriptors")
     world.clients[0].connect(listener.addresses[0])
     world.until(lambda: world.reactor.stats.refused)
@@ -713,7 +694,7 @@ class Crowd:
         ours, theirs = socket.socketpair()
         self.world.clients.append(theirs)
         self.waiting.append((ours, address))
-        with socket.create_connection(self.listener.addresses[0], DEADLINE):
+        with socket.create_connection(self.listener.addresses[0], TIMEOUT):
             self.world.until(lambda: not self.waiting)
         theirs.setblocking(False)
         try:
@@ -801,5 +782,5 @@ def test_a_turn_accepts_one_connection_of_shared_sockets(world: World) -> None:
     listener = world.reactor.listen_sockets(world.make, [sock], shared=True)
     world.connect(listener, 3)
     for number in range(1, 4):
-        world.reactor.run_once(DEADLINE)
+        world.reactor.run_once(TIMEOUT)
         assert world.reactor.stats.accepted == number

@@ -15,7 +15,7 @@ from reactor import DatagramProtocol, DatagramTransport, Reactor
 from reactor.pollers import POLLERS
 from reactor.sockets.udp_fallback import MAX_REPEATED, MAX_REPEATED_SIZE, FallbackTransport
 
-from ..recording import no_collection
+from ...tools.garbage import no_collection
 
 
 class Client(DatagramProtocol):

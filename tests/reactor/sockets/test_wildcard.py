@@ -13,6 +13,8 @@ import pytest
 from reactor import DatagramProtocol, Reactor
 from reactor.sockets.wildcard import WildcardSocket, udp_socket
 
+from ...tools.waiting import TIMEOUT
+
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="IP_PKTINFO as Linux has it")
 
 HOSTS = [pytest.param("127.0.0.1", marks=linux_only), pytest.param("127.0.0.2", marks=linux_only)]
@@ -40,7 +42,7 @@ def client_of(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     client = socket.socket(family, socket.SOCK_DGRAM)
     client.connect((host, port))
-    client.settimeout(10)
+    client.settimeout(TIMEOUT)
     return client
 
 

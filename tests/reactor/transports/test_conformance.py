@@ -18,8 +18,11 @@ import pytest
 from reactor import Protocol, Reactor, WriteBufferOverflow
 from reactor.transports.stream import READ_SIZE
 
-from ..recording import Recorder, no_collection, until
-from ..worlds import MATRIX, World, tls_contexts
+from ...tools.certificates import tls_contexts
+from ...tools.garbage import no_collection
+from ...tools.recording import Recorder
+from ...tools.waiting import until
+from ...tools.worlds import MATRIX, World
 
 CALLBACKS = (
     "connection_made",
@@ -257,7 +260,7 @@ def test_another_protocol_takes_over(world: World) -> None:
         first.transport.set_protocol(second)
 
     first, other = world.pair(data_received=upgrade)
-    world.recorders[0] = second
+    world.ends[0] = second
     other.transport.write(b"upgrade")
     world.until(lambda: first.data)
     assert second.transport.get_protocol() is second
@@ -575,7 +578,7 @@ def test_a_lost_connection_leaves_nothing_for_the_garbage_collector(world: World
         world.settle()
         assert one.transport.get_protocol() is None
         assert one.violations == other.violations == []
-        world.recorders.clear()
+        world.ends.clear()
         return [weakref.ref(end) for end in (one, one.transport, other, other.transport)]
 
     with no_collection():

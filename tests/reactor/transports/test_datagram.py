@@ -24,41 +24,14 @@ from reactor.transports.datagram import (
     SENDS_PER_EVENT,
 )
 
-from ..recording import until
-from ..worlds import CountingPoller
+from ...tools.counting import CountingPoller
+from ...tools.recording import DatagramRecorder
+from ...tools.waiting import until
 
 PEER = ("192.0.2.1", 50000)
 
 
-class Recorder(DatagramProtocol):
-    """Notes what it is told."""
-
-    def __init__(self) -> None:
-        self.log: list[Any] = []
-        self.received: list[tuple[bytes, Any]] = []
-        self.errors: list[OSError] = []
-
-    def connection_made(self, transport: DatagramTransport) -> None:
-        super().connection_made(transport)
-        self.log.append("made")
-
-    def datagram_received(self, data: bytes, addr: Any) -> None:
-        self.received.append((data, addr))
-
-    def error_received(self, exc: OSError) -> None:
-        self.errors.append(exc)
-
-    def pause_writing(self) -> None:
-        self.log.append("pause")
-
-    def resume_writing(self) -> None:
-        self.log.append("resume")
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.log.append(("lost", exc))
-
-
-class Echo(Recorder):
+class Echo(DatagramRecorder):
     def datagram_received(self, data: bytes, addr: Any) -> None:
         super().datagram_received(data, addr)
         self.transport.sendto(data, addr)
@@ -82,8 +55,8 @@ def real(poller: CountingPoller) -> Iterator[Reactor]:
 
 
 @pytest.fixture
-def recorder() -> Recorder:
-    return Recorder()
+def recorder() -> DatagramRecorder:
+    return DatagramRecorder()
 
 
 @pytest.fixture
@@ -94,7 +67,7 @@ def failures(virtual: VirtualReactor) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def peers(virtual: VirtualReactor, recorder: Recorder) -> DatagramPeers:
+def peers(virtual: VirtualReactor, recorder: DatagramRecorder) -> DatagramPeers:
     """The network around ``recorder``'s socket, in memory."""
     return virtual.datagram_socket(lambda: recorder)
 
@@ -130,7 +103,7 @@ def test_one_event_reads_a_bounded_number_of_datagrams(virtual, recorder, peers)
 
 
 def test_closing_while_datagrams_come_stops_their_delivery(virtual):
-    class Once(Recorder):
+    class Once(DatagramRecorder):
         def datagram_received(self, data: bytes, addr: Any) -> None:
             super().datagram_received(data, addr)
             self.transport.close()
@@ -357,7 +330,7 @@ def test_an_impossible_address_concerns_one_datagram(virtual, recorder, peers, f
 
 
 def test_pause_writing_may_close_the_transport(virtual):
-    class Quitter(Recorder):
+    class Quitter(DatagramRecorder):
         def pause_writing(self) -> None:
             super().pause_writing()
             self.transport.close()
@@ -373,7 +346,7 @@ def test_pause_writing_may_close_the_transport(virtual):
 
 
 def test_resume_writing_may_close_the_transport(virtual, failures):
-    class Quitter(Recorder):
+    class Quitter(DatagramRecorder):
         def resume_writing(self) -> None:
             super().resume_writing()
             self.transport.close()
@@ -463,7 +436,7 @@ def test_no_callback_comes_after_closing(virtual, recorder, peers):
 
 
 def test_a_protocol_that_raises_in_connection_made_loses_its_socket(virtual, failures):
-    class Broken(Recorder):
+    class Broken(DatagramRecorder):
         def connection_made(self, transport: DatagramTransport) -> None:
             super().connection_made(transport)
             raise ZeroDivisionError
@@ -482,7 +455,7 @@ def test_a_protocol_that_raises_in_connection_made_loses_its_socket(virtual, fai
 def test_a_protocol_that_raises_in_connection_lost_is_reported_and_its_socket_closed(
     virtual, failures
 ):
-    class Broken(Recorder):
+    class Broken(DatagramRecorder):
         def connection_lost(self, exc: Exception | None) -> None:
             raise ZeroDivisionError
 
@@ -495,7 +468,7 @@ def test_a_protocol_that_raises_in_connection_lost_is_reported_and_its_socket_cl
 
 
 def test_a_shutdown_lets_the_protocol_say_goodbye(virtual):
-    class Polite(Recorder):
+    class Polite(DatagramRecorder):
         def shutdown_requested(self) -> None:
             self.transport.sendto(b"goodbye", PEER)
             self.transport.close()
@@ -550,7 +523,7 @@ def test_repr_shows_the_state(virtual, peers):
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
 def test_udp_from_end_to_end(real, host):
-    client = Recorder()
+    client = DatagramRecorder()
     try:
         [server] = real.listen_udp(Echo, host, 0)
     except OSError:
@@ -571,7 +544,7 @@ def test_udp_from_end_to_end(real, host):
 
 
 def test_a_connected_socket_sends_to_its_peer_alone(real, recorder):
-    [server] = real.listen_udp(Recorder, "127.0.0.1", 0)
+    [server] = real.listen_udp(DatagramRecorder, "127.0.0.1", 0)
     port = server.get_extra_info("sockname")[1]
     real.connect_udp(lambda: recorder, "127.0.0.1", port)
     until(real, lambda: recorder.log)
@@ -601,12 +574,12 @@ def test_a_port_without_a_listener_is_an_error_of_one_datagram(real, recorder):
 
 def test_a_second_socket_cannot_have_the_same_port(real):
     # With SO_REUSEADDR it could (cpython gh-81409).
-    [server] = real.listen_udp(Recorder, "127.0.0.1", 0)
+    [server] = real.listen_udp(DatagramRecorder, "127.0.0.1", 0)
     sock = server.get_extra_info("socket")
 
     assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR) == 0
     with pytest.raises(OSError, match="in use"):
-        real.listen_udp(Recorder, "127.0.0.1", sock.getsockname()[1])
+        real.listen_udp(DatagramRecorder, "127.0.0.1", sock.getsockname()[1])
 
 
 def test_a_full_system_buffer_is_waited_for(real, recorder, tmp_path):
@@ -633,7 +606,7 @@ def test_a_full_system_buffer_is_waited_for(real, recorder, tmp_path):
 
 def test_unix_datagrams_from_end_to_end_and_no_file_is_left_behind(real, tmp_path):
     server_path, client_path = str(tmp_path / "server"), str(tmp_path / "client")
-    client = Recorder()
+    client = DatagramRecorder()
     server = real.listen_unix_datagram(Echo, server_path, mode=0o600)
     real.connect_unix_datagram(lambda: client, server_path, local_path=client_path)
     assert os.stat(server_path).st_mode & 0o777 == 0o600
@@ -682,7 +655,7 @@ def test_a_duplicate_of_a_closed_socket_does_not_wake_the_loop(real, poller, rec
 def test_a_failed_connect_leaves_no_file_behind(real, tmp_path):
     with pytest.raises(FileNotFoundError):
         real.connect_unix_datagram(
-            Recorder, str(tmp_path / "nobody"), local_path=str(tmp_path / "client")
+            DatagramRecorder, str(tmp_path / "nobody"), local_path=str(tmp_path / "client")
         )
 
     assert os.listdir(tmp_path) == []
@@ -716,10 +689,10 @@ def test_a_socket_that_select_cannot_watch_is_refused_and_closed(monkeypatch):
         with monkeypatch.context() as patch:
             patch.setattr(socket, "socket", high)
             with pytest.raises(ValueError, match="select poller cannot watch"):
-                reactor.listen_udp(Recorder, "127.0.0.1", 0)
+                reactor.listen_udp(DatagramRecorder, "127.0.0.1", 0)
         reactor.stop(10)
         reactor.run()  # returns at once, as nothing is open
-        reactor.listen_udp(Recorder, "127.0.0.1", 0)
+        reactor.listen_udp(DatagramRecorder, "127.0.0.1", 0)
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 

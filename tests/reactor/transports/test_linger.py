@@ -12,7 +12,8 @@ from reactor import READ, Reactor
 from reactor.testing import StreamPeer, VirtualReactor
 from reactor.transports import linger as lingering
 
-from ..recording import Recorder, until
+from ...tools.recording import Recorder
+from ...tools.waiting import until
 
 
 @pytest.fixture

@@ -11,61 +11,41 @@ import tty
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from reactor import Reactor
-from reactor.pollers import POLLERS, make_poller
+from reactor.pollers import POLLERS
 
-from ..recording import Recorder, no_collection, until
-from ..worlds import CountingPoller
+from ...tools.commands import ROOT
+from ...tools.garbage import no_collection
+from ...tools.recording import Recorder
+from ...tools.worlds import BaseWorld
 
 
-class World:
+class World(BaseWorld):
     """A reactor with pipes on it, and the protocols of both ends."""
 
     def __init__(self, kind: str) -> None:
+        super().__init__(kind)
         self.kind = kind  # of the poller
-        self.poller = CountingPoller(make_poller(kind))
-        self.reactor = Reactor(poller=self.poller)
-        self.complaints: list[object] = []
-        self.reactor.set_exception_handler(lambda _, context: self.complaints.append(context))
-        self.ends: list[Recorder] = []
 
-    def read(self, pipe: object, **hooks: object) -> Recorder:
-        end = Recorder(**hooks)  # type: ignore[arg-type]
-        self.ends.append(end)
+    def read(self, pipe: object, **hooks: Any) -> Recorder:
+        end = self.make(**hooks)
         self.reactor.connect_read_pipe(lambda: end, pipe)
         return end
 
-    def write(self, pipe: object, **hooks: object) -> Recorder:
-        end = Recorder(**hooks)  # type: ignore[arg-type]
-        self.ends.append(end)
+    def write(self, pipe: object, **hooks: Any) -> Recorder:
+        end = self.make(**hooks)
         self.reactor.connect_write_pipe(lambda: end, pipe)
         return end
-
-    def until(self, condition: object) -> None:
-        until(self.reactor, condition)  # type: ignore[arg-type]
-
-    def quiet(self) -> None:
-        """Run some turns. Fails if the poller goes on reporting events: the loop would spin."""
-        for _ in range(5):
-            self.reactor.run_once(0)
-        before = self.poller.reported
-        for _ in range(10):
-            self.reactor.run_once(0)
-        assert self.poller.reported == before
 
 
 @pytest.fixture(params=POLLERS)
 def world(request: pytest.FixtureRequest) -> Iterator[World]:
     world = World(request.param)
     yield world
-    world.reactor.close()
-    for end in world.ends:
-        assert end.violations == []
-        assert len(end.lost) == 1
-    assert world.complaints == []
+    world.close()
 
 
 def test_data_goes_from_one_end_of_a_pipe_to_the_other(world: World) -> None:
@@ -339,21 +319,20 @@ reactor.close()
 """
     path = tmp_path / "input"
     path.write_text("" if kind == "null" else "hello\n")
-    root = Path(__file__).parents[3]
     command = [sys.executable, "-c", program]
     if kind == "pipe":
         result = subprocess.run(
-            command, input=b"hello\n", capture_output=True, cwd=root, check=True
+            command, input=b"hello\n", capture_output=True, cwd=ROOT, check=True
         )
     elif kind == "terminal":
         master, slave = pty.openpty()
         os.write(master, b"hello\n\x04")  # Ctrl+D: the end
-        result = subprocess.run(command, stdin=slave, capture_output=True, cwd=root, check=True)
+        result = subprocess.run(command, stdin=slave, capture_output=True, cwd=ROOT, check=True)
         os.close(master)
         os.close(slave)
     else:
         with open(os.devnull if kind == "null" else path, "rb") as file:
-            result = subprocess.run(command, stdin=file, capture_output=True, cwd=root, check=True)
+            result = subprocess.run(command, stdin=file, capture_output=True, cwd=ROOT, check=True)
     hello = b"" if kind == "null" else b"HELLO\n"
     assert (result.stdout, result.stderr) == (hello + b"lost None True\n", b"")
 

@@ -15,8 +15,8 @@ from reactor import Protocol, WriteBufferOverflow
 from reactor.testing import VirtualReactor
 from reactor.transports.stream import MAX_FILES
 
-from ..recording import Recorder
-from ..worlds import MATRIX, World
+from ...tools.recording import Recorder
+from ...tools.worlds import MATRIX, World
 
 CONTENT = random.Random(7).randbytes(3_000_000)
 
@@ -26,12 +26,6 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     world = World(*request.param, tmp_path)
     yield world
     world.close()
-
-
-@pytest.fixture
-def reactor() -> Iterator[VirtualReactor]:
-    with VirtualReactor() as reactor:
-        yield reactor
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from __future__ import annotations
 import errno
 import logging
 import socket
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -24,15 +23,9 @@ from reactor import (
 )
 from reactor.testing import StreamPeer, VirtualReactor
 
-from ..recording import Recorder
+from ...tools.recording import Recorder
 
 HIGH_WATER = 65536
-
-
-@pytest.fixture
-def reactor() -> Iterator[VirtualReactor]:
-    with VirtualReactor() as reactor:
-        yield reactor
 
 
 def connect(reactor: VirtualReactor, **hooks: Any) -> tuple[Recorder, StreamPeer]:

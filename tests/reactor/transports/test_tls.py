@@ -14,27 +14,27 @@ from typing import Any
 import pytest
 import trustme
 
-from reactor import Reactor, TLSTransport
+from reactor import TLSTransport
 from reactor.transports import stream
 from reactor.transports.linger import LINGER_TIMEOUT
 from reactor.transports.tls import HANDSHAKE_TIMEOUT, STOPPING_HANDSHAKE_TIMEOUT
 
-from ..recording import DEADLINE, Recorder, no_collection, until
-from ..worlds import tls_contexts
+from ...tools.certificates import tls_contexts
+from ...tools.garbage import no_collection
+from ...tools.recording import Recorder
+from ...tools.waiting import TIMEOUT
+from ...tools.worlds import BaseWorld
 
 VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
 
 
-class World:
+class World(BaseWorld):
     """A reactor with a clock that the test sets, TLS listeners, and peers that are plain
     sockets."""
 
     def __init__(self) -> None:
         self._now = 1000.0
-        self.reactor = Reactor(clock=lambda: self._now)
-        self.complaints: list[object] = []
-        self.reactor.set_exception_handler(lambda _, context: self.complaints.append(context))
-        self.ends: list[Recorder] = []
+        super().__init__(clock=lambda: self._now)
         self.sockets: list[socket.socket] = []
         self.server_context, self.client_context = tls_contexts()
 
@@ -48,11 +48,9 @@ class World:
         self._now = self.reactor.stats.last_wake = now
 
     def listen(self, **hooks: Any) -> Any:
-        def make() -> Recorder:
-            self.ends.append(Recorder(**hooks))
-            return self.ends[-1]
-
-        listener = self.reactor.listen_tcp(make, "127.0.0.1", 0, tls=self.server_context)
+        listener = self.reactor.listen_tcp(
+            lambda: self.make(**hooks), "127.0.0.1", 0, tls=self.server_context
+        )
         return listener.addresses[0]
 
     def plain(self, address: Any) -> socket.socket:
@@ -78,7 +76,7 @@ class World:
 
     def drive(self, operation: Callable[..., Any], *args: Any) -> Any:
         """Call ``operation`` until it need not wait, and let the reactor run meanwhile."""
-        deadline = time.monotonic() + DEADLINE
+        deadline = time.monotonic() + TIMEOUT
         while True:
             try:
                 return operation(*args)
@@ -87,24 +85,13 @@ class World:
                 self.reactor.run_once(0.01)
 
     def ended(self, sock: socket.socket) -> bool:
-        sock.settimeout(DEADLINE)
+        sock.settimeout(TIMEOUT)
         return sock.recv(1) == b""
 
-    def until(self, condition: Callable[[], object]) -> None:
-        until(self.reactor, condition)
-
-    def turns(self, number: int = 10) -> None:
-        for _ in range(number):
-            self.reactor.run_once(0)
-
     def close(self) -> None:
-        self.reactor.close()
+        super().close()
         for sock in self.sockets:
             sock.close()
-        for end in self.ends:
-            assert end.violations == []
-            assert len(end.lost) == end.made
-        assert self.complaints == []
 
 
 @pytest.fixture
@@ -145,7 +132,7 @@ def test_a_handshake_may_come_byte_by_byte(world: World, version: ssl.TLSVersion
     client = context.wrap_bio(incoming, outgoing)
 
     def exchange(operation: Callable[..., Any], *args: Any) -> None:
-        deadline = time.monotonic() + DEADLINE
+        deadline = time.monotonic() + TIMEOUT
         waiting = True
         while waiting:
             assert time.monotonic() < deadline, "it does not happen"

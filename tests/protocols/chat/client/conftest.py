@@ -5,7 +5,7 @@ import pytest
 from protocols.chat.client import ChatClient
 from protocols.console.link import DatagramLink
 
-from ...users import User
+from ....tools.users import User
 from .world import World
 
 

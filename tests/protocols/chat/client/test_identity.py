@@ -1,6 +1,6 @@
 """The client gets its name and its room back."""
 
-from protocols.chat.limits import Limits
+from protocols.chat.hub import Limits
 
 from .world import TOO_FAST, Stranger, seen
 

@@ -1,6 +1,6 @@
 """The client joins, waits while the server is full or away, and leaves."""
 
-from protocols.chat.limits import Limits
+from protocols.chat.hub import Limits
 
 
 def test_the_client_joins_and_says_what_the_user_types(world):

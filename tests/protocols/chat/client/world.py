@@ -8,7 +8,7 @@ from protocols.chat.hub import Hub
 from protocols.chat.lines import LineServer
 from reactor.testing import VirtualReactor
 
-from ...users import User
+from ....tools.users import User
 
 STEP = 0.05  # seconds
 SERVER = ("192.0.2.2", 9555)

@@ -15,15 +15,15 @@ import termios
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from types import FrameType
 
 import pytest
 
 from protocols.console.terminal import RawTerminal, is_interactive
 
-ROOT = Path(__file__).parents[4]
-PATIENCE = 20.0  # seconds after which a test that waits for something fails
+from ....tools.commands import ROOT
+from ....tools.waiting import TIMEOUT
+
 PASTE_MARKS_ON, PASTE_MARKS_OFF = b"\x1b[?2004h", b"\x1b[?2004l"
 
 
@@ -45,7 +45,7 @@ class Pty:
         os.write(self.person, keys)
 
     def read_keys(self) -> bytes:
-        assert select.select([self.fd], [], [], PATIENCE)[0], "no key arrived"
+        assert select.select([self.fd], [], [], TIMEOUT)[0], "no key arrived"
         return os.read(self.fd, 100)
 
     def fill_the_screen(self) -> None:
@@ -57,7 +57,7 @@ class Pty:
 
     def wait_for(self, text: bytes) -> None:
         """Read the screen until `text` comes. Forget everything up to its end."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT
         while text not in self.seen:
             left = max(0.0, deadline - time.monotonic())
             assert select.select([self.person], [], [], left)[0], f"only {self.seen!r} was seen"
@@ -131,7 +131,7 @@ def test_the_terminal_is_restored_after_the_program_has_closed_its_descriptor(tt
 def test_unread_input_is_discarded(tty: Pty) -> None:
     with RawTerminal(tty.fd, tty.fd):
         tty.press(b"make install\r")
-        assert select.select([tty.fd], [], [], PATIENCE)[0]
+        assert select.select([tty.fd], [], [], TIMEOUT)[0]
     assert not select.select([tty.fd], [], [], 0)[0]
 
 
@@ -357,7 +357,7 @@ def test_the_terminal_is_restored_when_the_process_ends(
             tty.press(key)
         if number is not None:
             process.send_signal(number)
-        assert process.wait(PATIENCE) == status
+        assert process.wait(TIMEOUT) == status
     assert tty.current_modes() == tty.modes
     tty.wait_for(PASTE_MARKS_OFF)
 
@@ -418,7 +418,7 @@ def test_ctrl_z_and_continuing_in_the_background_and_in_the_foreground(
         assert not tty.is_line_mode()
         tty.press(b"q")
         assert shell.stdout.readline() == b"ended 0 line\n"
-        assert shell.wait(PATIENCE) == 0
+        assert shell.wait(TIMEOUT) == 0
     assert tty.current_modes() == tty.modes
 
 
@@ -450,4 +450,4 @@ def test_the_terminal_is_restored_even_from_the_background(tty: Pty) -> None:
     with running(tty, USURPING_SHELL, subprocess.PIPE, SLEEPER) as shell:
         assert shell.stdout is not None
         assert shell.stdout.readline() == b"SIGTERM line\n"
-        assert shell.wait(PATIENCE) == 0
+        assert shell.wait(TIMEOUT) == 0

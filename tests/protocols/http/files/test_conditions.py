@@ -9,8 +9,8 @@ import pytest
 from protocols.http.files.conditions import Validators, http_date
 from protocols.http.headers import Headers
 
-from ..conftest import EPOCH
-from .conftest import OLD, OLD_DATE, Site
+from ....tools.http import EPOCH
+from ....tools.site import OLD, OLD_DATE, Site
 
 EARLIER = "Sun, 09 Sep 2001 01:46:39 GMT"
 LATER = "Sun, 09 Sep 2001 01:46:41 GMT"

@@ -11,7 +11,7 @@ import pytest
 
 from protocols.http.files import listing
 
-from .conftest import OLD, Site
+from ....tools.site import OLD, Site
 
 ROW = re.compile('<tr><td><a href="([^"]*)">([^<]*)</a></td><td>([^<]*)</td><td>([^<]*)</td></tr>')
 

@@ -10,7 +10,7 @@ import pytest
 
 from protocols.http.files import listing
 
-from .conftest import OLD, Site
+from ....tools.site import OLD, Site
 from .test_listing import names, rows
 
 

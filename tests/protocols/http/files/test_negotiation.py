@@ -9,7 +9,7 @@ import pytest
 from protocols.http.files import handler
 from protocols.http.files.negotiation import choose_coding
 
-from .conftest import Site
+from ....tools.site import Site
 
 BOTH = ["br", "gzip"]
 

@@ -16,7 +16,7 @@ from protocols.http.errors import HTTPError
 from protocols.http.files.handler import split_path
 from protocols.http.files.root import MAX_LINKS, Root
 
-from .conftest import Site, parse, request
+from ....tools.site import Site, parse, request
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from protocols.http.files.ranges import MAX_RANGES, parse_ranges
 
-from .conftest import OLD_DATE, Site, open_descriptors, request
+from ....tools.descriptors import open_descriptors
+from ....tools.site import OLD_DATE, Site, request
 
 TEN = b"0123456789"
 

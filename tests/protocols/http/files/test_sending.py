@@ -17,7 +17,9 @@ import pytest
 from protocols.http.cache import FIFOCache
 from protocols.http.files.representation import SMALL
 
-from .conftest import Site, open_descriptors, parse, request
+from ....tools.descriptors import open_descriptors
+from ....tools.site import Site, parse, request
+from ....tools.waiting import TIMEOUT
 
 SIZES = [0, 1, 4096, SMALL - 1, SMALL, SMALL + 1, 1_000_000]
 
@@ -149,9 +151,9 @@ def test_a_large_file_that_shrinks_closes_short(site: Site) -> None:
     peer.resume()
     site.world.reactor.settle()
     assert peer.closed
-    answer = parse(begun + peer.read())
-    assert answer.fields["content-length"] == "500000"
-    assert len(answer.body) < 500_000
+    head, _, body = (begun + peer.read()).partition(b"\r\n\r\n")
+    assert b"\r\nContent-Length: 500000" in head
+    assert len(body) < 500_000
 
 
 def test_a_large_file_that_grows_keeps_its_length(site: Site) -> None:
@@ -215,7 +217,7 @@ def check_all(connection: HTTPConnection, files: Path) -> None:
 
 def test_files_arrive_through_sockets(serve: Callable[..., Any], files: Path) -> None:
     server = serve("--protocol", "http", "--port", "0", "--root", str(files))
-    connection = HTTPConnection("127.0.0.1", server.ports["http"], timeout=20)
+    connection = HTTPConnection("127.0.0.1", server.ports["http"], timeout=TIMEOUT)
     try:
         check_all(connection, files)
     finally:
@@ -228,7 +230,9 @@ def test_files_arrive_through_tls(serve: Callable[..., Any], files: Path, certif
         *("--tls-cert", certificate.chain, "--tls-key", certificate.key),
     )
     context = ssl.create_default_context(cafile=certificate.ca)
-    connection = HTTPSConnection("localhost", server.ports["https"], timeout=20, context=context)
+    connection = HTTPSConnection(
+        "localhost", server.ports["https"], timeout=TIMEOUT, context=context
+    )
     try:
         check_all(connection, files)
     finally:
@@ -242,7 +246,7 @@ def test_a_file_that_shrinks_while_it_is_sent_is_seen_to_be_incomplete(
     with (tmp_path / "x").open("wb") as file:
         file.truncate(size)
     server = serve("--protocol", "http", "--port", "0", "--root", str(tmp_path))
-    connection = HTTPConnection("127.0.0.1", server.ports["http"], timeout=20)
+    connection = HTTPConnection("127.0.0.1", server.ports["http"], timeout=TIMEOUT)
     connection.connect()
     connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
     try:

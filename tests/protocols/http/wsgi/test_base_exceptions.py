@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from .conftest import PLAIN, Answer, read_to_end
+from ....tools.sockets import read_to_end
+from ....tools.wsgi import PLAIN, Answer
 
 
 class Custom(BaseException):

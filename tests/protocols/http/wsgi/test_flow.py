@@ -9,7 +9,9 @@ import pytest
 from protocols.http import Limits
 from protocols.http.wsgi.streambuffer import MOST_WAITING
 
-from .conftest import PLAIN, TIMEOUT, Hanging, read_to_end
+from ....tools.sockets import read_to_end
+from ....tools.waiting import TIMEOUT
+from ....tools.wsgi import PLAIN, Hanging
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 PIECE = b"x" * 10_000

@@ -10,6 +10,7 @@ from http.client import IncompleteRead
 import pytest
 import requests
 
+from ....tools.waiting import TIMEOUT
 from .apps import bottle_wiki, flask_blog
 
 BIG = bytes(range(256)) * 10_000  # more than the server or a framework keeps in memory
@@ -25,7 +26,9 @@ class Client(requests.Session):
         self.trust_env = False
 
     def request(self, method, url, *arguments, **options):
-        return super().request(method, self.served.url + url, *arguments, timeout=20, **options)
+        return super().request(
+            method, self.served.url + url, *arguments, timeout=TIMEOUT, **options
+        )
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 
 from protocols.http.wsgi import heads
 
-from .conftest import PLAIN
+from ....tools.wsgi import PLAIN
 
 
 def app_of(body, status="200 OK", headers=PLAIN):

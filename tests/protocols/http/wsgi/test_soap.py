@@ -9,6 +9,8 @@ import zeep
 from zeep.exceptions import Fault
 from zeep.transports import Transport
 
+from ....tools.waiting import TIMEOUT
+
 with warnings.catch_warnings():
     # spyne's copies of other modules, and its use of deprecated names: not our code.
     warnings.simplefilter("ignore")
@@ -24,7 +26,7 @@ pytestmark = [
 @pytest.fixture
 def client(serve_both):
     served = serve_both(soap_orders.create_app())
-    transport = Transport(timeout=20, operation_timeout=20)
+    transport = Transport(timeout=TIMEOUT, operation_timeout=TIMEOUT)
     transport.session.trust_env = False
     client = zeep.Client(f"{served.url}/?wsdl", transport=transport)
     yield client

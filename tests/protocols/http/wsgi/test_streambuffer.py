@@ -3,14 +3,13 @@
 import os
 import tempfile
 import threading
-import time
 
 import pytest
 
 from protocols.http.wsgi.overflow import Overflow, SpoolBudget
 from protocols.http.wsgi.streambuffer import MOST_WAITING, ClientGone, StreamBuffer
 
-from .conftest import TIMEOUT
+from ....tools.waiting import TIMEOUT, wait_until
 
 BLOCK = b"x" * (MOST_WAITING // 4)
 
@@ -52,16 +51,9 @@ class Putting(threading.Thread):
 
     def wait_until_it_waits(self):
         """Until it has lost its patience, and waits for as long as it takes."""
-        until(lambda: self.stream.is_full)
+        wait_until(lambda: self.stream.is_full)
         progress = self.stream.progress
-        until(lambda: self.stream.progress > progress and self.stream.is_full)
-
-
-def until(condition):
-    deadline = time.monotonic() + TIMEOUT
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
+        wait_until(lambda: self.stream.progress > progress and self.stream.is_full)
 
 
 def test_the_loop_is_told_once_until_it_takes():

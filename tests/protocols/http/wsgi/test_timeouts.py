@@ -10,20 +10,17 @@ import pytest
 from protocols.http.wsgi.supervision import Supervisor
 from reactor.testing import VirtualReactor
 
-from .conftest import PLAIN, TIMEOUT, Hanging, read_to_end
+from ....tools.clock import Clock
+from ....tools.sockets import read_to_end
+from ....tools.waiting import TIMEOUT
+from ....tools.wsgi import PLAIN, Hanging
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 SMALL_BUFFER = 8192
 
 
-class Clock:
-    """The loop's time: it stands still until the test moves it."""
-
-    def __init__(self):
-        self.now = 1000.0
-
-    def __call__(self):
-        return self.now
+class SupervisedClock(Clock):
+    """The loop's time, which passes in the supervisor's steps."""
 
     def advance(self, served, seconds):
         """Let ``seconds`` pass, one by one: the supervisor counts its looks, one a second."""
@@ -34,7 +31,7 @@ class Clock:
 
 @pytest.fixture
 def clock():
-    return Clock()
+    return SupervisedClock()
 
 
 def begin(served, app):

@@ -4,8 +4,10 @@ from protocols.console.base import Console
 
 
 class User(Console):
-    """``shown``: the lines that the user saw. ``reading``: whether the client reads input.
-    ``interactive``: whether the user types it."""
+    """A console that records what it shows.
+
+    Attributes: ``shown``, the lines it has shown; ``reading``, whether it is asked for input;
+    ``interactive``, whether the user is a person who types."""
 
     def __init__(self, reactor, interactive=False):
         super().__init__(reactor)
@@ -26,5 +28,5 @@ class User(Console):
         self.reading = False
 
     def said(self):
-        """Return the lines that members said, without the time."""
+        """The chat lines among those shown, without the time."""
         return [line.partition("] ")[2] for line in self.shown if line.startswith("[")]

@@ -1,4 +1,4 @@
-"""A strict reader of responses, which shares nothing with the server that wrote them."""
+"""A strict reader of responses. It shares no code with the server."""
 
 from __future__ import annotations
 
@@ -22,9 +22,11 @@ class Answer:
 
 
 def read_responses(data: bytes, methods: Iterable[str] = ()) -> list[Answer]:
-    """The responses in ``data``, all complete. ``methods`` of the requests, in order; GET for those
-    beyond. Raises ``ValueError`` for what RFC 9112 does not allow a server to send, and for
-    what a second ``Content-Length`` or the like could make ambiguous."""
+    """The responses in ``data``, which must all be complete.
+
+    ``methods`` are the methods of the requests, in order; further requests count as GET. Raises
+    ``ValueError`` for what RFC 9112 does not allow a server to send, and for repeated fields that
+    would make a response ambiguous."""
     remaining = list(methods)
     answers = []
     while data:

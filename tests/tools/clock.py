@@ -1,8 +1,10 @@
 """Time that the test sets."""
 
+from __future__ import annotations
+
 
 class Clock:
-    """A loop's clock: it stands still until the test sets ``now``."""
+    """A clock that stands still until the test sets ``now``, in seconds."""
 
     def __init__(self, now: float = 1000.0) -> None:
         self.now = now

@@ -1,24 +1,20 @@
-"""What tests of connections have in common: a protocol that remembers what it was told and minds
-the grammar, waiting for what must happen, and doing without the garbage collector."""
+"""Protocols that record their calls."""
 
 from __future__ import annotations
 
-import gc
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
-from reactor import Loop, Protocol, StreamTransport
-
-DEADLINE = 20.0  # seconds; only reached by what is broken
+from reactor import DatagramProtocol, DatagramTransport, Protocol, StreamTransport
 
 
 class Recorder(Protocol):
-    """Remembers its calls. ``Recorder(data_received=hook)`` also calls ``hook(recorder, data)``,
-    and returns what that returns; so for the other callbacks.
+    """Records its calls. ``Recorder(data_received=hook)`` also calls ``hook(recorder, data)`` and
+    returns the hook's result; the other callbacks take hooks in the same way.
 
-    ``violations`` lists what broke the grammar of ``Protocol``."""
+    Attributes: ``calls``, the names of the callbacks, consecutive ``data_received`` once; ``data``,
+    all bytes received; ``pieces``, the length of each call's data; ``lost``, the arguments of
+    ``connection_lost``; ``violations``, each call that the grammar of ``Protocol`` forbids."""
 
     transport: StreamTransport
 
@@ -79,27 +75,39 @@ class Recorder(Protocol):
         if not allowed:
             self.violations.append(f"{name} after {self.calls}")
         elif name != "data_received" or self.calls[-1:] != ["data_received"]:
-            self.calls.append(name)  # consecutive pieces of data count as one call
+            self.calls.append(name)
 
     def _hook(self, name: str, *args: Any) -> Any:
         hook = self.hooks.get(name)
         return hook(self, *args) if hook is not None else None
 
 
-def until(reactor: Loop, condition: Callable[[], object]) -> None:
-    """Run turns until ``condition()`` holds."""
-    deadline = time.monotonic() + DEADLINE
-    while not condition():
-        assert time.monotonic() < deadline, "it does not happen"
-        reactor.run_once(0.1)
+class DatagramRecorder(DatagramProtocol):
+    """Records its calls.
 
+    Attributes: ``log``, ``"made"``, ``"pause"``, ``"resume"`` and ``("lost", exc)``; ``received``,
+    pairs of data and address; ``errors``, the arguments of ``error_received``."""
 
-@contextmanager
-def no_collection() -> Iterator[None]:
-    """Within the block, what has no cycles is freed, and nothing else."""
-    gc.collect()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
+    def __init__(self) -> None:
+        self.log: list[Any] = []
+        self.received: list[tuple[bytes, Any]] = []
+        self.errors: list[OSError] = []
+
+    def connection_made(self, transport: DatagramTransport) -> None:
+        super().connection_made(transport)
+        self.log.append("made")
+
+    def datagram_received(self, data: bytes, addr: Any) -> None:
+        self.received.append((data, addr))
+
+    def error_received(self, exc: OSError) -> None:
+        self.errors.append(exc)
+
+    def pause_writing(self) -> None:
+        self.log.append("pause")
+
+    def resume_writing(self) -> None:
+        self.log.append("resume")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.log.append(("lost", exc))
