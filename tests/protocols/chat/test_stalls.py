@@ -66,7 +66,8 @@ def test_members_over_udp_survive_a_stall(
 @pytest.mark.skipif(not hasattr(os, "WUNTRACED"), reason="needs job control")
 def test_a_stopped_server_reads_afterwards_what_was_sent_meanwhile(serve: Callable[..., Any]):
     server = serve(
-        "--protocol", "chat", "--host", "127.0.0.1", "--port", "0", "--heartbeat-timeout", "1"
+        *("--protocol", "chat", "--host", "127.0.0.1", "--port", "0", "--no-udp"),
+        *("--heartbeat-timeout", "1"),
     )
     pid = server.process.pid
     clients = [
