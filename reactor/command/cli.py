@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         complain(exc)
         return exc.status
     except KeyboardInterrupt as exc:
-        if exc.args:  # the second signal, while the loop ran; else the user knows what happened
+        if exc.args:  # a second signal while the loop ran; otherwise the user knows the reason
             complain(exc)
         return INTERRUPTED
 
@@ -129,7 +129,7 @@ def _serve_in_this_process(
                 follow_master(reactor, channel)
             lines = [f"{application.name}: {url}" for url in application.serve(reactor, options)]
             # Called from the loop: a program that reads the lines may send a signal at once, and
-            # only the running loop handles signals.
+            # signals are only handled while the loop runs.
             reactor.call_soon(ready, [*lines, "Press Ctrl+C to stop"])
             reactor.run()
     finally:
@@ -154,7 +154,7 @@ def announce(lines: list[str]) -> None:
     """Print ``lines`` on standard output."""
     try:
         print("\n".join(lines), flush=True)
-    except OSError:  # the reader has gone, as `head` does: serve all the same
+    except OSError:  # the reader has exited, as `head` does: serve anyway
         redirect_to_null(sys.stdout)
 
 
@@ -166,7 +166,7 @@ def make_parser(application: Application | None) -> Parser:
     parser = Parser(
         prog="reactor",
         allow_abbrev=False,
-        description="Serve a protocol on a single-threaded event loop, or be its client.",
+        description="Serve a protocol on a single-threaded event loop, or run its client.",
         epilog="Each option can also be set in the environment: --log-level as REACTOR_LOG_LEVEL. "
         "Exit status: 0 stopped; 1 could not start, or a client lost its server or lines; "
         "2 wrong usage; 130 ended by a second signal.",
@@ -189,15 +189,15 @@ def make_parser(application: Application | None) -> Parser:
     )
     server_option(parser, "--port", type=port_number, help=f"port, 0 for any ({default_port})")
     parser.add_argument(
-        "--connect", metavar="HOST:PORT", type=host_and_port, help="be a client, where there is one"
+        "--connect", metavar="HOST:PORT", type=host_and_port, help="run the client, if there is one"
     )
-    parser.add_argument("--poller", choices=list(POLLERS), help="how to wait (the best there is)")
+    parser.add_argument("--poller", choices=list(POLLERS), help="how to wait (the best available)")
     parser.add_argument(
         "--grace",
         type=seconds,
         default=5.0,
         metavar="S",
-        help="seconds that connections have to finish when stopped (%(default)g)",
+        help="seconds for connections to finish after a stop (%(default)g)",
     )
     parser.add_argument(
         "--log-level",

@@ -12,7 +12,8 @@ from typing import Any, Final, NoReturn
 from ..debug import VARIABLE as DEBUG_VARIABLE
 from .errors import WRONG_USAGE, CommandError
 
-# Attribute of an argparse action: whether clients (True) or servers (False) refuse it, and why.
+# Attribute of an argparse action: whether clients (True) or servers (False) refuse the option, and
+# the message.
 _REFUSAL: Final = "_refusal"
 
 
@@ -57,8 +58,8 @@ class Parser(argparse.ArgumentParser):
     def refuse_wrong_side(self, arguments: Sequence[str], *, client: bool) -> None:
         """Raise ``CommandError`` if ``arguments`` contain an option that only the other side has.
 
-        This parser must not allow abbreviations nor have positional arguments. Then no value starts
-        with two hyphens, and an argument that does is an option that was given."""
+        This parser must not allow abbreviations nor have positional arguments. So every argument
+        that starts with two hyphens is an option."""
         given = {argument.partition("=")[0] for argument in arguments}
         for action in self._actions:
             refused_by, why = getattr(action, _REFUSAL, (None, ""))
@@ -113,9 +114,8 @@ def add_udp_arguments(parser: argparse._ActionsContainer, default_port: int | No
 
 
 class Repeatable(argparse.Action):
-    """An option that may be given more than once, and collects its values in a list. In the
-    environment, commas separate the values. Those on the command line replace those of the
-    environment."""
+    """An option that can be repeated; its values are collected in a list. In the environment,
+    commas separate the values. Values on the command line replace those of the environment."""
 
     def __init__(self, **arguments: Any) -> None:
         super().__init__(**{**arguments, "default": arguments.get("default") or []})

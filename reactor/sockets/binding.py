@@ -17,7 +17,7 @@ _PORT_ATTEMPTS: Final = 10
 
 # Bytes in the system's receive buffer of a UDP server. Linux counts some 800 bytes for a datagram
 # of one byte, so its default of 212,992 bytes holds 270 datagrams: as many as arrive in a turn of
-# 20 ms at 15,000 a second. Further ones are lost.
+# 20 ms at 15,000 a second. Any more are lost.
 UDP_RECEIVE_BUFFER: Final = 1 << 22
 
 
@@ -152,7 +152,7 @@ def _bind(
         raise
     try:
         if kind == socket.SOCK_STREAM:
-            # Only for streams: on UDP it would let two processes share a port by accident (cpython
+            # Only for streams: for UDP it would let two processes share a port by accident (cpython
             # gh-81409).
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if reuse_port:

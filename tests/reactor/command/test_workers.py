@@ -447,7 +447,7 @@ def test_a_reload_that_fails_keeps_the_old_workers(site):
     site.command.process.send_signal(signal.SIGHUP)
     ready, _, _ = select.select([site.command.process.stderr], [], [], TIMEOUT)
     assert ready
-    assert "reload failed, the old workers go on: a new one ended with status 3" in (
+    assert "reload failed, the old workers continue: a new one ended with status 3" in (
         site.command.process.stderr.readline()
     )
     assert site.ask() in old
