@@ -150,7 +150,7 @@ def _open(options: argparse.Namespace) -> tuple[list[socket.socket], Callable[[]
         if options.unix is not None:
             for sock in sockets:
                 sock.close()
-            raise CommandError("--unix does not go with LISTEN_FDS", WRONG_USAGE)
+            raise CommandError("--unix cannot be combined with LISTEN_FDS", WRONG_USAGE)
         return sockets, _nothing
     if options.unix is not None:
         mode = UNIX_MODE if options.unix_mode is None else options.unix_mode

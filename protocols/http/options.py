@@ -172,13 +172,13 @@ def check_options(options: argparse.Namespace) -> None:
     """Raise ``CommandError`` for options that exclude each other, and for a root that cannot be
     read. Nothing is opened yet."""
     if options.root is not None and options.app is not None:
-        raise CommandError("--root and --app do not go together", WRONG_USAGE)
+        raise CommandError("--root and --app cannot be combined", WRONG_USAGE)
     if options.no_listing and options.root is None:
-        raise CommandError("--no-listing goes with --root", WRONG_USAGE)
+        raise CommandError("--no-listing requires --root", WRONG_USAGE)
     if options.unix_mode is not None and options.unix is None:
-        raise CommandError("--unix-mode goes with --unix", WRONG_USAGE)
+        raise CommandError("--unix-mode requires --unix", WRONG_USAGE)
     if options.forwarded and not options.trusted_proxy:
-        raise CommandError("--forwarded goes with --trusted-proxy", WRONG_USAGE)
+        raise CommandError("--forwarded requires --trusted-proxy", WRONG_USAGE)
     if options.root is not None:
         try:
             os.scandir(options.root).close()

@@ -68,7 +68,7 @@ class Application:
 
         Raises ``CommandError``.
         """
-        raise CommandError(f"{self.name} has no client: --connect does not go with it", WRONG_USAGE)
+        raise CommandError(f"{self.name} has no client: --connect cannot be used", WRONG_USAGE)
 
 
 class ProtocolApplication(Application):

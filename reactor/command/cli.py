@@ -230,7 +230,7 @@ def _set_tls(options: argparse.Namespace) -> None:
     ``CommandError``, ``options`` are unchanged."""
     client = options.connect is not None
     if not client and options.tls_key and not options.tls_cert:
-        raise CommandError("--tls-key goes with --tls-cert", WRONG_USAGE)
+        raise CommandError("--tls-key requires --tls-cert", WRONG_USAGE)
     context = None
     try:
         if client and (options.tls or options.tls_ca):

@@ -285,9 +285,9 @@ def test_a_member_that_does_not_read_is_disconnected_and_delays_no_one(serve, ta
     ("option", "value", "complaint"),
     [
         ("--heartbeat-timeout", "0", "--heartbeat-timeout must be more than 0"),
-        ("--max-members", "-1", "a whole number is wanted"),
-        ("--flood-rate", "fast", "a number is wanted"),
-        ("--max-members-per-address", "many", "a whole number is wanted"),
+        ("--max-members", "-1", "expected a whole number"),
+        ("--flood-rate", "fast", "expected a number"),
+        ("--max-members-per-address", "many", "expected a whole number"),
         ("--udp-trust", "10.0.0.1/8", "10.0.0.1/8 is no network; 10.0.0.0/8 is"),
         ("--udp-trust", "none,lan", "neither an address nor a network: 'lan'"),
     ],

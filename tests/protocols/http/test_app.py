@@ -272,7 +272,7 @@ def test_inherited_sockets_and_a_unix_socket_do_not_go_together():
         process = Inheriting([sock], "--protocol", "http", "--unix", "/nowhere")
         _, errors = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 2
-    assert "--unix does not go with LISTEN_FDS" in one_line(errors)
+    assert "--unix cannot be combined with LISTEN_FDS" in one_line(errors)
 
 
 # -- the log ---------------------------------------------------------------------------------------
@@ -378,9 +378,9 @@ def test_a_limit_is_applied(serve):
 @pytest.mark.parametrize(
     ("arguments", "status", "complaint"),
     [
-        (["--root", ".", "--app", "a:b"], 2, "--root and --app do not go together"),
-        (["--no-listing"], 2, "--no-listing goes with --root"),
-        (["--forwarded"], 2, "--forwarded goes with --trusted-proxy"),
+        (["--root", ".", "--app", "a:b"], 2, "--root and --app cannot be combined"),
+        (["--no-listing"], 2, "--no-listing requires --root"),
+        (["--forwarded"], 2, "--forwarded requires --trusted-proxy"),
         (["--root", "/no/such"], 1, "cannot serve --root /no/such: No such file or directory"),
         (["--root", __file__], 1, f"cannot serve --root {__file__}: Not a directory"),
         (["--app", "nothing"], 2, "--app nothing: not of the form module:callable"),
@@ -391,11 +391,11 @@ def test_a_limit_is_applied(serve):
         (["--unix", "/" + "x" * 200], 1, "cannot listen on unix:/xxx"),
         (["--trusted-proxy", "proxy"], 2, "neither an address nor a network: 'proxy'"),
         (["--trusted-proxy", "10.0.0.1/8"], 2, "10.0.0.1/8 is no network; 10.0.0.0/8 is"),
-        (["--workers", "0"], 2, "a number of at least 1 is wanted"),
-        (["--threads", "-1"], 2, "a whole number is wanted, not '-1'"),
-        (["--max-head", "0"], 2, "a number of at least 1 is wanted"),
-        (["--head-timeout", "x"], 2, "a number of seconds is wanted"),
-        (["--keepalive-timeout", "0"], 2, "a number of seconds is wanted, more than 0"),
+        (["--workers", "0"], 2, "expected a number of at least 1"),
+        (["--threads", "-1"], 2, "expected a whole number, not '-1'"),
+        (["--max-head", "0"], 2, "expected a number of at least 1"),
+        (["--head-timeout", "x"], 2, "expected a number of seconds"),
+        (["--keepalive-timeout", "0"], 2, "expected a number of seconds, more than 0"),
         (["--host", "192.0.2.1"], 1, "cannot listen on tcp://192.0.2.1:0: "),
         (["--connect", "127.0.0.1:1"], 2, "http has no client"),
     ],
@@ -455,7 +455,7 @@ def test_a_unix_socket_has_the_mode_asked_for(serve, tmp_path, more, mode):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--unix-mode", "600"), "--unix-mode goes with --unix"),
+        (("--unix-mode", "600"), "--unix-mode requires --unix"),
         (("--unix", "s", "--unix-mode", "999"), "not an octal mode from 000 to 777: '999'"),
         (("--unix", "s", "--unix-mode", "7777"), "not an octal mode from 000 to 777: '7777'"),
     ],
