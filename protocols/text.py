@@ -1,9 +1,9 @@
 """Cleans text once, where it enters: what one user writes must not control another's terminal.
 
-A terminal obeys what it displays. Escape sequences move the cursor, rename the window, or make the
-terminal send answers that look like typed input. Bidirectional controls make a line look different
-from what it says. ``clean`` turns the bytes of one line into text without any of these. The hub,
-the rooms and the renderers rely on it, and do not clean again.
+A terminal interprets the text that it displays. Escape sequences move the cursor, rename the
+window, or make the terminal send answers that look like typed input. Bidirectional controls change
+the order in which a line's characters are displayed. ``clean`` turns the bytes of one line into
+text without any of these. The hub, the rooms and the renderers rely on it, and do not clean again.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _ESCAPE_SEQUENCES = re.compile(
 
 _BREAKS = frozenset("\t\n\v\f\r\x85")
 
-# Invisible but needed: ZERO WIDTH NON-JOINER and JOINER shape Persian and most scripts of India,
+# Invisible but necessary: ZERO WIDTH NON-JOINER and JOINER shape Persian and most scripts of India,
 # and join emoji.
 _JOINERS = frozenset("\u200c\u200d")
 

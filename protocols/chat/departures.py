@@ -1,4 +1,4 @@
-"""The addresses whose members have left, for a while: over UDP, a member can come back."""
+"""Addresses whose members have left recently: over UDP, a member can come back."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Departures:
         self._departed: OrderedDict[Any, Departed] = OrderedDict()  # in order of ``until``
 
     def add(self, addr: Any, departed: Departed, now: float) -> None:
-        """Remember ``departed`` for ``addr``, and forget what is too old or too much."""
+        """Remember ``departed`` for ``addr``, and forget old and excess ones."""
         addresses = self._departed
         addresses[addr] = departed
         while addresses and (

@@ -78,6 +78,6 @@ class _Keyboard(Protocol):
     def data_received(self, data: bytes) -> None:
         self._console.keys_received(data)
 
-    def eof_received(self) -> bool:  # the terminal is gone
+    def eof_received(self) -> bool:  # the terminal was closed
         self._console.on_eof()
         return False

@@ -10,7 +10,7 @@ from typing import Final
 
 PING: Final = "/ping"
 PONG: Final = "*** pong"
-# A command whose answer is known, and which the server answers in turn, after earlier commands.
+# A command whose answer is known, and which the server answers in order, after earlier commands.
 SYNC: Final = "/help ping"
 SYNCED: Final = "*** /ping: "  # how the answer begins
 
