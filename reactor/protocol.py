@@ -163,7 +163,7 @@ class LineProtocol(Protocol):
             self._discarding = False
         lines = (self._partial + data).split(b"\n")
         self._partial = lines.pop()  # before any line is delivered: that may call data_received
-        # One byte more is allowed: it may be a CR whose LF is still to come.
+        # One byte more is allowed: it may be a CR whose LF has not arrived yet.
         too_long = len(self._partial) > self.max_line_length + 1
         if too_long:
             self._partial = b""

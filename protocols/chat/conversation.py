@@ -1,4 +1,4 @@
-"""What a member sends: flood control comes first, then the member acts.
+"""What a member sends: it passes flood control first, then it is executed.
 
 A way in calls these functions with what its peer sent. A way in for people who type calls
 ``receive`` with each line, in the grammar of ``commands.py``. One with a different grammar calls

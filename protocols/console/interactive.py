@@ -1,6 +1,6 @@
 """The console of a client whose user sits at a terminal.
 
-A line editor keeps the line that the user types apart from the lines that come in.
+A line editor keeps the line that the user types apart from incoming lines.
 """
 
 from __future__ import annotations

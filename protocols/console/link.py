@@ -85,7 +85,7 @@ class StreamLink(LineProtocol):
         return self._finished
 
     def abandon(self, exc: Exception) -> None:
-        """Close at once; the client is told ``exc``."""
+        """Close at once; the client gets ``exc``."""
         self._abandoned = exc
         self.transport.abort()
 
@@ -124,7 +124,7 @@ class DatagramLink(DatagramProtocol):
             self.abandon(exc)
 
     def abandon(self, exc: Exception) -> None:
-        """Close at once; the client is told ``exc``."""
+        """Close at once; the client gets ``exc``."""
         if not self.transport.is_closing():
             self.transport.abort()
             self._client.link_lost(exc)

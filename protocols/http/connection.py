@@ -284,7 +284,8 @@ class HTTPConnection(Protocol):
         return _answer_for_server if head.path == "*" else None
 
     def response_completed(self) -> None:
-        """The current exchange has sent all of its response: close, or go on to the next one."""
+        """The current exchange has sent its whole response: close, or continue with the next
+        request."""
         self.current = None
         if self.facts & LAST_RESPONSE:
             self.close()

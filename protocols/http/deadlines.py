@@ -97,7 +97,7 @@ class Deadlines:
     # -- the client sends a body -------------------------------------------------------------------
 
     def start_body(self, *, is_wanted: bool) -> None:
-        """A body is read from now on. ``is_wanted``: by the handler; else it is discarded."""
+        """A body is read from now on. ``is_wanted``: by the handler; otherwise it is discarded."""
         reactor = self._reactor
         stalled_before = reactor.stats.stalled_time if is_wanted else math.inf
         self.body = BodyRate(reactor.now, self._limits, stalled_before)

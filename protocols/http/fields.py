@@ -62,7 +62,7 @@ class Fields:
     ``upgrade``: the protocols to which the client offers to change. ``base``: the same fields with
     an empty cookie, from which these were made, or None. ``is_kept``: later heads may share these
     fields, so what follows from them can be stored in them. ``last_line``: method and target of the
-    last head with these fields; ``last_head``: that head, if it came twice in a row."""
+    last head with these fields; ``last_head``: that head, if it was sent twice in a row."""
 
     __slots__ = (
         "base",

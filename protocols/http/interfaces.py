@@ -124,7 +124,7 @@ class Waiting(Protocol):
     reactor: Reactor
 
     def go_on(self) -> None:
-        """Its turn has come."""
+        """Called when it is the connection's turn."""
 
 
 class Queue(Protocol):

@@ -4,8 +4,8 @@ Exit status: 0 after a clean stop; 1 if the program could not start (the address
 certificate cannot be read), or if a client lost its connection or lines that its user typed; 2 for
 wrong usage; 130 if a second signal ended it.
 
-A value comes from the command line, else from the environment (``REACTOR_UDP_PORT`` for
-``--udp-port``, and so on for every option), else it is the default.
+An option's value comes from the command line, or from the environment (``REACTOR_UDP_PORT`` for
+``--udp-port``, and so on for every option), or it is the default.
 """
 
 from __future__ import annotations

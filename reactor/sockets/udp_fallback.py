@@ -1,7 +1,7 @@
 """A UDP client whose server's name has several addresses.
 
-Connecting a UDP socket sends nothing, so it succeeds for any address. Only after a datagram was
-sent may an ICMP message "port unreachable" come back, which the system reports as ECONNREFUSED.
+Connecting a UDP socket sends nothing, so it succeeds for any address. An ICMP message "port
+unreachable", which the system reports as ECONNREFUSED, can only arrive after a datagram was sent.
 Without a fallback, a client of ``localhost`` would use its first address, ::1, and never reach a
 server that listens on 127.0.0.1 only."""
 

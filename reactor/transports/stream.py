@@ -65,7 +65,7 @@ class StreamTransport(BaseTransport):
     ``shutdown``, ``fileno`` and ``close``: pipes, TLS and the in-memory connections of
     ``reactor.testing`` have these methods."""
 
-    # Besides _state, four attributes tell where the connection is:
+    # Besides _state, four attributes describe the connection:
     #
     # _waiting       what is to be sent. None: nothing. bytes: one piece, written in this turn; it
     #                is nearly always the only one, and a queue would cost as much as the rest of
@@ -214,7 +214,7 @@ class StreamTransport(BaseTransport):
         return bool(self._interest & READ)
 
     def _watch(self, interest: int) -> None:
-        """Set ``_interest``, and tell the poller if it changed."""
+        """Set ``_interest``, and update the poller if it changed."""
         if interest == self._interest:
             return
         if not self._interest & _UNREGISTERED:

@@ -67,7 +67,7 @@ class StreamBuffer:
                 self.is_full = False
                 self.progress += 1
             else:
-                raise ClientGone("the client has gone")
+                raise ClientGone("the client has left")
             was_told, self._is_loop_told = self._is_loop_told, True
         return not was_told
 

@@ -157,7 +157,7 @@ class ThreadedCall:
             if exc is not None:
                 self._fail(exc)
             elif worker.file_span is not None:
-                self._enter(ANSWERED)  # if the client has gone, this closes the file
+                self._enter(ANSWERED)  # if the client has left, this closes the file
                 send_file(self.request, worker.checked_head(), worker.file_span, self._close_file)
             elif worker.stream is not None:
                 self._enter(DRAINING)

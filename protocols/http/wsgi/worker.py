@@ -74,7 +74,7 @@ class WorkerCall(Call):
                 self.result = app(environ, self.start_response)
                 self._consume(self.result)
         except ClientGone:
-            logger.debug("%r: the client has gone", self)
+            logger.debug("%r: the client has left", self)
         finally:
             # A file is closed when it is sent. The loop does not send the file of an abandoned
             # call.
@@ -128,7 +128,7 @@ class WorkerCall(Call):
         if stream is None:
             stream = self.stream = StreamBuffer(loop_side.budget)
         if self.is_client_gone:
-            raise ClientGone("the client has gone")
+            raise ClientGone("the client has left")
         if stream.put(piece):
             self._call_loop(loop_side.send_stream)
 
