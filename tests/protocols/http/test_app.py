@@ -98,7 +98,7 @@ def test_app_serves_a_wsgi_application(serve, tmp_path, threads):
     assert body == f"{'MainThread' if threads == '0' else 'wsgi-0'} 127.0.0.1 http h False"
 
 
-def test_a_trusted_proxy_is_believed(serve, tmp_path):
+def test_a_trusted_proxy_names_the_client(serve, tmp_path):
     (tmp_path / "where.py").write_text(WHERE)
     claim = {"X_Forwarded_For": "198.51.100.7", "X_Forwarded_Proto": "https",
              "X_Forwarded_Host": "shop"}  # fmt: skip
@@ -267,7 +267,7 @@ def test_an_inherited_socket_that_does_not_listen_is_one_line():
     assert one_line(errors) == "reactor: inherited descriptor 3 (web) does not listen\n"
 
 
-def test_inherited_sockets_and_a_unix_socket_do_not_go_together():
+def test_inherited_sockets_and_a_unix_socket_cannot_be_combined():
     with socket.create_server(("127.0.0.1", 0)) as sock:
         process = Inheriting([sock], "--protocol", "http", "--unix", "/nowhere")
         _, errors = process.communicate(timeout=TIMEOUT)
@@ -447,7 +447,7 @@ def test_help_says_what_each_option_means_and_its_default(run_reactor):
 
 
 @pytest.mark.parametrize(("more", "mode"), [((), 0o777), (("--unix-mode", "0660"), 0o660)])
-def test_a_unix_socket_has_the_mode_asked_for(serve, tmp_path, more, mode):
+def test_a_unix_socket_has_the_requested_mode(serve, tmp_path, more, mode):
     serve("--protocol", "http", "--unix", "s", *more, cwd=tmp_path, umask=0o077)
     assert stat.S_IMODE((tmp_path / "s").stat().st_mode) == mode
 

@@ -41,7 +41,7 @@ def test_a_standard_error_that_cannot_be_written_changes_no_exit_status(argument
     assert (result.returncode, result.stdout) == (0, "went on\n")
 
 
-def test_announcing_to_a_reader_that_has_gone_is_no_error():
+def test_announcing_to_a_reader_that_has_exited_is_not_an_error():
     reading, writing = os.pipe()
     os.close(reading)
     try:
