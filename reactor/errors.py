@@ -21,8 +21,8 @@ FATAL: Final = (KeyboardInterrupt, SystemExit)
 
 
 def as_exception(exc: BaseException, what: str) -> Exception:
-    """Return ``exc`` itself if it is an ``Exception``, else a ``RuntimeError`` with ``exc`` as its
-    cause and the message "``what`` raised ...".
+    """Return ``exc`` itself if it is an ``Exception``, otherwise a ``RuntimeError`` with ``exc`` as
+    its cause and the message "``what`` raised ...".
 
     ``connection_lost`` and similar methods promise an ``Exception``."""
     if isinstance(exc, Exception):

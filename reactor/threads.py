@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 MAX_QUEUED: Final = 10_000  # calls that wait for a thread; more are refused
-_KEEP_DROPPED: Final = 64  # so many cancelled calls may stay in the queue
+_KEEP_DROPPED: Final = 64  # cancelled calls that may stay in the queue
 
 
 class ThreadCall(Generic[T]):

@@ -247,7 +247,7 @@ class ChatDatagrams(DatagramProtocol):
             oldest.expire("a moment, and many others have come")
 
     def _answer(self, addr: Any, received: int, line: str) -> None:
-        """Send ``line`` to an address that is not a member, if that is no amplification."""
+        """Send ``line`` to an address that is not a member, unless that would be amplification."""
         packet = (line + LINE_END).encode()
         if self._proofs.is_short_enough(packet, received):
             self.transport.sendto(packet, addr)

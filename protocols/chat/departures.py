@@ -11,7 +11,7 @@ REMEMBERED_FOR: Final = 300.0  # seconds
 class Departed(NamedTuple):
     """What is remembered of an address whose member has left.
 
-    ``name`` and ``room`` are what it gets back; ``name`` is empty if it left by itself or was
+    ``name`` and ``room`` are what it gets back; ``name`` is empty if it left voluntarily or was
     dismissed. ``at``: when it left, in seconds since the epoch. Datagrams from the address are
     ignored before ``muted_until``, and it is forgotten at ``until``, in the reactor's time.
     """

@@ -37,7 +37,7 @@ class FIFOCache(dict[K, V]):
         """Keep ``value`` if its key was offered before, not too long ago. Returns whether it was
         kept.
 
-        For keys that mostly come only once. Such a key replaces no other, makes no work for the
+        For keys that usually come only once. Such a key replaces no other, makes no work for the
         garbage collector, and leaves no secret in memory."""
         seen = hash(key)
         place = seen % self._entries

@@ -1,4 +1,5 @@
-"""Where a request's body ends: after so many bytes, or its last chunk (RFC 9112 section 6)."""
+"""Where a request's body ends: after its announced length, or its last chunk (RFC 9112 section
+6)."""
 
 from __future__ import annotations
 

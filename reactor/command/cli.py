@@ -66,7 +66,7 @@ def _run(arguments: Sequence[str]) -> int:
         )
     is_client = options.connect is not None
     has_client = type(application).connect is not Application.connect
-    if has_client or not is_client:  # else connect() reports that there is no client
+    if has_client or not is_client:  # otherwise connect() reports that there is no client
         parser.refuse_wrong_side(arguments, client=is_client)
     _configure_logging(options.log_level)
     _set_tls(options)

@@ -66,7 +66,7 @@ def _load(name: str, reference: str) -> Application:
     if callable(found) and (hasattr(found, "data_received") or hasattr(found, "datagram_received")):
         return ProtocolApplication(name, found)
     attribute = reference.partition(":")[2]
-    raise CommandError(f"--protocol {name}: {attribute!r} is no protocol class", WRONG_USAGE)
+    raise CommandError(f"--protocol {name}: {attribute!r} is not a protocol class", WRONG_USAGE)
 
 
 def _import_own_package(name: str) -> None:

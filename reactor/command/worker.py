@@ -90,7 +90,7 @@ def follow_master(reactor: Reactor, channel: socket.socket) -> None:
 
     channel.setblocking(False)
     reactor.register(channel.fileno(), READ, on_readable)
-    if signal.getsignal(signal.SIGTERM) is _do_nothing:  # else the program ignores or handles it
+    if signal.getsignal(signal.SIGTERM) is _do_nothing:  # not ignored or handled by the program
         reactor.add_stop_signal(signal.SIGTERM)
 
 

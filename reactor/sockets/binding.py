@@ -158,7 +158,7 @@ def _bind(
         if reuse_port:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6:
-            # One socket per family: beside a dual-stack socket the IPv4 one could not be bound.
+            # One socket per family: next to a dual-stack socket the IPv4 one could not be bound.
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         if kind == socket.SOCK_DGRAM:
             _enlarge_receive_buffer(sock)

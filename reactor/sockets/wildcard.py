@@ -89,7 +89,7 @@ class WildcardSocket(socket.socket):
 
 def udp_socket(family: int, host: str) -> socket.socket:
     """A UDP socket to be bound to ``host``, a numeric address: a ``WildcardSocket`` for all
-    addresses, else a plain one, which costs less for each datagram."""
+    addresses, otherwise a plain one, which costs less for each datagram."""
     if host in ("0.0.0.0", "::"):
         return WildcardSocket(family, socket.SOCK_DGRAM)
     return socket.socket(family, socket.SOCK_DGRAM)

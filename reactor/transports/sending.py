@@ -40,7 +40,7 @@ def send_with_files(
         if segment is None:
             yield send_pieces(queue, sock)
             if queue.file_at_front() is None:
-                break  # all is sent, or the system takes no more
+                break  # all is sent, or the system accepts no more
         else:
             yield segment.send(sock)
             if not segment.left:

@@ -16,7 +16,7 @@ from reactor import Reactor, Timer
 # as vanished.
 _ASK_AFTER: Final = 3
 _GONE_AFTER: Final = 6
-# Intervals without a heartbeat of ours after which this process must have been stopped.
+# If no heartbeat was sent for this many intervals, this process must have been stopped.
 _STALLED_AFTER: Final = 2
 
 

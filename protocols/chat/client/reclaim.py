@@ -17,8 +17,8 @@ from .identity import Identity
 # Seconds until the name is asked for again. The delay doubles with each attempt.
 FIRST_DELAY: Final = 1.0
 LONGEST_DELAY: Final = 8.0
-# Seconds after which the client leaves the name to its new owner. An old connection of ours
-# expires much earlier.
+# Seconds after which the client leaves the name to its new owner. Our old connection expires much
+# earlier.
 GIVE_UP_AFTER: Final = 300.0
 
 _TAKEN = "*** Somebody else is called "

@@ -1,4 +1,4 @@
-"""The lines of the server that the client understands, and the two commands it uses by itself.
+"""The lines of the server that the client understands, and the two commands that it sends itself.
 
 ``datagrams.py`` and ``identity.py`` have the others.
 """

@@ -83,7 +83,7 @@ def _from_head(head: RequestHead) -> dict[str, Any]:
     """The variables that depend on the head, and those that never change. Raises ``HTTPError``."""
     method = head.method
     if method == "CONNECT":  # any 2xx response would open a tunnel
-        raise HTTPError(501, "The application is no proxy.")
+        raise HTTPError(501, "The application is not a proxy.")
     fields = head.fields
     environ = _from_fields(fields)
     path = head.path

@@ -46,7 +46,7 @@ class StreamBuffer:
     # -- in the worker's thread --------------------------------------------------------------------
 
     def put(self, piece: bytes) -> bool:
-        """Append ``piece``; wait while there is no space for it in memory nor in a file.
+        """Append ``piece``; wait while neither memory nor a file has space for it.
 
         Returns whether to schedule ``take`` in the loop. Raises ``ClientGone``."""
         self.progress += 1

@@ -288,7 +288,7 @@ def test_a_member_that_does_not_read_is_disconnected_and_delays_no_one(serve, ta
         ("--max-members", "-1", "expected a whole number"),
         ("--flood-rate", "fast", "expected a number"),
         ("--max-members-per-address", "many", "expected a whole number"),
-        ("--udp-trust", "10.0.0.1/8", "10.0.0.1/8 is no network; 10.0.0.0/8 is"),
+        ("--udp-trust", "10.0.0.1/8", "10.0.0.1/8 is not a network; 10.0.0.0/8 is"),
         ("--udp-trust", "none,lan", "neither an address nor a network: 'lan'"),
     ],
 )

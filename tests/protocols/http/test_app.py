@@ -390,7 +390,7 @@ def test_a_limit_is_applied(serve):
         (["--unix", "/no/such/folder/s"], 1, "cannot listen on unix:/no/such/folder/s: No such"),
         (["--unix", "/" + "x" * 200], 1, "cannot listen on unix:/xxx"),
         (["--trusted-proxy", "proxy"], 2, "neither an address nor a network: 'proxy'"),
-        (["--trusted-proxy", "10.0.0.1/8"], 2, "10.0.0.1/8 is no network; 10.0.0.0/8 is"),
+        (["--trusted-proxy", "10.0.0.1/8"], 2, "10.0.0.1/8 is not a network; 10.0.0.0/8 is"),
         (["--workers", "0"], 2, "expected a number of at least 1"),
         (["--threads", "-1"], 2, "expected a whole number, not '-1'"),
         (["--max-head", "0"], 2, "expected a number of at least 1"),
