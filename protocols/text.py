@@ -50,7 +50,7 @@ def clean_text(text: str) -> str:
     * Format characters (category Cf) are removed: bidirectional overrides, embeddings, isolates and
       marks, zero-width spaces, soft hyphens, tags. The two joiners, and signs that are "format" in
       name only, are kept.
-    * Private-use characters are removed, because their meaning is not agreed upon. Unassigned
+    * Private-use characters are removed, because their meaning is not standardized. Unassigned
       characters are removed where a future Unicode may define format characters. In the planes of
       scripts and emoji they are kept: there they are probably newer than this Python.
     * At most ``MAX_MARKS`` combining marks and joiners in a row are kept.

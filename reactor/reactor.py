@@ -247,7 +247,7 @@ class Reactor(Loop):
         address of ``host``.
 
         ``host``, ``port``, ``reuse_port`` and errors as for ``listen_tcp``. On a socket bound to
-        all addresses, protocols get a ``PeerAddress``, and what they send to it goes out from the
+        all addresses, protocols get a ``PeerAddress``, and what they send to it is sent from the
         address that the peer sent to. That works for IPv6, and on Linux for IPv4; other systems
         choose the source address by the route."""
         self.check_open()

@@ -145,9 +145,7 @@ def _raise_descriptor_limit(application: Application, options: argparse.Namespac
         room = room_for(wanted, options.poller)
         if room < wanted:
             limit = "what select can watch" if options.poller == "select" else "ulimit -Hn"
-            complain(
-                f"{option} {wanted} is more than there are descriptors for: {room} fit ({limit})"
-            )
+            complain(f"not enough file descriptors for {option} {wanted}: {room} fit ({limit})")
 
 
 def announce(lines: list[str]) -> None:

@@ -27,9 +27,9 @@ further instructions:
     (console) The last command, such as a server, runs until the end of the document, where Ctrl+C
     must end it well.
 ``.. runs on: TEXT``
-    (sh) Likewise; a line with this text shows that the command is ready.
+    (sh) The same; a line with this text shows that the command is ready.
 ``.. serves: 8007``
-    (python, console, sh) Likewise; it is ready when this TCP port answers.
+    (python, console, sh) The same; it is ready when this TCP port answers.
 ``.. typed:``
     (console) Type the indented lines that follow into the programs of the session: see
     ``terminal.Session``.

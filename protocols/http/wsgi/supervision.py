@@ -127,7 +127,7 @@ class Supervisor:
     def _write_off(self, call: SupervisedCall, job: ThreadCall[Any]) -> None:
         frame = sys._current_frames().get(job.thread)
         logger.error(
-            "%r: no progress in %g s: its thread is written off. It is here:\n%s",
+            "%r: no progress in %g s: the call is given up. It hangs here:\n%s",
             call,
             self._timeout,
             "".join(traceback.format_stack(frame)).rstrip(),

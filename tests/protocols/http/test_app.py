@@ -489,7 +489,7 @@ def test_too_many_calls_that_hang_end_a_single_process_with_status_1(serve, tmp_
     assert server.process.wait(TIMEOUT) == 1
     _, errors = server.stop()
     assert errors.endswith("reactor: too many calls of the application hang\n")
-    assert errors.count("its thread is written off") == 2
+    assert errors.count("the call is given up") == 2
 
 
 def test_the_loops_debug_mode_shows_clients_no_traceback(serve, tmp_path, monkeypatch):

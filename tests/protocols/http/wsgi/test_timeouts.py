@@ -58,7 +58,7 @@ def test_a_call_that_hangs_is_answered_and_its_thread_is_replaced(
         assert answer.startswith(b"HTTP/1.1 503 ")
         assert b"too long" in answer
         [message] = caplog.messages
-        assert message.startswith("GET /: no progress in 60 s: its thread is written off.")
+        assert message.startswith("GET /: no progress in 60 s: the call is given up.")
         assert "self.hang_here()" in message  # the stack
         assert served.get("/quick")[2] == b"quick"
     pool = served.supervisor.pool
