@@ -130,9 +130,9 @@ def _popen(command: list[str], cores: set[int], **pipes: int) -> subprocess.Pope
 
 
 def read_line(stream: IO[str], timeout: float, what: str) -> str:
-    """Read a line that must come within ``timeout`` seconds. ``what`` names its sender.
+    """Read a line that must arrive within ``timeout`` seconds. ``what`` names its sender.
 
-    Raises BenchmarkError if it does not come."""
+    Raises BenchmarkError if it does not."""
     ready, _, _ = select.select([stream], [], [], timeout)
     line = stream.readline() if ready else ""
     if not line:
@@ -194,7 +194,8 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What one run of a load cost a server. ``count``: messages, deliveries or whatever is counted.
+    """What one run of a load cost a server. ``count``: the number of messages, deliveries and so
+    on.
 
     ``disturbance``: how many cores other programs than server and load kept busy."""
 
@@ -269,7 +270,7 @@ def interleave(
     measure: Callable[[list[str]], Result],
 ) -> dict[str, list[Result]]:
     """Measure all servers in turn, A B C A B C, for ``options.rounds`` rounds. So slow changes of
-    the machine affect all servers alike.
+    the machine affect all servers equally.
 
     One server runs at a time. A run that was disturbed by other programs is repeated."""
     rounds, attempts = options.rounds, 1 if options.smoke else ATTEMPTS

@@ -135,7 +135,7 @@ def nginx(folder: Path) -> Contender:
 
 def _nginx_configuration(folder: Path, port: int) -> str:
     user = ""
-    if os.geteuid() == 0:  # else its worker runs as a user that cannot read the folder
+    if os.geteuid() == 0:  # otherwise its worker runs as a user that cannot read the folder
         user = f"user {getpass.getuser()} {grp.getgrgid(os.getegid()).gr_name};"
     return f"""\
 {user}

@@ -3,7 +3,7 @@
 Each member sends only a line HEARTBEAT once in each interval, at a random phase. Memory is the
 growth of the server's process since before the first member connected. "Bare" is a protocol that
 discards what it reads. The chat's members are spread over rooms: in a single room, each of n
-members would be told that n others have joined, so it would not be idle."""
+members would get reports that n others have joined, so it would not be idle."""
 
 import argparse
 import resource

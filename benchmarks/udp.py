@@ -26,7 +26,7 @@ from .common import (
 _BEAT = 1.0  # seconds between two heartbeats of an honest member
 _TIMEOUT = 5.0  # seconds of silence after which the server expires it
 _TICK = 0.002  # seconds between two batches of the sender
-_SIGN_OF_LIFE = 5.0  # seconds to answer /ping in
+_SIGN_OF_LIFE = 5.0  # seconds to answer /ping
 
 SMOKE = {"rates": "1000", "members": 3, "seconds": 0.2}
 
@@ -124,7 +124,7 @@ def _flood(
             members[beats % len(members)].send(b"HEARTBEAT")
             beats += 1
         while select.select([sender], [], [], 0)[0]:
-            sender.recv(65536)  # else the answers would fill its buffer
+            sender.recv(65536)  # otherwise the answers would fill its buffer
         time.sleep(_TICK)
     return sent
 

@@ -1,1 +1,2 @@
-"""What is spoken over the reactor: echo, time, chat. They use the reactor's public names only."""
+"""Protocols over the reactor: echo, time, chat, HTTP, WebSocket. They use the reactor's public
+names only."""

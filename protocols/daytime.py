@@ -60,7 +60,7 @@ class DaytimeApplication(Application):
     """``--protocol time``: a server over TCP and UDP on the same port number."""
 
     name = "time"
-    default_port = 8013  # the standard one, 13, is for root only
+    default_port = 8013  # the standard port, 13, requires root
 
     def add_arguments(self, parser: argparse._ActionsContainer) -> None:
         add_udp_arguments(parser)

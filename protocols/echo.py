@@ -45,7 +45,7 @@ class EchoDatagrams(DatagramProtocol):
     """Echo over datagrams. A full send queue drops them, as the network may.
 
     Do not offer this to the Internet: a datagram with a forged source address can make two echo
-    servers answer each other for ever.
+    servers answer each other forever.
     """
 
     __slots__ = ()
@@ -55,7 +55,7 @@ class EchoDatagrams(DatagramProtocol):
 
 
 class EchoClient(LineClient):
-    """Ends when everything that it sent has come back. Over UDP it also knows which lines have
+    """Ends when everything that it sent has come back. Over UDP it also reports which lines have
     not."""
 
     def __init__(self, reactor: Reactor, address: tuple[str, int], **options: Any) -> None:
@@ -116,7 +116,7 @@ class EchoApplication(Application):
     """``--protocol echo``: a server over TCP and UDP on the same port number, and a client."""
 
     name = "echo"
-    default_port = 8007  # the standard one, 7, is for root only
+    default_port = 8007  # the standard port, 7, requires root
 
     def add_arguments(self, parser: argparse._ActionsContainer) -> None:
         add_udp_arguments(parser)

@@ -1,9 +1,9 @@
 """Cleans text once, where it enters: what one user writes must not control another's terminal.
 
-A terminal obeys what it displays. Escape sequences move the cursor, rename the window, or make the
-terminal send answers that look like typed input. Bidirectional controls make a line look different
-from what it says. ``clean`` turns the bytes of one line into text without any of these. The hub,
-the rooms and the renderers rely on it, and do not clean again.
+A terminal interprets the text that it displays. Escape sequences move the cursor, rename the
+window, or make the terminal send answers that look like typed input. Bidirectional controls change
+the order in which a line's characters are displayed. ``clean`` turns the bytes of one line into
+text without any of these. The hub, the rooms and the renderers rely on it, and do not clean again.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _ESCAPE_SEQUENCES = re.compile(
 
 _BREAKS = frozenset("\t\n\v\f\r\x85")
 
-# Invisible but needed: ZERO WIDTH NON-JOINER and JOINER shape Persian and most scripts of India,
+# Invisible but necessary: ZERO WIDTH NON-JOINER and JOINER shape Persian and most scripts of India,
 # and join emoji.
 _JOINERS = frozenset("\u200c\u200d")
 
@@ -50,7 +50,7 @@ def clean_text(text: str) -> str:
     * Format characters (category Cf) are removed: bidirectional overrides, embeddings, isolates and
       marks, zero-width spaces, soft hyphens, tags. The two joiners, and signs that are "format" in
       name only, are kept.
-    * Private-use characters are removed, because their meaning is not agreed upon. Unassigned
+    * Private-use characters are removed, because their meaning is not standardized. Unassigned
       characters are removed where a future Unicode may define format characters. In the planes of
       scripts and emoji they are kept: there they are probably newer than this Python.
     * At most ``MAX_MARKS`` combining marks and joiners in a row are kept.

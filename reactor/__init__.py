@@ -11,7 +11,7 @@ protocols.
     reactor.listen_tcp(Echo, "127.0.0.1", 8007)
     reactor.run()
 
-The names here are the public ones. Public too are the modules ``reactor.testing`` (virtual time),
+The names here are public, and so are four modules: ``reactor.testing`` (virtual time),
 ``reactor.command`` (what ``python -m reactor`` needs of an application), ``reactor.errors`` (which
 exceptions end the loop) and ``reactor.sockets.addresses`` (networks and IP addresses).
 """

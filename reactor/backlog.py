@@ -1,7 +1,7 @@
 """The backlog after a stall: what has arrived meanwhile is read before any timer runs.
 
 A process can be stopped (SIGSTOP, Ctrl+Z), a machine suspended, a callback too slow. Then many
-deadlines pass at once, although the peers have kept them: what they sent is still unread in the
+deadlines pass at once, although the peers have met them: what they sent is still unread in the
 system's buffers. One poll and one read per descriptor do not get all of it. epoll reports 1,023
 descriptors at a time, and none after an interrupted wait; a handler reads a bounded amount per
 event. So after a *late* turn the loop *catches up*: it takes turns without waiting and without
@@ -19,19 +19,19 @@ from .stats import Stats
 #: took this much longer than its timeout.
 LATE: Final = 0.05
 
-#: Seconds. No backlog holds timers back for longer, however long the stall was: the system's
-#: buffers are bounded, and every turn reads from each descriptor.
+#: Seconds. No backlog delays timers for longer, however long the stall was: the system's buffers
+#: are bounded, and every turn reads from each descriptor.
 LONGEST: Final = 5.0
 
 # A turn of catching up can itself take longer than LATE. It counts as a new stall only if it took
 # more than this many times as long as the last stall. Otherwise an overloaded server, whose every
-# turn is late, would hold timers back for ever.
+# turn is late, would delay timers forever.
 _NEW_STALL: Final = 2
 # The turns of catching up can also become longer and longer, for example when threads queue
-# callbacks faster than the loop runs them. After this many stalls no further one is counted: each
-# descriptor has been read at least once by then.
+# callbacks faster than the loop runs them. Count no more stalls than this: by then each descriptor
+# has been read at least once.
 _MAX_STALLS: Final = 2
-# A wait that ends late may report nothing of what arrived meanwhile. So each late wait counts as a
+# A wait that ends late may report nothing of what arrived meanwhile. So count each late wait as a
 # new stall, up to this many.
 _MAX_LATE_WAITS: Final = 5
 _MAX_LONG_TURNS: Final = 1000  # entries of long_turns
@@ -75,7 +75,7 @@ class Backlog:
 
         The loop calls this for turns that may be late, and for every turn after one for which it
         returned True. ``began`` and ``ended``: when the work of the last turn began and ended.
-        ``timeout``: how long the wait after it should have been at most. ``events``: what the wait
+        ``timeout``: the longest that the wait after it should have taken. ``events``: what the wait
         reported.
         """
         late = self._record_work(began, ended)
@@ -85,7 +85,7 @@ class Backlog:
             late += overslept
         elif not (self._stall or events or self._ready):
             # This wait began after the late work and found nothing, so nothing has arrived. A wait
-            # that was late itself does not tell that: a signal may have cut it short.
+            # that was itself late does not prove that: a signal may have interrupted it.
             self._stats.stalled_time += late
             return False
         if late:
@@ -95,10 +95,10 @@ class Backlog:
         ):
             self._begin(late)
         elif self._stall:
-            # While catching up, polls report all that is ready: what is missing has been read to
-            # its end.
+            # While catching up, polls report all that is ready: a descriptor that is missing has
+            # nothing left to read.
             self._unread.intersection_update([fd for fd, _ in events])
-            # Callbacks may go on with reading (TLS, HTTP), so wait for these too. If we can keep up
+            # Callbacks may continue reading (TLS, HTTP), so wait for these too. If we can keep up
             # with our peers at all, we read what arrived in d seconds in less than d seconds. So
             # what is still ready at _end is always ready: a peer that floods us, or a regular file.
             if not (self._unread or self._ready) or self._stats.last_wake >= self._end:

@@ -1,8 +1,7 @@
-"""What replaces the queues of a closed loop: nothing can be added to these.
+"""Queues that replace those of a closed loop: nothing can be added to them.
 
-``call_soon``, ``call_later`` and the timers add to a queue millions of times. Checking there
-whether the loop is closed would cost time in each call. Instead, after ``close()`` the queue itself
-refuses."""
+``call_soon``, ``call_later`` and the timers add to a queue millions of times. Checking in each call
+whether the loop is closed would cost time. Instead, ``close()`` replaces the queues."""
 
 from __future__ import annotations
 
@@ -25,8 +24,8 @@ class ClosedQueue(deque[Handle]):
 
 
 class ClosedTimerQueue(TimerQueue):
-    """A queue of timers that stays empty. ``TimerQueue`` objects become one by a change of class,
-    because their timers hold a reference to them. Those timers can still be cancelled."""
+    """A queue of timers that stays empty. ``close()`` assigns this class to the ``TimerQueue``,
+    because timers hold a reference to it. Those timers can still be cancelled."""
 
     __slots__ = ()
 

@@ -73,7 +73,7 @@ def watch_timers(loop: Loop) -> None:
         return call
 
     methods = {name: checked(getattr(TimerQueue, name)) for name in ("add", "discard", "move")}
-    # Without slots of its own: else __class__ could not be assigned.
+    # No additional slots: otherwise __class__ could not be assigned.
     loop.timers.__class__ = type("TimerQueue", (TimerQueue,), {"__slots__": (), **methods})
 
 
@@ -268,7 +268,7 @@ def _debugging_transport(cls: type) -> type:
 
     methods: dict[str, Any] = {name: checked(name) for name in _CHECKED if hasattr(cls, name)}
     methods["flush"] = flush
-    # Without slots of its own: else __class__ could not be assigned.
+    # No additional slots: otherwise __class__ could not be assigned.
     return type(cls.__name__, (cls,), {"__slots__": (), "__module__": cls.__module__, **methods})
 
 

@@ -1,4 +1,4 @@
-"""Errors of callbacks and protocols. The loop calls those, so no code of the program can catch what
+"""Errors of callbacks and protocols. The loop calls these, so no code of the program can catch what
 they raise.
 
 This module is public: code that the loop calls and that calls a program's functions in turn must
@@ -14,15 +14,15 @@ logger = logging.getLogger(__name__)
 
 ExceptionHandler = Callable[[Any, dict[str, Any]], object]
 
-#: The exceptions that end ``run()``, because the program wants to end. Every other exception costs
-#: the connection or the callback that raised it, and is reported. ``except Exception`` would miss
+#: The exceptions that end ``run()``, because the program wants to end. Every other exception ends
+#: only the connection or callback that raised it, and is reported. ``except Exception`` would miss
 #: some of those: GeneratorExit and asyncio.CancelledError are not subclasses of ``Exception``.
 FATAL: Final = (KeyboardInterrupt, SystemExit)
 
 
 def as_exception(exc: BaseException, what: str) -> Exception:
-    """Return ``exc`` itself if it is an ``Exception``, else a ``RuntimeError`` with ``exc`` as its
-    cause and the message "``what`` raised ...".
+    """Return ``exc`` itself if it is an ``Exception``, otherwise a ``RuntimeError`` with ``exc`` as
+    its cause and the message "``what`` raised ...".
 
     ``connection_lost`` and similar methods promise an ``Exception``."""
     if isinstance(exc, Exception):

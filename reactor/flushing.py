@@ -1,7 +1,7 @@
 """The last two steps of a turn: sending what was written in it, and closing what was released.
 
-One transport that fails must not affect the others. Only an interrupt passes through, and then the
-rest stays queued for the next turn."""
+One transport that fails must not affect the others. Only an interrupt propagates; the rest then
+stays queued for the next turn."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def close_all(released: list[Closable], report: Report) -> None:
         try:
             closable.close()
         except OSError as exc:
-            # ECONNRESET on some systems; the descriptor is closed all the same.
+            # ECONNRESET on some systems; the descriptor is closed anyway.
             logger.debug("close: %s", exc)
         except FATAL:
             raise

@@ -1,10 +1,10 @@
 """Gathering events, so that many heartbeats share one turn.
 
-With thousands of peers that send heartbeats, every turn would serve one or two of them, and a turn
-costs more than reading a heartbeat. So after a turn that sent nothing the loop can pause before it
-polls again (``Loop.io_collect_interval``; libev has an option of the same name). No answer is
-delayed, because a turn that sends something is not followed by a pause. Timers, callbacks and calls
-from other threads end the pause."""
+With thousands of peers, every turn would read one or two heartbeats, and a turn costs more than
+reading a heartbeat. So after a turn that sent nothing the loop can pause before it polls again
+(``Loop.io_collect_interval``; libev has an option of the same name). No answer is delayed, because
+a turn that sends something is not followed by a pause. Timers, callbacks and calls from other
+threads end the pause."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class GatheringLoop(Protocol):
 
 
 class Gatherer:
-    """A ``poll`` that may pause first.
+    """A poller's ``poll`` that may pause before it polls.
 
     ``interval``: the length of a pause, in seconds. ``busy_until``: the time before which there are
     no pauses, in seconds of the loop's clock."""

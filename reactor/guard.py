@@ -1,4 +1,4 @@
-"""When a loop may run turns: one at a time, in the process that made it, until it is closed."""
+"""When a loop may run: once at a time, in the process that made it, until it is closed."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class TurnGuard:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Within the block, this thread runs turns. Raises ``RuntimeError`` if turns are running
-        already, if the loop is closed, or in a child process."""
+        """Within the block, this thread runs turns. Raises ``RuntimeError`` if the loop is running
+        already or closed, or in a child process."""
         if self.thread is not None:
             raise RuntimeError("the reactor is running already")
         if self.closed:

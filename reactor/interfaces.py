@@ -1,4 +1,4 @@
-"""What the loop needs of the objects that it runs. It knows them by these methods only."""
+"""What the loop needs of the objects that it runs."""
 
 from collections.abc import Callable
 from typing import Protocol

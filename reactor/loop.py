@@ -2,7 +2,7 @@
 
 Start reading at ``Loop._turn``: a program is one turn after another. Everything in a turn happens
 in one thread, one thing after another, so nothing in it needs a lock, and nothing in it may block.
-What has to wait is a watched descriptor, a timer, or a call in another thread.
+Whatever has to wait is a watched descriptor, a timer, or a call in another thread.
 
 The loop's parts have files of their own, and none of them imports this one."""
 
@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 class Loop(ExceptionReporter):
     """A single-threaded event loop. ``Reactor`` adds everything that can be opened on it.
 
-    ``poller``: "epoll", "kqueue", "poll" or "select", or an object with their methods; None takes
+    ``poller``: "epoll", "kqueue", "poll" or "select", or an object with their methods; None means
     the best one available. ``clock``: returns monotonic seconds. ``grace``: seconds that a stop by
     SIGINT or SIGTERM gives connections to finish.
 
@@ -91,7 +91,7 @@ class Loop(ExceptionReporter):
         Raises ``RuntimeError`` if it is running already, is closed, or was made before a fork."""
         with self._guard.running():
             now = self.time()
-            # The time since the last turn is no work, but it may be a stall.
+            # The time since the last turn does not count as work, but it may be a stall.
             last_wake, self.stats.last_wake = self.stats.last_wake, now
             self._catch_up(self._backlog.pause(last_wake, now))
             try:
@@ -142,7 +142,7 @@ class Loop(ExceptionReporter):
             self._catch_up(self._backlog.update(last_wake, before, timeout, events))
 
         # 4. Dispatch. A descriptor that was unregistered earlier in this batch has no handler any
-        # more. The mask is a hint: only the system call that a handler makes knows.
+        # more. The mask is a hint: only the handler's system call shows what is ready.
         self.answered = not events  # set to True when something is sent
         handlers = self._handlers
         for fd, mask in events:
@@ -170,8 +170,8 @@ class Loop(ExceptionReporter):
             self.answered = True
             flush_all(self.written, stats, self.call_exception_handler)
 
-        # 8. Close descriptors. Not earlier: a number that the system assigns again would get the
-        # events of its former owner.
+        # 8. Close descriptors. Not earlier: the system could assign the number again, and its new
+        # owner would get the old events.
         if self._released:
             close_all(self._released, self.call_exception_handler)
 
@@ -206,8 +206,8 @@ class Loop(ExceptionReporter):
         return self._guard.closed
 
     def close(self) -> None:
-        """Abort everything that is open, tell the protocols, and close every descriptor. The loop
-        cannot be used again.
+        """Abort everything that is open, which calls ``connection_lost``, and close every
+        descriptor. The loop cannot be used again.
 
         Raises ``RuntimeError``, and changes nothing, while the loop is running, outside the main
         thread if there are signal handlers, and in a child process: it shares the parent's epoll
@@ -225,7 +225,7 @@ class Loop(ExceptionReporter):
                         break
                     self._open.abort_all()
                     self._turn(0)
-        finally:  # also when an interrupt ends a protocol that hangs
+        finally:  # even if an interrupt ends a protocol that hangs
             self._guard.closed = True
             self.timers.clear()
             self.timers.__class__ = ClosedTimerQueue
@@ -235,8 +235,8 @@ class Loop(ExceptionReporter):
             self._close_descriptors()
 
     def __del__(self) -> None:
-        # Like a file, a loop that was never closed closes its descriptors when it is collected.
-        if hasattr(self, "_signals") and not self._guard.closed:  # else __init__ has failed
+        # Like a file, a loop closes its descriptors when it is garbage-collected.
+        if hasattr(self, "_signals") and not self._guard.closed:  # otherwise __init__ has failed
             self._close_descriptors()
 
     def _close_descriptors(self) -> None:
@@ -266,8 +266,8 @@ class Loop(ExceptionReporter):
         return handle
 
     def call_later(self, delay: float, callback: Callable[..., object], *args: Any) -> Timer:
-        """Run ``callback(*args)`` in ``delay`` seconds, counted from ``time()``. ``now`` would be
-        too early in a turn that takes long (uvloop#29)."""
+        """Run ``callback(*args)`` in ``delay`` seconds, counted from ``time()``. Counting from
+        ``now`` would be too early in a long turn (uvloop#29)."""
         return Timer(self.timers, self.time() + delay, callback, args)
 
     def call_at(self, when: float, callback: Callable[..., object], *args: Any) -> Timer:
@@ -317,7 +317,7 @@ class Loop(ExceptionReporter):
 
     def unregister(self, fd: int) -> None:
         """Stop watching ``fd``. Its handler is not called again, not even for an event of this
-        turn. Has no effect after the handler has raised, which stopped the watching too."""
+        turn. Has no effect if the handler has raised, which stops the watching as well."""
         if self._handlers.pop(fd, None) is not None:
             self._poller.unregister(fd)
 
@@ -372,7 +372,7 @@ class Loop(ExceptionReporter):
 
     def _handler_failed(self, fd: int, handler: Handler, exc: BaseException) -> None:
         """Report what a handler raised, and stop watching its descriptor: the event would be
-        reported for ever (pyftpdlib#115)."""
+        reported forever (pyftpdlib#115)."""
         context = {"message": "handler failed:", "exception": exc, "handle": handler}
         self.call_exception_handler(context)
         if self._handlers.get(fd) is handler:
@@ -383,7 +383,7 @@ class Loop(ExceptionReporter):
 
     def _catch_up(self, catching_up: bool) -> None:
         """Start, continue or stop catching up. A loop that is shutting down does not catch up: the
-        end of its grace period is a timer, and must not be held back."""
+        end of its grace period is a timer, which must not be delayed."""
         if catching_up and self._open.shutdown is not None:
             self._backlog.end()
             catching_up = False

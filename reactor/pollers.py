@@ -1,7 +1,7 @@
-"""Pollers: the operating system's ways of asking "which of these descriptors are ready?".
+"""Pollers: the operating system's ways to find out which descriptors are ready.
 
-Four system calls answer that question: epoll (Linux), kqueue (BSD, macOS), poll and select
-(everywhere). Each class here has the same methods over one of them, so that the loop does not
+There are four system calls for this: epoll (Linux), kqueue (BSD, macOS), poll and select
+(everywhere). Each class here wraps one of them in the same methods, so that the loop does not
 depend on the system:
 
     register(fd, mask)    start watching a descriptor
@@ -12,7 +12,7 @@ depend on the system:
 All are *level-triggered*: a descriptor is reported in every turn for as long as it is ready. A mask
 consists of READ and WRITE. A reported mask may also have ERROR and HANGUP, which are always
 watched. A report is a hint, never a promise: between the report and the read another process may
-have taken the data, so the system call after it may still say "not now" (EAGAIN)."""
+have taken the data, so the system call after it may still fail with EAGAIN, "not now"."""
 
 import errno
 import math
@@ -39,9 +39,9 @@ class Poller(Protocol):
     """What the loop needs of a poller. All descriptors are plain integers.
 
     ``register`` raises ``ValueError`` for a descriptor that this poller cannot watch. ``poll``
-    takes seconds: ``None`` waits for ever, 0 does not wait, and other values are rounded *up* to
-    the system's unit, so that a timer is never early and a wait of half a millisecond does not
-    become a busy loop.
+    takes seconds: ``None`` waits forever, 0 does not wait, and other values are rounded *up* to the
+    system's unit, so that a timer is never early and a wait of half a millisecond does not become a
+    busy loop.
 
     A poller whose ``poll`` may leave out some of the ready descriptors also has ``poll_all()``,
     which returns all of them without waiting. After a stall the loop uses it to find out which
@@ -55,7 +55,7 @@ class Poller(Protocol):
 
 
 def _milliseconds(timeout: float | None) -> int:
-    """Seconds as whole milliseconds, rounded up (python/asyncio#106); -1, "for ever", for None
+    """Seconds as whole milliseconds, rounded up (python/asyncio#106); -1, "forever", for None
     only."""
     if timeout is None:
         return -1

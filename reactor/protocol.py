@@ -2,8 +2,8 @@
 factory.
 
 The methods have asyncio's names and meanings (``asyncio.Protocol``, ``asyncio.DatagramProtocol``),
-so a callback-style protocol written for asyncio runs here unchanged. It need not inherit from the
-classes below.
+so a callback-style protocol written for asyncio runs here unchanged. It does not have to inherit
+from the classes below.
 
 A stream protocol's methods are called in this order and in no other:
 
@@ -12,12 +12,12 @@ A stream protocol's methods are called in this order and in no other:
              [-> eof_received]?
           -> connection_lost -> end
 
-That is: once when it is connected, any number of times when data came, at most once when the peer
-has finished sending, exactly once when the connection is lost, and never after that. Between the
-first and the last call there may be pairs of ``pause_writing`` and ``resume_writing``. If
+That is: once when it is connected, any number of times when data arrives, at most once when the
+peer has finished sending, exactly once when the connection is lost, and never after that. Between
+the first and the last call there may be pairs of ``pause_writing`` and ``resume_writing``. If
 ``connection_made`` is never called, neither is ``connection_lost``.
 
-A protocol that raises loses its own connection: the traceback goes to the log
+A protocol that raises loses its own connection: the traceback is logged
 (``Reactor.call_exception_handler``), and ``connection_lost`` is called with the exception."""
 
 from __future__ import annotations
@@ -41,18 +41,18 @@ class Protocol:
         self.transport = transport
 
     def plaintext_reply(self, transport: StreamTransport) -> bytes:
-        """A client's first bytes on a listener with TLS are not TLS. Returns the bytes to send to
-        it in plain text before the connection is closed; none by default.
+        """Called on a listener with TLS if a client's first bytes are not TLS. Returns the bytes to
+        send to it in plain text before the connection is closed; none by default.
 
         No other method is called, neither before nor after. This method is optional."""
         return b""
 
     def data_received(self, data: bytes) -> None:
-        """Some bytes came, at least one. TCP is a stream: where one piece ends and the next begins
-        means nothing."""
+        """Data arrived, at least one byte. TCP is a stream: where one piece ends and the next
+        begins has no meaning."""
 
     def eof_received(self) -> bool | None:
-        """The peer will send no more.
+        """The peer has finished sending.
 
         Return a true value to keep the connection open for writing; this protocol must then close
         it. Otherwise (as here) the transport sends what is still queued and closes. TLS has no
@@ -60,18 +60,18 @@ class Protocol:
         return None
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The connection is closed. ``exc`` is None if it was closed in good order or by our
-        ``abort()``, else the error."""
+        """The connection is closed. ``exc`` is None after a normal close or our ``abort()``,
+        otherwise the error."""
 
     def pause_writing(self) -> None:
-        """More bytes wait to be sent than the high-water mark: write no more until
+        """More bytes wait to be sent than the high-water mark: stop writing until
         ``resume_writing``."""
 
     def resume_writing(self) -> None:
-        """The bytes that wait to be sent have fallen to the low-water mark: go on writing."""
+        """The bytes that wait to be sent have fallen to the low-water mark: continue writing."""
 
     def shutdown_requested(self) -> None:
-        """The reactor is stopping: finish what is being done and close the transport.
+        """The reactor is stopping: finish the work in progress and close the transport.
 
         What is still open when the grace period ends is aborted. This implementation closes at
         once, after sending what is queued. Protocols without this method are closed the same
@@ -95,25 +95,25 @@ class DatagramProtocol:
         self.transport = transport
 
     def datagram_received(self, data: bytes, addr: Address) -> None:
-        """One datagram came from ``addr``. It may be empty."""
+        """A datagram arrived from ``addr``. It may be empty."""
 
     def error_received(self, exc: OSError) -> None:
-        """One datagram could not be sent or received; ``exc`` says why (ICMP's "port unreachable",
-        for example). The socket can still be used."""
+        """A datagram could not be sent or received; ``exc`` is the reason (ICMP's "port
+        unreachable", for example). The socket can still be used."""
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The socket is closed."""
 
     def pause_writing(self) -> None:
-        """Datagrams queue up because the system takes no more at the moment. Beyond the queue's
-        bound they are dropped."""
+        """Datagrams are being queued because the system accepts no more at the moment. Beyond the
+        queue's limit they are dropped."""
 
     def resume_writing(self) -> None:
         """The queue has fallen to its low-water mark."""
 
     def shutdown_requested(self) -> None:
-        """The reactor is stopping: send what peers should still get, and close the transport. This
-        implementation just closes it."""
+        """The reactor is stopping: send what peers should still receive, and close the transport.
+        This implementation only closes it."""
         self.transport.close()
 
 
@@ -123,7 +123,7 @@ class LineProtocol(Protocol):
     A line ends with LF or CR LF. What the peer sent after the last line ending, before it finished
     sending, is a line as well. A peer cannot fill our memory with a line that never ends: one of
     more than ``max_line_length`` bytes is reported once, by ``line_too_long``, and discarded as it
-    comes in. No line is delivered once the transport is closing."""
+    arrives. No line is delivered once the transport is closing."""
 
     __slots__ = ("_discarding", "_partial")
     _partial: bytes
@@ -133,7 +133,7 @@ class LineProtocol(Protocol):
     encoding = "utf-8"
 
     def __new__(cls, *args: Any, **options: Any) -> Self:
-        """Sets the attributes here, so that a subclass's ``__init__`` need not call
+        """Set the attributes here, so that a subclass's ``__init__`` does not have to call
         ``super().__init__()``."""
         self = super().__new__(cls)
         self._partial = b""
@@ -141,7 +141,7 @@ class LineProtocol(Protocol):
         return self
 
     def line_received(self, line: str) -> None:
-        """One line came. ``line`` does not include the line ending."""
+        """A line arrived. ``line`` does not include the line ending."""
 
     def line_too_long(self) -> None:
         """A line is longer than ``max_line_length`` bytes and is being discarded."""
@@ -151,8 +151,8 @@ class LineProtocol(Protocol):
         return line.decode(self.encoding, "replace")
 
     def send_line(self, line: str) -> None:
-        """Queue ``line`` and CR LF, the line ending that telnet needs (RFC 854) and ``nc`` shows
-        well."""
+        """Queue ``line`` and CR LF, the line ending that telnet requires (RFC 854) and ``nc``
+        displays correctly."""
         self.transport.write(line.encode(self.encoding, "replace") + b"\r\n")
 
     def data_received(self, data: bytes) -> None:
@@ -163,7 +163,7 @@ class LineProtocol(Protocol):
             self._discarding = False
         lines = (self._partial + data).split(b"\n")
         self._partial = lines.pop()  # before any line is delivered: that may call data_received
-        # One byte more is allowed: it may be a CR whose LF is still to come.
+        # One byte more is allowed: it may be a CR whose LF has not arrived yet.
         too_long = len(self._partial) > self.max_line_length + 1
         if too_long:
             self._partial = b""

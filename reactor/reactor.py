@@ -2,7 +2,7 @@
 sockets, pipes, calls in threads.
 
 Each method names all its options, with types and defaults, so that ``help()`` and editors show
-them. What they mean is described once: in ``Listener`` for those of ``listen_…``."""
+them. ``Listener`` documents those of ``listen_…``."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class Reactor(Loop):
 
     ``max_threads``: threads for ``run_in_thread``. Names are resolved in four other threads, so
     that slow calls cannot delay connecting (cpython gh-112169). ``debug``: whether to check how the
-    reactor is used, which costs time (``reactor.debug``); None means that ``REACTOR_DEBUG`` and
-    ``python -X dev`` decide."""
+    reactor is used, which costs time (``reactor.debug``); with None, ``REACTOR_DEBUG`` and ``python
+    -X dev`` decide."""
 
     def __init__(
         self, *, max_threads: int = 8, debug: bool | None = None, **loop_options: Any
@@ -230,7 +230,7 @@ class Reactor(Loop):
         transport = PipeTransport(self, end, protocol_factory())
         transport.start()
         if end.writing:
-            transport.pause_reading()  # its HANGUP and ERROR still come
+            transport.pause_reading()  # HANGUP and ERROR are still reported
         return transport
 
     # -- datagrams ---------------------------------------------------------------------------------
@@ -247,7 +247,7 @@ class Reactor(Loop):
         address of ``host``.
 
         ``host``, ``port``, ``reuse_port`` and errors as for ``listen_tcp``. On a socket bound to
-        all addresses, protocols get a ``PeerAddress``, and what they send to it goes out from the
+        all addresses, protocols get a ``PeerAddress``, and what they send to it is sent from the
         address that the peer sent to. That works for IPv6, and on Linux for IPv4; other systems
         choose the source address by the route."""
         self.check_open()
@@ -278,9 +278,9 @@ class Reactor(Loop):
         thread.
 
         ``connection_made`` means only that there is a route to the peer. If the name has several
-        addresses, and one refuses before it has sent anything, the next one is tried: what was sent
-        so far (64 datagrams and 64 KiB at most) is sent there. When the last one refuses,
-        ``error_received`` is called. ``on_failure``, ``timeout`` and ``local_addr`` as for
+        addresses, and one refuses before it has sent anything, the next one is tried, and what was
+        sent so far (at most 64 datagrams and 64 KiB) is sent to it. When the last one refuses,
+        ``error_received`` is called. ``on_failure``, ``timeout`` and ``local_addr`` are as for
         ``connect_tcp``."""
 
         def make_transport(*arguments: Any) -> FallbackTransport:
@@ -355,15 +355,15 @@ class Reactor(Loop):
         """Run ``function(*args)`` in a worker thread. Use ``add_done_callback`` of the returned
         ``ThreadCall`` to get its result in the loop.
 
-        A stopping reactor waits for the call, at most for its grace. Raises ``queue.Full`` when too
-        many calls wait for a thread."""
+        A stopping reactor waits for the call, within its grace. Raises ``queue.Full`` when too many
+        calls wait for a thread."""
         return self._threads.submit(function, *args)
 
     def close(self) -> None:
         try:
             super().close()
         finally:
-            if self.is_closed():  # else closing was refused
+            if self.is_closed():  # otherwise closing was refused
                 self.resolver.close()
                 self._threads.close()
 

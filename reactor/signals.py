@@ -35,7 +35,7 @@ class Signals:
     Python runs a signal's handler in the main thread, between two of its instructions. Ours queues
     the callback, which is one atomic append. That alone would not end a wait in the poller, because
     Python resumes the wait after a handler (PEP 475). The byte that ``signal.set_wakeup_fd`` writes
-    ends it, also after a handler of the program's. We ignore the byte's value, which is the
+    ends it, even after one of the program's handlers. We ignore the byte's value, which is the
     signal's number: bytes are lost when the pair is full (cpython gh-74224). A program that has set
     a wake-up descriptor of its own gets the bytes forwarded."""
 
@@ -51,11 +51,11 @@ class Signals:
 
     def run_begins(self) -> None:
         """From here to ``run_ends()``, SIGINT and SIGTERM stop the loop, each only if Python's
-        default handles it: an ignored signal stays ignored (``nohup``, ``&`` in a script), and a
-        handler of the program's stays, also one that is set meanwhile. Has no effect outside the
-        main thread, because only that may set handlers.
+        default handles it: an ignored signal stays ignored (``nohup``, ``&`` in a script), and the
+        program's own handlers stay, even one that is set meanwhile. Has no effect outside the main
+        thread, because only the main thread may set handlers.
 
-        Not a context manager: one more signal could interrupt a generator at its end."""
+        Not a context manager: another signal could interrupt the generator at its end."""
         if threading.current_thread() is threading.main_thread():
             self._running = True
             self._take_fd()
@@ -89,12 +89,11 @@ class Signals:
         self._add(signum, self._on_stop_signal)
 
     def remove(self, signum: int) -> bool:
-        """Restore the handler that was there before ours. Returns False if there is none of
-        ours."""
+        """Restore the handler that ours replaced. Returns False if ours is not set."""
         if signum not in self._handlers:
             return False
         ours, previous = self._handlers.pop(signum)
-        if signal.getsignal(signum) == ours:  # else the program has set another since
+        if signal.getsignal(signum) == ours:  # otherwise the program has set another since
             signal.signal(signum, signal.SIG_DFL if previous is None else previous)
         self._restore_fd()
         return True
@@ -152,7 +151,7 @@ class Signals:
             with suppress(OSError, ValueError):  # closed already
                 signal.set_wakeup_fd(current)  # the program has set another since
         elif before != -1 and _file(before) == file:
-            # Else it has been closed, and its number may be a connection's by now.
+            # Otherwise it has been closed, and its number may belong to a connection now.
             signal.set_wakeup_fd(before)
 
     def _forward(self, signals: bytes) -> None:

@@ -1,5 +1,5 @@
-"""What is open on a loop, and how it is stopped within a grace period: everything open is asked to
-close, and what is still open at the end is aborted."""
+"""What is open on a loop, and how a loop shuts down: everything open is asked to close, and what is
+still open after the grace period is aborted."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class StoppingLoop(Protocol):
 class OpenResources:
     """Everything open on ``loop``, in the order of opening, which is the order of closing.
 
-    ``shutdown``: the shutdown that is going on, or None."""
+    ``shutdown``: the shutdown in progress, or None."""
 
     def __init__(self, loop: StoppingLoop) -> None:
         self._loop = loop
@@ -61,7 +61,7 @@ class OpenResources:
             self.call(resource.abort, resource)
 
     def call(self, method: Callable[[], object], resource: Stoppable) -> None:
-        """Call a method of ``resource``. If it raises, report that and go on."""
+        """Call a method of ``resource``. If it raises, report that and continue."""
         try:
             method()
         except FATAL:
@@ -112,7 +112,7 @@ class Shutdown:
         self._deadline.cancel()
 
     def _stop_if_closed(self) -> None:
-        if not self._open:  # else a callback has opened something
+        if not self._open:  # otherwise a callback has opened something
             self._stop()
 
     def _grace_over(self) -> None:

@@ -2,9 +2,9 @@
 
 The threads of ``concurrent.futures`` are joined when the interpreter exits. A call that hangs, for
 example because a name server does not answer, would delay the end of the program for as long. The
-threads here are daemons: a stopping reactor waits for their calls within its grace period, and no
-longer. They share with the loop two queues and the attributes of each call. There are no locks;
-where the order of two accesses matters, a comment says so."""
+threads here are daemons: a stopping reactor waits for their calls no longer than its grace period.
+They share with the loop two queues and the attributes of each call. There are no locks; where the
+order of two accesses matters, a comment says so."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 MAX_QUEUED: Final = 10_000  # calls that wait for a thread; more are refused
-_KEEP_DROPPED: Final = 64  # so many cancelled calls may stay in the queue
+_KEEP_DROPPED: Final = 64  # cancelled calls that may stay in the queue
 
 
 class ThreadCall(Generic[T]):
@@ -66,8 +66,8 @@ class ThreadCall(Generic[T]):
         return self._cancelled
 
     def cancel(self) -> bool:
-        """Ignore the result. A function that is running already runs to its end, but its result is
-        dropped, and a stopping reactor does not wait for it.
+        """Ignore the result. A function that is already running continues to its end, but its
+        result is dropped, and a stopping reactor does not wait for it.
 
         Returns False if the call is done.
         """
@@ -143,14 +143,14 @@ _CallQueue = queue.SimpleQueue[ThreadCall[Any] | None]  # None ends the thread t
 
 
 class ThreadPool:
-    """At most ``max_threads`` threads, called ``name`` and a number. They are started when they are
-    needed, and kept. ``max_queued``: the number of calls that may wait for a thread.
-    ``max_abandoned``: the number of threads of abandoned calls that are replaced; each one beyond
-    it makes the pool smaller by one.
+    """At most ``max_threads`` threads, called ``name`` and a number. They are started when needed,
+    and kept. ``max_queued``: the number of calls that may wait for a thread. ``max_abandoned``: how
+    many threads of abandoned calls are replaced; each further one shrinks the pool by one.
 
     ``pending``: the calls that are not done. While there are any, the pool counts as open, and a
     stopping reactor waits for it within its grace period. ``abandoned``: the number of abandoned
-    calls that have not returned yet. ``capacity``: the number of threads allowed beside theirs."""
+    calls that have not returned yet. ``capacity``: the number of threads allowed in addition to
+    theirs."""
 
     def __init__(
         self,
@@ -215,7 +215,7 @@ class ThreadPool:
     def abandon(self, call: ThreadCall[Any]) -> None:
         """Give up ``call``, which hangs in its thread: cancel it, and start another thread instead,
         within ``max_abandoned``. If the call returns after all, its thread ends. Raises
-        ``ValueError`` if it does not run."""
+        ``ValueError`` if it is not running."""
         if call.done() or not call.thread:
             raise ValueError("only a call that runs can be abandoned")
         call.cancel()
@@ -274,10 +274,10 @@ class ThreadPool:
                 self.reactor.call_soon_threadsafe(self._finished, call, calls)
             except RuntimeError:  # the reactor was closed in the meantime
                 return
-            del call  # else an idle thread would keep the result alive
+            del call  # otherwise an idle thread would keep the result alive
 
     def _finished(self, call: ThreadCall[Any], calls: _CallQueue) -> None:
-        if call.abandoned:  # after its thread has checked that: the thread goes on
+        if call.abandoned:  # after its thread has checked that: the thread continues
             self._abandoned_returned()
             calls.put(None)  # so one thread of this queue must end
         elif not call.dropped:

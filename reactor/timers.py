@@ -1,8 +1,8 @@
 """Timers: callbacks for a later time, run in the order of their times.
 
-The queue is one heap of ``(when, sequence, timer)`` tuples. Python compares tuples in C. The
-sequence number keeps timers with equal times in the order in which they were set, and two entries
-never differ only in the timer, so timers themselves are never compared.
+The queue is one heap of ``(when, sequence, timer)`` tuples, which Python compares in C. The unique
+sequence number keeps timers with equal times in the order in which they were set, and means that
+timers themselves are never compared.
 
 The key of an entry inside a heap must never change: that would break the heap's order, and
 *unrelated* timers would fire late (pyftpdlib's reset did that). So no method here changes an entry:
@@ -53,7 +53,7 @@ class Handle:
         self._cancelled = False
 
     def cancel(self) -> None:
-        """Do not run the callback. Has no effect after it has run, or a second time."""
+        """Do not run the callback. Has no effect if it has run or was cancelled before."""
         self._cancelled = True
         self._callback = None  # frees what it refers to now, not when the entry is dropped
         self._args = ()
@@ -135,7 +135,7 @@ class IdleTimer(Timer):
         super().__init__(reactor.timers, self._heard + timeout, callback, args)
 
     def touch(self) -> None:
-        """The peer was heard in this turn: count the timeout from here."""
+        """The peer sent something in this turn: count the timeout from here."""
         self._heard = self._reactor.now
 
     def run(self) -> None:
@@ -152,11 +152,11 @@ class IdleTimer(Timer):
 class Deadline(Timer):
     """Calls ``callback(*args)`` after ``delay`` seconds, not counting stalls of the loop.
 
-    This is for what a peer cannot finish without our answers, such as a handshake. While the loop
-    was stalled (``Stats.stalled_time``) it sent no answers, so the callback is postponed by that
-    time. For what a peer sends without waiting for us a plain timer is enough: after a stall, that
-    is read before any timer runs. The callback is postponed only once. This at most doubles the
-    time, so a peer that slows us down cannot keep the deadline from passing."""
+    Use it for what a peer cannot finish without our answers, such as a handshake. While the loop is
+    stalled (``Stats.stalled_time``) it sends no answers, so the callback is postponed by that time.
+    For what a peer sends without waiting for us a plain timer is enough: after a stall, that is
+    read before any timer runs. The callback is postponed only once, which at most doubles the time,
+    so a peer that slows us down cannot keep the deadline from passing."""
 
     __slots__ = ("_stalled_before", "_stats")
 
@@ -207,7 +207,7 @@ class TimerQueue:
         heapq.heappush(self._heap, (timer._when, sequence, timer))
 
     def discard(self, timer: Timer) -> None:
-        """Forget the timer's entry, if it has one."""
+        """Discard the timer's entry, if it has one."""
         if timer._sequence:
             timer._sequence = 0
             self._stale = stale = self._stale + 1

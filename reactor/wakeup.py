@@ -2,7 +2,7 @@
 
 A poller can only wait for descriptors. So the loop watches one end of a socket pair, and writing a
 byte to the other end wakes it (the "self-pipe trick", D. J. Bernstein). The byte carries no
-information: what to do is in the loop's queue of callbacks."""
+information: the loop finds the callbacks in its queue."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ class Wakeup:
         if self._woken:
             return
         self._woken = True
-        with suppress(OSError):  # full: it wakes already; closed: there is nothing to wake
+        with suppress(OSError):  # full: the loop wakes anyway; closed: there is nothing to wake
             self._sender.send(b"\0")
 
     def wait(self, timeout: float) -> None:
-        """Wait until something wakes the loop, for at most ``timeout`` seconds."""
+        """Wait for at most ``timeout`` seconds, or until something wakes the loop."""
         self._alone.poll(timeout)
 
     def drain(self, mask: int) -> None:
@@ -64,9 +64,9 @@ class Wakeup:
                 if len(data) < 4096:
                     break
         # Clear the flag only now. If we cleared it before reading, we could read the byte of a
-        # later call too, and the flag would then say for ever that a byte is there. A call that
-        # comes before this line writes no byte, but its callback is queued already, and the loop
-        # runs that later in this turn.
+        # later call too, and the flag would stay set without a byte in the pair. A call that comes
+        # before this line writes no byte, but its callback is queued already, and the loop runs it
+        # later in this turn.
         self._woken = False
         if signals and self.forward is not None:
             self.forward(signals)

@@ -1,4 +1,4 @@
-"""Places in the source code that messages name: always the user's program, not this package."""
+"""Places in the source code, for messages: always in the user's program, not in this package."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _TURN: Final = "_turn"  # Loop._turn: the frames outside it called the loop, not
 
 def calling_frame(frame: FrameType | None) -> FrameType | None:
     """The innermost frame outside this package, searched from ``frame`` outwards. None if the loop
-    comes first: then no callback of the program is running."""
+    is found first: then no callback of the program is running."""
     while frame is not None and frame.f_code.co_filename.startswith(_NOT_THE_PROGRAM):
         if frame.f_code.co_name == _TURN:
             return None

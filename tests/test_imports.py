@@ -79,7 +79,7 @@ def test_no_modules_import_each_other() -> None:
     assert find_cycle(graph) == ""
 
 
-def test_the_reactor_needs_the_standard_library_alone() -> None:
+def test_the_reactor_needs_only_the_standard_library() -> None:
     assert foreign_imports(ROOT / "reactor") == set()
 
 
@@ -148,7 +148,7 @@ def test_a_graph_without_a_cycle_passes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text", ["import httptools", "def f():\n    from httptools.parser import errors"]
 )
-def test_a_foreign_import_is_found(tmp_path: Path, text: str) -> None:
+def test_an_import_from_elsewhere_is_found(tmp_path: Path, text: str) -> None:
     package = write_package(
         tmp_path, {"a.py": f"import os.path\nfrom . import b\n{text}", "b.py": ""}
     )

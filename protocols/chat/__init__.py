@@ -1,1 +1,1 @@
-"""Chat: a hub of rooms that knows no socket, a way in over TCP and one over UDP, and a client."""
+"""Chat: a hub of rooms, independent of sockets; ways in over TCP and UDP; and a client."""

@@ -34,8 +34,8 @@ DEFAULT_PORT = 8555
 DEFAULT_UDP_PORT = 9555
 
 # Seconds for which the loop may collect events. Thousands of idle members send their heartbeats at
-# different moments, and without this the loop would wake for each of them. The price: a line that
-# comes right after a heartbeat waits for this long.
+# different times, and without this the loop would wake for each of them. The price: a line that
+# arrives right after a heartbeat waits for this long.
 COLLECT_INTERVAL = 0.02
 
 NONE = "none"  # --udp-trust none
@@ -85,8 +85,8 @@ class ChatApplication(Application):
             metavar="NETWORK",
             action=Repeatable,
             type=_networks,
-            help="addresses that need no proof over UDP, besides this machine's own; 'none': not "
-            "even those; may be given more than once, or with commas",
+            help="addresses that need no proof over UDP, in addition to this machine's; 'none': "
+            "not even those; repeatable, or separated by commas",
         )
         client_option(
             parser,
@@ -155,7 +155,7 @@ def _networks(text: str) -> list[str]:
 
 
 def _trusted(choices: list[list[str]]) -> Networks:
-    """Return the networks that all uses of ``--udp-trust`` name together."""
+    """Return the networks of all uses of ``--udp-trust`` together."""
     names = {name for choice in choices for name in choice}
     return Networks(names - {NONE} if NONE in names else names | set(LOOPBACK))
 

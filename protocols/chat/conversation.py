@@ -1,11 +1,11 @@
-"""What a member sends: flood control comes first, then the member acts.
+"""What a member sends: it passes flood control first, then it is executed.
 
 A way in calls these functions with what its peer sent. A way in for people who type calls
-``receive`` with each line, in the grammar of ``commands.py``. One with a grammar of its own calls
+``receive`` with each line, in the grammar of ``commands.py``. One with a different grammar calls
 ``submit``, for example ``submit(member, member.say, text, size=len(text))``.
 
-Flood control delays lines that come too fast. They wait in the member's ``gate``, and a timer does
-later what they ask for. If something cannot be done, the member is told why.
+Flood control delays lines that arrive too fast. They wait in the member's ``gate`` until a timer
+executes them. If something cannot be done, the member gets the reason.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from .messages import ChatError, Kind
 
 
 def receive(member: Member, line: str) -> None:
-    """Do what ``line``, as it was typed, asks for: now, later or never, as flood control decides.
+    """Execute ``line``, as it was typed: now, later or never, as flood control decides.
 
-    The line is not yet clean. Cleaning comes after flood control, because it would be the largest
-    part of the cost of a line that is dropped.
+    The line is not clean yet. Cleaning comes after flood control, because it would be most of the
+    cost of a line that is dropped.
     """
     if line[:1] == "/" and commands.is_ping(line):
         if heartbeat(member):
@@ -37,8 +37,8 @@ def receive(member: Member, line: str) -> None:
 def submit(member: Member, function: Callable[..., object], *args: Any, size: int = 0) -> None:
     """Call ``function(*args)`` now, later or never, as flood control decides.
 
-    ``size``: how many characters it stands for. If the function raises ChatError, the member is
-    told.
+    ``size``: how many characters it counts as. If the function raises ChatError, the member gets
+    the error.
     """
     if member.gone:
         return
@@ -55,7 +55,7 @@ def submit(member: Member, function: Callable[..., object], *args: Any, size: in
 
 
 def heartbeat(member: Member, count: int = 1) -> bool:
-    """Note ``count`` signs of life that came together and ask for nothing. Return whether flood
+    """Note ``count`` signs of life that arrived together and need no answer. Return whether flood
     control lets them pass."""
     if member.gone:
         return False
@@ -68,7 +68,7 @@ def heartbeat(member: Member, count: int = 1) -> bool:
 
 
 def finish(member: Member, reason: str, parting: str) -> None:
-    """Dismiss ``member`` when all lines that wait have been said: see ``Member.dismiss``.
+    """Dismiss ``member`` when all waiting lines have been executed: see ``Member.dismiss``.
 
     For a way in whose peer will send nothing more.
     """
@@ -96,7 +96,7 @@ def _set_timer(member: Member, gate: FloodGate, now: float) -> None:
 
 
 def _release_lines(member: Member, gate: FloodGate) -> None:
-    """Do what the lines ask for whose time has come."""
+    """Execute the lines that may pass now."""
     gate.timer = None
     now = member.hub.scheduler.time()
     try:

@@ -1,45 +1,45 @@
-"""The way in over UDP: each datagram is one line, or several, and an address is a member.
+"""The way in over UDP: each datagram is one or more lines, and each address is a member.
 
 UDP has no connections, so this module replaces three things that TCP does.
 
 *Coming and going.* A datagram joins. Any datagram keeps the member alive; a client whose user has
 nothing to say sends ``HEARTBEAT``. After ``heartbeat_timeout`` seconds of silence the member has
-timed out. When its address is heard again within five minutes, it gets its name and its room back.
+timed out. When its address sends something within five minutes, it gets its name and its room back.
 
-*Proof.* The source address of a datagram can be forged. So an address that is not of this machine,
-and not ``trusted``, has to send back a token first (see ``proof.py``). Until then it is no member:
-what it sends is not said to a room, and is answered only with the token.
+*Proof.* The source address of a datagram can be forged. So an address that is neither this
+machine's nor ``trusted`` has to send back a token first (see ``proof.py``). Until then it is not a
+member: what it sends reaches no room, and is answered only with the token.
 
 *Loops.* A forged address can also be that of another chat server, or of an echo server. Each would
-take the other's answers for questions, for ever. So a newcomer's datagram that begins like an
-answer of ours is ignored.
+answer the other's answers, forever. So a newcomer's datagram that begins like one of our answers is
+ignored.
 
 *What a client can rely on.* These lines are the contract with clients; ``NAME``, ``ROOM``,
 ``TOKEN`` and the seconds vary.
 
-* ``*** You are NAME in ROOM``: your address is a member now. The line comes each time that the
-  address joins (the first time, after a time-out, after ``/quit``, after a restart of the server)
-  and when the member goes to another room. If the name is not the one you had, the server takes you
-  for a newcomer. Who is in the room, its topic and its last lines follow.
+* ``*** You are NAME in ROOM``: your address is a member now. The line is sent each time the address
+  joins (the first time, after a time-out, after ``/quit``, after a restart of the server) and when
+  the member changes rooms. If the name is not the one you had, the server treats you as a newcomer.
+  The room's members, topic and last lines follow.
 * ``*** OLD is now NEW``: the answer to a ``/nick NEW`` that was accepted.
 * ``*** After 15 s of silence you have left: send HEARTBEAT in between`` ends the welcome of a
   newcomer.
 * ``*** Welcome back, NAME`` ends it for a member that timed out less than five minutes ago: it has
-  its old name, and of the last lines it is shown those that it missed.
+  its old name, and gets those of the last lines that it missed.
 * ``*** Somebody else is called NAME now`` ends it if the name was taken meanwhile. You have the
   name of a guest, in the old room.
-* ``*** Not sent. To join the chat, send: /hello TOKEN``: the address has to prove itself. Any
-  datagram with the token in it will do. A token is valid for five to ten minutes.
+* ``*** Not sent. To join the chat, send: /hello TOKEN``: the address has to prove itself, with any
+  datagram that contains the token. A token is valid for five to ten minutes.
 * ``*** Nothing was heard of you for 15 s: send something to come back``: you have timed out.
 
 ``HEARTBEAT`` is never answered. It brings back a member that has timed out, but not one that has
 left with ``/quit`` or was dismissed. An address that needs no proof joins with it. From any other
-address it does nothing: a client that only listens joins with ``/hello``, which asks for the token,
-as any other line does. To a member ``/hello`` alone answers ``*** You are NAME in ROOM``. A
-``/hello`` with a token is never said to a room, and neither is a line that holds a valid token.
+address it does nothing: a client that only listens joins with ``/hello``, which requests the token,
+as any other line does. The answer to a member's ``/hello`` is ``*** You are NAME in ROOM``. A
+``/hello`` with a token is never shown to a room, and neither is a line that contains a valid token.
 
 After a restart the server knows no members. It answers the next line of an address that needs a
-proof with a token. An address that needs none joins with its next datagram, and is told so.
+proof with a token. An address that needs none joins with its next datagram, and gets the welcome.
 
 Over ``nc -u`` from another machine::
 
@@ -50,19 +50,18 @@ Over ``nc -u`` from another machine::
     *** 3 in lobby: alice, bob, guest3
     *** After 15 s of silence you have left: send HEARTBEAT in between
 
-*Bounds.* Tokens are limited to ``max_challenges_per_address`` a second for one subscriber (an IPv4
+*Limits.* Tokens are limited to ``max_challenges_per_address`` a second for one subscriber (an IPv4
 address, or the /64 of an IPv6 one) and to ``max_challenges`` for all. The address of a member that
 was dismissed is ignored for ``MUTED_FOR`` seconds: otherwise it would be back with its next
-datagram. Of the members that needed no proof and have sent only one datagram, at most
-``max_newcomers`` stay. When another comes, the oldest of them times out early, and can come back
-like any other. So junk from fresh ports of this machine neither fills the rooms nor keeps newcomers
-out. ``max_remembered`` addresses of former members are remembered; beyond that, the oldest is
-forgotten.
+datagram. At most ``max_newcomers`` members may have joined without a proof and sent only one
+datagram. When there is one more, the oldest of them times out early, and can come back like any
+other. So junk from many ports of this machine neither fills the rooms nor keeps newcomers out.
+``max_remembered`` addresses of former members are remembered; beyond that, the oldest is forgotten.
 
 Behind a UDP proxy on this machine every client has a loopback address, which proves nothing. Then
 ``trusted`` must be empty (``--udp-trust none``).
 
-What the network loses is lost: chat over UDP promises no more than UDP does.
+Datagrams that the network loses are lost: chat over UDP is no more reliable than UDP.
 """
 
 from __future__ import annotations
@@ -89,13 +88,13 @@ from .tokens import TOKEN_LENGTH
 
 logger = logging.getLogger(__name__)
 
-NOTICE = b"*** "  # how all begins that an address without proof is sent
+NOTICE = b"*** "  # how everything begins that is sent to an address without proof
 HELLO = "/hello"
 CHALLENGE = f"*** Not sent. To join the chat, send: {HELLO} "  # and the token
 
 STAY = f"of silence you have left: send {HEARTBEAT} in between"  # how the advice ends
 
-MAX_LINE_LENGTH = 4096  # bytes; a newcomer's token has to be among the first so many
+MAX_LINE_LENGTH = 4096  # bytes; a newcomer's token must be within these
 MUTED_FOR = 10.0  # seconds
 
 _HEARTBEAT: Final = HEARTBEAT.encode()
@@ -111,9 +110,9 @@ class ChatDatagrams(DatagramProtocol):
     at a time that needed no proof and have sent one datagram. ``max_remembered``: addresses of
     former members.
 
-    Counters: ``ignored``, datagrams from muted addresses, from other servers as it seems, and
-    heartbeats of addresses that have to join first; ``unanswered``, datagrams that got no answer
-    because of a limit.
+    Counters: ``ignored``, datagrams from muted addresses, those that look like another server's,
+    and heartbeats of addresses that have to join first; ``unanswered``, datagrams that got no
+    answer because of a limit.
     """
 
     __slots__ = (
@@ -177,7 +176,7 @@ class ChatDatagrams(DatagramProtocol):
             peer.member.fail(exc)
 
     def error_received(self, exc: OSError) -> None:
-        # A peer's system says that its port is closed. If the peer is gone, it will time out.
+        # A peer's system reports that its port is closed. If the peer has left, it will time out.
         logger.debug("a datagram could not be sent: %s", exc)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -248,7 +247,7 @@ class ChatDatagrams(DatagramProtocol):
             oldest.expire("a moment, and many others have come")
 
     def _answer(self, addr: Any, received: int, line: str) -> None:
-        """Send ``line`` to an address that is not a member, if that is no amplification."""
+        """Send ``line`` to an address that is not a member, unless that would be amplification."""
         packet = (line + LINE_END).encode()
         if self._proofs.is_short_enough(packet, received):
             self.transport.sendto(packet, addr)
@@ -291,7 +290,7 @@ class _Peer:
         self._notify(last)
 
     def receive(self, data: bytes) -> None:
-        """Do what the lines of a datagram ask for."""
+        """Execute the lines of a datagram."""
         self._timer.touch()
         for raw in data.removesuffix(b"\n").split(b"\n"):
             self._receive_line(raw)
@@ -317,7 +316,7 @@ class _Peer:
             self._server.transport.sendto(packet, self._addr)
 
     def close(self, reason: str, /) -> None:
-        """Tell the peer ``reason``, and ignore it for a while."""
+        """Send ``reason`` to the peer, and ignore it for a while."""
         self._timer.cancel()
         self._server.forget(self._addr, "", "", muted_for=MUTED_FOR)
         self._notify(reason)
@@ -337,7 +336,7 @@ class _Peer:
             if conversation.heartbeat(member):
                 member.tell_place()
         elif self._server.has_token(line, self._addr):
-            conversation.heartbeat(member)  # the proof, which may come twice
+            conversation.heartbeat(member)  # the proof, which may arrive twice
         elif _PROOF.search(line):
             hint = f"You have joined already: {HELLO} and a token are not said to the room"
             conversation.submit(member, member.tell, Kind.NOTICE, hint, size=len(line))

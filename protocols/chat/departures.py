@@ -1,4 +1,4 @@
-"""The addresses whose members have left, for a while: over UDP, a member can come back."""
+"""Addresses whose members have left recently: over UDP, a member can come back."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ REMEMBERED_FOR: Final = 300.0  # seconds
 class Departed(NamedTuple):
     """What is remembered of an address whose member has left.
 
-    ``name`` and ``room`` are what it gets back; ``name`` is empty if it left by itself or was
+    ``name`` and ``room`` are what it gets back; ``name`` is empty if it left voluntarily or was
     dismissed. ``at``: when it left, in seconds since the epoch. Datagrams from the address are
     ignored before ``muted_until``, and it is forgotten at ``until``, in the reactor's time.
     """
@@ -33,7 +33,7 @@ class Departures:
         self._departed: OrderedDict[Any, Departed] = OrderedDict()  # in order of ``until``
 
     def add(self, addr: Any, departed: Departed, now: float) -> None:
-        """Remember ``departed`` for ``addr``, and forget what is too old or too much."""
+        """Remember ``departed`` for ``addr``, and forget old and excess ones."""
         addresses = self._departed
         addresses[addr] = departed
         while addresses and (

@@ -1,7 +1,7 @@
-"""Flood control: one token bucket for each member. It delays lines, then drops them, and then has
-the member disconnected.
+"""Flood control: one token bucket for each member. It delays lines, then drops them, and finally
+disconnects the member.
 
-Nothing here knows the hub or a clock. The caller passes the time, and acts on the verdict.
+Nothing here uses the hub or a clock. The caller passes the time, and acts on the verdict.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ Job = tuple[Callable[..., object], tuple[Any, ...]]
 
 @dataclass(frozen=True, slots=True)
 class FloodPolicy:
-    """How fast a member may be, and what happens to one that is faster."""
+    """How much a member may send, and what happens beyond that."""
 
     rate: float = 5.0  # tokens that come back each second; 0 switches flood control off
     burst: float = 20.0  # tokens in a full bucket
-    token_size: int = 1024  # characters: a line costs one token, and one more for each so many
+    token_size: int = 1024  # characters: a line costs one token, and one more for each token_size
     queue: int = 64  # lines that wait for tokens; more are dropped
     queue_size: int = 8192  # characters in those lines
     drops: int = 200  # lines dropped, without a pause, before the member is disconnected
@@ -35,7 +35,7 @@ class Verdict(Enum):
 
     PASS = "pass"  # do it now
     QUEUED = "queued"  # the gate keeps it: call ``release`` after ``delay()`` seconds
-    WARN = "warn"  # it is dropped, and is the first one: warn the member
+    WARN = "warn"  # it is dropped, and is the first: warn the member
     DROP = "drop"
     EXPEL = "expel"  # it is dropped, and is one too many: disconnect the member
 
@@ -57,7 +57,7 @@ class TokenBucket:
     def pay(self, now: float, cost: float) -> bool:
         """Take ``cost`` tokens if the bucket has them at ``now``, in seconds. Return whether it
         has."""
-        # Less than a microsecond is the rounding of large clock values, no reason to wait again.
+        # Less than a microsecond is rounding of large clock values, not a reason to wait again.
         if self.debt(now, cost) > 1e-6:
             return False
         self._full_at = max(self._full_at, now) + cost / self._rate
@@ -65,8 +65,8 @@ class TokenBucket:
 
     def debt(self, now: float, cost: float) -> float:
         """Return the seconds until ``cost`` tokens can be taken, 0 or less if they can be now."""
-        # What costs more than a full bucket holds is let through when the bucket is full. Otherwise
-        # it would wait for ever.
+        # What costs more than a full bucket passes when the bucket is full. Otherwise it would wait
+        # forever.
         missing = min(cost, self._burst) - self._burst
         return max(self._full_at, now) - now + missing / self._rate
 
@@ -112,14 +112,14 @@ class FloodGate(TokenBucket):
         return Verdict.QUEUED
 
     def admit_last(self, job: Job) -> Verdict:
-        """Judge ``job``, which is to be done after all that waits, and is never dropped."""
+        """Judge ``job``, which runs after all that are waiting, and is never dropped."""
         if self._queue is None:
             return Verdict.PASS
         self._queue.append((0, job))
         return Verdict.QUEUED
 
     def admit_ping(self, now: float, count: int = 1) -> Verdict:
-        """Judge ``count`` pings, heartbeats or telnet commands that came together.
+        """Judge ``count`` pings, heartbeats or telnet commands that arrived together.
 
         They cost little, and are dropped rather than delayed.
         """
@@ -166,7 +166,8 @@ class FloodGate(TokenBucket):
         return 1 + size // self._policy.token_size
 
     def _forgive(self, now: float) -> None:
-        """Forget what was dropped, if the bucket is full again: nothing came for a while."""
+        """Reset the count of dropped lines if the bucket is full again: nothing was sent for a
+        while."""
         if self._dropped and self._full_at <= now:
             self._dropped = 0
             self._warned = False

@@ -1,4 +1,4 @@
-"""The last lines of a room, for those who come later."""
+"""The last lines of a room, for members who join later."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class History:
         if when:
             missed = tuple([message for message in self._lines if message.time > when])
             return Batch(missed) if missed else None
-        # All who come before the next line share one batch, so it is rendered once for a crowd.
+        # All members that join before the next line share one batch, which is rendered once.
         if self._batch is None and self._lines:
             self._batch = Batch(tuple(self._lines))
         return self._batch

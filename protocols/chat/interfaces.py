@@ -1,9 +1,8 @@
 """The interfaces between the hub and what surrounds it, and between the layers of the hub.
 
-``Scheduler`` and ``Sink`` are all that the hub knows of the outside. A reactor is a scheduler; so
-is asyncio's loop, or a fake one in a test. A sink is one member's end of a way in: a TCP
-connection, the address of a datagram peer, a browser's WebSocket, a nick on IRC, or a link to
-another machine.
+``Scheduler`` and ``Sink`` are all that the hub uses from outside. A reactor is a scheduler; so is
+asyncio's loop, or a fake one in a test. A sink is one member's end of a way in: a TCP connection,
+the address of a datagram peer, a browser's WebSocket, a nick on IRC, or a link to another machine.
 """
 
 from __future__ import annotations
@@ -34,9 +33,9 @@ class Scheduler(Protocol):
 class Sink(Protocol):
     """One member's end of a way in.
 
-    ``deliver`` is called for every batch. It must return at once, so it queues what it makes of the
-    batch, within a bound. It must not call the hub or the member. If it raises, the hub dismisses
-    the member.
+    ``deliver`` is called for every batch. It must return at once, so it queues the rendered batch,
+    within a limit. It must not call the hub or the member. If it raises, the hub dismisses the
+    member.
 
     ``close`` is called at most once, after the last ``deliver``: the hub has dismissed the member,
     who is no longer in the chat, and ``reason`` says why. A way in that loses its peer calls

@@ -1,4 +1,4 @@
-"""How much the hub holds at most."""
+"""Limits of the hub."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The most that the hub holds of each thing. Sizes and lengths are in characters."""
+    """How many of each the hub holds at most. Sizes and lengths are in characters."""
 
     members: int = 20_000
     members_per_origin: int = 256  # for most ways in, an origin is an address; 0: no limit

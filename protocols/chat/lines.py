@@ -1,12 +1,12 @@
 """The way in over TCP: lines of text, as ``nc`` and ``telnet`` send them.
 
-A peer that vanishes without closing its connection is noticed in one of two ways. If it has once
-sent the line ``HEARTBEAT``, it has to go on sending something, and expires after
-``heartbeat_timeout`` seconds of silence. For all other peers TCP's keepalive does it: pass
+A peer that vanishes without closing its connection is detected in one of two ways. If it has once
+sent the line ``HEARTBEAT``, it has to keep sending something, and expires after
+``heartbeat_timeout`` seconds of silence. All other peers need TCP keepalive: pass
 ``reactor.KeepAlive`` when you listen.
 
-Lines for a peer that does not read wait in its transport's queue, and delay no one else. When the
-queue passes its cap, the peer is disconnected.
+Lines for a peer that does not read wait in its transport's queue, and delay no other peer. When the
+queue exceeds its cap, the peer is disconnected.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from .origins import origin_of
 from .render import LINE_END, render_lines
 from .telnet import IAC, TelnetFilter
 
-# Seconds until the room is told of a newcomer that has sent nothing. A client that has come to the
-# wrong port (TLS, HTTP) sends something sooner, and then the room is never told of it.
+# Seconds until a newcomer that has sent nothing is announced to the room. A client on the wrong
+# port (TLS, HTTP) sends something sooner, and is never announced.
 ANNOUNCE_AFTER: Final = 0.1
 
 _TLS_HANDSHAKE: Final = b"\x16\x03"  # type and major version of a record (RFC 8446 section 5.1)
@@ -53,7 +53,7 @@ class LineServer:
         return LineConnection(self)
 
     def announce_soon(self, member: Member) -> None:
-        """Tell the room of ``member`` in ``ANNOUNCE_AFTER`` seconds, if it is still there."""
+        """Announce ``member`` to the room in ``ANNOUNCE_AFTER`` seconds, if it is still there."""
         if not self._arrivals:
             self.reactor.call_later(ANNOUNCE_AFTER, self._announce)
         self._arrivals.append((self.reactor.time() + ANNOUNCE_AFTER, member))
@@ -115,7 +115,7 @@ class LineConnection(LineProtocol):
         if not self._heard_from:
             if _HTTP_REQUEST.match(line):
                 # A web page can have its browser POST anything to a local port. The request line
-                # comes first, and nothing that follows it is said.
+                # comes first, and everything after it is ignored.
                 self._refuse("This is a chat, not a web server")
                 return
             self._announce(member)
@@ -157,25 +157,25 @@ class LineConnection(LineProtocol):
         self.transport.write(batch.rendered(render_lines))
 
     def close(self, reason: str, /) -> None:
-        """Tell the peer ``reason``, and close the connection."""
+        """Send ``reason`` to the peer, and close the connection."""
         self.transport.write(f"*** {reason}{LINE_END}".encode())
         self.transport.close()
 
     # Helpers of the callbacks above
 
     def _announce(self, member: Member) -> None:
-        """Tell the room of ``member``, which has not come to the wrong port."""
+        """Announce ``member`` to the room: it is not on the wrong port."""
         self._heard_from = True
         self._server.hub.announce(member)
 
     def _refuse(self, why: str) -> None:
-        """Close the connection of a client that has come to the wrong port."""
+        """Close the connection of a client on the wrong port."""
         self._heard_from = True
         if self._member is not None:
             self._member.dismiss("", why)
 
     def _expect_heartbeats(self, member: Member) -> None:
-        """Dismiss ``member`` from now on when nothing is heard of it for too long."""
+        """From now on, dismiss ``member`` after too long a silence."""
         if self._idle is None:
             server = self._server
             self._idle = IdleTimer(server.reactor, server.heartbeat_timeout, self._expired, member)
@@ -202,7 +202,7 @@ class LineConnection(LineProtocol):
 
 
 def _reason(exc: Exception | None) -> str:
-    """Return what the room is told when the connection was lost with ``exc``."""
+    """Return the reason that the room sees when the connection was lost with ``exc``."""
     match exc:
         case None:
             return ""

@@ -1,4 +1,4 @@
-"""What the hub tells its members: messages, and the batches in which they come.
+"""What the hub sends to its members: messages, and the batches that carry them.
 
 A message is an event, not a piece of text: who did what, where and when. The way in decides how it
 looks: as a line in a terminal (``render.py``), a frame for a browser, or a command of IRC.
@@ -12,13 +12,13 @@ from typing import Any, NamedTuple, TypeVar
 
 Rendering = TypeVar("Rendering")
 
-# What a message takes beside its text, in characters: its time, its names, and an object.
+# What a message costs in addition to its text, in characters: its time, its names, and an object.
 _OVERHEAD = 64
 
 
 class ChatError(Exception):
-    """What a member asked for cannot be done. The text is one line for the member: why, or what it
-    can do instead."""
+    """What a member requested cannot be done. The text is one line for the member: the reason, or
+    what it can do instead."""
 
 
 class Kind(Enum):
@@ -43,7 +43,7 @@ class Message(NamedTuple):
     """One event.
 
     ``time`` is in seconds since the epoch; ``room`` is the room's name, even if the message is for
-    one member alone; ``target`` is the name of the member whom a PRIVATE message is for.
+    one member alone; ``target`` is the name of the member that a PRIVATE message is for.
     """
 
     kind: Kind
@@ -55,14 +55,14 @@ class Message(NamedTuple):
 
     @property
     def size(self) -> int:
-        """How much the message counts where the size of messages is limited, in characters."""
+        """The message's size in characters, for limits."""
         return len(self.text) + _OVERHEAD
 
 
 class Batch:
     """Messages delivered together: what happened in a room during one turn of the loop, in order.
 
-    All members of a room get the same batch, so its rendering is made once and kept with it.
+    All members of a room get the same batch, so it is rendered once and stores the rendering.
     """
 
     __slots__ = ("_renderings", "messages")

@@ -1,10 +1,10 @@
-"""Proof that an address is not forged, before a server tells it more than a few bytes over UDP.
+"""Proof that an address is not forged, before the server sends it more than a few bytes over UDP.
 
-The source address of a datagram can be forged. If every first datagram were answered with all that
-is said in the lobby from then on, a few bytes could turn this server against any victim
-("amplification"). So an address has to prove that it hears us: it sends back a token that only its
-owner can have read. Until then the server answers it with one line at a time, and with no more than
-three times the bytes that it sent, headers included. This is QUIC's limit (RFC 9000, section 8.1).
+The source address of a datagram can be forged. If every first datagram were answered with all
+further messages of the lobby, a few bytes could turn this server against any victim
+("amplification"). So an address has to prove that it receives our datagrams: it sends back a token
+that only its owner can have read. Until then each answer is one line, of at most three times the
+bytes that were received, headers included. This is QUIC's limit (RFC 9000, section 8.1).
 
 Addresses of this machine need no proof, because they cannot be forged from outside. An option
 can name more networks. Nothing is stored for an address before its proof.
@@ -19,8 +19,8 @@ from reactor.sockets.addresses import Networks, subscriber
 from .flood import TokenBucket
 from .tokens import Tokens
 
-# How many times the bytes of its datagram an address without proof may be sent. The headers count
-# in both directions: 20 bytes for IPv4 (IPv6 has more), and 8 for UDP.
+# An answer to an address without proof may have this many times the bytes of its datagram. The
+# headers count in both directions: 20 bytes for IPv4 (IPv6 has more), and 8 for UDP.
 AMPLIFICATION: Final = 3
 HEADERS: Final = 28
 
@@ -30,7 +30,7 @@ _BUCKETS: Final = 1024
 
 
 class Proofs:
-    """Which addresses need a proof, what is one, and what may be sent to an address without.
+    """Which addresses need a proof, what counts as one, and what may be sent to an address without.
 
     ``trusted``: the networks that need no proof. ``max_answers``, ``max_answers_per_address``: how
     many answers all addresses, and one, may get in a second, and at once.
@@ -64,8 +64,8 @@ class Proofs:
         return self._tokens.found_in(text, addr, now)
 
     def may_answer(self, addr: Any, now: float) -> bool:
-        """Return whether ``addr``, which is not proven, and all the others have not had too many
-        answers yet. If so, one more is counted."""
+        """Return whether the limits allow an answer to ``addr``, which is not proven. If so, count
+        it."""
         index = hash(subscriber(addr[0]) if isinstance(addr, tuple) else addr) % _BUCKETS
         bucket = self._buckets[index]
         if bucket is None:

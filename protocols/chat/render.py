@@ -1,7 +1,7 @@
 """Messages as lines of text, for every way in that shows them in a terminal.
 
-What members say begins with the time, and what the server says begins with ``***``, so that no text
-of a member can pass for a notice::
+What members say begins with the time, and what the server says begins with ``***``, so that no
+member can fake a notice::
 
     [12:03:44] alice: good morning
     [12:03:50] * alice pours some tea

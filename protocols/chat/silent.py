@@ -1,8 +1,8 @@
 """Which member a full chat dismisses for a newcomer: the one that has been silent for longest.
 
-Members are not kept in order of silence, which would make each line and each idle member cost more.
-Instead, a full chat searches all members, at most once a second, and one search finds enough for
-many newcomers.
+Members are not kept in order of silence: that would cost time for each line and memory for each
+member. Instead, a full chat searches all members, at most once a second, and one search finds
+enough for many newcomers.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ class SilentMembers:
 
     def _search(self, members: Iterable[Member], now: float) -> None:
         found = nsmallest(MAX_FOUND, members, key=_spoke)
-        # Before this time no member can have been silent for so long, even if members come and go.
+        # Before this time no member can have been silent for long enough, even if members come and
+        # go.
         soonest = found[0].spoke + self._silence if found else now
         self._next_search = max(soonest, now + SEARCH_INTERVAL)
         self._found = [

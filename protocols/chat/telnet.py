@@ -1,12 +1,12 @@
 """A filter for the commands that telnet clients mix into their text (RFC 854, RFC 855).
 
-In telnet's protocol the byte 255 (IAC, "interpret as command") begins a command. Ctrl+C is one, and
-so is each offer to switch an option on. We want none of the options and refuse all offers and
+In telnet's protocol the byte 255 (IAC, "interpret as command") begins a command. Ctrl+C sends one,
+and so does each offer to enable an option. We want none of the options and refuse all offers and
 requests, so the client stays what it is at first: a "network virtual terminal" that sends whole
 lines. Other clients are not affected, because the byte 255 never occurs in UTF-8.
 
-A peer can send nothing but commands, as fast as it likes. So one regular expression takes them out,
-many at a time, and the way in has flood control count them first.
+A peer can send only commands, as fast as it likes. So one regular expression removes many at a
+time, and flood control counts them first.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ IAC: Final = b"\xff"
 _DO, _DONT, _WONT, _WILL = b"\xfd", b"\xfe", b"\xfc", b"\xfb"
 _REFUSALS: Final = {_WILL: _DONT, _DO: _WONT}
 
-# No option is ever switched on, so there is nothing to negotiate in detail. A "subnegotiation" that
-# is longer than this, in bytes, has lost its end, and must not swallow everything that follows.
+# No option is ever enabled, so there is nothing to negotiate in detail. A "subnegotiation" longer
+# than this, in bytes, has lost its end, and must not swallow everything that follows.
 MAX_SUBNEGOTIATION = 512
 
 # Answers on one connection. Two sides that answer each other's answers would never stop, and a peer
@@ -33,7 +33,7 @@ MAX_ANSWERS = 256
 _DATA = rb"(?:[^\xff]|\xff\xff)"
 _SUBNEGOTIATION = rb"\xff\xfa%s{0,%d}+(?:\xff\xf0)?" % (_DATA, MAX_SUBNEGOTIATION)
 
-# A command whose end is still to come.
+# An incomplete command.
 _CUT = rb"\xff(?:[\xfb-\xfe]|\xfa%s{0,%d}+\xff?)?\Z" % (_DATA, MAX_SUBNEGOTIATION - 1)
 
 # Each alternative matches as many of its kind as follow one another. A doubled IAC is the byte
@@ -55,7 +55,7 @@ class TelnetFilter:
     __slots__ = ("_after_cr", "_answer", "_answers_left", "_rest")
 
     def __init__(self) -> None:
-        self._rest = b""  # the beginning of a command whose end is still to come
+        self._rest = b""  # the beginning of an incomplete command
         self._answer = bytearray()
         self._answers_left = MAX_ANSWERS
         self._after_cr = False
@@ -70,7 +70,7 @@ class TelnetFilter:
         return self._end_lines(data), answer
 
     def _replace(self, match: re.Match[bytes]) -> bytes:
-        """Obey the commands in ``match``, and return the text that takes their place."""
+        """Handle the commands in ``match``, and return the text that replaces them."""
         found = match[0]
         match match.lastgroup:
             case "cut":

@@ -1,4 +1,4 @@
-"""Tokens that prove an address: a peer that sends one back has read what was sent there.
+"""Tokens that prove an address: a peer that returns one has read what was sent to the address.
 
 A token is a keyed hash of the address and the time, so nothing is stored for it (as in RFC 6347,
 section 4.2.1). The key is random and lives as long as the process.

@@ -1,4 +1,4 @@
-"""Reports of who comes to a room and who leaves it: a few one by one, and a crowd in one line.
+"""Reports of who joins a room and who leaves it: a few one by one, a crowd in one line.
 
 If each of 8,000 newcomers were reported to everyone in the room, that would be 32 million
 deliveries. So a room sends ``BURST`` reports at once, and after that one report about a whole
@@ -8,10 +8,9 @@ The reports are consistent: a client that replays them always knows who is in th
 make them so:
 
 * A newcomer is ``unannounced`` until it is reported, alone or in a crowd. If it leaves before that,
-  neither its coming nor its leaving is reported. If it is renamed, it is reported under its new
-  name.
-* What a newcomer says comes after the report that it came (``introduce``).
-* Those who left are reported before those who came, because newcomers may have their names.
+  neither is reported. If it is renamed, it is reported under its new name.
+* A newcomer's messages follow the report that it joined (``introduce``).
+* Those who left are reported before those who joined, because newcomers may have their names.
 """
 
 from __future__ import annotations
@@ -27,17 +26,17 @@ from .messages import Kind, Message
 BURST: Final = 10  # single reports in a row
 RATE: Final = 2.0  # reports a second in the long run
 
-# Members who leave with the same words, or without any, are one crowd. After this many different
-# words, the words are left out.
+# Members who leave with the same parting words, or without any, are one crowd. After this many
+# different ones, parting words are omitted.
 MAX_PARTINGS: Final = 8
 
 
 class Traffic:
-    """Reports to ``audience`` who comes to the room called ``room`` and who leaves it.
+    """Reports to ``audience`` who joins the room called ``room`` and who leaves it.
 
     ``clock`` gives the time of day in seconds since the epoch; ``listed``: names in one report.
 
-    To be read only: ``unannounced``, the members of whom the others do not know yet.
+    Read-only: ``unannounced``, the members that the others do not know yet.
     """
 
     __slots__ = (
@@ -74,7 +73,7 @@ class Traffic:
         self._timer: Cancellable | None = None
 
     def announce(self, member: Listener) -> None:
-        """Report that ``member`` came, now or with a crowd, unless the others know it."""
+        """Report that ``member`` joined, now or with a crowd, unless the others know it."""
         if member not in self.unannounced:
             return
         if len(self._audience.members) == 1:
@@ -85,7 +84,7 @@ class Traffic:
             self._newcomers[member] = None
 
     def introduce(self, member: Listener) -> None:
-        """Report now that ``member`` came, unless the others know it."""
+        """Report now that ``member`` joined, unless the others know it."""
         if member in self.unannounced:
             self.unannounced.remove(member)
             self.report_partings()

@@ -1,1 +1,1 @@
-"""Line clients, and the consoles of their users: a terminal or a pipe."""
+"""Line clients, and their consoles: a terminal or a pipe."""

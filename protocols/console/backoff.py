@@ -8,9 +8,9 @@ import random
 class Backoff:
     """Delays that double with each attempt, with jitter.
 
-    Without jitter, all clients of a restarted server would come back at the same moment
-    (M. Brooker, "Exponential Backoff and Jitter", AWS Architecture Blog, 2015). ``first`` and
-    ``longest`` are in seconds. ``attempts``, to be read only, counts the delays since the last
+    Without jitter, all clients of a restarted server would come back at the same moment (M.
+    Brooker, "Exponential Backoff and Jitter", AWS Architecture Blog, 2015). ``first`` and
+    ``longest`` are in seconds. ``attempts``, read-only, counts the delays since the last
     ``reset()``.
     """
 

@@ -27,10 +27,10 @@ class Console:
     Set these attributes to be called back: ``on_line(line)``; ``on_line_too_long()``, for a line
     that was discarded; ``on_eof()``; ``on_output_paused()`` and ``on_output_resumed()``, when
     standard output accepts no more data for now, and when it does again; ``on_output_lost()``, when
-    its reader has gone.
+    its reader has exited.
     """
 
-    #: Whether the lines are typed by a person, who can be asked to type one again.
+    #: Whether a person types the lines, and can type one again.
     interactive = False
 
     def __init__(self, reactor: Reactor) -> None:
@@ -81,7 +81,7 @@ class Console:
         raise NotImplementedError
 
     def notice(self, text: str) -> None:
-        """Tell the user something that does not come from the server."""
+        """Show something to the user that does not come from the server."""
         raise NotImplementedError
 
     def closing(self) -> None:
@@ -97,7 +97,7 @@ class Console:
 
 def _duplicate(fd: int, stream: object) -> int:
     """Return a duplicate of ``fd``, or of ``/dev/null`` if it was closed at the start (``<&-``)."""
-    # Without a stream, the number may belong to something else by now, such as the poller.
+    # Without a stream, the number may belong to something else now, such as the poller.
     return os.open(os.devnull, os.O_RDWR) if stream is None else os.dup(fd)
 
 
@@ -112,7 +112,7 @@ class _Output(Protocol):
         self._console.on_output_resumed()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if exc is not None:  # EPIPE: the reader of our output has gone, as `head` does
+        if exc is not None:  # EPIPE: the reader of our output has exited, as `head` does
             self._console.on_output_lost()
 
     def shutdown_requested(self) -> None:

@@ -1,6 +1,6 @@
 """The console of a client whose user sits at a terminal.
 
-A line editor keeps the line that the user types apart from the lines that come in.
+A line editor keeps the line that the user types apart from incoming lines.
 """
 
 from __future__ import annotations
@@ -78,6 +78,6 @@ class _Keyboard(Protocol):
     def data_received(self, data: bytes) -> None:
         self._console.keys_received(data)
 
-    def eof_received(self) -> bool:  # the terminal is gone
+    def eof_received(self) -> bool:  # the terminal was closed
         self._console.on_eof()
         return False

@@ -28,29 +28,30 @@ from .outbox import Outbox
 from .pipe import PipeConsole
 from .terminal import is_interactive
 
-# Seconds of silence after our end of input, after which the client ends by itself. Shorter over
-# UDP, where the server cannot close.
+# Seconds of silence, after our end of input, until the client ends. Shorter over UDP, where the
+# server cannot close.
 FINISH_TIMEOUT: Final = 10.0
 UDP_FINISH_TIMEOUT: Final = 1.0
-# Seconds after which a datagram without an answer counts as lost.
+# Seconds until a datagram without an answer counts as lost.
 UDP_ANSWER_TIMEOUT: Final = 3.0
-CLOSE_GRACE: Final = 2.0  # seconds for what is still to be printed, and for goodbyes
+CLOSE_GRACE: Final = 2.0  # seconds to print the remaining output, and for goodbyes
 # Seconds that a connection must last before its loss resets the backoff. A server that is full, or
 # crashes at once, accepts every connection.
 STABLE_AFTER: Final = 10.0
 
 
 class LineClient:
-    """One user and one server. Subclass it for a protocol of your own.
+    """One user and one server. Subclass it for your own protocol.
 
     ``reactor``: the loop to run on. ``address``: the server's host and port. ``udp``: use UDP.
     ``tls``: an ``ssl.SSLContext``, or None for plain TCP. ``reconnect``: connect again after a
     loss. ``console``: the user; None: standard input and output.
 
-    To be read only: ``confirmed``, whether the server is known to be there and has accepted us (a
-    subclass clears it when the server has forgotten us); ``was_confirmed``, whether that has ever
-    been so; ``server_slow``, whether the server does not read what was sent; ``finishing``, whether
-    the server was asked to close; ``ended``; ``error``, why, None if as the user wanted.
+    Read-only: ``confirmed``, whether the server has answered and has accepted us (a subclass clears
+    it when the server has forgotten us); ``was_confirmed``, whether that was ever true;
+    ``server_slow``, whether the server does not read what was sent; ``finishing``, whether the
+    server was asked to close; ``ended``; ``error``, the reason for the end, None if the user wanted
+    it.
 
     Raises ``CommandError`` for TLS over UDP, because it would send everything unencrypted.
     """
@@ -76,7 +77,7 @@ class LineClient:
         console: Console | None = None,
     ) -> None:
         if udp and tls is not None:
-            raise CommandError("--udp and TLS do not go together", WRONG_USAGE)
+            raise CommandError("--udp and TLS cannot be combined", WRONG_USAGE)
         self.reactor = reactor
         self.console = _make_console(reactor) if console is None else console
         self.udp = udp
@@ -139,7 +140,7 @@ class LineClient:
         waiting, lost = self.lines_too_long, self.lines_lost
         if self.outbox is not None:
             waiting += len(self.outbox.waiting)
-            if not self.console.interactive:  # a user at a terminal was told of each
+            if not self.console.interactive:  # a user at a terminal has seen each one
                 lost += self.outbox.lost + self.outbox.unanswered
         parts = []
         if waiting:
@@ -169,7 +170,7 @@ class LineClient:
         self.send(line)
 
     def typed_too_long(self) -> None:
-        """A line of the user was too long. The console has told the user."""
+        """A line of the user was too long. The console has notified the user."""
         self.lines_too_long += 1
 
     def wants_input(self) -> bool:
@@ -183,8 +184,8 @@ class LineClient:
     def all_answered(self) -> bool:
         """Return whether the server has answered everything that was sent; False if unknown.
 
-        Over UDP and TLS the server cannot be told that nothing more will be sent. There, a true
-        result ends the client before its timeout.
+        Over UDP and TLS the client cannot signal that it will send no more. There, a true result
+        ends the client before its timeout.
         """
         return False
 
@@ -196,7 +197,8 @@ class LineClient:
             self._link.send(line)
 
     def finish(self) -> None:
-        """The user's input has ended: tell the server, show what it still sends, and end."""
+        """The user's input has ended: signal that to the server, show what it still sends, and
+        end."""
         self._input_ended = True
         self.progress()
 
@@ -237,12 +239,13 @@ class LineClient:
             self._finish_timer = IdleTimer(self.reactor, timeout, self.end)
 
     def give_up(self, why: Exception) -> None:
-        """Abandon the connection because of ``why``: the server is gone, or does not accept us."""
+        """Abandon the connection because of ``why``: the server has vanished, or does not accept
+        us."""
         if self._link is not None:
             self._link.abandon(why)
 
     def confirm(self) -> None:
-        """The server is there, and has accepted us."""
+        """The server has answered and accepted us."""
         self.confirmed = True
         self._confirmed_at = self.reactor.now
         if self.was_confirmed:
@@ -251,7 +254,7 @@ class LineClient:
         self.update_reading()
 
     def is_ending(self) -> bool:
-        """Return whether the client ends, by itself or because the user interrupts it."""
+        """Return whether the client is ending, normally or because the user interrupted it."""
         return self.ended or self.reactor.is_stopping()
 
     def end(self, error: str | None = None) -> None:

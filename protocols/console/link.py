@@ -22,7 +22,7 @@ class LinkUser(typing.Protocol):
         """The connection is lost."""
 
     def link_paused(self, paused: bool, /) -> None:
-        """The server does not read what was sent; with False, it does again."""
+        """The server does not read what was sent; with False, it reads again."""
 
     def link_interrupted(self) -> None:
         """The client is being stopped. A last line can still be sent.
@@ -74,9 +74,10 @@ class StreamLink(LineProtocol):
             self.transport.write(line.encode("utf-8", "replace") + b"\n")
 
     def finish(self) -> bool:
-        """Half-close: tell the server that nothing more will be sent. Return whether that worked.
+        """Half-close: signal to the server that nothing more will be sent. Return whether that
+        worked.
 
-        It does not work over TLS, where an end closes both directions.
+        It does not work over TLS, which cannot close one direction.
         """
         if self.transport.can_write_eof():
             self._finished = True
@@ -84,7 +85,7 @@ class StreamLink(LineProtocol):
         return self._finished
 
     def abandon(self, exc: Exception) -> None:
-        """Close at once; the client is told ``exc``."""
+        """Close at once; the client gets ``exc``."""
         self._abandoned = exc
         self.transport.abort()
 
@@ -123,7 +124,7 @@ class DatagramLink(DatagramProtocol):
             self.abandon(exc)
 
     def abandon(self, exc: Exception) -> None:
-        """Close at once; the client is told ``exc``."""
+        """Close at once; the client gets ``exc``."""
         if not self.transport.is_closing():
             self.transport.abort()
             self._client.link_lost(exc)

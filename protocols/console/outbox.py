@@ -2,7 +2,7 @@
 
 A server with a rate limit drops lines that come too fast, and the network drops datagrams. So at
 most ``window`` lines are in flight at a time. The next line is sent when the server has answered an
-earlier one, so the sender keeps to the server's pace without knowing it. A line that is not
+earlier one, so the sender adapts to the server's pace without knowing it. A line that is not
 answered counts as lost. It is never sent again, as it may have arrived.
 """
 
@@ -27,7 +27,7 @@ class Outbox:
     always be in flight. ``timeout``: seconds without an answer after which the lines in flight
     count as lost.
 
-    To be read only: ``waiting``, the lines not yet sent; ``lost``, the number of lines that got no
+    Read-only: ``waiting``, the lines not yet sent; ``lost``, the number of lines that got no
     answer.
     """
 
@@ -69,7 +69,7 @@ class Outbox:
         return None
 
     def put(self, line: str) -> None:
-        """Queue ``line``, and send it as soon as the window allows. The queue has no bound: the
+        """Queue ``line``, and send it as soon as the window allows. The queue has no limit: the
         caller checks ``waiting``."""
         self.waiting.append(line)
         self._send_waiting()
@@ -147,7 +147,7 @@ class Outbox:
         return lines
 
     def _timed_out(self) -> None:
-        # The callback first: it may call hold() when it learns of lost lines.
+        # The callback first: it may call hold() because of lost lines.
         self._on_progress(self._remove(len(self._in_flight), lost=True))
         self._send_waiting()
 

@@ -15,7 +15,7 @@ class PipeConsole(Console):
     """Plain lines in, plain lines out. Notices go to standard error."""
 
     def show(self, lines: list[str]) -> None:
-        if os.isatty(1):  # a terminal obeys escape sequences; a file or pipe only stores them
+        if os.isatty(1):  # a terminal interprets escape sequences; a file or pipe only stores them
             lines = [clean_text(line) for line in lines]
         text = "".join(f"{line}\n" for line in lines)
         self._write(text.encode("utf-8", "replace"))

@@ -1,10 +1,10 @@
 """The access log: a line for each request, in the format that Apache calls *combined*.
 
 Lines are gathered for a second, or up to 64 KiB. Each batch is one ``write`` to a file opened for
-appending: so several processes can share a file without mixing their lines. Lines that cannot be
-written, because the disk is full or the reader of a pipe has gone, are dropped and counted, and the
-log says so once: an access log must not stop the server. For the same reason nothing here waits for
-a slow reader."""
+appending, so several processes can share a file without mixing their lines. Lines that cannot be
+written, because the disk is full or the reader of a pipe has exited, are dropped and counted, and
+reported once: an access log must not stop the server. For the same reason nothing here waits for a
+slow reader."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ _UNSAFE: Final = re.compile(r'[^ -~]|["\\]')
 
 
 class AccessLog:
-    """Appends to ``path``; "-" is standard output. Give it to ``HTTPServer`` as ``access_log``.
+    """Appends to ``path``; "-" is standard output. Pass it to ``HTTPServer`` as ``access_log``.
 
-    ``proxies``: those that are believed about their clients. ``clock``: returns the time of day in
+    ``proxies``: those that are trusted to name the client. ``clock``: returns the time of day in
     seconds since the epoch. ``dropped``: how many lines were lost. Raises ``OSError`` if the file
     cannot be opened."""
 
@@ -83,7 +83,7 @@ class AccessLog:
         head = request.head
         if head.method:
             line = f"{head.method} {escape(head.target)} HTTP/1.{head.minor}"
-        else:  # it was refused: the target is the request line, as far as it came
+        else:  # it was refused: the target is the received part of the request line
             line = escape(head.target) or "-"
         tail = self._tails.get(head.fields) or self._describe(head.fields)
         client = self._client(request) or "-"
@@ -99,7 +99,7 @@ class AccessLog:
             self.flush()
 
     def flush(self) -> None:
-        """Write the lines that were gathered."""
+        """Write the gathered lines."""
         if not self._lines:
             return
         lines, self._lines, self._size = self._lines, [], 0
@@ -125,7 +125,7 @@ class AccessLog:
         self._torn = False
 
     def close(self) -> None:
-        """Write the lines that were gathered, and close the file."""
+        """Write the gathered lines, and close the file."""
         if self._fd < 0:
             return
         self.flush()
@@ -141,7 +141,7 @@ class AccessLog:
     # -- lines -------------------------------------------------------------------------------------
 
     def _describe(self, fields: Fields) -> str:
-        """The tail of a line: the two fields of the request at its end."""
+        """The end of a line: two fields of the request."""
         referer = escape(fields.headers.get("referer") or "-")
         agent = escape(fields.headers.get("user-agent") or "-")
         tail = f'"{referer}" "{agent}"'
@@ -155,7 +155,7 @@ class AccessLog:
         if self._path == "-":
             fd = 1
         else:
-            # O_NONBLOCK is for a FIFO: opening and writing it must not wait for a reader.
+            # O_NONBLOCK is for FIFOs: opening and writing must not wait for a reader.
             flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC
             fd = os.open(self._path, flags, _MODE)
         self._is_file = stat.S_ISREG(os.fstat(fd).st_mode)
@@ -185,8 +185,7 @@ class AccessLog:
         return whole
 
     def _write_pipe(self, lines: list[str]) -> int:
-        """The same for a pipe, which may be full. The lines that it does not take wait for the next
-        time."""
+        """The same for a pipe, which may be full. Lines that do not fit wait for the next call."""
         poller = select.poll()
         poller.register(self._fd, select.POLLOUT)
         pending = "".join(lines).encode("ascii")

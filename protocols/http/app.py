@@ -103,10 +103,10 @@ class HTTPApplication(Application):
             raise CommandError("too many calls of the application hang", CANNOT_START)
 
     def _add_signal_handlers(self, reactor: Reactor, options: argparse.Namespace) -> None:
-        # Even without a log: the signal would end the process.
+        # Even without a log: otherwise the signal would end the process.
         reactor.add_signal_handler(signal.SIGUSR1, self._reopen_log)
-        # With workers, the master handles SIGHUP. Without them, a terminal that is closed ends this
-        # process like any other; but a supervisor that sends SIGHUP wants a reload, not an end.
+        # With workers, the master handles SIGHUP. Without them, closing the terminal ends this
+        # process like any other; but a supervisor that sends SIGHUP expects a reload, not an exit.
         if options.workers is None and not os.isatty(0):
             reactor.add_signal_handler(signal.SIGHUP, _cannot_reload)
 
@@ -150,7 +150,7 @@ def _open(options: argparse.Namespace) -> tuple[list[socket.socket], Callable[[]
         if options.unix is not None:
             for sock in sockets:
                 sock.close()
-            raise CommandError("--unix does not go with LISTEN_FDS", WRONG_USAGE)
+            raise CommandError("--unix cannot be combined with LISTEN_FDS", WRONG_USAGE)
         return sockets, _nothing
     if options.unix is not None:
         mode = UNIX_MODE if options.unix_mode is None else options.unix_mode

@@ -9,7 +9,7 @@ from .response import Response
 
 
 class BodyReceiver:
-    """The callbacks of ``Request.stream``. ``is_paused``: the handler takes no more for now.
+    """The callbacks of ``Request.stream``. ``is_paused``: the handler has paused the body.
     ``has_ended``: ``eof_received`` was called."""
 
     __slots__ = ("data_received", "eof_received", "has_ended", "is_paused")
@@ -42,7 +42,7 @@ class BodyCollector:
         self._pieces.append(data)
         if (
             len(self._pieces) > 1000
-        ):  # objects of tiny chunks would take more memory than their bytes
+        ):  # tiny chunks: the objects would take more memory than their bytes
             self._pieces = [b"".join(self._pieces)]
 
     def eof_received(self) -> Response | None:

@@ -1,4 +1,4 @@
-"""FIFOCache: a dict of a limited size. The oldest entry goes first."""
+"""FIFOCache: a dict of limited size. The oldest entry is dropped first."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ V = TypeVar("V")
 class FIFOCache(dict[K, V]):
     """A dict of at most ``entries`` entries: adding one more drops the oldest.
 
-    ``largest``: bytes of the largest entry that is kept, by the caller's count; so the cache is
+    ``largest``: bytes of the largest entry that is kept, as counted by the caller; so the cache is
     bounded in bytes too. Entries are read as from any dict, and added by ``keep`` and ``offer``."""
 
     __slots__ = ("_entries", "_largest", "_offered")
@@ -21,8 +21,8 @@ class FIFOCache(dict[K, V]):
         super().__init__()
         self._entries = entries
         self._largest = largest
-        # Hashes of keys, each at the place that follows from it. An array needs less memory than a
-        # list, in which each number would be an object.
+        # Hashes of keys, each at an index computed from it. An array takes less memory than a list,
+        # in which each number would be an object.
         self._offered = array("q", bytes(8 * entries))
 
     def keep(self, key: K, value: V, size: int) -> None:
@@ -30,15 +30,15 @@ class FIFOCache(dict[K, V]):
         if size > self._largest:
             return
         if len(self) >= self._entries and key not in self:
-            del self[next(iter(self))]  # a dict has the order in which its keys came
+            del self[next(iter(self))]  # a dict keeps the order of insertion
         self[key] = value
 
     def offer(self, key: K, value: V, size: int) -> bool:
         """Keep ``value`` if its key was offered before, not too long ago. Returns whether it was
         kept.
 
-        This is for keys of which most never come again. A key that comes once takes no other's
-        place, makes no work for the garbage collector, and leaves no secret in memory."""
+        For keys that usually come only once. Such a key replaces no other, makes no work for the
+        garbage collector, and leaves no secret in memory."""
         seen = hash(key)
         place = seen % self._entries
         if self._offered[place] != seen:

@@ -111,7 +111,7 @@ class HTTPConnection(Protocol):
             and clock() < reactor.now + ARRIVALS
             and len(data) <= server.max_head
         ):
-            try:  # mostly it is exactly one whole head
+            try:  # usually it is exactly one whole head
                 head = server.parser.parse_whole(data)
                 if head is not None:
                     self._begin(head)
@@ -127,7 +127,7 @@ class HTTPConnection(Protocol):
         self.read_on()
 
     def read_on(self, *, has_waited: bool = False) -> None:
-        """Read heads and bodies, as far as what has come allows, and the time of this turn."""
+        """Read heads and bodies, as far as the input and the time of this turn allow."""
         if self.facts & QUEUED:
             self._watch_input()
         if self.facts & (READING | QUEUED) or self.state in _OVER:
@@ -155,7 +155,7 @@ class HTTPConnection(Protocol):
         self._watch_input()
 
     def go_on(self) -> None:
-        """Read on after ``Turns.wait``: it is this connection's turn."""
+        """Called after ``Turns.wait``, when it is this connection's turn: read on."""
         self.facts &= ~QUEUED
         self.read_on(has_waited=True)
         if self.facts & LAST_RESPONSE and self.current is None:  # the server is stopping
@@ -174,7 +174,7 @@ class HTTPConnection(Protocol):
         )
 
     def _read_input(self, has_waited: bool) -> bool:
-        """Read heads and bodies. Returns False if this turn has no time for the rest."""
+        """Read heads and bodies. Returns False if this turn has no time left for the rest."""
         reactor = self.reactor
         left = REQUESTS
         until = reactor.time() + CONNECTION
@@ -187,7 +187,7 @@ class HTTPConnection(Protocol):
             and self._wants_input()
             and not self.transport.is_closing()
         ):
-            # One that has waited may read at least one head or piece.
+            # A connection that has waited may read at least one head or piece.
             if not left or (not has_waited and reactor.time() >= until):
                 return False
             has_waited = False
@@ -207,7 +207,7 @@ class HTTPConnection(Protocol):
             return True
         if self.state is IDLE:
             self.state = HEAD
-            if self.written:  # the time for a first head has begun with the connection
+            if self.written:  # the time for the first head began with the connection
                 self.deadlines.set(self.server.limits.head_timeout)
         return False
 
@@ -221,7 +221,7 @@ class HTTPConnection(Protocol):
             self._await_request()
 
     def _watch_input(self) -> None:
-        """Stop the transport's reading while enough was read ahead."""
+        """Pause reading while enough has been read ahead."""
         reader = self.reader
         is_waiting = self.state is IDLE or self.state is HEAD
         if (
@@ -237,14 +237,14 @@ class HTTPConnection(Protocol):
             self.transport.pause_reading()
 
     def _drop_input(self) -> bytes:
-        """Forget what was not read yet. Returns it."""
+        """Discard the input that was not read yet, and return it."""
         return b"" if self.reader is None else self.reader.clear()
 
     # -- one exchange after another ----------------------------------------------------------------
 
     def _begin(self, head: RequestHead) -> None:
         """Give the request to the handler."""
-        # Exchange(head, self), at a third of its cost.
+        # The same as Exchange(head, self), at a third of the cost.
         self.current = exchange = _new_exchange(Exchange)
         exchange.head = head
         exchange._connection = self
@@ -266,8 +266,8 @@ class HTTPConnection(Protocol):
             exchange.fail(exc)
 
     def _check_head(self, head: RequestHead) -> Handler | None:
-        """Prepare for a request that is not ``plain``, or is the last one. Returns a handler if the
-        request is not for the server's. Raises ``HTTPError``."""
+        """Prepare for a request that is not ``plain``, or is the last one. Returns a handler if it
+        replaces the server's. Raises ``HTTPError``."""
         fields = head.fields
         if not fields.keep_alive or self._requests >= self.server.max_requests:
             self.facts |= LAST_RESPONSE
@@ -284,7 +284,8 @@ class HTTPConnection(Protocol):
         return _answer_for_server if head.path == "*" else None
 
     def response_completed(self) -> None:
-        """The current exchange has sent all of its response: close, or go on to the next one."""
+        """The current exchange has sent its whole response: close, or continue with the next
+        request."""
         self.current = None
         if self.facts & LAST_RESPONSE:
             self.close()
@@ -299,18 +300,18 @@ class HTTPConnection(Protocol):
             self.close()
 
     def _await_request(self) -> None:
-        """Wait for the next request, or read it if it has come."""
+        """Wait for the next request, or read it if it has arrived."""
         self.state = IDLE
         self.deadlines.body = None
         self.deadlines.at = self.reactor.now + self.server.keepalive_timeout
         if self.reader is not None and not self.reader.buffer:
-            self.reader = None  # saves memory: it may be idle for long
+            self.reader = None  # saves memory: the connection may be idle for long
         if self.reader is not None or self.facts & CLIENT_FINISHED:
             self.read_on()
 
     def _refuse(self, error: HTTPError, data: bytes = b"") -> None:
         """The client's input is not valid, too long, or too slow: answer with the error, and close.
-        ``data``: the part of the head that has come, if no request has begun."""
+        ``data``: the received part of the head, if no request has begun."""
         if self.state is DISCARDING:  # the request is answered already
             self.close()
             return
@@ -322,7 +323,7 @@ class HTTPConnection(Protocol):
     # -- for exchanges and their BodyWriters -------------------------------------------------------
 
     def send(self, data: bytes) -> None:
-        """Write to the transport, and count it: ``ReadingRate`` needs to know."""
+        """Write to the transport, and count the bytes for ``ReadingRate``."""
         self.written += len(data)
         self.transport.write(data)
 
@@ -353,7 +354,7 @@ class HTTPConnection(Protocol):
         self.transport.close()
 
     def reset(self, why: str) -> None:
-        """End the connection at once. What is not sent yet is dropped."""
+        """Reset the connection at once. Unsent data is dropped."""
         logger.info("%s: %s", self.transport, why)
         reset_on_close(self.transport)
         self.transport.abort()
@@ -373,7 +374,7 @@ class HTTPConnection(Protocol):
             self.reset("the client did not read the response")
             return
         # A queued connection waits for us. The time for the next request does not run while the
-        # response is still being sent.
+        # response is being sent.
         is_waiting = not self.facts & QUEUED and not (unsent and self.state is IDLE)
         if is_waiting and deadlines.is_late():
             self._expire()
@@ -392,7 +393,7 @@ class HTTPConnection(Protocol):
     # -- other calls of the transport --------------------------------------------------------------
 
     def eof_received(self) -> bool:
-        # A client that has only finished sending, as `nc -N` does, can still read responses.
+        # A client that has only finished sending, like `nc -N`, can still read responses.
         self.facts |= CLIENT_FINISHED
         self.read_on()
         return True
@@ -411,7 +412,7 @@ class HTTPConnection(Protocol):
         self.facts |= LAST_RESPONSE
         if self.current is not None or self.facts & QUEUED or self.state is CLOSING:
             return
-        # A request may be on its way: the first one, or one of which a part has come.
+        # A request may be on its way: the first one, or one that has partly arrived.
         begins = self.state is HEAD or not self.written
         if not (begins and self.deadlines.shorten_head(LAST_HEAD)):
             self.close()

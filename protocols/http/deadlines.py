@@ -1,6 +1,6 @@
 """Deadlines: how long a connection waits for its client, by one timer.
 
-The connection waits for one thing at a time, and ``Deadlines.at`` says until when:
+The connection waits for one thing at a time, until ``Deadlines.at``:
 
 ====================================  ==================================================
 state                                 deadline
@@ -15,10 +15,10 @@ DISCARDING                            ``body_rate``, as above
 CLOSING                               none; the transport has its own
 ====================================  ==================================================
 
-In all states the client must read what was sent to it, at ``write_rate``: ``ReadingRate``.
+In all states the client must read what is sent to it, at ``write_rate``: see ``ReadingRate``.
 
-The timer is not moved at each request, which would cost more than the request. It fires, looks at
-``at``, and sets itself for the time that is left.
+The timer is not rescheduled for each request, which would cost more than the request. When it
+fires, it checks ``at``, and is set again for the remaining time.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from reactor import Reactor
 
 from .limits import Limits
 
-_SHORTEST = 0.001  # seconds for which the timer is set, so that it cannot spin
+_SHORTEST = 0.001  # seconds for which the timer is set at least, so that it cannot spin
 
 
 class Deadlines:
-    """The deadlines of one connection. ``on_timer()`` is called when it is time to look at them;
-    it calls ``wait`` when it has, unless the connection is over."""
+    """The deadlines of one connection. ``on_timer()`` is called when it is time to check them; it
+    then calls ``wait``, unless the connection is over."""
 
     __slots__ = ("_limits", "_reactor", "_reading", "_timer", "at", "body")
 
@@ -45,7 +45,7 @@ class Deadlines:
         self._limits = limits
         self._timer = reactor.call_later(timeout, on_timer)
         self.body: BodyRate | None = None  #: while a body is read
-        self._reading: ReadingRate | None = None  # while the client does not take what is sent
+        self._reading: ReadingRate | None = None  # while the client does not read what is sent
         #: Seconds of the loop. Assign to it only what is later than the timer; else use ``set``.
         self.at = reactor.now + timeout
 
@@ -65,7 +65,7 @@ class Deadlines:
         return left > 0
 
     def clear(self) -> None:
-        """The client has nothing to do."""
+        """We wait for nothing from the client."""
         self.at = math.inf
         self.body = None
 
@@ -74,7 +74,7 @@ class Deadlines:
         self._timer.cancel()
 
     def wait(self) -> None:
-        """Set the timer for the next time to look."""
+        """Set the timer for the next check."""
         now = self._reactor.now
         due = now + self._limits.write_timeout / 4
         if self.at > now:
@@ -97,14 +97,14 @@ class Deadlines:
     # -- the client sends a body -------------------------------------------------------------------
 
     def start_body(self, *, is_wanted: bool) -> None:
-        """A body is read from now on. ``is_wanted``: by the handler; else it is discarded."""
+        """A body is read from now on. ``is_wanted``: by the handler; otherwise it is discarded."""
         reactor = self._reactor
         stalled_before = reactor.stats.stalled_time if is_wanted else math.inf
         self.body = BodyRate(reactor.now, self._limits, stalled_before)
         self.set(self._limits.body_timeout)
 
     def pause_body(self) -> None:
-        """The handler takes no more of it for now."""
+        """The handler has paused the body."""
         if self.body is not None:
             self.body.pause(self._reactor.now)
             self.at = math.inf
@@ -119,7 +119,7 @@ class Deadlines:
     # -- the client reads the response -------------------------------------------------------------
 
     def is_reading_too_slowly(self, unsent: int, written: int) -> bool:
-        """Whether the client takes too little of what is sent to it. ``unsent``: bytes that wait to
+        """Whether the client reads too little of what is sent to it. ``unsent``: bytes that wait to
         be sent; ``written``: bytes given to the transport since the connection began."""
         if not unsent:
             self._reading = None
@@ -133,11 +133,12 @@ class Deadlines:
 
 
 class BodyRate:
-    """Whether a request's body comes fast enough.
+    """Whether a request's body arrives fast enough.
 
     The rate is measured over windows of ``body_timeout``, and no silence may be longer than that: a
-    fast start does not pay for a pause later. ``now``: seconds of the loop, like all times here.
-    ``stalled_before``: ``Stats.stalled_time`` at the start; ``math.inf``: stalls are no excuse."""
+    fast start does not allow a pause later. ``now``: seconds of the loop, like all times here.
+    ``stalled_before``: ``Stats.stalled_time`` at the start; ``math.inf``: a stall gives no
+    extension."""
 
     __slots__ = (
         "_last",
@@ -157,26 +158,26 @@ class BodyRate:
         self._stalled_before = stalled_before
         self._size = 0
         self._size_before = 0  # at the start of the window
-        self._last = now  # when something came
+        self._last = now  # when something arrived
         self._paused_at = now
         self._window_end = now + limits.body_timeout
         self.deadline = self._window_end  #: when to ask ``is_late``
 
     def count(self, size: int, now: float) -> None:
-        """``size`` bytes came."""
+        """``size`` bytes arrived."""
         self._size += size
         self._last = now
 
     def is_late(self, now: float, stalled_time: float) -> bool:
-        """Whether too little has come. If not, there is a new ``deadline``."""
+        """Whether too little has arrived. If not, there is a new ``deadline``."""
         if not self._is_slow(now):
             self.deadline = min(self._window_end, self._last + self._timeout)
             return False
         stalled = stalled_time - self._stalled_before
         if stalled <= 0:
             return True
-        # The client may have waited for us: for "100 Continue", or for room in the system's
-        # buffers. That excuses it once.
+        # During a stall the client may have waited for us: for "100 Continue", or for room in the
+        # system's buffers. Postpone once for that.
         self._stalled_before = math.inf
         self._postpone(stalled)
         return False
@@ -208,7 +209,7 @@ class BodyRate:
 class ReadingRate:
     """Whether a client reads what is sent to it fast enough.
 
-    ``now``: seconds of the loop. ``taken``: bytes that the system has taken from us since the
+    ``now``: seconds of the loop. ``taken``: bytes that the system has accepted from us since the
     connection began. ``stalled_time``: see ``Stats``."""
 
     __slots__ = ("_limits", "_since", "_stalled_before", "_taken_before")
@@ -228,16 +229,16 @@ class ReadingRate:
         return self._since + self._limits.write_timeout
 
     def is_late(self, now: float, taken: int, stalled_time: float) -> bool:
-        """Whether too little was taken during ``write_timeout``."""
+        """Whether too little was accepted during ``write_timeout``."""
         elapsed = now - self._since
         if elapsed < self._limits.write_timeout:
             return False
-        quota = max(1.0, self._limits.write_rate * elapsed)  # without a rate, any byte will do
+        quota = max(1.0, self._limits.write_rate * elapsed)  # without a rate, any byte is enough
         if taken - self._taken_before >= quota:
             self._measure(now, taken, stalled_time)
             return False
         if stalled_time <= self._stalled_before:
             return True
-        # We stood still. Measure again, but only once.
+        # The loop was stalled. Measure again, but only once.
         self._measure(now, taken, math.inf)
         return False

@@ -1,4 +1,5 @@
-"""Where a request's body ends: after so many bytes, or its last chunk (RFC 9112 section 6)."""
+"""Where a request's body ends: after its announced length, or its last chunk (RFC 9112 section
+6)."""
 
 from __future__ import annotations
 
@@ -47,14 +48,14 @@ class FixedLengthDecoder:
 class ChunkedDecoder:
     """A chunked body.
 
-    httptools decodes it, but does not say where in its input a message has ended, and would read
-    the next request as well. So it gets the input in parts, none of which goes beyond the end: a
-    chunked message always ends with two CRLF, after the line of the last chunk or after the last
-    trailer field, and neither line is empty. Behind each place where that occurs, the input is cut,
-    and httptools says whether it was the end.
+    httptools decodes it, but does not report where in its input the message ended, and would parse
+    the next request as well. So it gets the input in parts that cannot extend beyond the end. A
+    chunked message ends with two CRLF, after the line of the last chunk or after the last trailer
+    field, and neither line is empty. The input is cut after each place where that occurs, and
+    httptools reports whether it was the end.
 
     Chunk extensions are ignored. Trailer fields are checked and dropped: merged into the header
-    they could say anything there (RFC 9110 section 6.5.1). Both together have ``FRAMING`` bytes.
+    they could forge any field (RFC 9110 section 6.5.1). Both together may have ``FRAMING`` bytes.
     """
 
     #: A head for httptools, which reads no body without one.
@@ -68,8 +69,8 @@ class ChunkedDecoder:
         self._limits = limits
         self._fields = 0
         self._pieces: list[bytes] = []
-        self._allowance = FRAMING  # bytes other than data that may still come
-        self._tail = b""  # the last bytes that were decoded: the end may have begun in them
+        self._allowance = FRAMING  # bytes other than data that are still allowed
+        self._tail = b""  # the last decoded bytes: the end may begin in them
         self.complete = False
         self._parser = httptools.HttpRequestParser(self)
         self._parser.feed_data(self.HEAD)
@@ -86,7 +87,7 @@ class ChunkedDecoder:
         return b"".join(pieces), data[start:]
 
     def _possible_ends(self, data: bytes) -> Iterator[int]:
-        """Where in ``data`` the message may end; last of all, where ``data`` does."""
+        """Where in ``data`` the message may end; the last one is the end of ``data``."""
         tail = self._tail
         known = len(tail)
         seen = tail + data
@@ -127,8 +128,8 @@ class ChunkedDecoder:
 
 
 def _find_end(data: bytes, start: int) -> int:
-    """Where the next two CRLF behind a line that is not empty end, from ``start`` on; -1 if there
-    are none. A regular expression could say it in one line, and would take twenty times as long."""
+    """Where, from ``start`` on, the next two CRLF after a non-empty line end; -1 if there are none.
+    A regular expression would be one line, and take twenty times as long."""
     found = data.find(_TWO_LINE_ENDS, start)
     while found > 0 and data[found - 1] == 10:  # LF: the line before is empty
         run = _LINE_ENDS(data, found)

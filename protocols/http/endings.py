@@ -1,5 +1,5 @@
-"""The two ways in which a transport leaves an HTTP connection other than by ``close()``: to another
-protocol, and by a reset."""
+"""Two ways to end an HTTP connection other than ``close()``: passing the transport to another
+protocol, and a reset."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)  # struct linger: on, 0 seconds
 
 
 def hand_over(transport: Any, protocol: Any, rest: bytes, has_ended: bool) -> None:
-    """Give ``transport`` to ``protocol``. ``rest``: data that has come for it already.
+    """Pass ``transport`` to ``protocol``. ``rest``: data that has already arrived for it.
     ``has_ended``: whether the client has finished sending."""
     transport.set_protocol(protocol)
     transport.resume_reading()
@@ -31,7 +31,7 @@ def _deliver(transport: Any, protocol: Any, rest: bytes, has_ended: bool) -> Non
 
 
 def reset_on_close(transport: Any) -> None:
-    """Make the client see a reset, instead of an end, when ``transport`` is closed."""
+    """Make the client see a reset instead of the end of data when ``transport`` is closed."""
     sock = transport.get_extra_info("socket")
     if hasattr(sock, "setsockopt"):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)

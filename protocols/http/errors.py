@@ -8,7 +8,7 @@ from typing import Final
 
 from .response import Header, Response
 
-# Like the listings of folders: readable on a telephone, and dark if the user prefers that.
+# Like the listings of folders: readable on a phone, and dark if the user prefers that.
 _STYLE = (
     ":root{color-scheme:light dark}"
     "body{font:1rem/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem;"

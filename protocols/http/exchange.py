@@ -1,7 +1,7 @@
 """Exchange: one request and its response, from the head to the last byte of the response's body.
 
 A handler gets it as its ``Request``. It delivers the request's body to the handler, and frames and
-sends what the handler answers.
+sends the handler's response.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from .writer import BodyWriter
 
 logger = logging.getLogger(__name__)
 
-_LARGE: Final = 65536  # a body from this size on is not copied behind its head
+_LARGE: Final = 65536  # from this size on, a body is not copied to join it with its head
 
 
 class Exchange(Request):
@@ -83,10 +83,10 @@ class Exchange(Request):
         connection.transport.write(data)
         if server.access_log is not None:
             server.access_log.write(self, status, size)
-        self._body = self._on_lost = None  # no cycle remains: their callbacks know this request
+        self._body = self._on_lost = None  # avoid a cycle: their callbacks refer to this request
         if connection.facts or connection.reader is not None:
             connection.response_completed()
-        else:  # what that does for nearly all requests, without the cost of a call
+        else:  # nearly all requests: the same, without the cost of a call
             connection.current = None
             connection.state = IDLE
             connection.deadlines.at = now + server.keepalive_timeout
@@ -105,7 +105,7 @@ class Exchange(Request):
         if len(body) < _LARGE:
             return head + body
         self._connection.send(head)
-        # The body is in memory anyway; the transport's limit is for handlers that write on and on.
+        # The body is in memory anyway; the transport's limit is for handlers that keep writing.
         transport = self._connection.transport
         transport.max_write_buffer = max(transport.max_write_buffer, len(body))
         return body
@@ -167,7 +167,7 @@ class Exchange(Request):
         logger.info("%s: %s", connection.transport, why)
         writer.detach()
         connection.close()
-        # Now, because the client may take long to read what was written.
+        # Log it now, because the client may take long to read what was written.
         connection.reactor.call_soon(self._tell_lost)
 
     @property
@@ -176,7 +176,7 @@ class Exchange(Request):
         return self._writer is not None
 
     def writing_resumed(self) -> None:
-        """The client has taken most of what was sent."""
+        """The client has read most of what was sent."""
         writer = self._writer
         if writer is not None and writer.on_writable is not None:
             try:
@@ -224,7 +224,7 @@ class Exchange(Request):
             connection.send(b"HTTP/1.1 100 Continue\r\n\r\n")
         reader.expects_continue = False
         connection.deadlines.start_body(is_wanted=True)
-        if not connection.facts & READING:  # else it reads on when the handler returns
+        if not connection.facts & READING:  # otherwise it reads on when the handler returns
             connection.reactor.call_soon(connection.read_on)
 
     def pause_reading(self) -> None:
@@ -349,8 +349,8 @@ class Exchange(Request):
             callback()
 
     def _check_is_lost(self) -> None:
-        """A call came too late. Raises ``RuntimeError``, unless the client has left or was
-        refused: then it is not the handler's fault."""
+        """Called by methods that were called too late. Raises ``RuntimeError``, unless the client
+        has left or was refused: then it is not the handler's fault."""
         if not self._connection.transport.is_closing():
             raise RuntimeError(f"{self!r} was answered already")
 

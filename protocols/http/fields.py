@@ -1,10 +1,10 @@
 """Reading the fields of request heads: ``httptools`` (llhttp) checks and splits the lines, and
-``Fields`` works out what they say about the message.
+``Fields`` interprets what they say about the message.
 
-Clients send the same fields again and again, below another request line, or with one line changed.
-So what was read is remembered, byte for byte: blocks of fields as a whole, and single lines. Only
-lines that were not seen before go through llhttp, and each time through a new parser: no head can
-change what another one means.
+Clients send the same fields again and again, with another request line or with one line changed. So
+parsed fields are cached, byte for byte: whole blocks of fields, and single lines. llhttp parses
+only lines that were not seen before, each time with a new parser, so no head can change the meaning
+of another.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ _CONDITIONAL: Final = frozenset(
 )
 # The fields that the server itself acts on, in addition to Connection, Host and Upgrade.
 _RARE: Final = _CONDITIONAL | {"content-length", "expect", "transfer-encoding"}
-# Lines that are never remembered on their own. Whether llhttp accepts one of the first two depends
-# on the other lines; every other line it judges by itself. The last three are secrets.
+# Lines that are never cached on their own. Whether llhttp accepts one of the first two depends on
+# the other lines; it parses any other line independently. The last three are secrets.
 _NEVER_KEPT: Final = frozenset(
     {"content-length", "transfer-encoding", "authorization", "cookie", "proxy-authorization"}
 )
-# Names as browsers spell them: to look one up takes half the time of changing its case.
+# Names as browsers spell them: a look-up takes half the time of changing the case.
 _LOWER_CASE: Final = {
     name.encode(): name.lower()
     for name in (
@@ -47,7 +47,7 @@ USUAL_NAMES: Final = tuple(_LOWER_CASE.values())  #: in lower case
 # Clients with the same browser send the same fields, but each has its own cookie.
 _COOKIE: Final = b"\r\nCookie:"
 
-# These bound the memory of both caches: entries, and bytes of each as it was sent.
+# Limits of both caches: entries, and bytes of each entry as it was sent.
 _BLOCKS: Final = 512
 _LARGEST_BLOCK: Final = 2048
 _LINES: Final = 1024
@@ -55,14 +55,14 @@ _LARGEST_LINE: Final = 256
 
 
 class Fields:
-    """What the fields of a head say. It never changes, and heads with the same fields share it.
+    """What the fields of a head say. Treat it as immutable: heads with the same fields share it.
 
     ``host``: the ``Host`` field; "" for HTTP/1.0 without one. ``plain``: the common case: HTTP/1.1,
     kept alive, no body, no upgrade. ``conditional``: a field makes a condition, or is ``Range``.
     ``upgrade``: the protocols to which the client offers to change. ``base``: the same fields with
     an empty cookie, from which these were made, or None. ``is_kept``: later heads may share these
     fields, so what follows from them can be stored in them. ``last_line``: method and target of the
-    last head with these fields; ``last_head``: that head, if it came twice in a row."""
+    last head with these fields; ``last_head``: that head, if it was sent twice in a row."""
 
     __slots__ = (
         "base",
@@ -106,7 +106,7 @@ class Fields:
         if is_repeated or (host is None and minor):
             raise HTTPError(400, "There must be one Host field.")
         connection = by_name.get("connection")
-        # Nearly all requests have none of these fields, and at most "keep-alive" in this one.
+        # Nearly all requests have none of these fields, and at most "keep-alive" in Connection.
         if by_name.keys() & _RARE or connection not in (None, "keep-alive") or not minor:
             self._interpret(by_name, list_members(connection or ""))
         self.host = "" if host is None else check_authority(host)
@@ -160,8 +160,8 @@ class Fields:
 
 
 class FieldsParser:
-    """Reads the fields of heads, one head at a time. ``known``, ``known_lines``: what is
-    remembered of them, by the bytes that came."""
+    """Reads the fields of heads, one head at a time. ``known``, ``known_lines``: the caches, by the
+    bytes received."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -170,15 +170,15 @@ class FieldsParser:
 
     def parse(self, block: bytes) -> Fields | None:
         """What the fields in ``block`` say: a head from the minor version, the last byte of the
-        request line, to the empty line at its end. Returns None if another empty line comes before.
-        Raises ``HTTPError``."""
+        request line, to the empty line at its end. Returns None if there is an empty line before
+        that. Raises ``HTTPError``."""
         fields: Fields | None
         start = block.find(_COOKIE)
         if start < 0:
             fields = self._parse_lines(block)
         else:
             end = block.find(b"\r\n", start + 2)
-            # The same fields with an empty cookie: many clients may send those.
+            # The same fields with an empty cookie, which many clients may send.
             others = block[: start + len(_COOKIE)] + block[end:]
             base = self.known.get(others)
             if base is None:
@@ -214,12 +214,12 @@ class FieldsParser:
         try:
             return _LineReader().read(new)
         except HTTPError:
-            _LineReader().read(lines)  # the fault may have to do with the line before
+            _LineReader().read(lines)  # the error may depend on the previous line
             raise
 
 
 class _LineReader:
-    """Reads lines, once. To make a parser costs a fifth of what it costs to read one line."""
+    """Reads lines, once. Making a parser costs a fifth of reading one line."""
 
     def __init__(self) -> None:
         self._pairs: list[tuple[str, str]] = []
@@ -227,7 +227,7 @@ class _LineReader:
 
     def read(self, lines: list[bytes]) -> list[tuple[str, str]]:
         """The names and values in ``lines``, which have no line ends. Raises ``HTTPError``."""
-        # The request line is checked elsewhere. llhttp reads fields alike below all of them.
+        # The request line is checked elsewhere. llhttp parses the fields independently of it.
         head = b"\r\n".join((b"GET / HTTP/1.1", *lines, b"", b""))
         try:
             httptools.HttpRequestParser(self).feed_data(head)

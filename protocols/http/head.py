@@ -1,9 +1,9 @@
 """Reading request heads: the request line, which is checked here, and the fields (``fields.py``).
 
-A head is parsed in one call, when all of it has come. So one parser serves all connections, and a
-connection that waits for its next request needs no memory for a parser.
+A head is parsed in one call, when it is complete. So one parser serves all connections, and an idle
+connection needs no memory for a parser.
 
-Clients repeat themselves, so what was parsed is used again, in three steps:
+Clients repeat themselves, so parsed heads are reused, in three steps:
 
 1. The same head as the last one with these fields: its ``RequestHead`` is returned as it is.
 2. The same fields below another request line: the ``Fields`` are used again, and only the line is
@@ -43,7 +43,7 @@ _LONGEST_LINE: Final = 1024  # bytes of a method and target that are remembered
 
 
 class RequestHead:
-    """What a head says. It never changes, and requests with the same bytes share it.
+    """What a head says. Treat it as immutable: requests with the same bytes share it.
 
     ``fields``: what its fields say. ``authority``: the host, and the port if it was named: from the
     target, or else from the ``Host`` field; "" for HTTP/1.0 without one. ``plain``: the common case
@@ -85,7 +85,7 @@ class RequestHead:
 
 
 class HeadParser:
-    """Parses heads, and remembers them."""
+    """Parses heads, and caches them."""
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
@@ -157,7 +157,7 @@ class HeadParser:
 
     def check_line(self, data: bytes) -> re.Match[bytes]:
         """Check the request line at the start of ``data``. Raises ``HTTPError``, also if the line
-        has not come to its end."""
+        is incomplete."""
         if data.find(b"\n", 0, self.limits.request_line) < 0:
             limit = self.limits.request_line
             raise HTTPError(
@@ -172,8 +172,8 @@ class HeadParser:
 
 
 def unreadable_head(data: bytes) -> RequestHead:
-    """Stands in the log for a head that was refused. It has no method; its target is the part of
-    the request line that came, at the start of ``data``."""
+    """Replaces a refused head in the log. It has no method; its target is the received part of the
+    request line, at the start of ``data``."""
     line = data[: LOGGED_LINE + 1].splitlines()[0] if data else b""
     text = line[:LOGGED_LINE].decode("latin-1")
     return RequestHead("", f"{text}..." if len(line) > LOGGED_LINE else text, NO_FIELDS)

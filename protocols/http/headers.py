@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 
 class Headers:
-    """The fields of a request, in the order in which they came, and by name.
+    """The fields of a request, in the order in which they were sent, and by name.
 
     Names are in lower case. Values have no white space around them, and are decoded as Latin-1,
     byte for byte, because they may hold any bytes beyond ASCII (RFC 9110 section 5.5).

@@ -1,9 +1,9 @@
 """What the parts of the HTTP server need of the parts above them.
 
-A part imports only parts below it. It knows a part above it by an interface in this file. From the
-top down: ``server`` makes a ``connection`` for each client. The connection gets heads and bodies
-from ``reading``, and runs one ``exchange`` after another. To its handler, an exchange is a
-``request``, which may be answered through a ``writer``.
+A part imports only parts below it, and uses parts above it through the interfaces in this file.
+From the top down: ``server`` makes a ``connection`` for each client. The connection gets heads and
+bodies from ``reading``, and runs one ``exchange`` after another. The handler gets the exchange as a
+``request``, and may answer through a ``writer``.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class RequestLog(Protocol):
-    """What is told of each request that was answered."""
+    """What is called for each request that was answered."""
 
     def write(self, request: Any, status: int, size: int) -> object:
         """``request``: a ``Request``. ``size``: bytes of the response's body."""
@@ -109,7 +109,7 @@ class ExchangeConnection(Connection, Output, Protocol):
 
 
 class WrittenResponse(Protocol):
-    """What a ``BodyWriter`` tells of its end: an exchange."""
+    """What a ``BodyWriter`` calls at its end: an exchange."""
 
     def body_written(self) -> None:
         """All of the body is written."""
@@ -119,12 +119,12 @@ class WrittenResponse(Protocol):
 
 
 class Waiting(Protocol):
-    """What waits for a turn, see ``Turns``: a connection."""
+    """What waits for a turn (see ``Turns``): a connection."""
 
     reactor: Reactor
 
     def go_on(self) -> None:
-        """Its turn has come."""
+        """Called when it is the connection's turn."""
 
 
 class Queue(Protocol):

@@ -1,4 +1,4 @@
-"""Limits: how much the HTTP server accepts from a client, and how long it waits for it."""
+"""Limits: how much the HTTP server accepts from a client, and how long it waits."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Limits:
     head_timeout: float = 10.0  #: since a head's first byte, or the connection's start: 408
     keepalive_timeout: float = 15.0  #: between requests; then the connection is closed
     body_timeout: float = 10.0  #: over which ``body_rate`` is measured: 408
-    body_rate: float = 240.0  #: of a body, at least; 0: any progress is enough: 408
+    body_rate: float = 240.0  #: at which a body must arrive; 0: any progress is enough: 408
     write_timeout: float = 60.0  #: over which ``write_rate`` is measured
-    write_rate: float = 240.0  #: of a client that reads, at least; else it is cut off
+    write_rate: float = 240.0  #: at which a client must read; otherwise it is disconnected
 
 
 # Not configurable.

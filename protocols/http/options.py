@@ -23,7 +23,7 @@ from reactor.sockets.addresses import parse_network
 
 from .limits import Limits
 
-# Connections of a process. Each holds a descriptor; accepting pauses when there are none left, too.
+# Connections of a process. Each takes a descriptor; accepting also pauses when there are none left.
 MAX_CONNECTIONS: Final = 20_000
 # Enough for an office behind one address, whose browsers open six each, and only about a hundredth
 # of MAX_CONNECTIONS.
@@ -48,7 +48,7 @@ LIMIT_OPTIONS: Final[tuple[tuple[str, str, Callable[[str], float], str, str], ..
     ("--body-timeout", "S", duration, "body_timeout", "window of --min-body-rate, in seconds"),
     ("--min-body-rate", "R", number, "body_rate", "bytes/s of a body; else 408; 0: no limit"),
     ("--write-timeout", "S", duration, "write_timeout", "window of --min-write-rate, in seconds"),
-    ("--min-write-rate", "R", number, "write_rate", "bytes/s that clients read; 0: no limit"),
+    ("--min-write-rate", "R", number, "write_rate", "bytes/s that a client must read; 0: no limit"),
 )
 
 
@@ -119,7 +119,7 @@ def _add_server_options(parser: argparse._ActionsContainer) -> None:
         action=Repeatable,
         type=_proxy,
         help="trust its X-Forwarded-For, -Proto and -Host; an address, a network, or "
-        "'unix'; may be given more than once",
+        "'unix'; repeatable",
     )
     parser.add_argument(
         "--forwarded",
@@ -170,15 +170,15 @@ def limits_of(options: argparse.Namespace) -> Limits:
 
 def check_options(options: argparse.Namespace) -> None:
     """Raise ``CommandError`` for options that exclude each other, and for a root that cannot be
-    read. Nothing is opened yet."""
+    read. Opens nothing."""
     if options.root is not None and options.app is not None:
-        raise CommandError("--root and --app do not go together", WRONG_USAGE)
+        raise CommandError("--root and --app cannot be combined", WRONG_USAGE)
     if options.no_listing and options.root is None:
-        raise CommandError("--no-listing goes with --root", WRONG_USAGE)
+        raise CommandError("--no-listing requires --root", WRONG_USAGE)
     if options.unix_mode is not None and options.unix is None:
-        raise CommandError("--unix-mode goes with --unix", WRONG_USAGE)
+        raise CommandError("--unix-mode requires --unix", WRONG_USAGE)
     if options.forwarded and not options.trusted_proxy:
-        raise CommandError("--forwarded goes with --trusted-proxy", WRONG_USAGE)
+        raise CommandError("--forwarded requires --trusted-proxy", WRONG_USAGE)
     if options.root is not None:
         try:
             os.scandir(options.root).close()

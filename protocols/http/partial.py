@@ -1,7 +1,7 @@
-"""PartialHead: checks a request head that comes in pieces, and looks at each byte only once.
+"""PartialHead: checks a request head that arrives in pieces, and scans each byte only once.
 
-A client may send its head byte by byte. A search that begins at the front each time would be
-quadratic, so a ``PartialHead`` remembers how far it has searched and checked.
+A client may send its head byte by byte. Searching from the start each time would be quadratic, so a
+``PartialHead`` remembers how far it has searched and checked.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _PARTS: Final = (
 
 
 class PartialHead:
-    """What is known about the part of a head that has come.
+    """What is known about the received part of a head.
 
     ``check_line(data)``: checks a complete request line, or raises ``HTTPError`` for one that can
     no longer be valid. ``max_line``: bytes that the line may have."""
@@ -35,13 +35,13 @@ class PartialHead:
     def __init__(self, check_line: Callable[[bytes], object], max_line: int) -> None:
         self._check_line = check_line
         self._max_line = max_line
-        self._searched = 0  # bytes that were searched for the end of the head
-        self._checked = 0  # bytes that were found valid
-        self._part = 0  # of the request line: an index; len(_PARTS) behind the line
+        self._searched = 0  # bytes searched for the end of the head
+        self._checked = 0  # bytes found valid
+        self._part = 0  # index of a part of the request line; len(_PARTS) after the line
 
     def find_end(self, data: bytes) -> int:
-        """Where the head at the start of ``data`` ends; -1 if the end has not come. ``data`` begins
-        with what it was at the last call."""
+        """Where the head at the start of ``data`` ends; -1 if it is incomplete. ``data`` begins
+        with the ``data`` of the last call."""
         found = data.find(END_OF_HEAD, max(0, self._searched - 3))
         self._searched = len(data)
         return found + 4 if found >= 0 else -1

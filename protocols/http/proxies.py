@@ -1,7 +1,7 @@
 """Where a request came from: the connection's peer, or what a trusted proxy says.
 
-Only trusted proxies are believed, and only the kind of field that they are known to send. A proxy
-passes the other kind on as the client sent it: trusting both would mean trusting any client.
+Only trusted proxies count, and only the kind of field that they are known to send. A proxy passes
+the other kind on as the client sent it: trusting both would mean trusting any client.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _UNKNOWN: Final = Origin("", "", "")
 
 
 class TrustedProxies:
-    """The proxies that are believed about their clients.
+    """The proxies that are trusted to name the client.
 
     ``networks``: their addresses and networks, as text; "unix" stands for all clients of the Unix
     socket. ``forwarded``: the proxies send ``Forwarded`` (RFC 7239), not ``X-Forwarded-For``,

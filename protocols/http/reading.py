@@ -1,7 +1,7 @@
 """RequestReader: bytes in; the heads of requests and the pieces of their bodies out.
 
-It knows no transport, no loop and no handler. ``PartialHead`` sees to it that a head in pieces is
-searched only once; decoders find the end of a body (``decoding.py``).
+It uses no transport, no loop and no handler. ``PartialHead`` searches a head that arrives in pieces
+only once; decoders find the end of a body (``decoding.py``).
 """
 
 from __future__ import annotations
@@ -38,19 +38,19 @@ class RequestReader:
 
     def __init__(self, parser: HeadParser, data: bytes = b"") -> None:
         self._parser = parser
-        self.buffer = data  #: what was fed and not read yet
+        self.buffer = data  #: fed and not read yet
         self._partial_head: PartialHead | None = None
-        self.in_body = False  #: a part of a body is still to be read
-        self._decoder: BodyDecoder | None = None  # while that is so
-        self._body_left = 0  # bytes that the body may still have, by its limit
+        self.in_body = False  #: the rest of a body is to be read
+        self._decoder: BodyDecoder | None = None  # while in_body is true
+        self._body_left = 0  # bytes that the limit still allows the body
         self.expects_continue = False  #: the client waits for "100 Continue" before its body
 
     def feed(self, data: bytes) -> None:
-        """Add data that the client sent."""
+        """Add data from the client."""
         self.buffer += data
 
     def clear(self) -> bytes:
-        """Remove and return what was fed and not read yet."""
+        """Discard and return the data that was fed and not read yet."""
         data, self.buffer = self.buffer, b""
         return data
 
@@ -99,8 +99,7 @@ class RequestReader:
         self.expects_continue = fields.expects_continue
 
     def read_body(self) -> bytes:
-        """The piece of the body that has come; b"" if only framing has come. Raises
-        ``HTTPError``."""
+        """The next piece of the body; b"" if only framing has arrived. Raises ``HTTPError``."""
         decoder = self._decoder
         assert decoder is not None, "no body is expected"
         data, self.buffer = decoder.decode(self.buffer)

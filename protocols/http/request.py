@@ -31,7 +31,7 @@ class Request:
     ``reactor.call_soon_threadsafe``. All methods must be called in the loop's thread. If the
     handler raises, the client gets status 500, or the status of the ``HTTPError`` that it raised.
 
-    The body must be asked for, with ``read`` or ``stream``; otherwise it is discarded after the
+    The body must be requested with ``read`` or ``stream``; otherwise it is discarded after the
     response."""
 
     __slots__ = ("_connection", "head")
@@ -40,7 +40,7 @@ class Request:
         self.head = head
         self._connection = connection
 
-    # -- what was asked ----------------------------------------------------------------------------
+    # -- the request line and the fields -----------------------------------------------------------
 
     @property
     def method(self) -> str:
@@ -49,7 +49,7 @@ class Request:
 
     @property
     def target(self) -> str:
-        """The request target as it was sent: mostly a path with a query."""
+        """The request target as it was sent: usually a path with a query."""
         return self.head.target
 
     @property
@@ -157,7 +157,7 @@ class Request:
         data_received: Callable[[bytes], object],
         eof_received: Callable[[], Response | None],
     ) -> None:
-        """Deliver the body as it comes: ``data_received(data)`` any number of times, then
+        """Deliver the body as it arrives: ``data_received(data)`` any number of times, then
         ``eof_received()`` once, which may return a ``Response``, as a handler may. They are never
         called from inside this call.
 
@@ -196,11 +196,11 @@ class Request:
         raise NotImplementedError
 
     def take_over(self, protocol: Any, status: int = 101, headers: Iterable[Header] = ()) -> None:
-        """Answer with ``status`` and give the connection to ``protocol``, from the first byte after
+        """Answer with ``status`` and pass the connection to ``protocol``, from the first byte after
         the request: its ``connection_made`` is called now, data follows later.
 
         With 101, ``headers`` must have ``Upgrade`` and ``Connection`` (RFC 9110 section 7.8). The
-        response to CONNECT is 200. The server's limits no longer hold for this connection. Raises
+        response to CONNECT is 200. The server's limits no longer apply to this connection. Raises
         ``RuntimeError`` if the request was answered already, or its body was not read to the
         end."""
         raise NotImplementedError
@@ -212,7 +212,7 @@ class Request:
 
     @property
     def is_lost(self) -> bool:
-        """Whether a response would reach nobody: it is complete, or the client has left."""
+        """Whether no response can be sent any more: it is complete, or the client has left."""
         return self._connection.current is not self or self._connection.transport.is_closing()
 
     @property

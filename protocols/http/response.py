@@ -1,4 +1,4 @@
-"""Response: what a handler returns; and how the head of a response is written."""
+"""Response: what a handler returns; and rendering the head of a response."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _SENT_BY_SERVER: Final = frozenset(
 
 
 class Response:
-    """A whole response, whose body is in memory. For others, see ``Request.start``.
+    """A whole response, whose body is in memory. For a streamed response, see ``Request.start``.
 
     ``headers``: pairs of name and value. The server adds ``Content-Length``, ``Connection``,
-    ``Transfer-Encoding`` and ``Keep-Alive``, which cannot be given; and ``Date`` and ``Server``,
-    unless they are given."""
+    ``Transfer-Encoding`` and ``Keep-Alive``, which must not be in ``headers``; and ``Date`` and
+    ``Server``, unless they are."""
 
     __slots__ = ("body", "headers", "status")
 
@@ -46,7 +46,7 @@ class Response:
 
     @classmethod
     def html(cls, text: str, status: int = 200, headers: Iterable[Header] = ()) -> Response:
-        """A page, in UTF-8. Escape what users have sent before (``html.escape``)."""
+        """A page, in UTF-8. Escape user input first (``html.escape``)."""
         content_type = ("Content-Type", "text/html; charset=utf-8")
         return cls(text.encode(), status, (content_type, *headers))
 
@@ -62,9 +62,9 @@ class Response:
 def render_head(status: int, headers: Iterable[Header]) -> bytes:
     """The status line and the fields, each with its CRLF; without the empty line.
 
-    Raises ``ValueError`` for what would make a different message of it: a status that is not final,
-    a name that is not a token, a value with a control character, a field that only the server
-    sends; ``TypeError`` for what is not text."""
+    Raises ``ValueError`` for what could change the framing: a status that is not final, a name that
+    is not a token, a value with a control character, a field that only the server sends;
+    ``TypeError`` for what is not text."""
     if not 200 <= status <= 999 and status != 101:
         raise ValueError(f"not a final status: {status!r}")
     lines = [f"HTTP/1.1 {status:d} {_PHRASES.get(status, '')}\r\n"]

@@ -1,4 +1,4 @@
-"""HTTPServer: makes the connections, and has what they share."""
+"""HTTPServer: makes the connections, and holds what they share."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class HTTPServer:
     ) -> None:
         self.handler = handler
         self.limits = limits or Limits()
-        # These three are here to be found quickly: every request needs them.
+        # Attributes, for speed: every request needs these three.
         self.keepalive_timeout = self.limits.keepalive_timeout
         self.max_head = self.limits.head
         self.max_requests = self.limits.requests
@@ -72,7 +72,7 @@ class HTTPServer:
         render_head(200, self._server_field)
 
     def __call__(self) -> HTTPConnection:
-        """Returns the protocol for one more connection."""
+        """Return the protocol for a new connection."""
         return HTTPConnection(self)
 
     def render(self, status: int, headers: tuple[Header, ...], now: float) -> bytes:

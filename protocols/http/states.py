@@ -1,7 +1,7 @@
-"""The states of a connection, and which of them may follow which.
+"""The states of a connection, and the allowed transitions.
 
-What a connection is doing is its state. What is true independently of that is a fact. Facts are
-bits of their own, so that not every combination needs a state.
+The state is what a connection is doing. Facts are independent of it: each is a bit, so that not
+every combination needs a state.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Final
 class State(Enum):
     """What a connection is doing."""
 
-    IDLE = "waits for a request, of which nothing has come"
-    HEAD = "a part of a request's head has come"
+    IDLE = "waits for a request, of which nothing has arrived"
+    HEAD = "a part of a request's head has arrived"
     HANDLING = "the handler has the request, and no response has begun"
     RESPONDING = "the head of a response is sent, its body is being written"
     DISCARDING = "the response is complete, the rest of the request's body is read and dropped"
@@ -36,7 +36,7 @@ TRANSITIONS: Final[dict[State, frozenset[State]]] = {
     IDLE: frozenset(
         {
             HEAD,
-            HANDLING,  # a whole head came, or invalid input, which is answered too
+            HANDLING,  # a whole head arrived, or invalid input, which is answered too
             CLOSING,  # too late, or the client has finished, or the server stops
             CLOSED,
         }
@@ -46,7 +46,7 @@ TRANSITIONS: Final[dict[State, frozenset[State]]] = {
         {
             IDLE,  # a whole response was sent
             RESPONDING,
-            DISCARDING,  # a whole response was sent before the request's body had come
+            DISCARDING,  # a whole response was sent before the request's body had arrived
             CLOSING,  # it was the last response; or the client finished within the body
             TAKEN_OVER,
             CLOSED,
@@ -74,8 +74,8 @@ TRANSITIONS: Final[dict[State, frozenset[State]]] = {
 
 # Facts. If there are none and the state is IDLE, a request takes the shortest path through
 # connection.py.
-WRITING_PAUSED: Final = 1  # the client does not take what is sent: no new request is begun
+WRITING_PAUSED: Final = 1  # the client does not read what is sent: no new request is begun
 LAST_RESPONSE: Final = 2  # the connection closes after this response
 CLIENT_FINISHED: Final = 4  # the client sends no more
-READING: Final = 8  # HTTPConnection.read_on() is running: it is not called again from inside
+READING: Final = 8  # HTTPConnection.read_on() is running: not called again from inside
 QUEUED: Final = 16  # input waits for another turn of the loop, see turns.py

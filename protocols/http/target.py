@@ -10,8 +10,8 @@ from typing import Final
 from .errors import HTTPError
 
 # Letters, digits, and the other characters of names in use. RFC 3986 allows more ("!$&'()*+,;=" and
-# percent-encoding), but no name in use has them, and a comma may mean that a proxy has joined two
-# Host fields.
+# percent-encoding), but no name in use has them, and a comma may mean that a proxy joined two Host
+# fields.
 _AUTHORITY: Final = re.compile(r"([A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{0,5}))?").fullmatch
 _ABSOLUTE: Final = re.compile(r"(?i:https?)://([^/?]*)([^?]*)(?:\?(.*))?").fullmatch
 

@@ -1,9 +1,9 @@
-"""Turns: how much time of one turn of the loop requests get, and which connections wait for more.
+"""Turns: how much time requests get in one turn of the loop, and which connections wait for more.
 
 A limit by number is not enough: 32 requests take a millisecond if each takes 25 us, and a second if
-each takes 30 ms. New input is served first, so that a client that asks for much at once delays
+each takes 30 ms. New input is served first, so that a client that requests much at once delays
 itself and not the others. A single request cannot be interrupted. Pieces of bodies count like
-requests, because to read many tiny chunks takes milliseconds; they wait sooner, so that they do not
+requests, because reading many tiny chunks takes milliseconds; they wait sooner, so that they do not
 delay new requests.
 """
 
@@ -25,7 +25,7 @@ REQUESTS: Final = 32  # requests and pieces of bodies of one connection in a tur
 
 
 class Turns:
-    """The connections of a server that have more input than a turn has time for. They go on one
+    """The connections of a server that have more input than a turn has time for. They continue one
     after another, in the order in which they began to wait."""
 
     def __init__(self) -> None:

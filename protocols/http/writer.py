@@ -11,7 +11,7 @@ from .states import WRITING_PAUSED
 if TYPE_CHECKING:
     from .interfaces import Output, WrittenResponse
 
-# A chunk of this size or more is not copied to put its frame around it.
+# A chunk of this size or more is not copied to frame it.
 _COPY_LIMIT: Final = 16384
 
 
@@ -19,9 +19,9 @@ class BodyWriter:
     """What ``Request.start`` returns.
 
     Write while ``paused`` is false. Then wait for ``on_writable``, which is called when the client
-    has taken most of what waits. A handler that goes on writing loses the connection at the
+    has read most of the queued data. A handler that keeps writing loses the connection at the
     transport's hard cap. End with ``end()``; or with ``abort()``, which sends what was written and
-    closes the connection, so that the client sees that something is missing. When the client
+    closes the connection, so that the client notices that something is missing. When the client
     leaves, the callback of ``Request.on_lost`` is called; what is written afterwards is dropped."""
 
     __slots__ = ("_framing", "_left", "_output", "_response", "on_writable", "size", "status")
@@ -44,12 +44,12 @@ class BodyWriter:
 
     @property
     def paused(self) -> bool:
-        """Whether so much waits to be sent that the handler should wait."""
+        """Whether so much is queued that the handler should wait."""
         return self._response is not None and bool(self._output.facts & WRITING_PAUSED)
 
     @property
     def ends_with_connection(self) -> bool:
-        """Whether the body ends where the connection does."""
+        """Whether the end of the connection ends the body."""
         return self._framing == UNTIL_CLOSE
 
     @property
@@ -111,7 +111,7 @@ class BodyWriter:
 
     def abort(self) -> None:
         """Give up. The client gets what was written, and then the end of the connection; or a
-        reset, if it could take that for the end of the body."""
+        reset, if that would look like the end of the body."""
         response, self._response = self._response, None
         if response is not None:
             response.cut("the handler gave up the response")

@@ -1,4 +1,4 @@
-"""``--protocol module:Class`` for a class of WebSockets: a server for them at ``/``."""
+"""``--protocol module:Class`` for a ``WebSocket`` class: serves it at ``/``."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ _LIMIT_OPTIONS: Final[tuple[tuple[str, str, Callable[[str], float], str, str], .
     ("--max-message", "BYTES", positive, "message_size", "of a message; else close code 1009"),
     ("--max-inflated", "BYTES", positive, "inflated_size", "of a compressed message; else 1009"),
     ("--max-fragments", "N", positive, "fragments", "frames of a message; else 1008"),
-    ("--frames-per-turn", "N", positive, "frames_per_turn", "of one client, before others' turn"),
-    ("--max-unread", "BYTES", positive, "write_buffer", "waiting for a client that does not read"),
+    ("--frames-per-turn", "N", positive, "frames_per_turn", "of one client in a turn of the loop"),
+    ("--max-unread", "BYTES", positive, "write_buffer", "queued for a client that does not read"),
     ("--ping-interval", "S", seconds, "ping_interval", "seconds between pings; 0: none"),
-    ("--ping-timeout", "S", duration, "ping_timeout", "seconds to answer a ping in"),
+    ("--ping-timeout", "S", duration, "ping_timeout", "seconds to answer a ping"),
     ("--close-timeout", "S", duration, "close_timeout", "seconds for the closing handshake"),
 )
 
@@ -60,17 +60,17 @@ class WebSocketApplication(Application):
             "--allow-origin",
             metavar="ORIGIN",
             action=Repeatable,
-            help="let in pages from there as well, https://example.com for one; '*': from "
-            "anywhere; may be given more than once (pages of the same origin)",
+            help="also accept pages of this origin, such as https://example.com; '*': of "
+            "any; repeatable (pages of the same origin)",
         )
         parser.add_argument(
             "--allow-host",
             metavar="NAME",
             action=Repeatable,
             help="on a loopback address: another name of this machine that clients use; '*': any; "
-            "may be given more than once (localhost)",
+            "repeatable (localhost)",
         )
-        parser.add_argument("--no-deflate", action="store_true", help="agree on no compression")
+        parser.add_argument("--no-deflate", action="store_true", help="no compression")
         parser.add_argument(
             "--max-connections",
             metavar="N",

@@ -1,11 +1,11 @@
-"""WebSocketConnection: what lies between a transport and a ``WebSocket``.
+"""WebSocketConnection: connects a transport and a ``WebSocket``.
 
-Bytes go to the core, which makes frames of them; frames become messages; messages go to the
-``WebSocket``. One kind of frame takes a shorter way, as nearly all are of it: a small message in
-one frame, whole, uncompressed, and alone in what was read.
+The core parses bytes into frames; frames are assembled into messages; the ``WebSocket`` gets the
+messages. The most frequent kind of frame has a fast path: a small, uncompressed message in one
+frame, whole and alone in what was read.
 
 A connection is open until either side starts the closing handshake. From then on no message is
-delivered and none is sent, and the handshake has ``Limits.close_timeout``.
+delivered or sent, and the handshake must finish within ``Limits.close_timeout``.
 """
 
 from __future__ import annotations
@@ -64,13 +64,13 @@ class WebSocketConnection(Protocol):
         self._limits = limits
         self._window_bits = core.window_bits
         self._small = min(_SMALL, limits.message_size)
-        self._is_scheduled = False  # the next turn goes on with what waits
+        self._is_scheduled = False  # the next turn handles the waiting input
         self._is_reading_paused = False  # by the WebSocket
         self._is_write_paused = False  # by the transport
-        self._pong = b""  # the last one that was not sent, as output is paused
-        self._heard = 0.0  # when something came
+        self._pong = b""  # the last one, not sent because output is paused
+        self._heard = 0.0  # when something last arrived
         self._close_called = False  # by the WebSocket
-        self._is_closing_limited = False  # the closing handshake has its timer
+        self._is_closing_limited = False  # the closing handshake has a timer
         self._timer: Timer | None = None
 
     # -- reading -----------------------------------------------------------------------------------
@@ -108,7 +108,7 @@ class WebSocketConnection(Protocol):
             self._go_on()
 
     def _go_on(self) -> None:
-        """Handle what came, as far as this turn has time for it."""
+        """Handle the input, as far as this turn has time for it."""
         self._is_scheduled = False
         for _ in range(self._limits.frames_per_turn):
             if self.transport.is_closing():
@@ -202,12 +202,12 @@ class WebSocketConnection(Protocol):
         self._send_of_core()
 
     def _fail(self, code: CloseCode, reason: str) -> None:
-        """Close without waiting for the peer: it broke a rule, or we have to give up."""
+        """Close without waiting for the peer: it violated the protocol, or we have to give up."""
         self._core.fail(code, reason)
         self._send_of_core()
 
     def _send_of_core(self) -> None:
-        """Write what the core wants sent: control frames, and the end."""
+        """Write the core's output: control frames, and the end of data."""
         for data in self._core.data_to_send():
             if not data:
                 self.transport.close()
@@ -234,14 +234,14 @@ class WebSocketConnection(Protocol):
     # -- time --------------------------------------------------------------------------------------
 
     def _ping(self) -> None:
-        """Ask whether the peer is still there."""
+        """Check that the peer is still there."""
         limits = self._limits
         self.ping(b"")
         reactor = self.transport.reactor
         self._timer = reactor.call_later(limits.ping_timeout, self._expect_answer, reactor.now)
 
     def _expect_answer(self, asked: float) -> None:
-        # Nothing can be heard while the WebSocket does not want to read.
+        # Nothing can arrive while the WebSocket has paused reading.
         if self._heard < asked and self.transport.is_reading():
             self._lose("no answer to a ping")
             return
@@ -249,8 +249,8 @@ class WebSocketConnection(Protocol):
         self._timer = self.transport.reactor.call_later(rest, self._ping)
 
     def _limit_closing(self) -> None:
-        """The closing handshake has begun: give it ``Limits.close_timeout`` from now, whatever else
-        the peer sends."""
+        """The closing handshake has begun: it must finish within ``Limits.close_timeout`` from now,
+        even if the peer sends more."""
         self._is_closing_limited = True
         if self._timer is not None:
             self._timer.cancel()

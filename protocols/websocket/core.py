@@ -1,8 +1,8 @@
 """The sans-I/O core of ``websockets``, set up for a connection whose handshake HTTP has done.
 
-The core parses frames and knows the closing handshake. Added here is what RFC 6455 wants as early
-as possible: text that is not UTF-8 ends the connection when it arrives (section 8.1), not when the
-rest of its frame has arrived.
+The core parses frames and knows the closing handshake. This module adds an early check of text:
+invalid UTF-8 ends the connection (RFC 6455 section 8.1) as soon as it arrives, not when the rest of
+its frame has arrived.
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ from .limits import Limits
 
 __all__ = ["Core", "TooManyFragments", "apply_mask"]
 
-# The core reports each connection at INFO: that is for those who ask for it.
+# The core logs each connection at INFO: show that only on request.
 _logger: Final = logging.getLogger(f"{__name__}.frames")
 _logger.setLevel(logging.WARNING)
 
 _new_decoder: Final = codecs.getincrementaldecoder("utf-8")
 
-# Bits of the window in which the server looks for repetitions. More than 12 costs more memory than
-# it saves bytes in messages of a few KiB.
+# Bits of the server's compression window. More than 12 costs more memory than it saves bytes in
+# messages of a few KiB.
 _WINDOW_BITS: Final = 12
 
 
 class TooManyFragments(Exception):
-    """A message came in more frames than ``Limits.fragments``."""
+    """A message has more frames than ``Limits.fragments``."""
 
 
 class _BoundedDeflate(PerMessageDeflate):
@@ -59,7 +59,7 @@ class _BoundedDeflate(PerMessageDeflate):
             negotiated.local_max_window_bits,
         )
         self._inflated_size = inflated_size
-        self._inflated = 0  # bytes of the message that has come in part
+        self._inflated = 0  # bytes of the incomplete message
 
     def decode(self, frame: Frame, *, max_size: int | None = None) -> Frame:
         if frame.opcode is not Opcode.CONT:
@@ -71,7 +71,7 @@ class _BoundedDeflate(PerMessageDeflate):
         left = self._inflated_size - self._inflated
         if max_size is not None:
             left = min(left, max_size)
-        # Not 0, which zlib takes for "no limit": one byte too many is seen below.
+        # Not 0, which means "no limit" to zlib: one byte too many is detected below.
         inflated = super().decode(frame, max_size=max(left, 1))
         size = len(inflated.data)
         if size > left:
@@ -81,8 +81,8 @@ class _BoundedDeflate(PerMessageDeflate):
 
 
 class _DeflateFactory(ServerPerMessageDeflateFactory):
-    """Agrees on no context takeover in either direction: an idle connection holds no window, and a
-    frame for many is the same for all of them."""
+    """Negotiates no context takeover in either direction: an idle connection holds no window, and a
+    frame for many connections is the same for all of them."""
 
     def __init__(self, inflated_size: int) -> None:
         super().__init__(
@@ -118,7 +118,7 @@ class Core(ServerProtocol):
 
     @property
     def window_bits(self) -> int:
-        """Of the compression agreed on; 0 if there is none."""
+        """Of the negotiated compression; 0 if there is none."""
         for extension in self.extensions:
             assert isinstance(extension, PerMessageDeflate)
             return extension.local_max_window_bits
@@ -126,13 +126,13 @@ class Core(ServerProtocol):
 
     @property
     def is_between_messages(self) -> bool:
-        """Whether nothing has come of the next message."""
+        """Whether no part of the next message has arrived."""
         reader = self.reader
         return reader.between_frames and not reader.buffer and self.assembler.opcode is None
 
     def next_frame(self) -> Frame | None:
-        """The next frame of what was fed to ``reader``, if it is complete. What is wrong with it
-        closes the connection: see ``state`` and ``data_to_send``."""
+        """The next frame of what was fed to ``reader``, if it is complete. An invalid frame closes
+        the connection: see ``state`` and ``data_to_send``."""
         if not self.reader.buffer:
             return None
         next(self.parser)
@@ -143,15 +143,15 @@ class Core(ServerProtocol):
 
     def recv_frame(self, frame: Frame) -> None:
         if frame.opcode is Opcode.CLOSE:
-            # Control frames may come in the middle of a message (RFC 6455 section 5.4), this one
-            # too. The core takes it for an error.
+            # Control frames may come in the middle of a message (RFC 6455 section 5.4), including
+            # this one. The core treats it as an error.
             self.current_size = None
         super().recv_frame(frame)
 
 
 def _select_subprotocol(core: ServerProtocol, offered: Sequence[str]) -> str | None:
-    """The server's first choice among what the client offers. Without one in common there is none:
-    the client decides whether that will do (RFC 6455 section 4.1)."""
+    """The server's first choice among what the client offers. None if they have none in common: the
+    client decides whether to continue (RFC 6455 section 4.1)."""
     for subprotocol in core.available_subprotocols or ():
         if subprotocol in offered:
             return subprotocol
@@ -159,19 +159,19 @@ def _select_subprotocol(core: ServerProtocol, offered: Sequence[str]) -> str | N
 
 
 class Assembler:
-    """Puts the frames of a message together."""
+    """Assembles the frames of a message."""
 
     __slots__ = ("_decoder", "_fragments", "_most_fragments", "_pieces", "opcode")
 
     def __init__(self, most_fragments: int) -> None:
-        self.opcode: Opcode | None = None  # of the message that has come in part
+        self.opcode: Opcode | None = None  # of the incomplete message
         self._most_fragments = most_fragments
         self._fragments = 0
         self._pieces: list[Any] = []
-        self._decoder: codecs.IncrementalDecoder | None = None  # of a text
+        self._decoder: codecs.IncrementalDecoder | None = None  # of a text message
 
     def add(self, frame: Frame) -> str | bytes | None:
-        """A message, if ``frame`` is its last. Raises ``UnicodeDecodeError`` and
+        """Returns the message if ``frame`` is its last one. Raises ``UnicodeDecodeError`` and
         ``TooManyFragments``."""
         data = frame.data
         if self.opcode is None:
@@ -198,7 +198,7 @@ class Assembler:
         return message
 
     def partial_decoder(self, opcode: int) -> Callable[[bytes], object] | None:
-        """What checks a frame of text as it arrives; None for one that is no text."""
+        """A function that checks a frame of text as it arrives; None for other frames."""
         decoder = _new_decoder()
         if opcode == Opcode.CONT and self._decoder is not None:
             decoder.setstate(self._decoder.getstate())
@@ -210,18 +210,18 @@ class Assembler:
 class _FrameReader(StreamReader):
     """What the core reads frames from.
 
-    The core asks ``at_eof`` between two frames, and then calls ``read_exact`` for the first two
-    bytes of a frame, for its longer length if it has one, for the mask, and for the payload. It
-    would go on to the next frame at once: here it stops, so that a message can be answered before
-    the next frame is looked at, which may be one that ends the connection."""
+    The core calls ``at_eof`` between two frames, and then ``read_exact`` for the first two bytes of
+    a frame, for its extended length if it has one, for the mask, and for the payload. It would
+    continue with the next frame at once. This reader stops it there, so that a message can be
+    answered before the next frame is parsed, which may end the connection."""
 
     def __init__(self, partial_decoder: Callable[[int], Callable[[bytes], object] | None]) -> None:
         super().__init__()
         self.between_frames = True
         self._partial_decoder = partial_decoder
-        self._reads_left = 0  # of the header of this frame, before its payload
+        self._reads_left = 0  # reads left before this frame's payload
         self._opcode = 0
-        self._is_compressed = False  # the message that the frame belongs to
+        self._is_compressed = False  # whether the frame's message is
         self._mask = b""
 
     def at_eof(self) -> Generator[None, None, bool]:
@@ -255,7 +255,7 @@ class _FrameReader(StreamReader):
         self._reads_left = 2 if header[1] & 0x7F >= 126 else 1
 
     def _check_text(self, n: int, decode: Callable[[bytes], object]) -> Generator[None]:
-        """Check what there is of the payload, until it is complete."""
+        """Check the received part of the payload, until it is complete."""
         checked = 0
         while len(self.buffer) < n and not self.eof:
             turn = checked % 4

@@ -1,9 +1,8 @@
 """Frames that a server sends (RFC 6455 section 5.2, RFC 7692).
 
-A server's frames are not masked, so the frame of a message is the same for everyone: it is rendered
-once, and written to as many connections as there are. That holds for compressed ones because the
-server always negotiates ``server_no_context_takeover``: a message is deflated on its own, and
-refers to no message before it.
+A server's frames are not masked, so a message's frame is the same for every connection, and is
+rendered once for all. That is true of compressed frames too, because the server always negotiates
+``server_no_context_takeover``: each message is deflated on its own, and refers to no earlier one.
 """
 
 from __future__ import annotations
@@ -19,9 +18,9 @@ _COMPRESSED: Final = 0x40  # RSV1 (RFC 7692 section 6)
 
 # Bytes: below this, deflating saves less than the header of a packet, and costs 20 us.
 DEFLATE_FROM: Final = 256
-# memLevel 5 takes 20 KiB while a message is deflated rather than 256, and is faster.
+# memLevel 5 takes 20 KiB instead of 256 KiB while deflating a message, and is faster.
 _MEMORY_LEVEL: Final = 5
-# What Z_SYNC_FLUSH ends with, and the peer adds again (RFC 7692 section 7.2.1).
+# The end of Z_SYNC_FLUSH's output, which the peer adds again (RFC 7692 section 7.2.1).
 _SYNC_FLUSH_TAIL: Final = b"\x00\x00\xff\xff"
 
 
@@ -31,7 +30,7 @@ def render_frame(opcode: int, payload: bytes) -> bytes:
 
 
 def render_deflated(opcode: int, payload: bytes, window_bits: int) -> bytes:
-    """The same, compressed for a peer whose window has ``window_bits`` (9 to 15)."""
+    """A message in one compressed frame, for a peer whose window has ``window_bits`` (9 to 15)."""
     compressor = zlib.compressobj(wbits=-window_bits, memLevel=_MEMORY_LEVEL)
     deflated = compressor.compress(payload) + compressor.flush(zlib.Z_SYNC_FLUSH)
     deflated = deflated.removesuffix(_SYNC_FLUSH_TAIL)
@@ -67,8 +66,7 @@ class Message:
         self._by_window: dict[int, bytes] = {}
 
     def render(self, window_bits: int) -> bytes:
-        """The frame for a peer with a window of ``window_bits``; 0 for one that agreed on no
-        compression."""
+        """The frame for a peer with a window of ``window_bits``; 0 for one without compression."""
         if len(self._payload) < DEFLATE_FROM:
             window_bits = 0
         frame = self._by_window.get(window_bits)

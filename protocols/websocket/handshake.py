@@ -17,7 +17,7 @@ from .origins import check_host, check_origin
 from .websocket import WebSocket
 
 _LIMITS: Final = Limits()
-# Our HTTP server writes these itself, or they are about the body of the core's own error page.
+# Our HTTP server writes these itself, or they describe the body of the core's error page.
 _NOT_COPIED: Final = ("connection", "content-length", "content-type", "date")
 
 
@@ -31,20 +31,20 @@ def accept(
     limits: Limits = _LIMITS,
     deflate: bool = True,
 ) -> None:
-    """Answer ``request`` with 101, and make a WebSocket of its connection. For an HTTP handler::
+    """Answer ``request`` with 101, and turn its connection into a WebSocket. For an HTTP handler::
 
         def handler(request):
             if request.path == "/chat":
                 return accept(request, Chat)
 
-    ``factory()`` gives the ``WebSocket``, whose ``opened`` is called before this returns.
-    ``subprotocols``: those that the server speaks, its favourite first; with none in common the
-    connection has none. ``origins``: pages of which other origins may connect, see
+    ``factory()`` returns the ``WebSocket``, whose ``opened`` is called before this returns.
+    ``subprotocols``: those that the server supports, in order of preference; with none in common
+    the connection has none. ``origins``: other origins whose pages may connect, see
     ``check_origin``. ``hosts``: other names of this machine where the server listens on a loopback
-    address, see ``check_host``. ``deflate``: agree on permessage-deflate if the client offers it.
+    address, see ``check_host``. ``deflate``: accept permessage-deflate if the client offers it.
 
-    Raises ``HTTPError`` for a request that is no valid handshake (400, 405, 426, 505), or from a
-    page that may not (403)."""
+    Raises ``HTTPError`` for a request that is not a valid handshake (400, 405, 426, 505), or comes
+    from a page that may not connect (403)."""
     check_host(request, hosts)
     check_origin(request, origins)
     core = Core(limits, subprotocols, deflate)
@@ -78,6 +78,6 @@ def _refusal(
     if request.upgrade is not None and request.headers.get("sec-websocket-version", "13") != "13":
         status = 426
         headers = (("Upgrade", "websocket"),)
-    if status == 426:  # which version would do: RFC 6455 section 4.4
+    if status == 426:  # the supported version: RFC 6455 section 4.4
         headers = (*headers, ("Sec-WebSocket-Version", "13"))
     return HTTPError(status, body.decode().strip().splitlines()[0], headers)

@@ -1,8 +1,8 @@
 """Which pages may open a WebSocket: browsers send the origin of the page (RFC 6455 section 10.2).
 
-The same-origin policy does not hold for WebSockets, so without this check any page on the web could
-speak to a server in its visitor's name. A client that is no browser sends no ``Origin``, and could
-send any: it is let in.
+The same-origin policy does not cover WebSockets, so without this check any page on the web could
+connect to a server with its visitor's cookies. Clients other than browsers usually send no
+``Origin``, and could send any: they are accepted.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ def check_host(request: Request, hosts: Collection[str]) -> None:
     """Raise ``HTTPError`` 403 if the connection came to a loopback address, and ``Host`` names
     something else.
 
-    A page of any site can have its own name point to 127.0.0.1 after it was loaded (DNS
-    rebinding); its origin then is the same as the host. ``hosts``: names that are right as well,
-    without a port; "*" is any."""
+    A page of any site can make its own host name resolve to 127.0.0.1 after it was loaded (DNS
+    rebinding); its origin is then the same as the host. ``hosts``: further names to accept, without
+    a port; "*" is any."""
     sockname = request.sockname
     if not isinstance(sockname, tuple) or not _is_loopback(sockname[0]) or ANY in hosts:
         return

@@ -14,71 +14,72 @@ if TYPE_CHECKING:
 
 
 class WebSocket:
-    """One connection. Subclass it, and give the class to ``accept``, or to the command line as
+    """One connection. Subclass it, and pass the class to ``accept``, or to the command line as
     ``--protocol module:Class``.
 
-    The methods that are called, in this order and in no other:
+    These methods are called in this order and in no other:
 
         opened  [-> message_received]*  -> closed
 
-    and between the first and the last ``pong_received``, and pairs of ``pause_writing`` and
-    ``resume_writing``. What raises an exception loses the connection with close code 1011, and its
-    traceback goes to the log.
+    and, between the first and the last, ``pong_received`` and pairs of ``pause_writing`` and
+    ``resume_writing``. If one of them raises, the connection closes with code 1011, and the
+    traceback is logged.
 
     ``request`` is the HTTP request that opened the connection: ``path``, ``headers``, ``client``.
-    ``subprotocol`` is the one agreed on, or None."""
+    ``subprotocol`` is the negotiated one, or None."""
 
     request: Request
     subprotocol: str | None
     _connection: WebSocketConnection
 
-    #: What serves the class on the command line: by name, as it imports this module.
+    #: The application that serves the class on the command line. By name, because it imports this
+    #: module.
     application_class = "protocols.websocket.app:WebSocketApplication"
 
-    #: The subprotocols that ``--protocol module:Class`` agrees on, the favourite first.
+    #: The subprotocols that ``--protocol module:Class`` accepts, in order of preference.
     subprotocols: Sequence[str] = ()
 
     # -- to be overridden --------------------------------------------------------------------------
 
     def opened(self) -> None:
-        """The connection stands: messages may be sent."""
+        """The connection is open: messages may be sent."""
 
     def message_received(self, message: str | bytes) -> None:
-        """A message came: a text as str, a binary one as bytes."""
+        """A message arrived: text as str, binary as bytes."""
 
     def pong_received(self, data: bytes) -> None:
-        """A pong came, with what our ping carried, or unasked."""
+        """A pong arrived, with our ping's data, or unsolicited."""
 
     def closed(self, code: int, reason: str) -> None:
-        """The connection is closed. ``code`` and ``reason`` are what the peer closed with; ours if
-        it sent none; 1005 for a close without a code, 1006 if the connection was lost."""
+        """The connection is closed. ``code`` and ``reason`` are those that the peer sent, or ours
+        if it sent none; 1005 for a close without a code, 1006 if the connection was lost."""
 
     def pause_writing(self) -> None:
         """More bytes wait to be sent than the high-water mark: stop sending until
         ``resume_writing``."""
 
     def resume_writing(self) -> None:
-        """The bytes that wait have fallen to the low-water mark: go on."""
+        """The bytes that wait have fallen to the low-water mark: continue."""
 
     # -- to be called ------------------------------------------------------------------------------
 
     def send(self, message: str | bytes | bytearray | memoryview | Message) -> None:
         """Send a text (str) or a binary message (bytes-like); a ``Message`` is rendered once for
-        all who get it.
+        all recipients.
 
-        What would make more than ``Limits.write_buffer`` bytes wait beyond the high-water mark cuts
-        the connection. Once the connection closes, messages are dropped and counted
+        If more than ``Limits.write_buffer`` bytes would wait above the high-water mark, the
+        connection is cut. Once the connection is closing, messages are dropped and counted
         (``Stats.writes_dropped``). Raises ``TypeError`` for anything else."""
         self._connection.send(message)
 
     def ping(self, data: bytes = b"") -> None:
-        """Send a ping with up to 125 bytes; ``pong_received`` is told of the answer. Without effect
-        once the connection closes. Raises ``ValueError`` for more."""
+        """Send a ping with up to 125 bytes; the answer calls ``pong_received``. Has no effect once
+        the connection is closing. Raises ``ValueError`` for more."""
         self._connection.ping(data)
 
     def close(self, code: int = 1000, reason: str = "") -> None:
-        """Start the closing handshake. ``closed`` follows; no message is delivered any more.
-        Without effect once the connection closes.
+        """Start the closing handshake. ``closed`` follows; no further message is delivered. Has no
+        effect once the connection is closing.
 
         ``code``: 1000 to 1014 as RFC 6455 section 7.4.1 says, or 3000 to 4999. ``reason``: at most
         123 bytes of UTF-8. Raises ``ValueError`` for others."""
@@ -93,7 +94,7 @@ class WebSocket:
         self._connection.pause_reading()
 
     def resume_reading(self) -> None:
-        """Go on delivering."""
+        """Deliver messages again."""
         self._connection.resume_reading()
 
     @property
@@ -107,5 +108,5 @@ class WebSocket:
         return self.request.reactor
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """As that of transports: ``"peername"``, ``"sockname"``, ``"socket"``, ``"ssl_object"``."""
+        """As for transports: ``"peername"``, ``"sockname"``, ``"socket"``, ``"ssl_object"``."""
         return self._connection.transport.get_extra_info(name, default)

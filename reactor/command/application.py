@@ -1,9 +1,10 @@
-"""Applications: what the command line runs. ``--protocol NAME`` finds one and gives it the options.
+"""Applications: what the command line runs. ``--protocol NAME`` selects one, which gets the
+options.
 
 A protocol class needs none of this: ``--protocol module:Class`` serves it over TCP, or over UDP if
 it has ``datagram_received``. An ``Application`` adds options, several sockets, or a client. A class
-whose attribute ``application_class`` names one, as ``module:Class``, is served by that: it is
-called with the class."""
+can name its application in an attribute ``application_class``, as ``module:Class``; the application
+is then called with the class."""
 
 from __future__ import annotations
 
@@ -39,7 +40,7 @@ class Application:
     def add_arguments(self, parser: argparse._ActionsContainer) -> None:
         """Add the application's own options. A type should raise ``argparse.ArgumentTypeError``,
         whose message is shown. Use ``server_option`` and ``client_option`` for options that only a
-        server or only a client has; the other one then refuses them."""
+        server or only a client accepts."""
 
     def opened(
         self, options: argparse.Namespace
@@ -67,7 +68,7 @@ class Application:
 
         Raises ``CommandError``.
         """
-        raise CommandError(f"{self.name} has no client: --connect does not go with it", WRONG_USAGE)
+        raise CommandError(f"{self.name} has no client: --connect cannot be used", WRONG_USAGE)
 
 
 class ProtocolApplication(Application):

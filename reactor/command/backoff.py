@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Final
 
-LIVED: Final = 5.0  # seconds: a worker that lived so long does not count as a failure
+LIVED: Final = 5.0  # seconds: a worker that lived this long does not count as a failure
 FIRST_DELAY: Final = 0.1  # seconds before the second replacement in a row; each next one doubles it
 LONGEST_DELAY: Final = 10.0  # seconds
 MOST_FAILURES: Final = 6  # in a row, of workers that never served
@@ -13,7 +13,7 @@ _MOST_DOUBLINGS: Final = 30  # more would change nothing, and 2**n would grow wi
 
 
 class Backoff:
-    """Delays the start of workers while they keep dying. The first replacement starts at once."""
+    """Delays replacements while workers keep dying. The first replacement starts at once."""
 
     def __init__(self) -> None:
         self.start_at = 0.0  #: ``time.monotonic()`` from which a worker may be started

@@ -4,8 +4,8 @@ Exit status: 0 after a clean stop; 1 if the program could not start (the address
 certificate cannot be read), or if a client lost its connection or lines that its user typed; 2 for
 wrong usage; 130 if a second signal ended it.
 
-A value comes from the command line, else from the environment (``REACTOR_UDP_PORT`` for
-``--udp-port``, and so on for every option), else it is the default.
+An option's value comes from the command line, or from the environment (``REACTOR_UDP_PORT`` for
+``--udp-port``, and so on for every option), or it is the default.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         complain(exc)
         return exc.status
     except KeyboardInterrupt as exc:
-        if exc.args:  # the second signal, while the loop ran; else the user knows what happened
+        if exc.args:  # a second signal while the loop ran; otherwise the user knows the reason
             complain(exc)
         return INTERRUPTED
 
@@ -66,7 +66,7 @@ def _run(arguments: Sequence[str]) -> int:
         )
     is_client = options.connect is not None
     has_client = type(application).connect is not Application.connect
-    if has_client or not is_client:  # else connect() reports that there is no client
+    if has_client or not is_client:  # otherwise connect() reports that there is no client
         parser.refuse_wrong_side(arguments, client=is_client)
     _configure_logging(options.log_level)
     _set_tls(options)
@@ -129,7 +129,7 @@ def _serve_in_this_process(
                 follow_master(reactor, channel)
             lines = [f"{application.name}: {url}" for url in application.serve(reactor, options)]
             # Called from the loop: a program that reads the lines may send a signal at once, and
-            # only the running loop handles signals.
+            # signals are only handled while the loop runs.
             reactor.call_soon(ready, [*lines, "Press Ctrl+C to stop"])
             reactor.run()
     finally:
@@ -145,16 +145,14 @@ def _raise_descriptor_limit(application: Application, options: argparse.Namespac
         room = room_for(wanted, options.poller)
         if room < wanted:
             limit = "what select can watch" if options.poller == "select" else "ulimit -Hn"
-            complain(
-                f"{option} {wanted} is more than there are descriptors for: {room} fit ({limit})"
-            )
+            complain(f"not enough file descriptors for {option} {wanted}: {room} fit ({limit})")
 
 
 def announce(lines: list[str]) -> None:
     """Print ``lines`` on standard output."""
     try:
         print("\n".join(lines), flush=True)
-    except OSError:  # the reader has gone, as `head` does: serve all the same
+    except OSError:  # the reader has exited, as `head` does: serve anyway
         redirect_to_null(sys.stdout)
 
 
@@ -166,7 +164,7 @@ def make_parser(application: Application | None) -> Parser:
     parser = Parser(
         prog="reactor",
         allow_abbrev=False,
-        description="Serve a protocol on a single-threaded event loop, or be its client.",
+        description="Serve a protocol on a single-threaded event loop, or run its client.",
         epilog="Each option can also be set in the environment: --log-level as REACTOR_LOG_LEVEL. "
         "Exit status: 0 stopped; 1 could not start, or a client lost its server or lines; "
         "2 wrong usage; 130 ended by a second signal.",
@@ -189,15 +187,15 @@ def make_parser(application: Application | None) -> Parser:
     )
     server_option(parser, "--port", type=port_number, help=f"port, 0 for any ({default_port})")
     parser.add_argument(
-        "--connect", metavar="HOST:PORT", type=host_and_port, help="be a client, where there is one"
+        "--connect", metavar="HOST:PORT", type=host_and_port, help="run the client, if there is one"
     )
-    parser.add_argument("--poller", choices=list(POLLERS), help="how to wait (the best there is)")
+    parser.add_argument("--poller", choices=list(POLLERS), help="how to wait (the best available)")
     parser.add_argument(
         "--grace",
         type=seconds,
         default=5.0,
         metavar="S",
-        help="seconds that connections have to finish when stopped (%(default)g)",
+        help="seconds for connections to finish after a stop (%(default)g)",
     )
     parser.add_argument(
         "--log-level",
@@ -230,7 +228,7 @@ def _set_tls(options: argparse.Namespace) -> None:
     ``CommandError``, ``options`` are unchanged."""
     client = options.connect is not None
     if not client and options.tls_key and not options.tls_cert:
-        raise CommandError("--tls-key goes with --tls-cert", WRONG_USAGE)
+        raise CommandError("--tls-key requires --tls-cert", WRONG_USAGE)
     context = None
     try:
         if client and (options.tls or options.tls_ca):

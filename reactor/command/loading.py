@@ -52,5 +52,5 @@ def _no_module(name: str) -> str:
         return f"there is no module {name!r}: leave out '.py'"
     if parent and not hasattr(sys.modules[parent], "__path__"):
         where = getattr(sys.modules[parent], "__file__", None) or "a part of Python"
-        return f"there is no module {name!r}, as {parent!r} is no package but {where}"
+        return f"there is no module {name!r}, as {parent!r} is not a package but {where}"
     return f"there is no module {name!r}"

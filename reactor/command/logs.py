@@ -20,7 +20,7 @@ _CONTROLS: Final = {
 
 class LogFormatter(logging.Formatter):
     """Escapes control characters in messages and tracebacks, as ``\\xHH``, and indents all lines of
-    a record but the first, so that data from a peer never begins a line."""
+    a record but the first, so that no line begins with data from a peer."""
 
     def __init__(self) -> None:
         super().__init__(FORMAT)
@@ -37,7 +37,7 @@ class LogFormatter(logging.Formatter):
 
 def complain(message: object) -> None:
     """Print one line on standard error. If that is closed or cannot be written to (a full disk, a
-    reader that has gone), the program goes on, with the same exit status."""
+    reader that has exited), the program continues, with the same exit status."""
     if sys.stderr is None:
         return
     try:
@@ -47,8 +47,8 @@ def complain(message: object) -> None:
 
 
 def redirect_to_null(stream: TextIO) -> None:
-    """Discard what is written to ``stream`` from now on. Else Python would report a failed flush
-    when it exits."""
+    """Discard what is written to ``stream`` from now on. Otherwise Python would report a failed
+    flush when it exits."""
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, stream.fileno())
     os.close(null)

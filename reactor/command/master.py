@@ -5,21 +5,21 @@ The sockets are opened first. Then the workers are forked, and each makes its ow
 loop must never be forked (python/asyncio#347).
 
 All workers accept from the same sockets. With ``SO_REUSEPORT`` each could have its own, and the
-system would distribute the connections. But connections that wait at a worker that dies would be
-lost, those at a busy worker would wait with it, and neither Unix sockets nor inherited ones work
-that way. All idle workers wake for a connection, and one gets it, which costs little with as many
-workers as cores. ``EPOLLEXCLUSIVE`` would wake fewer, but mostly the same one again and again, and
-a listener registered with it could not be paused (epoll_ctl(2): no ``EPOLL_CTL_MOD``).
+system would distribute the connections. But connections queued at a worker that dies would be lost,
+those queued at a busy worker would be delayed, and Unix sockets and inherited sockets cannot be
+shared that way. Each connection wakes all idle workers, and one gets it, which costs little with as
+many workers as cores. ``EPOLLEXCLUSIVE`` would wake fewer, but mostly the same one, and a listener
+registered with it could not be paused (epoll_ctl(2): no ``EPOLL_CTL_MOD``).
 
-The master has no loop. It waits for signals, for the ends of its children, and for their reports.
-There is a socket pair between it and each worker. The worker sends a line with its addresses once
-it serves. The master sends one byte: stop, or end at once. When the master is gone, for whatever
-reason, the worker reads the end of the stream and stops.
+The master has no loop. It waits for signals, for its children to exit, and for their reports. A
+socket pair connects it with each worker. The worker sends a line with its addresses once it serves.
+The master sends one byte: stop gracefully, or exit at once. When the master exits for any reason,
+the worker reads end of file and stops.
 
-SIGHUP reloads: a new generation of workers starts. Each imports the application as it is now, since
-the master never imports it. When all of them serve, the old ones are told to stop. If one of them
-ends before it serves, the reload has failed, and the old ones go on. But if the master's terminal
-was closed, SIGHUP stops it, as it ends every program started there.
+SIGHUP reloads: a new generation of workers starts. Each imports the application's current version,
+since the master never imports it. When all of them serve, the old ones are stopped. If one of them
+exits before it serves, the reload has failed, and the old ones continue. But if the master's
+terminal was closed, SIGHUP stops the master, as it ends every program started there.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from .worker import END, STOP, Serve, run_worker
 
 logger = logging.getLogger(__name__)
 
-END_TIMEOUT: Final = 2.0  # seconds after the order to end at once, or after the grace, to SIGKILL
+END_TIMEOUT: Final = 2.0  # seconds to SIGKILL, after the grace or an order to exit at once
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP, signal.SIGCHLD)
 _LONGEST_WAIT: Final = 3600.0  # seconds; poll() cannot wait longer than 24 days
 _NEVER: Final = float("inf")
@@ -57,10 +57,10 @@ class Worker:
         self.channel = channel
         self.generation = generation
         self.started = time.monotonic()
-        self.leaving = False  # it was told to stop
+        self.leaving = False  # it was asked to stop
         self.kill_at = _NEVER
-        self.report = b""  # a line of JSON, as far as it has come
-        self.reporting = True  # until the report is complete, or the worker's end is closed
+        self.report = b""  # the received part of a line of JSON
+        self.reporting = True  # until the report is complete, or the channel has ended
 
     @property
     def serves(self) -> bool:
@@ -68,13 +68,13 @@ class Worker:
         return self.report.endswith(b"\n")
 
     def receive(self) -> None:
-        """Read what has come of its report."""
+        """Read more of its report."""
         try:
             data = self.channel.recv(65536)
         except OSError:
             data = b""
         self.report += data
-        self.reporting = bool(data) and not self.serves  # if it died, SIGCHLD comes
+        self.reporting = bool(data) and not self.serves  # if it died, SIGCHLD follows
 
     def stop(self, grace: float, *, at_once: bool = False) -> None:
         """Tell it to stop within ``grace`` seconds. It is not replaced."""
@@ -85,15 +85,15 @@ class Worker:
             self.channel.send(END if at_once else STOP)
         except OSError:
             pass  # it has ended already
-        # A worker that does not react, in an endless loop perhaps, is killed later. One that does
-        # not serve yet, because it still imports its application, has nothing to finish.
+        # A worker that does not react, for example in an endless loop, is killed later. One that
+        # does not serve yet, because it is still importing its application, has nothing to finish.
         if at_once or not self.serves:
             grace = 0
         self.kill_at = time.monotonic() + grace + END_TIMEOUT
 
 
 class Master:
-    """Keeps ``number`` workers running until it is told to stop.
+    """Keeps ``number`` workers running until a signal stops it.
 
     ``serve`` runs in each worker; see ``Serve``. ``announce(lines)`` is called in the master, once,
     when all workers serve. ``sockets`` are closed when the master stops, so that no connection
@@ -122,7 +122,7 @@ class Master:
         self._served_generation = 0  # the last one of which all workers served
         self._announced = False
         self._backoff = Backoff()
-        self._signals: list[int] = []  # that have come
+        self._signals: list[int] = []  # received, in order
         self._handled: dict[signal.Signals, Any] = {}  # what the master handles: previous handlers
         self._in_terminal = os.isatty(0)
         self._stopping = False
@@ -154,8 +154,8 @@ class Master:
 
     @contextmanager
     def _handling_signals(self) -> Iterator[socket.socket]:
-        """Within the block signals are appended to ``_signals``, and make the socket that this
-        yields readable."""
+        """Within the block, signals are appended to ``_signals`` and make the yielded socket
+        readable."""
         wakeup, wake = socket.socketpair()
         wakeup.setblocking(False)
         wake.setblocking(False)
@@ -232,7 +232,7 @@ class Master:
     # -- starting ----------------------------------------------------------------------------------
 
     def _lacks_workers(self) -> bool:
-        # The first one starts alone: an error that all of them would have is then reported once.
+        # Start the first one alone, so that an error that all would have is reported once.
         current = self._current_workers()
         wanted = self._number if any(worker.serves for worker in current) else 1
         return not self._stopping and len(current) < wanted
@@ -268,13 +268,13 @@ class Master:
             logger.error("reload failed, nothing has changed: %s", exc)
             return
         logger.info("reloading")
-        if self._generation != self._served_generation:  # the last reload has not ended yet
+        if self._generation != self._served_generation:  # the last reload is not finished
             self._retire(self._current_workers())
         self._generation = next(self._generations)
         self._backoff.clear()
 
     def _reload_failed(self, how: str) -> None:
-        logger.error("reload failed, the old workers go on: a new one %s before it served", how)
+        logger.error("reload failed, the old workers continue: a new one %s before it served", how)
         failed = self._current_workers()
         self._generation = self._served_generation
         self._retire(failed)

@@ -12,7 +12,8 @@ from typing import Any, Final, NoReturn
 from ..debug import VARIABLE as DEBUG_VARIABLE
 from .errors import WRONG_USAGE, CommandError
 
-# Attribute of an argparse action: whether clients (True) or servers (False) refuse it, and why.
+# Attribute of an argparse action: whether clients (True) or servers (False) refuse the option, and
+# the message.
 _REFUSAL: Final = "_refusal"
 
 
@@ -57,8 +58,8 @@ class Parser(argparse.ArgumentParser):
     def refuse_wrong_side(self, arguments: Sequence[str], *, client: bool) -> None:
         """Raise ``CommandError`` if ``arguments`` contain an option that only the other side has.
 
-        This parser must not allow abbreviations nor have positional arguments. Then no value starts
-        with two hyphens, and an argument that does is an option that was given."""
+        This parser must not allow abbreviations nor have positional arguments. So every argument
+        that starts with two hyphens is an option."""
         given = {argument.partition("=")[0] for argument in arguments}
         for action in self._actions:
             refused_by, why = getattr(action, _REFUSAL, (None, ""))
@@ -76,7 +77,7 @@ def server_option(parser: argparse._ActionsContainer, *names: str, **arguments: 
 
     In the environment, which servers and clients may share, a client ignores it."""
     action = parser.add_argument(*names, **arguments)
-    setattr(action, _REFUSAL, (True, "is a server's option and does not go with --connect"))
+    setattr(action, _REFUSAL, (True, "is a server's option and cannot be combined with --connect"))
 
 
 def client_option(
@@ -90,7 +91,7 @@ def client_option(
         *names, **{**arguments, "help": f"with --connect: {arguments['help']}"}
     )
     hint = f"; a server takes {instead}" if instead else ""
-    setattr(action, _REFUSAL, (False, f"goes with --connect{hint}"))
+    setattr(action, _REFUSAL, (False, f"requires --connect{hint}"))
 
 
 def add_udp_arguments(parser: argparse._ActionsContainer, default_port: int | None = None) -> None:
@@ -113,9 +114,8 @@ def add_udp_arguments(parser: argparse._ActionsContainer, default_port: int | No
 
 
 class Repeatable(argparse.Action):
-    """An option that may be given more than once, and collects its values in a list. In the
-    environment, commas separate the values. Those on the command line replace those of the
-    environment."""
+    """An option that can be repeated; its values are collected in a list. In the environment,
+    commas separate the values. Values on the command line replace those of the environment."""
 
     def __init__(self, **arguments: Any) -> None:
         super().__init__(**{**arguments, "default": arguments.get("default") or []})
@@ -147,7 +147,7 @@ def duration(text: str) -> float:
     """A time in seconds, more than 0, as an option's type."""
     value = seconds(text)
     if not value:
-        raise argparse.ArgumentTypeError("a number of seconds is wanted, more than 0")
+        raise argparse.ArgumentTypeError("expected a number of seconds, more than 0")
     return value
 
 
@@ -160,14 +160,14 @@ def positive(text: str) -> int:
     """A whole number, 1 or more, as an option's type."""
     value = count(text)
     if not value:
-        raise argparse.ArgumentTypeError("a number of at least 1 is wanted")
+        raise argparse.ArgumentTypeError("expected a number of at least 1")
     return value
 
 
 def count(text: str) -> int:
     """A whole number, 0 or more, as an option's type."""
     if not re.fullmatch(r"[0-9]{1,12}", text):
-        raise argparse.ArgumentTypeError(f"a whole number is wanted, not {text!r}")
+        raise argparse.ArgumentTypeError(f"expected a whole number, not {text!r}")
     return int(text)
 
 
@@ -177,7 +177,7 @@ def _number(text: str, what: str) -> float:
     except ValueError:
         value = -1.0
     if not 0 <= value < 1e9:
-        raise argparse.ArgumentTypeError(f"{what} is wanted, not {text!r}")
+        raise argparse.ArgumentTypeError(f"expected {what}, not {text!r}")
     return value
 
 
@@ -190,6 +190,6 @@ def host_and_port(text: str) -> tuple[str, int]:
     """``host:port`` or ``[address]:port`` as an option's type."""
     match = re.fullmatch(r"\[([^]]+)\]:([0-9]+)|([^:]+):([0-9]+)", text)
     if match is None:
-        raise argparse.ArgumentTypeError(f"HOST:PORT is wanted, not {text!r}")
+        raise argparse.ArgumentTypeError(f"expected HOST:PORT, not {text!r}")
     host = match[1] or match[3]
     return host, port_number(match[2] or match[4])

@@ -14,7 +14,7 @@ from .application import Application, ProtocolApplication
 from .errors import CANNOT_START, WRONG_USAGE, CommandError
 from .loading import load_object, search_current_folder
 
-# What a bare checkout has. Installed distributions add more through the entry point group.
+# Available in a bare checkout. Installed distributions add more through the entry point group.
 BUILT_IN: Mapping[str, str] = {
     "chat": "protocols.chat.app:app",
     "echo": "protocols.echo:app",
@@ -66,15 +66,15 @@ def _load(name: str, reference: str) -> Application:
     if callable(found) and (hasattr(found, "data_received") or hasattr(found, "datagram_received")):
         return ProtocolApplication(name, found)
     attribute = reference.partition(":")[2]
-    raise CommandError(f"--protocol {name}: {attribute!r} is no protocol class", WRONG_USAGE)
+    raise CommandError(f"--protocol {name}: {attribute!r} is not a protocol class", WRONG_USAGE)
 
 
 def _import_own_package(name: str) -> None:
-    """Import the package ``name`` of this distribution, from beside this one.
+    """Import the package ``name`` of this distribution.
 
     ``python -m`` puts the current folder in front of all others. A user's protocols.py would then
     be imported instead of our package, or http.py instead of Python's. So the current folder moves
-    to the end; only with ``module:Class`` does it stay first."""
+    to the end; it stays first only with ``module:Class``."""
     if sys.path and sys.path[0] in ("", os.getcwd()):
         sys.path.append(sys.path.pop(0))
     if name not in sys.modules:

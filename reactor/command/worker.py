@@ -1,4 +1,4 @@
-"""What a worker process does besides serving: how it starts, obeys its master, and ends."""
+"""A worker process: how it starts, follows its master, and ends."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .errors import CANNOT_START, INTERRUPTED, CommandError
 from .logs import complain
 
 # What the master sends.
-STOP: Final = b"s"  # stop, and let connections finish within the grace
+STOP: Final = b"s"  # stop, giving connections the grace to finish
 END: Final = b"e"  # end at once
 
 # ``serve(ready, channel)`` serves until it is stopped, and returns the exit status. It calls
@@ -44,7 +44,7 @@ def run_worker(
         for signum in handled:
             signal.signal(signum, _do_nothing)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        for sock in masters:  # while a copy is open, a channel does not end when the master dies
+        for sock in masters:  # a channel only ends with the master if no copy of its end is open
             sock.close()
         status = serve(
             lambda lines: channel.sendall(json.dumps(list(lines)).encode() + b"\n"), channel
@@ -60,7 +60,7 @@ def run_worker(
     except BaseException:
         traceback.print_exc()
     finally:
-        # Do not return: the blocks that the master has entered are the master's to leave.
+        # Do not return: only the master may leave the blocks that it has entered.
         atexit._run_exitfuncs()
         for stream in (sys.stdout, sys.stderr):
             try:
@@ -71,7 +71,7 @@ def run_worker(
 
 
 def follow_master(reactor: Reactor, channel: socket.socket) -> None:
-    """In a worker: stop ``reactor`` when the master says so, or is gone.
+    """In a worker: stop ``reactor`` when the master requests it, or has exited.
 
     A SIGTERM to this worker alone stops it, and the master replaces it. SIGINT still does nothing:
     a terminal sends it to all processes, and the master reacts to it."""
@@ -84,13 +84,13 @@ def follow_master(reactor: Reactor, channel: socket.socket) -> None:
         if order == END:
             reactor.stop()
             return
-        if not order:  # the master is gone
+        if not order:  # the master has exited
             reactor.unregister(channel.fileno())
         reactor.stop(reactor.grace)
 
     channel.setblocking(False)
     reactor.register(channel.fileno(), READ, on_readable)
-    if signal.getsignal(signal.SIGTERM) is _do_nothing:  # else the program ignores or handles it
+    if signal.getsignal(signal.SIGTERM) is _do_nothing:  # not ignored or handled by the program
         reactor.add_stop_signal(signal.SIGTERM)
 
 

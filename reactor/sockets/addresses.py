@@ -86,7 +86,7 @@ def parse_network(text: str) -> Network:
     except ValueError as exc:
         if str(exc).endswith("has host bits set"):
             meant = ipaddress.ip_network(text, strict=False)
-            raise ValueError(f"{text} is no network; {meant} is") from None
+            raise ValueError(f"{text} is not a network; {meant} is") from None
         raise ValueError(f"neither an address nor a network: {text!r}") from None
 
 

@@ -17,7 +17,7 @@ _PORT_ATTEMPTS: Final = 10
 
 # Bytes in the system's receive buffer of a UDP server. Linux counts some 800 bytes for a datagram
 # of one byte, so its default of 212,992 bytes holds 270 datagrams: as many as arrive in a turn of
-# 20 ms at 15,000 a second. Further ones are lost.
+# 20 ms at 15,000 a second. Any more are lost.
 UDP_RECEIVE_BUFFER: Final = 1 << 22
 
 
@@ -152,13 +152,13 @@ def _bind(
         raise
     try:
         if kind == socket.SOCK_STREAM:
-            # Only for streams: on UDP it would let two processes share a port by accident (cpython
+            # Only for streams: for UDP it would let two processes share a port by accident (cpython
             # gh-81409).
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if reuse_port:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6:
-            # One socket per family: beside a dual-stack socket the IPv4 one could not be bound.
+            # One socket per family: next to a dual-stack socket the IPv4 one could not be bound.
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         if kind == socket.SOCK_DGRAM:
             _enlarge_receive_buffer(sock)

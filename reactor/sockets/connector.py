@@ -79,7 +79,7 @@ class Connector:
 
     def resolve(self, resolver: ThreadPool, host: str, port: int) -> None:
         """Find the addresses of ``host`` in the threads of ``resolver``, and try each. A numeric
-        address is tried at once: it need not wait behind slow names."""
+        address is tried at once, without waiting behind slow names."""
         if not 0 <= port <= 65535:  # getaddrinfo would use it modulo 65536
             self._finish(ValueError(f"port must be 0-65535, not {port}"))
             return
@@ -132,7 +132,7 @@ class Connector:
                 code = sock.connect_ex(address)
                 self._reactor.answered = True
                 if code in (errno.EAGAIN, errno.EWOULDBLOCK):
-                    # A Unix socket: it would never become writable.
+                    # A Unix socket, which would never become writable.
                     raise OSError(code, "the listener's backlog is full")
                 if code not in (0, errno.EINPROGRESS, errno.EINTR):
                     raise OSError(code, os.strerror(code))  # some systems refuse at once
@@ -199,7 +199,7 @@ class Connector:
         except FATAL:
             raise
         except BaseException as exc:
-            # The factory failed, or the peer has gone, or select cannot watch the descriptor.
+            # The factory failed, the peer has left, or select cannot watch the descriptor.
             self._transport = None
             self._reactor.release(sock)
             self._finish(as_exception(exc, "the protocol factory"))
@@ -223,7 +223,7 @@ class Connector:
         self._deadline.cancel()
         self._attempt_deadline.cancel()
         if self._resolving is not None:
-            self._resolving.cancel()  # else a stopping reactor would wait for it
+            self._resolving.cancel()  # otherwise a stopping reactor would wait for it
         if self._sock is not None:
             self._attempt_failed(self._last_error)
         if self._transport is not None:

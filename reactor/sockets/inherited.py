@@ -50,10 +50,10 @@ def _adopt(fd: int, name: str) -> socket.socket:
     try:
         sock = socket.socket(fileno=fd)
     except OSError as exc:
-        raise ValueError(f"inherited descriptor {name} is no socket: {exc.strerror}") from exc
+        raise ValueError(f"inherited descriptor {name} is not a socket: {exc.strerror}") from exc
     try:
         if sock.family not in _FAMILIES or sock.type != socket.SOCK_STREAM:
-            raise ValueError(f"inherited descriptor {name} is no stream socket")
+            raise ValueError(f"inherited descriptor {name} is not a stream socket")
         if not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
             raise ValueError(f"inherited descriptor {name} does not listen")
     except ValueError:

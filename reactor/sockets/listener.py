@@ -31,11 +31,11 @@ TransportFactory = Callable[
 
 # Connections that the system holds until they are accepted; it may hold fewer (net.core.somaxconn).
 BACKLOG: Final = 1024
-ACCEPTS_PER_TURN: Final = 64  # many new connections must not starve those that are open
+ACCEPTS_PER_TURN: Final = 64  # new connections must not starve the open ones
 PAUSE: Final = 1.0  # seconds without accepting, when the system has no descriptors or memory left
 
 # accept() reports errors of one connection that ended before it was accepted (accept(2), "Error
-# handling"). The next one may be fine: go on (cpython gh-127529).
+# handling"). The next one may succeed: continue (cpython gh-127529).
 _CONNECTION_ENDED: Final = frozenset(
     {
         errno.ECONNABORTED,
@@ -62,13 +62,14 @@ class Listener:
     ``make_transport``: makes a connection's transport; one for TLS makes TLS connections.
 
     ``max_connections``: connections accepted here that may be open at a time; None for any number.
-    At the limit accepting pauses, and further connections wait in the system's backlog until one
-    of those that are open closes.
+    At the limit accepting pauses, and further connections wait in the system's backlog until an
+    open one closes.
 
     ``max_connections_per_address``: connections from one peer's address that may be open at a time;
-    None for any number. One more is accepted, closed at once, and counted in ``Stats.refused``.
-    IPv6 addresses count by their /64, which is what one subscriber has. Unix sockets have no
-    addresses, and no such limit. ``exempt(address)`` returns whether an address has no limit.
+    None for any number. Any further one is accepted, closed at once, and counted in
+    ``Stats.refused``. IPv6 addresses are counted by /64, which is what one subscriber has. Unix
+    sockets have no addresses, and so no such limit. ``exempt(address)`` returns whether an address
+    has no limit.
 
     ``keepalive``: set on every TCP connection; None for none.
 
@@ -120,12 +121,12 @@ class Listener:
 
     @property
     def addresses(self) -> list[Any]:
-        """The addresses it listens on, as ``getsockname()`` gives them: with the real port where
-        port 0 was asked for."""
+        """The addresses it listens on, as ``getsockname()`` returns them: with the real port where
+        port 0 was requested."""
         return [sock.getsockname() for sock in self.sockets]
 
     def is_serving(self) -> bool:
-        """Whether it has not been closed."""
+        """Whether it is open."""
         return not self._closed
 
     def close(self) -> None:
@@ -165,8 +166,8 @@ class Listener:
 
     def _accept_failed(self, exc: OSError) -> None:
         if exc.errno in _EXHAUSTED:
-            # The poller is level-triggered: it would report the waiting connection for ever, while
-            # there is no descriptor to accept it with (twisted#5368).
+            # The poller is level-triggered: it would keep reporting the waiting connection,
+            # although there is no descriptor to accept it with (twisted#5368).
             logger.warning("accepting pauses for %g s: %s", PAUSE, exc.strerror)
             self._watch(False)
             self._resume_timer = self._reactor.call_later(PAUSE, self._pause_over)

@@ -1,7 +1,7 @@
 """A UDP client whose server's name has several addresses.
 
-Connecting a UDP socket sends nothing, so it succeeds for any address. Only after a datagram was
-sent may an ICMP message "port unreachable" come back, which the system reports as ECONNREFUSED.
+Connecting a UDP socket sends nothing, so it succeeds for any address. An ICMP message "port
+unreachable", which the system reports as ECONNREFUSED, can only arrive after a datagram was sent.
 Without a fallback, a client of ``localhost`` would use its first address, ::1, and never reach a
 server that listens on 127.0.0.1 only."""
 
@@ -20,7 +20,7 @@ from ..transports.datagram import Address, DatagramTransport
 if TYPE_CHECKING:
     from ..loop import Loop
 
-# Errors that mean that an address cannot be used. Others concern one datagram.
+# Errors that make an address unusable. Any other concerns one datagram.
 _UNREACHABLE: Final = frozenset(
     {
         errno.ECONNREFUSED,
@@ -38,7 +38,7 @@ MAX_REPEATED_SIZE: Final = 65536  # bytes in all of them
 
 class FallbackTransport(DatagramTransport):
     """Switches to the next address when one refuses before it has sent us anything, and sends again
-    what was sent so far. The protocol is not told; ``"peername"`` changes.
+    what was sent so far. The protocol is not notified; ``"peername"`` changes.
 
     When the last address refuses, ``error_received`` is called. An address that does not answer at
     all is kept: in UDP, silence is not an error.
@@ -78,7 +78,7 @@ class FallbackTransport(DatagramTransport):
         return done
 
     def _error_received(self, exc: OSError, sock: Any) -> None:
-        # The socket of an earlier address may report more than one error: ignore those.
+        # Ignore further errors of an earlier address's socket.
         if sock is self._sock and not (exc.errno in _UNREACHABLE and self._use_next_address()):
             super()._error_received(exc, sock)
 

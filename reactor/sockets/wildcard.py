@@ -1,13 +1,13 @@
-"""UDP sockets bound to the wildcard address: an answer goes out from the address that was asked.
+"""UDP sockets bound to the wildcard address: a reply is sent from the address that got the request.
 
 A TCP connection has one local address. A UDP socket bound to 0.0.0.0 or :: has all of them, and the
-system chooses the source of an answer by its route. A machine with two addresses may then answer
-from the wrong one, and a client that asked the other ignores the answer. So we ask the system to
-report with each datagram which address it was sent to (ip(7), IP_PKTINFO; RFC 3542 section 6), and
-tell it with each answer which address to send from.
+system chooses a reply's source address by its route. A machine with two addresses may then reply
+from the wrong one, and the client ignores the reply. So we ask the system to report each datagram's
+destination address (ip(7), IP_PKTINFO; RFC 3542 section 6), and pass it as the source address of
+each reply.
 
-No table is needed for that: the sender's address that the protocol gets is a ``PeerAddress``, which
-remembers our address. An answer sent to that object goes out from there."""
+That needs no table: the protocol gets the sender's address as a ``PeerAddress``, which stores our
+address too. A reply sent to that object is sent from there."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 # Python 3.11 has no name for it. Other systems have IP_PKTINFO too, or IP_RECVDSTADDR and
-# IP_SENDSRCADDR, but with different rules. There the system chooses the source of IPv4 answers,
+# IP_SENDSRCADDR, but with different rules. There the system chooses the source of IPv4 replies,
 # unless one socket is bound to each address.
 IP_PKTINFO: Final[int | None] = 8 if sys.platform == "linux" else None
 IPV6_RECVPKTINFO: Final[int | None] = getattr(socket, "IPV6_RECVPKTINFO", None)
@@ -33,8 +33,8 @@ _Ancillary = list[tuple[int, int, bytes]]
 
 class PeerAddress(tuple[Any, ...]):
     """A peer's address: equal to the plain tuple, ``(host, port)`` or ``(host, port, flow,
-    scope)``, and used like it. It remembers which of our addresses the peer sent to. An answer sent
-    to this object, and not to a copy of its parts, goes out from that address."""
+    scope)``, and used like it. It also stores which of our addresses the peer sent to. A reply to
+    this object, but not to a copy of its parts, is sent from that address."""
 
     ancillary: _Ancillary  # for sendmsg
 
@@ -66,7 +66,7 @@ class WildcardSocket(socket.socket):
         level, kind, info = ancillary[0]
         if level == socket.IPPROTO_IP:
             # in_pktinfo is an interface, the local address, and the header's destination. Send
-            # without the interface: the routing table decides by which one the answer leaves.
+            # without the interface, so that the routing table chooses it.
             info = b"\0\0\0\0" + info[4:8] + b"\0\0\0\0"
         elif info[0] == 0xFF:  # a multicast address cannot be a source
             return data, addr
@@ -83,13 +83,13 @@ class WildcardSocket(socket.socket):
             except OSError as exc:
                 if exc.errno not in _NOT_OURS:
                     raise
-                # The address is no longer ours: answer from another one.
+                # The address is no longer ours: reply from another one.
         return super().sendto(data, addr)
 
 
 def udp_socket(family: int, host: str) -> socket.socket:
     """A UDP socket to be bound to ``host``, a numeric address: a ``WildcardSocket`` for all
-    addresses, else a plain one, which costs less for each datagram."""
+    addresses, otherwise a plain one, which costs less for each datagram."""
     if host in ("0.0.0.0", "::"):
         return WildcardSocket(family, socket.SOCK_DGRAM)
     return socket.socket(family, socket.SOCK_DGRAM)

@@ -2,7 +2,7 @@
 
 A ``VirtualReactor`` is a real ``Reactor`` with two parts replaced. Its clock is *virtual*: it
 stands still while there is something to do, and then jumps to the next deadline. So an hour of
-heartbeats passes in a millisecond, and in the same way each time. Its connections are in *memory*:
+heartbeats passes in a millisecond, and identically in each run. Its connections are in *memory*:
 the protocol has a real ``StreamTransport``, with its buffers, water marks and deadlines, but the
 socket under it is a queue, and the test holds the other end.
 

@@ -42,8 +42,8 @@ class MemoryPoller:
         self._sockets.pop(sock.fileno(), None)
 
     def ready(self, most: int | None = None) -> list[tuple[int, int]]:
-        """What is ready, with ``most`` at most so many. The others come first in the next call, as
-        with epoll."""
+        """What is ready; at most ``most`` of it, if given. The others come first in the next call,
+        as with epoll."""
         events = [(fd, mask) for fd, sock in self._sockets.items() if (mask := sock.ready())]
         if most is not None and most < len(events):
             events = events[:most]
@@ -204,7 +204,7 @@ class StreamSocket(MemorySocket):
 
 
 class DatagramSocket(MemorySocket):
-    """A datagram socket; the test takes the part of the network."""
+    """A datagram socket; the test plays the network."""
 
     def __init__(self, poller: MemoryPoller, sockname: Any) -> None:
         super().__init__(poller)

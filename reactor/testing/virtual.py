@@ -20,7 +20,7 @@ _MAX_TURNS: Final = 100_000  # of settle(); more mean an endless loop
 
 class VirtualReactor(Reactor):
     """A reactor whose time and connections the test controls. ``run()`` works too, and raises
-    ``RuntimeError`` where a real reactor would wait for ever. Opening a real socket or pipe raises
+    ``RuntimeError`` where a real reactor would wait forever. Opening a real socket or pipe raises
     ``ValueError``, because it would never be reported as ready.
 
     *Errors.* A real reactor logs what a protocol or a callback raises. This one logs it too, and
@@ -85,7 +85,7 @@ class VirtualReactor(Reactor):
         self, protocol_factory: DatagramFactory, sockname: Any = ("192.0.2.2", 9000)
     ) -> DatagramPeers:
         """Make a datagram socket for the protocol that ``protocol_factory()`` returns. The test
-        takes the part of the whole network."""
+        plays the whole network."""
         sock = DatagramSocket(self._memory, sockname)
         transport = DatagramTransport(self, sock, protocol_factory())
         transport.start()
@@ -94,7 +94,7 @@ class VirtualReactor(Reactor):
     def settle(self) -> None:
         """Run turns until there is nothing more to do at this instant. Time stands still.
 
-        Raises ``RuntimeError`` if something keeps the loop busy for ever, or if a call in a thread
+        Raises ``RuntimeError`` if something keeps the loop busy forever, or if a call in a thread
         does not end. Raises what a protocol or a callback has raised."""
         for _ in range(_MAX_TURNS):
             if self._busy():
@@ -138,7 +138,7 @@ class VirtualReactor(Reactor):
 
     def __exit__(self, *exc_info: object) -> None:
         super().close()
-        if exc_info[0] is None:  # else the test has failed already
+        if exc_info[0] is None:  # otherwise the test has failed already
             self._raise_errors()
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
@@ -173,7 +173,7 @@ class VirtualReactor(Reactor):
         )
 
     def _wait(self, timeout: float | None) -> list[tuple[int, int]]:
-        """The poller's ``poll``. It does not wait: time jumps to when something is due."""
+        """The poller's ``poll``. It does not wait: time jumps to the next deadline."""
         if self._oversleep:
             self._virtual_now += self._oversleep
             self._oversleep = 0.0
@@ -232,7 +232,7 @@ class StreamPeer:
 
     @property
     def received(self) -> bytes:
-        """What the protocol has sent and ``read()`` has not taken."""
+        """What the protocol has sent and ``read()`` has not returned yet."""
         return bytes(self._sock.sent)
 
     @property
@@ -285,7 +285,7 @@ class StreamPeer:
         self._sock.error = error
 
     def stall(self, room: int = 0) -> None:
-        """Stop reading. The system takes ``room`` more bytes from the protocol's side."""
+        """Stop reading. The system accepts ``room`` more bytes from the protocol's side."""
         self._sock.capacity = len(self._sock.sent) + room
 
     def resume(self) -> None:
@@ -302,7 +302,7 @@ class DatagramPeers:
 
     @property
     def sent(self) -> list[tuple[bytes, Any]]:
-        """The datagrams that the protocol has sent and ``take()`` has not taken, as ``(data,
+        """The datagrams that the protocol has sent and ``take()`` has not returned yet, as ``(data,
         address)`` pairs."""
         return list(self._sock.sent)
 
@@ -322,9 +322,9 @@ class DatagramPeers:
         self._sock.errors.append(error)
 
     def stall(self) -> None:
-        """From now on, the system takes no datagrams."""
+        """From now on, the system accepts no datagrams."""
         self._sock.stalled = True
 
     def resume(self) -> None:
-        """The system takes datagrams again."""
+        """The system accepts datagrams again."""
         self._sock.stalled = False

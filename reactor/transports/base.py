@@ -69,7 +69,7 @@ class BaseTransport:
         return default
 
     def request_shutdown(self) -> None:
-        """The reactor is stopping: call the protocol's ``shutdown_requested``, which is to close
+        """The reactor is stopping: call the protocol's ``shutdown_requested``, which should close
         this transport; close it here if the protocol has no such method."""
         if self.is_closing():
             return
@@ -79,8 +79,8 @@ class BaseTransport:
             self.close()
 
     def _connection_lost(self, exc: Exception | None, lingering: bool = False) -> None:
-        """Tell the protocol, and release the socket; with ``lingering``, only when the peer has
-        finished too."""
+        """Call ``connection_lost``, and release the socket; with ``lingering``, only when the peer
+        has finished too."""
         logger.debug("%r: lost: %s", self, "in good order" if exc is None else exc)
         try:
             if self._protocol is not None:  # it is None before a TLS handshake
@@ -129,7 +129,7 @@ class BaseTransport:
         raise NotImplementedError
 
     def close(self) -> None:
-        """Close in good order."""
+        """Send what is queued, and close."""
         raise NotImplementedError
 
     def abort(self) -> None:

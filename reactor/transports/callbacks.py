@@ -1,7 +1,7 @@
-"""What transports call: the methods of a protocol, whatever class it is of.
+"""What transports call: the methods of a protocol of any class.
 
-Transports know protocols by these two interfaces alone. ``reactor.Protocol``, ``asyncio.Protocol``
-and any other class with the same methods will do."""
+Transports use only these two interfaces. ``reactor.Protocol``, ``asyncio.Protocol`` and any other
+class with the same methods fit."""
 
 from __future__ import annotations
 

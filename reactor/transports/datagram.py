@@ -1,8 +1,8 @@
 """DatagramTransport: one UDP or Unix datagram socket.
 
-Each datagram is a system call of its own, so it is sent at once. When the system takes no more,
-datagrams wait in a queue. The queue is bounded in bytes; beyond the bound datagrams are dropped and
-counted. The network may drop them as well, so protocols over datagrams expect that."""
+Each datagram needs its own system call, so it is sent at once. When the system accepts no more,
+datagrams wait in a queue. The queue is bounded in bytes; beyond its limit datagrams are dropped and
+counted. The network may drop them too, so protocols over datagrams expect that."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 Address = Any  # (host, port), (host, port, flow, scope), a path, or None for an unnamed peer
 
-MAX_SIZE: Final = 65536  # bytes: the largest datagram there is
+MAX_SIZE: Final = 65536  # bytes: no datagram is larger
 READS_PER_EVENT: Final = 64  # a flood of datagrams must not starve the connections
 SENDS_PER_EVENT: Final = 256
-HIGH_WATER: Final = 65536  # bytes queued at which the protocol is told to pause
-MAX_WRITE_BUFFER: Final = 1 << 18  # bytes queued beyond which datagrams are dropped
+HIGH_WATER: Final = 65536  # bytes queued at which pause_writing is called
+MAX_WRITE_BUFFER: Final = 1 << 18  # bytes queued, above which datagrams are dropped
 
 # The system has no buffer at the moment, although the poller reports the socket as writable:
 # waiting for writability would make the loop spin (libuv#5194). The datagram is dropped.
@@ -56,8 +56,8 @@ class DatagramTransport(BaseTransport):
         self._paused = False
 
     def start(self, on_result: Callable[[Exception | None], object] | None = None) -> None:
-        """Watch the socket, tell the protocol, and call ``on_result(None)``. Raises ``ValueError``
-        if the poller cannot watch the descriptor."""
+        """Watch the socket, call ``connection_made``, and call ``on_result(None)``. Raises
+        ``ValueError`` if the poller cannot watch the descriptor."""
         self._reactor.register(self._fd, READ, self._on_ready)
         self._interest = READ
         self._reactor.attach(self)
@@ -93,7 +93,7 @@ class DatagramTransport(BaseTransport):
         return self._size
 
     def close(self) -> None:
-        """Receive no more, send as much of the queue as the system takes at once, and close."""
+        """Stop receiving, send as much of the queue as the system accepts at once, and close."""
         if not self._closing:
             self._closing = True
             while self._queue and self._send_queued():
@@ -123,7 +123,7 @@ class DatagramTransport(BaseTransport):
             except (BlockingIOError, InterruptedError):
                 return
             except OSError as exc:
-                # The error is about a datagram sent earlier: go on (cpython gh-127057).
+                # The error concerns a datagram sent earlier: continue (cpython gh-127057).
                 self._error_received(exc, self._sock)
                 continue
             stats.datagrams_received += 1
@@ -140,8 +140,8 @@ class DatagramTransport(BaseTransport):
             self._tell("resume_writing")
 
     def _send(self, data: bytes, addr: Address) -> bool:
-        """Send a datagram. Returns False if the system takes nothing at the moment; True if it was
-        sent or dropped."""
+        """Send a datagram. Returns False if the system accepts nothing at the moment; True if it
+        was sent or dropped."""
         stats = self._reactor.stats
         try:
             if addr is None:
@@ -160,20 +160,20 @@ class DatagramTransport(BaseTransport):
         return True
 
     def _send_queued(self) -> bool:
-        """Send the first datagram of the queue. Returns False if the system takes nothing at the
+        """Send the first datagram of the queue. Returns False if the system accepts nothing at the
         moment."""
         try:
             if not self._send(*self._queue[0]):
                 return False
         except (TypeError, ValueError, OverflowError) as exc:
-            # The address is not one. sendto() would raise this, but has returned long ago.
+            # Not a valid address. Our sendto(), which would have raised this, has returned already.
             self._reactor.stats.datagrams_dropped += 1
             self._reactor.call_soon(self._report, exc, "sendto")
         self._size -= len(self._queue.popleft()[0])
         return True
 
     def _enqueue(self, data: bytes, addr: Address) -> None:
-        # Empty datagrams take memory too, so their number is bounded as well.
+        # Empty datagrams take memory too, so their number is limited as well.
         if (
             self._size + len(data) > self.max_write_buffer
             or len(self._queue) >= self.max_write_buffer // 64

@@ -1,10 +1,10 @@
-"""Lingering close: closing a connection so that the peer gets all that was sent.
+"""Lingering close: closing a connection so that the peer gets everything that was sent.
 
 The system answers with RST if a socket is closed while it holds unread bytes, or if more arrive
-afterwards. An RST makes the peer's system discard what the peer has received but not yet read, our
-last reply perhaps (RFC 1122 section 4.2.2.13; RFC 9112 section 9.6). Therefore a connection closed
-in good order is half-closed first. Then we read and discard until the peer has finished too, or
-until one of the bounds below is reached.
+afterwards. An RST makes the peer's system discard received data that the peer has not read yet,
+possibly our last reply (RFC 1122 section 4.2.2.13; RFC 9112 section 9.6). So ``close()``
+half-closes first. Then we read and discard until the peer has finished too, or until one of the
+limits below is reached.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ _CHUNK: Final = 65536
 
 
 def linger(reactor: Loop, sock: Any) -> None:
-    """Half-close ``sock``, and close it when the peer has closed or a bound is reached. ``sock``
+    """Half-close ``sock``, and close it when the peer has closed or a limit is reached. ``sock``
     must not be registered with the poller."""
     try:
         sock.shutdown(socket.SHUT_WR)
-    except OSError:  # the peer has gone already, or this is a pipe
+    except OSError:  # the peer has left already, or this is a pipe
         reactor.release(sock)
         return
     if reactor.stats.lingering >= MAX_LINGERING:
@@ -66,8 +66,8 @@ class _Lingering:
         return size if self._left > 0 else 0
 
     def request_shutdown(self) -> None:
-        """The reactor is stopping and does not wait for this peer. Discard what has come, so that
-        closing sends FIN and not RST, and close."""
+        """The reactor is stopping and does not wait for this peer. Discard what has arrived, so
+        that closing sends FIN and not RST, and close."""
         while self._discard():
             pass
         self.abort()

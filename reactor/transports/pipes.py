@@ -18,7 +18,7 @@ class PipeEnd:
     For *writing* the descriptor is made non-blocking. For *reading* it is left as it is. The flag
     belongs to the open file, not to the descriptor: setting it on standard input would also set it
     for the shell that we inherited it from, and often for standard output. Reading does not need
-    it: one ``read`` after the poller's report takes what is there and does not wait.
+    it: one ``read`` after the poller's report returns what is there and does not wait.
 
     ``pipe`` is a file object or a descriptor; ``close()`` closes it.
     """
@@ -55,7 +55,7 @@ class PipeEnd:
         raise OSError(errno.ENOTSOCK, "a pipe has one direction: close it instead")
 
     def getsockopt(self, level: int, option: int) -> int:
-        """The error that the poller's ERROR stands for: there is no reader any more."""
+        """The error behind the poller's ERROR: the pipe has no reader any more."""
         return errno.EPIPE
 
     def close(self) -> None:

@@ -8,8 +8,8 @@ import socket
 from collections.abc import Callable
 from typing import Any, Final
 
-# Bytes per call: enough to fill any socket's buffer, and a bound on what one connection may take of
-# a turn.
+# Bytes per call: enough to fill any socket's buffer, and a limit on one connection's share of a
+# turn.
 _CHUNK: Final = 1 << 20
 _COPIED_CHUNK: Final = 65536
 
@@ -39,9 +39,9 @@ class FileSegment:
         self.left = max(os.fstat(self._fd).st_size - offset, 0) if count is None else count
 
     def send(self, sock: Any) -> int:
-        """Send as much as one system call takes. Returns the number of bytes sent.
+        """Send as much as one system call accepts. Returns the number of bytes sent.
 
-        Raises ``BlockingIOError`` if the socket takes nothing now, ``EOFError`` if the file has
+        Raises ``BlockingIOError`` if the socket accepts nothing now, ``EOFError`` if the file has
         become shorter."""
         if not self.left:
             return 0
@@ -59,7 +59,7 @@ class FileSegment:
         return sent
 
     def finish(self, exc: Exception | None) -> None:
-        """Call the callback: with None when all is sent, else with the reason why not. A second
+        """Call the callback: with None when everything is sent, otherwise with the error. A second
         call does nothing."""
         callback, self._callback = self._callback, None
         if callback is not None:

@@ -9,8 +9,8 @@ from typing import Any, Final
 from .sendfile import FileSegment
 from .write_queue import WriteQueue
 
-# A head, a file and a tail go out in one flush. More than that waits for the next turn, so that
-# other connections get theirs.
+# A head, a file and a tail go out in one flush. Anything more waits for the next turn, so that
+# other connections get their share.
 _SENDS_PER_FLUSH: Final = 4
 
 _MSG_MORE: Final = getattr(socket, "MSG_MORE", 0)
@@ -21,7 +21,8 @@ def send_pieces(queue: WriteQueue, sock: Any) -> int:
 
     Raises ``BlockingIOError`` if the socket takes nothing now, ``OSError`` as the socket does."""
     pieces, file_follows = queue.gather()
-    flags = _MSG_MORE if file_follows else 0  # else the head of a response would be a packet alone
+    # Without MSG_MORE, a response's head would be sent in a packet of its own.
+    flags = _MSG_MORE if file_follows else 0
     sent = sock.send(pieces[0], flags) if len(pieces) == 1 else sock.sendmsg(pieces, (), flags)
     queue.discard(sent)
     return sent  # type: ignore[no-any-return]
@@ -39,7 +40,7 @@ def send_with_files(
         if segment is None:
             yield send_pieces(queue, sock)
             if queue.file_at_front() is None:
-                break  # all is sent, or the system takes no more
+                break  # all is sent, or the system accepts no more
         else:
             yield segment.send(sock)
             if not segment.left:

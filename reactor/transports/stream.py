@@ -1,22 +1,22 @@
 """StreamTransport: one connected socket, how it is read and written, and how it ends.
 
 *Reading.* The poller reports that there may be data, one ``recv`` takes at most ``READ_SIZE``
-bytes, and the protocol gets them. There is one read per event, however much more has come, so that
-a busy peer cannot starve the others; the rest is reported again in the next turn.
+bytes, and the protocol gets them. There is one read per event, however much more has arrived, so
+that a busy peer cannot starve the others; the rest is reported again in the next turn.
 
 *Writing.* ``write`` only queues. At the end of the turn the loop calls ``flush``, and all that was
 written to this connection during the turn leaves in one system call: a chat server that relays
 twenty lines to a thousand members makes a thousand calls, not twenty thousand. When the peer does
-not read, the system's buffer fills up and takes no more. The rest stays queued, and only then the
-poller is asked to report when there is room.
+not read, the system's buffer fills up. The rest stays queued, and only then does the poller watch
+for room.
 
-*Flow control.* The queue is bounded. Above the *high-water mark* the protocol is told to pause; at
-the *low-water mark*, to resume. If it goes on writing it reaches the hard cap, ``max_write_buffer``
-bytes above the high-water mark: the connection is aborted, and ``connection_lost`` gets
-``WriteBufferOverflow``.
+*Flow control.* The queue is bounded. Above the *high-water mark*, ``pause_writing`` is called; at
+the *low-water mark*, ``resume_writing``. If the protocol continues writing up to the hard cap,
+``max_write_buffer`` bytes above the high-water mark, the connection is aborted, and
+``connection_lost`` gets ``WriteBufferOverflow``.
 
-*Ending.* ``close`` sends what is queued first, ``abort`` does not. Both lead to ``_lose``, as every
-error does, and that to ``connection_lost``.
+*Ending.* ``close`` sends what is queued first, ``abort`` does not. Both call ``_lose`` in the end,
+as every error does, and ``_lose`` schedules ``connection_lost``.
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ MAX_FILES: Final = 64  # file segments in one write queue
 
 # The states of a connection. It goes from one to a later one, never back.
 OPEN: Final = 0
-EOF_WRITTEN: Final = 1  # by write_eof(): nothing more may be written, reading goes on
-CLOSING: Final = 2  # by close(): nothing is read any more, what is queued is still sent
-LOST: Final = 3  # it is over; connection_lost comes in this turn or the next
+EOF_WRITTEN: Final = 1  # by write_eof(): nothing more may be written, reading continues
+CLOSING: Final = 2  # by close(): reading has stopped, what is queued is still sent
+LOST: Final = 3  # connection_lost is called in this turn or the next
 
 _UNREGISTERED: Final = 1 << 8  # a bit in _interest: the poller does not watch the socket
 
@@ -65,7 +65,7 @@ class StreamTransport(BaseTransport):
     ``shutdown``, ``fileno`` and ``close``: pipes, TLS and the in-memory connections of
     ``reactor.testing`` have these methods."""
 
-    # Besides _state, four attributes tell where the connection is:
+    # Besides _state, four attributes describe the connection:
     #
     # _waiting       what is to be sent. None: nothing. bytes: one piece, written in this turn; it
     #                is nearly always the only one, and a queue would cost as much as the rest of
@@ -112,7 +112,7 @@ class StreamTransport(BaseTransport):
         self._stats = reactor.stats
 
     def start(self, on_result: Callable[[Exception | None], object] | None = None) -> None:
-        """Watch the socket and tell the protocol that it is connected.
+        """Watch the socket and call ``connection_made``.
 
         ``on_result(None)`` is called once that is done. With a handshake before it, that is later,
         and if the handshake fails ``on_result`` gets the exception. Raises ``ValueError`` if the
@@ -170,7 +170,7 @@ class StreamTransport(BaseTransport):
         return False
 
     def _on_hangup(self, mask: int) -> None:
-        """The peer is gone, and we do not read. Ignoring the report would make the loop spin."""
+        """The peer has left, and we do not read. Ignoring the report would make the loop spin."""
         if self._eof_received or mask & ERROR:
             self._lose(self._socket_error())
         else:
@@ -214,7 +214,7 @@ class StreamTransport(BaseTransport):
         return bool(self._interest & READ)
 
     def _watch(self, interest: int) -> None:
-        """Set ``_interest``, and tell the poller if it changed."""
+        """Set ``_interest``, and update the poller if it changed."""
         if interest == self._interest:
             return
         if not self._interest & _UNREGISTERED:
@@ -267,10 +267,10 @@ class StreamTransport(BaseTransport):
         ``file`` is an open binary file with a descriptor. It must stay open until
         ``callback(exc)``, which is called once, with None when all is sent, else with the error;
         always from the loop, never from inside this call. A file that ends early closes the
-        connection, as the peer was promised more. File bytes do not count for flow control, but
-        with more than 64 files in the queue the connection is aborted. After ``close()`` and
-        ``write_eof()`` the same rules hold as for ``write()``. Raises ``ValueError`` if a number is
-        negative."""
+        connection, because the announced length cannot be kept. File bytes do not count for flow
+        control, but with more than 64 files in the queue the connection is aborted. After
+        ``close()`` and ``write_eof()`` the same rules hold as for ``write()``. Raises
+        ``ValueError`` if a number is negative."""
         segment = FileSegment(file, offset, count, callback)
         if self._state:
             self._refuse_write()
@@ -286,7 +286,7 @@ class StreamTransport(BaseTransport):
             self._lose(WriteBufferOverflow(f"more than {MAX_FILES} files wait to be sent"))
 
     def write_eof(self) -> None:
-        """Half-close: send what is queued, then the end of data. Reading goes on."""
+        """Half-close: send what is queued, then the end of data. Reading continues."""
         if self._state == OPEN:
             self._state = EOF_WRITTEN
             if self._waiting is None:
@@ -303,7 +303,7 @@ class StreamTransport(BaseTransport):
 
     def _over_high_water(self) -> None:
         if not self._interest & WRITE:
-            self._stats.bytes_sent += self.flush()  # this much need not wait for the turn's end
+            self._stats.bytes_sent += self.flush()  # too much to keep until the turn's end
         size = self.get_write_buffer_size()
         if self._state == LOST or size <= self._high_water:
             return
@@ -406,13 +406,13 @@ class StreamTransport(BaseTransport):
         self._reactor.call_soon(segment.finish, exc)
 
     def _wait_for_room(self) -> None:
-        """The system takes no more at the moment: have the poller report when it does."""
+        """The system accepts no more at the moment: have the poller report when it does."""
         self._watch(self._interest | WRITE)
         if self._state == CLOSING and self._close_timer is None:
             self._close_timer = Deadline(self._reactor, self.close_timeout, self._close_timed_out)
 
     def _all_sent(self) -> None:
-        """Nothing is queued any more: go on with what close() or write_eof() began."""
+        """Nothing is queued any more: continue what close() or write_eof() began."""
         self._watch(self._interest & ~WRITE)
         if self._state == CLOSING:
             self._lose(None, lingering=True)
@@ -459,8 +459,8 @@ class StreamTransport(BaseTransport):
         self._lose(as_exception(exc, method))
 
     def _lose(self, exc: Exception | None, lingering: bool = False) -> None:
-        """The connection is over. The protocol is told later in this turn or in the next, never
-        from inside a call of its own."""
+        """The connection is over. ``connection_lost`` is called later in this turn or in the next,
+        never from inside a call by the protocol."""
         if self._state == LOST:
             return
         self._state = LOST
@@ -485,7 +485,7 @@ class StreamTransport(BaseTransport):
     # -- the rest ----------------------------------------------------------------------------------
 
     def set_protocol(self, protocol: AnyProtocol) -> None:
-        """Let another protocol take over: it gets the data that comes from now on. Its
+        """Let another protocol take over: it gets the data that arrives from now on. Its
         ``connection_made`` is not called."""
         self._protocol = protocol
 

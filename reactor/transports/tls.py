@@ -1,5 +1,5 @@
-"""TLS: a socket that encrypts, and a StreamTransport that makes the handshake before it tells its
-protocol."""
+"""TLS: a socket that encrypts, and a StreamTransport that calls its protocol after the
+handshake."""
 
 from __future__ import annotations
 
@@ -57,13 +57,13 @@ class TLSSocket:
             raise BlockingIOError from None
         except ssl.SSLEOFError:
             # After the peer's close_notify recv returns b"". Without it the data may have been cut
-            # off by an attacker (RFC 8446 section 6.1): this is an error, not the end of data.
+            # off by an attacker (RFC 8446 section 6.1): an error, not the end of data.
             raise ConnectionResetError("the peer closed without close_notify") from None
 
     def send(self, data: bytes, flags: int = 0) -> int:
         if self._unsent is not None:
-            # After a call that would block, OpenSSL must get the same bytes again, and no fewer
-            # (SSL_write(3)). They are still at the front of the queue.
+            # After a call that would block, OpenSSL must get the same bytes again, and at least as
+            # many (SSL_write(3)). They are still at the front of the queue.
             data = self._unsent
         try:
             sent = self._sock.send(data)
@@ -85,8 +85,8 @@ class TLSSocket:
 
     def shutdown(self, how: int) -> None:
         """Send close_notify and half-close. We do not wait for the peer's close_notify: with TLS
-        1.3 it may never come (aiohttp#11091). What ``recv`` returns from now on is not decrypted
-        and can only be discarded."""
+        1.3 it may never come (aiohttp#11091). From now on ``recv`` returns encrypted data, which
+        can only be discarded."""
         with suppress(OSError, ValueError):  # SSLWantReadError means: the peer has not answered yet
             self._sock.unwrap()
         self._sock.shutdown(how)
@@ -125,7 +125,7 @@ class TLSTransport(StreamTransport):
         handshake_timeout: float = HANDSHAKE_TIMEOUT,
     ) -> None:
         super().__init__(reactor, sock, protocol, peername, on_lost)
-        self._protocol = None  # until the handshake is done: nothing can call it before
+        self._protocol = None  # until the handshake is done, so that nothing can call it before
         self._pending_protocol: AnyProtocol | None = protocol
         self._context = context
         self._server_hostname = server_hostname
@@ -134,7 +134,7 @@ class TLSTransport(StreamTransport):
         self._on_result: Callable[[Exception | None], object] | None = None
 
     def start(self, on_result: Callable[[Exception | None], object] | None = None) -> None:
-        # This raises if the peer has gone already. wrap_socket would raise as well, but only after
+        # This raises if the peer has left already. wrap_socket would raise as well, but only after
         # it has taken the descriptor out of the socket, and then the descriptor is never closed.
         self._sock.getpeername()
         self._sock = TLSSocket(
@@ -254,7 +254,7 @@ class TLSTransport(StreamTransport):
 
     def resume_reading(self) -> None:
         super().resume_reading()
-        if self._state != LOST:  # else the reactor may be closed, and call_soon would raise
+        if self._state != LOST:  # otherwise the reactor may be closed, and call_soon would raise
             self._reactor.call_soon(self._read_buffered)
 
     def _on_eof(self) -> None:
@@ -270,7 +270,7 @@ class TLSTransport(StreamTransport):
 
     def _over_high_water(self) -> None:
         too_much = self.get_write_buffer_size() > self._high_water + self.max_write_buffer
-        if self._handshake_timer is None or too_much:  # the protocol is not told before it is over
+        if self._handshake_timer is None or too_much:  # no calls before it is over
             super()._over_high_water()
 
     def _send_early_writes(self) -> None:
@@ -285,8 +285,8 @@ class TLSTransport(StreamTransport):
     def _lose(self, exc: Exception | None, lingering: bool = False) -> None:
         self._end_handshake()
         if lingering and self._eof_received and self._state != LOST:
-            # The peer has sent its close_notify and waits for ours, to know that it got all that we
-            # sent. It sends nothing more, so there is no need to linger.
+            # The peer has sent its close_notify and waits for ours, which shows that it has
+            # everything we sent. It sends nothing more, so there is no need to linger.
             with suppress(OSError):
                 self._sock.shutdown(socket.SHUT_WR)
         super()._lose(exc, lingering)
@@ -301,7 +301,7 @@ class TLSTransport(StreamTransport):
     # -- the rest ----------------------------------------------------------------------------------
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """As for a plain connection, and ``"ssl_object"``, ``"sslcontext"``, ``"peercert"``,
+        """As for a plain connection, plus ``"ssl_object"``, ``"sslcontext"``, ``"peercert"``,
         ``"cipher"`` and ``"alpn"``."""
         if name == "sslcontext":
             return self._context

@@ -1,7 +1,7 @@
 """What a stream transport still has to send, when that is more than one piece of bytes.
 
-The queue knows bytes and file segments, and their order. It knows no socket, no loop and no
-protocol: ``StreamTransport`` asks it what to send, and tells it what was sent."""
+The queue holds bytes and file segments in order. It does not use a socket, the loop or the
+protocol: ``StreamTransport`` gathers from it what to send, and discards what was sent."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from .sendfile import FileSegment
 
-IOV_MAX: Final = 1024  # pieces that one sendmsg() takes: EMSGSIZE beyond
+IOV_MAX: Final = 1024  # pieces that one sendmsg() accepts; with more it fails with EMSGSIZE
 
-# Bytes. Up to this size, joining small pieces costs less than handing them over one by one.
+# Bytes. Up to this size, joining small pieces costs less than passing them one by one.
 JOIN_LIMIT: Final = 65536
 
 
@@ -41,7 +41,7 @@ class WriteQueue:
     def append(self, data: bytes) -> int:
         """Put ``data`` at the end. Returns the new ``size``."""
         self._pieces.append(data)
-        # A running count: to sum up the pieces would be quadratic (cpython gh-146507).
+        # A running count: summing up the pieces each time would be quadratic (cpython gh-146507).
         self.size = size = self.size + len(data)
         return size
 
@@ -59,9 +59,9 @@ class WriteQueue:
 
     def gather(self) -> tuple[list[bytes | memoryview], bool]:
         """The bytes at the front, up to the first file, for one system call; and whether that file
-        follows them with bytes of its own.
+        follows them and still has bytes.
 
-        They come as one piece if they are few, else as up to ``IOV_MAX`` pieces."""
+        The bytes are one piece if they are few, otherwise up to ``IOV_MAX`` pieces."""
         pieces = self._pieces
         file_follows = False
         if self.files:
@@ -103,5 +103,5 @@ class WriteQueue:
         return [piece for piece in self._pieces if isinstance(piece, FileSegment)]
 
     def unsent_size(self) -> int:
-        """The bytes in the queue, with those that are left of the files."""
+        """The bytes in the queue, including the unsent ones of files."""
         return self.size + sum(segment.left for segment in self.file_segments())

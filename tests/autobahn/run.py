@@ -1,8 +1,8 @@
 """Autobahn's fuzzing client against our WebSockets: ``tox -e autobahn``.
 
-The client needs Python 2.7 (``python2.7`` in the path, or pyenv's); without it this says so and
-does nothing. Arguments: the folder to work in, and the cases (all by default: about ten minutes).
-The exit status is 1 if a case is not OK; those called informational do not count.
+The client needs Python 2.7 (``python2.7`` in the path, or pyenv's); without it this prints a
+message and does nothing. Arguments: the folder to work in, and the cases (all by default: about ten
+minutes). The exit status is 1 if a case is not OK; those called informational do not count.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def find_python2() -> str | None:
 
 
 def install(folder: Path, python2: str) -> Path:
-    """Autobahn's test suite in an environment of its own. Returns its command."""
+    """Install Autobahn's test suite in a separate environment. Returns its command."""
     environment = folder / "python2"
     command = environment / "bin" / "wstest"
     if not command.exists():
@@ -49,7 +49,7 @@ def install(folder: Path, python2: str) -> Path:
 
 
 def run_cases(folder: Path, wstest: Path, cases: list[str]) -> dict[str, dict[str, str]]:
-    """What became of each case."""
+    """The result of each case."""
     (folder / "hall.py").write_text(_MODULE)
     server = subprocess.Popen(
         [sys.executable, "-m", "reactor", "--protocol", "hall:Echo", "--port", "0", *LIMITS],

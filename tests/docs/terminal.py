@@ -182,7 +182,8 @@ class Session:
         self._commands = [line for line in self._lines if line.startswith(PROMPT)]
 
     def step(self) -> bool:
-        """Go on as far as the screen allows. Returns whether the whole transcript has been seen."""
+        """Continue as far as the screen allows. Returns whether the whole transcript has been
+        seen."""
         while self._next < len(self._lines) and self._advance(self._lines[self._next]):
             pass
         return self._next == len(self._lines) and not self._typed
@@ -265,7 +266,7 @@ class Session:
         return "\x1dquit\n" if self._commands[-1].startswith(PROMPT + "telnet ") else "\x03"
 
     def check(self, *, stopped: bool) -> None:
-        """Check that all commands have ended well and have shown nothing else.
+        """Check that all commands have succeeded and have shown nothing else.
 
         A command may fail if ``echo $?`` follows it in the transcript. A command that was
         ``stopped`` may show more than the transcript, and its status is 128 + 2 if it does not

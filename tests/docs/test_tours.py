@@ -222,7 +222,7 @@ def test_a_true_tour_passes(tour: Tour) -> None:
         page(A, B, OPEN, LATER, left_out="B.is_shut"),
         page(B, OPEN, left_out="A.run"),
     ],
-    ids=["a call missing", "another order", "no such call", "left out in vain", "a file missing"],
+    ids=["a call missing", "another order", "no such call", "wrongly left out", "a file missing"],
 )
 def test_a_false_tour_fails(tour: Tour) -> None:
     with pytest.raises(AssertionError):

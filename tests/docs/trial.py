@@ -27,16 +27,17 @@ further instructions:
     (console) The last command, such as a server, runs until the end of the document, where Ctrl+C
     must end it well.
 ``.. runs on: TEXT``
-    (sh) Likewise; a line with this text shows that the command is ready.
+    (sh) The same; a line with this text shows that the command is ready.
 ``.. serves: 8007``
-    (python, console, sh) Likewise; it is ready when this TCP port answers.
+    (python, console, sh) The same; it is ready when this TCP port answers.
 ``.. typed:``
     (console) Type the indented lines that follow into the programs of the session: see
     ``terminal.Session``.
 ``.. restart:``
     End all programs that still run before this block, which may start them again.
 ``.. meanwhile: TEXT``
-    (console) Open another terminal when the previous one has shown this text. Both go on together.
+    (console) Open another terminal when the previous one has shown this text. Both continue
+    together.
 ``.. output:``
     (text) The output of the previous python block.
 ``.. not run: REASON``
@@ -310,7 +311,8 @@ class Trial:
     # --- the end ---
 
     def _end(self) -> None:
-        """End what still runs, the newest first, as Ctrl+C would. Each program must end well."""
+        """End what still runs, the newest first, as Ctrl+C would. Each program must end with status
+        0."""
         for block, session in reversed(self._sessions):
             runs_on = _runs_on(block)
             if runs_on and not session.ended:

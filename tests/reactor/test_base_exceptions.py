@@ -1,5 +1,5 @@
 """Exceptions that are not subclasses of ``Exception`` (GeneratorExit, CancelledError). If a
-callback raises one, it costs only the callback or its connection, and the loop goes on."""
+callback raises one, it ends only the callback or its connection, and the loop continues."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ def test_a_datagram_factory_that_raises_leaves_no_socket_open(kind):
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
-def test_exceptions_that_end_the_program_pass_through(world, kind):
+def test_exceptions_that_end_the_program_propagate(world, kind):
     world.call_soon(raises(kind()))
     with pytest.raises(kind):
         world.settle()

@@ -41,7 +41,7 @@ def in_thread(function: Callable[[], object]) -> BaseException | None:
 
 
 @pytest.mark.parametrize("nested", ["run", "run_once", "settle", "close"])
-def test_a_turn_within_a_turn_is_refused_and_the_outer_one_goes_on(nested):
+def test_a_turn_within_a_turn_is_refused_and_the_outer_one_continues(nested):
     log = []
     with VirtualReactor() as reactor:
 

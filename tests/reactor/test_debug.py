@@ -254,7 +254,7 @@ def test_a_slow_resume_writing_is_logged(reactor, caplog):
     assert any(".flush of " in message for message in messages(caplog))
 
 
-def test_a_program_beside_the_package_with_a_similar_name_is_not_taken_for_the_package(reactor):
+def test_a_program_beside_the_package_with_a_similar_name_is_not_mistaken_for_the_package(reactor):
     program = str(ROOT / "reactor_demo.py")
     code = compile("handle = reactor.call_soon(print)", program, "exec")
     scope = {"reactor": reactor}

@@ -264,7 +264,7 @@ def test_a_base_class_closes_when_the_reactor_stops_and_sends_what_is_queued(rea
     assert peer.closed
 
 
-def test_a_subclass_need_not_call_init() -> None:
+def test_a_subclass_does_not_have_to_call_init() -> None:
     class Forgetful(LineProtocol):
         def __init__(self, greeting: str) -> None:
             self.greeting = greeting

@@ -36,7 +36,7 @@ class Script:
 
     def poll(self, timeout: float | None) -> list[tuple[int, int]]:
         self.waits.append(timeout)
-        assert len(self.waits) < 1000, "it spins, or waits for ever"
+        assert len(self.waits) < 1000, "it spins, or waits forever"
         return self.turns.popleft() if self.turns else []
 
     def close(self) -> None:
@@ -118,7 +118,7 @@ def interrupt(*_: object) -> None:
 # -- how long a turn waits -------------------------------------------------------------------------
 
 
-def test_it_waits_for_ever_when_there_is_nothing_to_do(scripted):
+def test_it_waits_forever_when_there_is_nothing_to_do(scripted):
     bench = scripted()
     bench.reactor.run_once()
 
@@ -363,8 +363,8 @@ def test_the_number_of_a_released_descriptor_is_not_reused_in_the_same_batch(nam
             sock.close()
 
 
-def test_a_handler_that_raises_is_unregistered_and_the_loop_goes_on(scripted, failures):
-    # pyftpdlib#115: its event would fire for ever.
+def test_a_handler_that_raises_is_unregistered_and_the_loop_continues(scripted, failures):
+    # pyftpdlib#115: its event would fire forever.
     bench, log = scripted([(7, READ), (8, READ)], [(7, READ), (8, READ)]), []
     collect(bench.reactor, failures)
     bench.reactor.register(7, READ, fail)
@@ -472,7 +472,7 @@ def test_after_a_close_that_raises_the_others_are_closed(scripted, failures):
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
-def test_interrupts_pass_through_and_nothing_queued_is_lost(scripted, error):
+def test_interrupts_propagate_and_nothing_queued_is_lost(scripted, error):
     bench, log = scripted([(7, READ)]), []
     reactor = bench.reactor
 
@@ -540,7 +540,7 @@ def test_errors_are_logged_when_the_exception_handler_raises(reactor, caplog):
 # -- statistics ------------------------------------------------------------------------------------
 
 
-def test_statistics_tell_waiting_from_working(reactor):
+def test_statistics_distinguish_waiting_from_working(reactor):
     def work() -> None:
         reactor.stall(0.25)
 
@@ -553,7 +553,7 @@ def test_statistics_tell_waiting_from_working(reactor):
     assert reactor.stats.wait_time == 19.75
 
 
-def test_time_between_two_runs_is_no_work(reactor):
+def test_time_between_two_runs_is_not_work(reactor):
     reactor.stop()
     reactor.run()
     reactor.stall(3600)

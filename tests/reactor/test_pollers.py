@@ -1,5 +1,5 @@
 """All pollers behave in the same way, on real descriptors. On systems without kqueue, its poller
-runs on a stand-in."""
+runs on a simulation."""
 
 from __future__ import annotations
 
@@ -342,7 +342,7 @@ WAITS = [
     (None, None),
     (0, 0),
     (-0.0, 0),
-    (-5, 0),  # a deadline that has passed, not "for ever"
+    (-5, 0),  # a deadline that has passed, not "forever"
     (1e-9, 0.001),  # rounded up: 0 would be a busy loop (python/asyncio#106)
     (0.001, 0.001),
     (0.0010001, 0.002),
@@ -462,7 +462,7 @@ def test_kqueue_asks_for_two_events_per_descriptor_and_at_least_one(kqueue_polle
     assert [most for changes, most, _ in kqueue.calls if not changes] == [1, 4]
 
 
-def test_kqueue_tells_an_error_from_an_ordinary_end(kqueue_poller, kqueue):
+def test_kqueue_distinguishes_an_error_from_an_ordinary_end(kqueue_poller, kqueue):
     kqueue.script = [
         Kevent(7, KQ_FILTER_READ, KQ_EV_EOF),
         Kevent(8, KQ_FILTER_READ, KQ_EV_EOF, 54),

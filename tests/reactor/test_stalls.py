@@ -144,7 +144,7 @@ def test_datagrams_for_several_events_are_read_before_timers_run(reactor, stall)
     assert members.expired == []
 
 
-def test_callbacks_that_go_on_with_reading_run_before_timers(reactor, stall):
+def test_callbacks_that_continue_reading_run_before_timers(reactor, stall):
     # TLS and pipelined HTTP requests do this.
     order: list[str] = []
 
@@ -227,10 +227,10 @@ def test_time_between_two_runs_is_a_stall_too(reactor):
     assert [member.expired_at for _, member in members] == [None] * 9
 
 
-# -- how long timers are held back -----------------------------------------------------------------
+# -- how long timers are delayed -------------------------------------------------------------------
 
 
-def test_without_a_stall_timers_are_not_held_back(reactor):
+def test_without_a_stall_timers_are_not_delayed(reactor):
     turns: list[int] = []
     for delay in (0.01, 1, 3600):
         reactor.call_later(delay, lambda: turns.append(reactor.stats.turns))
@@ -247,7 +247,7 @@ def test_after_a_stall_that_left_nothing_to_read_timers_run_at_once(reactor):
     assert fired == [1000 + STALL]
 
 
-def test_a_small_delay_is_no_stall(reactor):
+def test_a_small_delay_is_not_a_stall(reactor):
     fired: list[str] = []
     peer = reactor.connect(Recorder)
     reactor.settle()
@@ -260,9 +260,7 @@ def test_a_small_delay_is_no_stall(reactor):
 
 
 @pytest.mark.parametrize(("seconds", "held"), [(2.0, 2.0), (STALL, LONGEST), (3600.0, LONGEST)])
-def test_a_descriptor_that_is_always_ready_holds_timers_back_for_a_bounded_time(
-    reactor, seconds, held
-):
+def test_a_descriptor_that_is_always_ready_delays_timers_for_a_bounded_time(reactor, seconds, held):
     """A peer that floods us, or a regular file. The bound is the length of the stall, or less."""
     fired: list[float] = []
 

@@ -131,7 +131,7 @@ def test_any_signal_can_be_made_one_that_stops(signum):
 
 
 def endless() -> None:
-    for _ in range(1000):  # not for ever, in case it is not interrupted
+    for _ in range(1000):  # not forever, in case it is not interrupted
         signal.raise_signal(signal.SIGTERM)
     raise AssertionError("not interrupted")
 

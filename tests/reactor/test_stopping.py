@@ -65,7 +65,7 @@ def test_run_after_stop_runs_one_turn(reactor):
     assert reactor.stats.turns == turns + 1
 
 
-def test_stop_leaves_connections_open_and_run_goes_on_with_them(reactor):
+def test_stop_leaves_connections_open_and_run_continues_with_them(reactor):
     class Echo(Protocol):
         def data_received(self, data: bytes) -> None:
             self.transport.write(data)
@@ -356,7 +356,7 @@ def test_callbacks_that_the_last_connection_queues_run_before_the_shutdown_ends(
     assert log == ["slow asked", "its last words"]
 
 
-def test_a_shutdown_goes_on_when_something_opens_as_the_last_one_closes(reactor):
+def test_a_shutdown_continues_when_something_opens_as_the_last_one_closes(reactor):
     log = []
     began = reactor.time()
 

@@ -56,7 +56,7 @@ def test_settling_runs_what_is_due_now_and_nothing_later(reactor: VirtualReactor
     assert reactor.time() == 1000.0
 
 
-def test_a_loop_that_is_busy_for_ever_is_an_error(reactor: VirtualReactor) -> None:
+def test_a_loop_that_is_busy_forever_is_an_error(reactor: VirtualReactor) -> None:
     def again() -> None:
         reactor.call_soon(again)
 
@@ -65,7 +65,7 @@ def test_a_loop_that_is_busy_for_ever_is_an_error(reactor: VirtualReactor) -> No
         reactor.settle()
 
 
-def test_a_loop_that_would_wait_for_ever_is_an_error(
+def test_a_loop_that_would_wait_forever_is_an_error(
     reactor: VirtualReactor,
 ) -> None:
     reactor.connect(Echo)
@@ -294,7 +294,7 @@ def test_several_errors_are_raised_as_a_group() -> None:
     assert [str(exc) for exc in caught.value.exceptions] == ["made by the test", "another"]
 
 
-def test_an_exception_handler_takes_the_errors() -> None:
+def test_an_exception_handler_gets_the_errors() -> None:
     errors: list[Any] = []
     with failing() as reactor:
         reactor.set_exception_handler(lambda _, context: errors.append(context["exception"]))
@@ -456,7 +456,7 @@ def test_a_pair_holds_at_most_its_capacity_on_the_way(reactor: VirtualReactor) -
     assert one.transport.get_write_buffer_size() == 0
 
 
-def test_writing_to_an_end_that_has_gone_fails(reactor: VirtualReactor) -> None:
+def test_writing_to_a_closed_end_fails(reactor: VirtualReactor) -> None:
     one, other = Recorder(), Recorder()
     reactor.connect_pair(lambda: one, lambda: other)
     one.transport.pause_reading()

@@ -103,7 +103,7 @@ def test_draining_an_empty_pair_does_not_block(watched):
 
 def test_a_call_while_it_is_drained_does_not_prevent_later_calls_from_waking(monkeypatch):
     # A byte that such a call wrote could be read together with the earlier ones, and the flag that
-    # says "a byte is there" would stay set for ever.
+    # says "a byte is there" would stay set forever.
     class Interleaved(socket.socket):
         def recv(self, size: int) -> bytes:
             watched.wakeup.wake()

@@ -174,7 +174,7 @@ class Network:
         return Peer(self, addr if host is None else (host, addr[1]))
 
     def members(self, count: int) -> list[Peer]:
-        """Peers who have answered the challenge and have been told of each other."""
+        """Peers who have answered the challenge and have been announced to each other."""
         people = [self.peer() for _ in range(count)]
         for person in people:
             person.proves()

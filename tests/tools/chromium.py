@@ -1,6 +1,6 @@
 """A real browser: headless Chromium (Debian: chromium, chromium-driver).
 
-Without it a test fails: a page that no browser has seen is not shown to work."""
+Without it a test fails: only a browser can show that a page works."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from selenium import webdriver
 
-TIMEOUT = 30  # seconds; only reached by what is broken
+TIMEOUT = 30  # seconds; only reached if something is broken
 
 _FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",

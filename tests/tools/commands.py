@@ -1,4 +1,4 @@
-"""Programs in processes of their own: ``python -m reactor`` and short scripts."""
+"""Programs in separate processes: ``python -m reactor`` and short scripts."""
 
 from __future__ import annotations
 

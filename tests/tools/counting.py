@@ -1,4 +1,4 @@
-"""What counts the calls of the object that it stands in for."""
+"""Wrappers that count calls of the objects that they replace."""
 
 from __future__ import annotations
 

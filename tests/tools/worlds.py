@@ -70,8 +70,7 @@ class BaseWorld:
         assert self.poller.reported == before
 
     def close(self) -> None:
-        """Check that each protocol was told of its connection's loss once, and that nothing is
-        left open."""
+        """Check that each ``connection_lost`` was called once, and that nothing is left open."""
         self.reactor.close()
         for end in self.ends:
             assert end.violations == []
@@ -94,7 +93,7 @@ class World(BaseWorld):
             super().__init__(poller)
 
     def connect(self, one: Protocol, other: Protocol) -> None:
-        """Connect two protocols; returns when both have been told.
+        """Connect two protocols; returns when both have been notified.
 
         ``one`` is on the side that was accepted."""
         self.ends += [end for end in (one, other) if isinstance(end, Recorder)]

@@ -98,7 +98,7 @@ class Served:
         return results[0]
 
     def until(self, condition: Callable[[], object]) -> None:
-        """Wait until ``condition()`` is true, which the loop is asked again and again."""
+        """Wait until ``condition()`` is true; the loop evaluates it again and again."""
         deadline = time.monotonic() + TIMEOUT
         while not self.in_loop(condition):
             assert time.monotonic() < deadline

@@ -1,9 +1,9 @@
 """Signs of life between a client and its server.
 
 The client sends a heartbeat when it has sent nothing else for an interval. It asks a silent server
-for a sign of life, and considers it gone after a longer silence. Otherwise the client would only
-notice a vanished server when TCP gives up, after about 15 minutes (RFC 1122 section 4.2.3.5), and
-over UDP never.
+for a sign of life, and treats it as vanished after a longer silence. Otherwise the client would
+only detect a vanished server when TCP gives up, after about 15 minutes (RFC 1122 section 4.2.3.5),
+and over UDP never.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import Final, Protocol
 
 from reactor import Reactor, Timer
 
-# Intervals of silence after which the server is asked for a sign of life, and after which it
-# counts as gone.
+# Intervals of silence after which the server is asked for a sign of life, and after which it counts
+# as vanished.
 _ASK_AFTER: Final = 3
 _GONE_AFTER: Final = 6
-# Intervals without a heartbeat of ours after which this process must have been stopped.
+# If no heartbeat was sent for this many intervals, this process must have been stopped.
 _STALLED_AFTER: Final = 2
 
 
@@ -30,14 +30,15 @@ class HeartbeatUser(Protocol):
         """The server has been silent: ask it for a sign of life."""
 
     def server_vanished(self, silence: float, /) -> None:
-        """The server has been silent for ``silence`` seconds, too long to be still there."""
+        """The server has been silent for ``silence`` seconds, and counts as vanished."""
 
     def check_stall(self) -> None:
         """A heartbeat may be due: call ``Heartbeats.stalled()``, and handle a stall."""
 
 
 class Heartbeats:
-    """``interval``: seconds between signs of life; 0 switches them, and the watching, off.
+    """``interval``: seconds between signs of life; 0 disables heartbeats and the detection of a
+    vanished server.
 
     ``last_received`` is the time, by the reactor's clock, at which the server last sent something.
     """
@@ -88,7 +89,7 @@ class Heartbeats:
             self._user.server_vanished(silence)
             return
         delay = self.interval - (self._reactor.now - self._last_sent)
-        if delay <= 0.001:  # less is the rounding of large clock values
+        if delay <= 0.001:  # below that, it is rounding of large clock values
             delay = self.interval
             self._user.send_heartbeat()
             if silence >= _ASK_AFTER * self.interval:

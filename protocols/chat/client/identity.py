@@ -1,9 +1,9 @@
 """Who the user of a client is: what the server has confirmed, and what to restore.
 
 The only source is the server's own lines, because the server may refuse what a user types. Members
-cannot forge these lines. What members say or do comes after a time in brackets. In the lines that
-begin with ``*** ``, a member's text (a topic, last words) follows words that the patterns below do
-not match. Names contain no spaces.
+cannot forge these lines. What members say or do follows a time in brackets. In lines that begin
+with ``*** ``, a member's text (a topic, last words) follows words that the patterns below do not
+match. Names contain no spaces.
 
 No I/O happens here.
 """
@@ -23,8 +23,8 @@ _SPOKEN = re.compile(r"\[\d\d:\d\d:\d\d\] (.*)")
 class Identity:
     """One user's name and room on one server.
 
-    To be read only: ``name`` and ``room``, as the server last confirmed them, None before it has
-    accepted us; ``kept_name`` and ``kept_room``, the user's last ones, to be restored.
+    Read-only: ``name`` and ``room``, as the server last confirmed them, None until it has accepted
+    us; ``kept_name`` and ``kept_room``, the user's last ones, to be restored.
     """
 
     def __init__(self) -> None:
@@ -32,13 +32,13 @@ class Identity:
         self.room: str | None = None
         self.kept_name: str | None = None
         self.kept_room: str | None = None
-        # What the user asked for last. Over UDP the answer to it may be lost; then the new name or
-        # room does not mean that the server has forgotten the user.
+        # What the user last requested. Over UDP the answer may be lost; then a new name or room
+        # does not mean that the server has forgotten the user.
         self._requested_name = ""
         self._requested_room = ""
 
     def note_request(self, line: str) -> None:
-        """Remember what the user asks for with ``line``, which is being sent."""
+        """Remember the name or room that the user requests with ``line``, which is being sent."""
         word, _, rest = line.partition(" ")
         rest = rest.strip()
         match word.lower():
@@ -54,7 +54,8 @@ class Identity:
         self.name = self.room = None
 
     def update(self, line: str) -> bool:
-        """Learn from a line of the server. Return whether it accepts the user as a newcomer."""
+        """Update name and room from a line of the server. Return whether it accepts the user as a
+        newcomer."""
         if entered := _ENTERED.fullmatch(line):
             return self._enter(entered[1], entered[2])
         renamed = _RENAMED.fullmatch(line)

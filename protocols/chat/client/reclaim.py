@@ -1,7 +1,7 @@
-"""Gets back a name and a room that the server does not give at once.
+"""Reclaims a name and a room that the server does not return at once.
 
-After a lost connection the server may keep the old one for a while, and the name with it. So the
-client asks again from time to time, far below the server's flood limit, and tells the user once.
+After a connection is lost, the server may keep it for a while, and its name with it. So the client
+asks again from time to time, far below the server's flood limit, and notifies the user once.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from .identity import Identity
 # Seconds until the name is asked for again. The delay doubles with each attempt.
 FIRST_DELAY: Final = 1.0
 LONGEST_DELAY: Final = 8.0
-# Seconds after which the client leaves the name to its new owner. An old connection of ours
-# expires much earlier.
+# Seconds after which the client leaves the name to its new owner. Our old connection expires much
+# earlier.
 GIVE_UP_AFTER: Final = 300.0
 
 _TAKEN = "*** Somebody else is called "
@@ -28,7 +28,7 @@ _TOO_MANY_ROOMS = "*** There are too many rooms"
 class Reclaimer:
     """Asks for the name and the room that ``identity`` is missing.
 
-    ``ask(commands)`` sends commands to the server, ``notice(text)`` tells the user something.
+    ``ask(commands)`` sends commands to the server, ``notice(text)`` shows a text to the user.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class Reclaimer:
             self._timer = None
 
     def is_refused_by(self, line: str) -> bool:
-        """Return whether the server's ``line`` refuses what was asked for."""
+        """Return whether the server's ``line`` refuses what was requested."""
         if not self._asked:
             return False
         return line == f"{_TAKEN}{self._identity.kept_name}" or line.startswith(_TOO_MANY_ROOMS)

@@ -1,4 +1,4 @@
-"""The lines of the server that the client understands, and the two commands it uses by itself.
+"""The lines of the server that the client understands, and the two commands that it sends itself.
 
 ``datagrams.py`` and ``identity.py`` have the others.
 """
@@ -10,7 +10,7 @@ from typing import Final
 
 PING: Final = "/ping"
 PONG: Final = "*** pong"
-# A command whose answer is known, and which the server answers in turn, after earlier commands.
+# A command whose answer is known, and which the server answers in order, after earlier commands.
 SYNC: Final = "/help ping"
 SYNCED: Final = "*** /ping: "  # how the answer begins
 

@@ -1,18 +1,17 @@
-"""``ChatClient``: a ``LineClient`` that keeps to the server's pace, and keeps its name and room.
+"""``ChatClient``: a ``LineClient`` that adapts to the server's pace, and keeps its name and room.
 
 *Pace.* The server drops lines that come too fast, and the client does not know its limits. So the
-client sends a few lines, and waits until the server echoes them, as it does with everything that is
-said. Commands have no such echo. The client sends ``/help ping`` after each: its answer is known,
-and comes after the command's. (``/ping`` would not do: the server answers it before lines that
-wait.)
+client sends a few lines, and waits until the server echoes them, as it does with every message.
+Commands have no such echo. The client sends ``/help ping`` after each: its answer is known, and
+follows the command's. (``/ping`` would not work: the server answers it before queued lines.)
 
-*Identity.* The server may take the client for a newcomer: after a reconnect, or over UDP when the
-server was restarted. The client then asks for the name and the room that the server last confirmed.
-While an old connection still has the name, it repeats this from time to time. Lines typed meanwhile
-wait until the first answers have come, so that they are not said under a guest's name.
+*Identity.* The server may treat the client as a newcomer: after a reconnect, or over UDP after a
+restart of the server. The client then requests the name and the room that the server last
+confirmed. While an old connection still has the name, it repeats this from time to time. Lines
+typed meanwhile wait for the first answers, so that they are not sent under a guest's name.
 
 *Signs of life.* Over TCP the client sends ``HEARTBEAT``. Over UDP it sends ``/hello``: a server
-that knows the client answers with its name and room, any other accepts it or asks for a proof.
+that knows the client answers with its name and room; any other accepts it or demands a proof.
 """
 
 from __future__ import annotations
@@ -31,8 +30,8 @@ from .heartbeats import Heartbeats
 from .identity import Identity, echo_of
 from .reclaim import Reclaimer
 
-# Seconds between two answers to a challenge. The server sends a challenge for each line of a paste;
-# a proof for each would be a flood. But a single proof may be lost.
+# Seconds between two answers to a challenge. The server sends a challenge for each pasted line; a
+# proof for each would be a flood. But a single proof may be lost.
 _PROOF_INTERVAL: Final = 1.0
 
 # Lines in flight. Over TCP, the server's buckets and queues hold several times as much by default.
@@ -48,10 +47,10 @@ _OWN_COMMANDS_TIMEOUT: Final = 3.0
 
 
 class ChatClient(LineClient):
-    """The chat's client. Over UDP it proves its address by itself (see ``datagrams.py``).
+    """The chat's client. Over UDP it proves its address automatically (see ``datagrams.py``).
 
-    ``heartbeat_interval``: seconds between signs of life. 0: send none, and do not notice when the
-    server has vanished. The other options are those of ``LineClient``.
+    ``heartbeat_interval``: seconds between signs of life. 0: send none, and do not detect a
+    vanished server. The other options are those of ``LineClient``.
     """
 
     farewell = "/quit"
@@ -78,14 +77,14 @@ class ChatClient(LineClient):
         )
         self._reclaimer = Reclaimer(reactor, self.identity, self._ask, self._notice)
         self._heartbeats = Heartbeats(reactor, heartbeat_interval, self)
-        self._pinged = False  # the answer to our PING is still to come
+        self._pinged = False  # the answer to our PING is pending
         self._awaits_life = False  # lines wait until the server sends something
         self._next_proof = 0.0  # not before this time
         self._echo = True  # the server shows us our own lines
         self._to_show: list[str] = []
         self._last_words = ""  # the server's last line before it accepted us
         self._goodbye_received = False
-        self._syncs_pending = 0  # answers to SYNC that are still to come
+        self._syncs_pending = 0  # pending answers to SYNC
         self._admission_timer: Timer | None = None  # until the server accepts us
         self._own_commands_timer: Timer | None = None  # until our own commands are answered
 
@@ -117,7 +116,7 @@ class ChatClient(LineClient):
         return self.udp and self._goodbye_received
 
     def _notice(self, text: str) -> None:
-        """Tell the user ``text``, after everything that the server sent before."""
+        """Show ``text`` to the user, after everything that the server sent before."""
         self._flush()
         self.console.notice(text)
 
@@ -176,8 +175,8 @@ class ChatClient(LineClient):
         self._flush()
 
     def _handle_reply(self, line: str) -> bool:
-        """Handle a line of the server itself. Return whether it is for the client, so that the user
-        need not see it, or has already been shown."""
+        """Handle a line of the server itself. Return whether to hide it: it is for the client, or
+        has already been shown."""
         alone = self.outbox.sent_alone or ""
         for_client = False
         if self.udp and line.startswith(CHALLENGE):
@@ -192,7 +191,7 @@ class ChatClient(LineClient):
             for_client = not replies.is_sync(alone)
             self._synced()
         elif not alone and self._reclaimer.is_refused_by(line):
-            for_client = True  # the user is told once, by the reclaimer
+            for_client = True  # the reclaimer notifies the user once
         elif self.identity.update(line):
             self._to_show.append(line)
             self._admitted()
@@ -335,7 +334,7 @@ class ChatClient(LineClient):
         if self._expected_answer(line) is None:
             self.identity.note_request(line)
             self._syncs_pending += 1
-            if not replies.is_sync(line):  # else the user's line is the question
+            if not replies.is_sync(line):  # otherwise the user's line serves as SYNC
                 self.send(replies.SYNC)
         return True
 
@@ -356,7 +355,8 @@ class ChatClient(LineClient):
     def _check_server(self) -> None:
         """Lines were lost. Send no more until the server has answered.
 
-        Over UDP it says who we are: it may have been restarted, and its welcome lost as well.
+        Over UDP the answer contains our name: the server may have been restarted, and its welcome
+        lost as well.
         """
         if self.udp:
             self.send(HELLO)

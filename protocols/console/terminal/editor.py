@@ -1,4 +1,4 @@
-"""The line that the user types at the bottom of the screen, and the text that comes in above it.
+"""The line that the user types at the bottom of the screen, and the incoming text above it.
 
 No I/O happens here: bytes from the keyboard go in and produce events, and changes of the screen
 come out as bytes. The line always occupies one row of the screen; a longer line scrolls sideways.
@@ -153,7 +153,7 @@ class LineEditor:
     def show(self, text: str) -> bytes:
         """Return the bytes that print one or more lines above the row.
 
-        The text is cleaned of everything that a terminal would obey.
+        The text is cleaned of everything that a terminal would interpret.
         """
         lines = "".join(clean_text(line) + "\r\n" for line in text.removesuffix("\n").split("\n"))
         return (_ERASE_ROW_AND_BELOW + lines).encode() + self.redraw()

@@ -129,7 +129,7 @@ class RawTerminal:
         )
         modes[_LFLAG] &= ~(termios.ICANON | termios.ECHO | termios.IEXTEN)
         modes[_CC][termios.VMIN], modes[_CC][termios.VTIME] = 1, 0
-        # TCSANOW: the other modes wait until all output is written, on a stuck terminal for ever.
+        # TCSANOW: the other modes wait until all output is written, on a stuck terminal forever.
         self._raw = True
         termios.tcsetattr(terminal, termios.TCSANOW, modes)
         _write_now(screen, _PASTE_MARKS_ON)
@@ -146,7 +146,7 @@ class RawTerminal:
                 if discard_input:
                     termios.tcflush(terminal, termios.TCIFLUSH)
             except termios.error:
-                pass  # the terminal is gone (SIGHUP)
+                pass  # the terminal was closed (SIGHUP)
             _write_now(screen, _PASTE_MARKS_OFF)
         self._set_blocking(self._original_blocking)
         self._raw = False
@@ -182,7 +182,7 @@ class RawTerminal:
 
     def _remove_handlers(self) -> None:
         for number, (handler, previous) in self._handlers.items():
-            if signal.getsignal(number) == handler:  # else it was replaced since
+            if signal.getsignal(number) == handler:  # otherwise it was replaced since
                 signal.signal(number, previous)
         self._handlers.clear()
 
@@ -210,7 +210,7 @@ class RawTerminal:
             return  # `fg` sends another SIGCONT
         # Set raw mode even if it was not restored: SIGSTOP cannot be handled, and other programs
         # may have changed the modes since.
-        with suppress(termios.error):  # the terminal is gone; reading from it will say so
+        with suppress(termios.error):  # the terminal was closed; reading from it will fail
             self._set_raw()
         if self._resumed is not None:
             self._resumed()

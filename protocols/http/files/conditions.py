@@ -1,5 +1,5 @@
-"""Conditional requests (RFC 9110 section 13): does the client already have this version, or does it
-mean another one?"""
+"""Conditional requests (RFC 9110 section 13): does the client already have this version, or expect
+another one?"""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ _BAD_ESCAPE: Final = re.compile("%(?![0-9A-Fa-f]{2})").search
 _FORBIDDEN: Final = re.compile(rb"[/\\\0]").search
 _CACHED_FILES: Final = 1024
 _LONGEST_CACHED_PATH: Final = 1024  # characters
-_NEIGHBOURS_AFTER: Final = 1.0  # seconds until it looks again for compressed neighbours
+_NEIGHBOURS_AFTER: Final = 1.0  # seconds until compressed neighbours are looked for again
 
 _EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 
@@ -34,8 +34,8 @@ Names = tuple[bytes, ...]
 
 
 class _File:
-    """What is cached of a file, until it changes. Its content is not: each request opens and reads
-    the file."""
+    """What is cached about a file, until it changes. The content is not cached: each request opens
+    and reads the file."""
 
     __slots__ = ("media_type", "names", "no_neighbours_until", "representation")
 
@@ -166,7 +166,7 @@ class FileHandler:
         # A path that ends with a slash already is a folder's, with an index.html that is a folder.
         if not stat.S_ISDIR(status.st_mode) or request.path.endswith("/"):
             raise HTTPError(404)
-        # The path begins with only one slash: two would make it the name of another host.
+        # The path begins with only one slash: with two it would name another host.
         query = f"?{request.query}" if request.query else ""
         return Response(b"", 301, (("Location", f"{request.path}/{query}"),))
 

@@ -16,8 +16,8 @@ from .conditions import LAST_SECOND
 
 MAX_ENTRIES: Final = 2000
 MAX_CACHED: Final = 8 << 20  # bytes of pages
-# Seconds that a page is cached. Adding or removing a name changes the folder's mtime, and so is
-# seen at once. The size and date of a file may be outdated for this long.
+# Seconds that a page is cached. Adding or removing a name changes the folder's mtime, so it is
+# visible at once. The size and date of a file may be outdated for this long.
 MAX_AGE: Final = 5.0
 # Seconds. The clock of a file system can be this coarse (FAT). So a folder that was modified more
 # recently may change again and keep its mtime.
@@ -69,11 +69,12 @@ class _CachedPage(NamedTuple):
 
 
 class Listings:
-    """Pages for folders. They are cached, up to ``MAX_CACHED`` bytes: the oldest goes first."""
+    """Pages for folders. They are cached, up to ``MAX_CACHED`` bytes: the oldest is dropped
+    first."""
 
     def __init__(self) -> None:
-        # Not a FIFOCache: pages differ in size by a factor of a thousand, so their number bounds
-        # nothing.
+        # Not a FIFOCache: page sizes differ by a factor of a thousand, so a limit by number is not
+        # enough.
         self._pages: dict[_Key, _CachedPage] = {}
         self._size = 0
 
@@ -88,7 +89,7 @@ class Listings:
         if sort not in _KEYS:
             sort = "name"
         order = "desc" if asked.get("order") == "desc" else "asc"
-        # Before the folder is read: a change meanwhile makes the page look outdated, not current.
+        # Before the folder is read: after a change meanwhile, the page counts as outdated.
         status = os.fstat(fd)
         key = (status.st_dev, status.st_ino, path, sort, order)
         cached = self._pages.get(key)

@@ -22,8 +22,8 @@ for _ending, _type in {
     ".woff2": "font/woff2",
 }.items():
     _TYPES.add_type(_type, _ending)
-# Files for people to read. For some there are other types (application/yaml, text/markdown,
-# text/x-python), but with those browsers offer to save the file.
+# Files for people to read. Some have other types (application/yaml, text/markdown, text/x-python),
+# but with those browsers offer to save the file.
 _TEXT: Final = frozenset(
     (
         # notes, records

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from ..writer import BodyWriter
     from .root import OpenFile
 
-# A file of up to this size is read and sent together with its head; for a larger one, sendfile
-# costs less.
+# Files up to this size are read and sent together with their head; for larger ones, sendfile costs
+# less.
 SMALL: Final = 65536
 
 
@@ -66,7 +66,7 @@ class Representation:
         self.fields = tuple(fields)
 
     def is_of(self, status: os.stat_result) -> bool:
-        """Whether the file has not changed since, so that this can be used again."""
+        """Whether the file is unchanged, so that this can be used again."""
         return (
             self.modified_ns == status.st_mtime_ns
             and self.size == status.st_size
@@ -146,8 +146,8 @@ class Representation:
 def _finisher(
     writer: BodyWriter, file: OpenFile, tail: bytes = b""
 ) -> Callable[[Exception | None], None]:
-    """A callback for when the file has been sent. Only then does the response end, and the next
-    request begin: so a client that pipelines many requests and reads nothing keeps one file open,
+    """A callback for when the file has been sent. Only then does the response end and the next
+    request begin, so a client that pipelines many requests and reads nothing keeps one file open,
     not many."""
 
     def finish(exc: Exception | None) -> None:

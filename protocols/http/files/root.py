@@ -1,8 +1,8 @@
 """Opening files below a folder, and none outside it.
 
 Each component of a path is opened by itself, relative to the descriptor of the folder before it,
-and never through a symbolic link. So the walk cannot leave the root, whatever is renamed or linked
-meanwhile. This module resolves links itself, as long as they stay inside.
+and never through a symbolic link. So the walk cannot leave the root, even if something is renamed
+or linked meanwhile. This module resolves links itself, as long as they stay inside.
 """
 
 from __future__ import annotations

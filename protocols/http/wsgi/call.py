@@ -1,4 +1,4 @@
-"""Call: what an application says about its response, in whichever thread it runs."""
+"""Call: one call of an application, and its response, in any thread."""
 
 from __future__ import annotations
 
@@ -21,13 +21,14 @@ Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
 class Call:
-    """One call of an application. ``InlineCall`` and ``WorkerCall`` say how its response is sent.
+    """One call of an application. ``InlineCall`` and ``WorkerCall`` implement sending the response.
 
-    Most calls keep the defaults below. They are class attributes, not slots, so that nothing has to
+    Most calls keep the defaults below. They are class attributes, not slots, so that they need not
     be set for each request."""
 
-    # Whatever an application raises costs its own request only, except for these: in the loop's
-    # thread, a KeyboardInterrupt may come from a signal, and cannot be told from an application's.
+    # An exception in an application affects only its request, except for these: in the loop's
+    # thread, a KeyboardInterrupt may come from a signal, and cannot be distinguished from an
+    # application's.
     passing: tuple[type[BaseException], ...] = ()
 
     head: Head | None = None
@@ -58,11 +59,11 @@ class Call:
         fields = tuple(headers)
         try:
             head = check_head(status, fields)
-        except TypeError:  # it cannot be hashed: without the cache the message is clearer
+        except TypeError:  # not hashable: without the cache the message is clearer
             head = check_head.__wrapped__(status, fields)
         self.head = head
         self.left = head.length
-        self.pieces = ()  # what was written after the head that this one replaces
+        self.pieces = ()  # discards what followed the replaced head
         return self.write
 
     def write(self, data: bytes) -> None:
@@ -101,7 +102,7 @@ class Call:
 
     @property
     def is_bodiless(self) -> bool:
-        """Whether the response has no body, whatever the application returns."""
+        """Whether the response has no body, even if the application returns one."""
         return self.head is not None and (
             self.request.head.method == "HEAD" or self.head.status in BODILESS
         )

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 _DEFAULT_PORTS: Final = {"http": "80", "https": "443"}
 
-# Not passed on as HTTP_*. Many client libraries in the same process would take HTTP_PROXY for the
-# proxy that they should use ("httpoxy", CVE-2016-5385). Transfer-Encoding is already decoded. The
-# others have variables without the prefix.
+# Not passed on as HTTP_*. Many client libraries in the same process would use HTTP_PROXY as their
+# proxy ("httpoxy", CVE-2016-5385). Transfer-Encoding is already decoded. The others have variables
+# without the prefix.
 _NOT_PASSED: Final = frozenset({"content-length", "content-type", "proxy", "transfer-encoding"})
 
 _CONSTANT: Final[dict[str, Any]] = {
@@ -31,7 +31,7 @@ _CONSTANT: Final[dict[str, Any]] = {
     "wsgi.version": (1, 0),
     "wsgi.errors": ERRORS,
     "wsgi.file_wrapper": FileWrapper,
-    "wsgi.input_terminated": True,  # reading to the end is safe, whatever CONTENT_LENGTH says
+    "wsgi.input_terminated": True,  # reading to the end is safe, regardless of CONTENT_LENGTH
     "wsgi.input": NO_BODY,
     "wsgi.multithread": False,
     "wsgi.multiprocess": False,
@@ -58,7 +58,7 @@ def make_environ(request: Request) -> dict[str, Any]:
     if type(peer) is tuple:
         environ["REMOTE_ADDR"] = peer[0]
         environ["REMOTE_PORT"] = str(peer[1])
-    # Request.origin costs as much as all of this, and mostly says nothing new.
+    # Request.origin costs as much as all of this, and usually adds nothing.
     if (
         not head.authority
         or transport.get_extra_info("ssl_object") is not None
@@ -80,11 +80,10 @@ def _set_origin(environ: dict[str, Any], request: Request) -> None:
 
 
 def _from_head(head: RequestHead) -> dict[str, Any]:
-    """The variables that follow from the head, and those that never change. Raises
-    ``HTTPError``."""
+    """The variables that depend on the head, and those that never change. Raises ``HTTPError``."""
     method = head.method
     if method == "CONNECT":  # any 2xx response would open a tunnel
-        raise HTTPError(501, "The application is no proxy.")
+        raise HTTPError(501, "The application is not a proxy.")
     fields = head.fields
     environ = _from_fields(fields)
     path = head.path
@@ -138,12 +137,12 @@ def _variable(name: str) -> str:
     return f"HTTP_{name.upper().replace('-', '_')}"
 
 
-# Of the fields that browsers send: a dict is faster than the function.
+# For the fields that browsers send: a dict is faster than the function.
 _VARIABLES: Final = {name: _variable(name) for name in USUAL_NAMES if _variable(name)}
 
 
 def _set_server(environ: dict[str, Any], scheme: str, host: str, sockname: Any) -> None:
-    """Set the variables for the server. ``host``: as the client named it; "" if it did not."""
+    """Set the variables for the server. ``host``: as the client sent it; "" if it did not."""
     environ["wsgi.url_scheme"] = scheme
     if scheme == "https":
         environ["HTTPS"] = "on"

@@ -20,8 +20,8 @@ _CONTROLS: Final = {
 class ErrorStream:
     """A text stream that logs each line as one record of level ERROR.
 
-    ``pending``: by each thread's identifier, the beginning of the line that it is writing. So the
-    lines of different threads are not mixed."""
+    ``pending``: the incomplete line of each thread, by its identifier, so that the lines of
+    different threads are not mixed."""
 
     encoding = "utf-8"
     errors = "backslashreplace"

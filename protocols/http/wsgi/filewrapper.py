@@ -19,7 +19,7 @@ class FileSpan(NamedTuple):
 
 class FileWrapper:
     """An iterator over the blocks of ``file``. Where possible the server does not iterate it, but
-    has ``sendfile`` send the file.
+    uses ``sendfile``.
 
     It has ``close``. With ``seekable``, ``seek`` and ``tell``, werkzeug can answer a range without
     reading what comes before it."""
@@ -68,8 +68,8 @@ class FileWrapper:
 
 
 def _regular_file(file: Any) -> io.FileIO | None:
-    """The system's file under ``file``, if their bytes are the same. A ``fileno`` does not show
-    that: a ``GzipFile`` returns the one of its compressed file."""
+    """The system's file under ``file``, if their bytes are the same. Having a ``fileno`` is not
+    enough: a ``GzipFile`` returns that of its compressed file."""
     if type(file) is tempfile._TemporaryFileWrapper:
         file = file.file
     if type(file) in (io.BufferedReader, io.BufferedRandom):

@@ -36,7 +36,7 @@ class WSGIHandler:
     requests that may wait for a thread; more are answered with 503. ``spool_size``: bytes of a
     request's body that are kept in memory; a longer one goes to a temporary file. ``max_spool``:
     bytes of all streamed responses together that may wait in temporary files for slow clients.
-    ``request_timeout``: seconds without progress after which a call in a thread is written off; 0:
+    ``request_timeout``: seconds without progress after which a call in a thread is given up; 0:
     never. ``on_exhausted()`` is called when more than ``threads`` threads hang (see
     ``Supervisor``). ``multiprocess``: whether other processes run the same application. ``debug``:
     show tracebacks to clients."""
@@ -79,7 +79,7 @@ class WSGIHandler:
         self._is_simple = not threads and not self._flags
 
     def __call__(self, request: Request) -> Response | None:
-        """Answer ``request``, once its body is there."""
+        """Answer ``request``, once its body has been read."""
         head = request.head
         if not head.fields.has_body:
             environ = make_environ(request)
@@ -94,7 +94,7 @@ class WSGIHandler:
     def _received(self, request: Request, spool: Spool) -> Response | None:
         environ = make_environ(request)
         environ["wsgi.input"] = body = spool.rewind()
-        environ["CONTENT_LENGTH"] = str(spool.size)  # the head of a chunked one does not say it
+        environ["CONTENT_LENGTH"] = str(spool.size)  # a chunked body has no Content-Length
         return self._run(request, environ, body)
 
     def _run(self, request: Request, environ: dict[str, Any], body: IO[bytes]) -> Response | None:

@@ -13,8 +13,8 @@ logger = logging.getLogger(__name__)
 
 _STATUS: Final = re.compile(r"([2-9][0-9]{2})(?: [\t\x20-\x7e\x80-\xff]*)?").fullmatch
 _DIGITS: Final = re.compile(r"[0-9]{1,18}").fullmatch
-# RFC 9110 section 7.6.1, and what older specifications name. They concern one connection, which is
-# the server's: PEP 3333 forbids them to applications ("Other HTTP Features").
+# RFC 9110 section 7.6.1, and what older specifications name. They concern one connection, which the
+# server controls: PEP 3333 forbids them to applications ("Other HTTP Features").
 _HOP_BY_HOP: Final = frozenset(
     (
         *("connection", "keep-alive", "te", "trailer", "trailers", "transfer-encoding", "upgrade"),

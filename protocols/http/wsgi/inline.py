@@ -34,7 +34,7 @@ class InlineCall(Call):
         try:
             result = app(environ, self.start_response)
             head = self.head
-            # The shortest way, for nearly all quick applications.
+            # The fast path, for nearly all quick applications.
             if (
                 type(result) is list
                 and len(result) == 1
@@ -52,7 +52,7 @@ class InlineCall(Call):
         except (Exception, KeyboardInterrupt):
             self._finish()
             raise
-        except BaseException as exc:  # SystemExit and the like must not end the server
+        except BaseException as exc:  # SystemExit, for example, must not end the server
             self._finish()
             raise as_exception(exc, "the application") from exc
 
@@ -91,7 +91,7 @@ class InlineCall(Call):
         return self._outflow is not None
 
     def put(self, piece: bytes) -> None:
-        # It cannot be sent now: the loop waits for the application to return.
+        # It cannot be sent now: the loop is blocked until the application returns.
         if not self.pieces:
             self.pieces = []
         self.pieces.append(piece)
@@ -104,14 +104,14 @@ class InlineCall(Call):
         request.on_lost(self._finish)
         outflow.add(self.pieces)
         outflow.flush()
-        # Twice, so that it runs in the next turn: what is written now is sent at the end of this
-        # turn, and must not wait for the next piece (PEP 3333, "Buffering and Streaming").
+        # call_soon twice, so that it runs in the next turn: what is written now is sent at the end
+        # of this turn, and must not wait for the next piece (PEP 3333, "Buffering and Streaming").
         request.reactor.call_soon(request.reactor.call_soon, self._send_next)
 
     def _send_next(self) -> None:
         """Send the next piece, unless the last one is still waiting to be sent."""
         outflow = self._outflow
-        if outflow is None or self._is_finished:  # the client has gone
+        if outflow is None or self._is_finished:  # the client has left
             return
         writer = outflow.writer
         try:

@@ -1,7 +1,7 @@
 """``wsgi.input``: the request's body, read before the application is called.
 
-So a client that sends slowly holds no thread. The application reads from memory or from a file and
-never waits. And the length of a chunked body is known (``CONTENT_LENGTH``).
+So a client that sends slowly does not occupy a thread. The application reads from memory or from a
+file and never waits. And the length of a chunked body is known (``CONTENT_LENGTH``).
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ NO_BODY: Final = _NoBody()
 class Spool:
     """Collects a body: in memory up to ``memory_size`` bytes, in a temporary file beyond that.
 
-    The loop writes the file. That takes no longer than copying the bytes to the system's cache:
+    The loop writes the file, which takes as long as copying the bytes to the system's cache:
     nothing waits for the disk."""
 
     __slots__ = ("_file", "_left", "size")
@@ -69,7 +69,7 @@ class Spool:
         """The body, as a file to be read from its beginning. Raises ``HTTPError`` if it cannot be
         stored."""
         try:
-            self._file.seek(0)  # this writes what is buffered
+            self._file.seek(0)  # writes what is buffered
         except OSError as exc:
             raise self._failed(exc) from exc
         return self._file
@@ -78,7 +78,7 @@ class Spool:
         """Discard the body."""
         try:
             self._file.close()
-        except OSError as exc:  # it writes what is buffered; the file is closed all the same
+        except OSError as exc:  # it writes what is buffered; the file is closed anyway
             logger.debug("closing a temporary file: %s", exc)
 
     def _failed(self, exc: OSError) -> HTTPError:

@@ -12,7 +12,7 @@ def load_app(reference: str) -> Any:
     """The WSGI application that ``module:callable`` names; with ``module:factory()``, what the
     factory returns. Modules are looked for in the current folder first.
 
-    Raises ``CommandError``. What the module itself raises passes through: its author needs the
+    Raises ``CommandError``. An exception of the module itself propagates: its author needs the
     traceback."""
     search_current_folder()
     name = reference.removesuffix("()")
@@ -39,9 +39,9 @@ def load_app(reference: str) -> Any:
 
 
 def _takes_two(app: Any) -> bool:
-    """Whether ``app`` takes two arguments, as WSGI applications do; True if nothing shows it."""
+    """Whether ``app`` takes two arguments, as WSGI applications do; True if that is unknown."""
     try:
-        # The wrapper that a decorator made is called, not the function inside.
+        # Do not look through a decorator's wrapper: the wrapper is what is called.
         signature = inspect.signature(app, follow_wrapped=False)
     except (TypeError, ValueError):  # written in C, for example
         return True

@@ -1,4 +1,4 @@
-"""What an application has produced and a slow client has not taken yet, in a temporary file.
+"""What an application has produced and a slow client has not read yet, in a temporary file.
 
 So the application's thread is free as soon as the response is complete, as with nginx's
 ``proxy_max_temp_file_size``, and memory holds only a small part of the response.
@@ -18,7 +18,7 @@ _SHARES: Final = 16  # one response may take a sixteenth of the budget
 
 
 class SpoolBudget:
-    """The bytes that all responses together may keep in temporary files. Any thread may ask."""
+    """The bytes that all responses together may keep in temporary files. Thread-safe."""
 
     def __init__(self, limit: int) -> None:
         self.share = limit // _SHARES  #: bytes that one response may take
@@ -93,7 +93,7 @@ class Overflow:
         return data
 
     def clear(self) -> None:
-        """Forget everything, and release its part of the budget."""
+        """Discard everything, and release its part of the budget."""
         file, self._file = self._file, None
         if file is not None:
             file.close()

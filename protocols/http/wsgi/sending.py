@@ -22,8 +22,8 @@ _SLICE: Final = 65536  # bytes of a large piece that are written at once
 
 
 def whole_response(request: Request, head: Head, body: bytes) -> Response | None:
-    """The response; None if it had to be sent in another way: the answer to HEAD, and a body that
-    is shorter than announced."""
+    """The response; None if it was sent already, in pieces: the answer to HEAD, and a body that is
+    shorter than announced."""
     status, fields, length = head
     if request.head.method == "HEAD":
         if length is None and body:
@@ -39,7 +39,7 @@ def whole_response(request: Request, head: Head, body: bytes) -> Response | None
 
 
 class Outflow:
-    """Writes the pieces of a body as fast as the client takes them."""
+    """Writes the pieces of a body as fast as the client reads them."""
 
     __slots__ = ("_pieces", "writer")
 

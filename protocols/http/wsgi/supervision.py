@@ -1,4 +1,4 @@
-"""The threads of an application, and a watch over calls that hang and clients that have gone."""
+"""The threads of an application, and a watch over calls that hang and clients that have left."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_INTERVAL: Final = 1.0  # seconds between two looks, at most
-_LOOKS: Final = 10  # at least, within a time-out
+_INTERVAL: Final = 1.0  # seconds between two checks, at most
+_LOOKS: Final = 10  # checks within a time-out, at least
 # Seconds that a request may wait for a thread once its client has finished sending. Most such
-# clients have gone, which nothing shows; `nc -N` still waits, and is served unless the server is
+# clients have left, which we cannot detect; `nc -N` still waits, and is served unless the server is
 # overloaded.
 HALF_CLOSED_WAIT: Final = 1.0
 
@@ -39,22 +39,22 @@ class SupervisedCall(Protocol):
         """Whether something has happened since this was called last."""
 
     def refuse(self) -> None:
-        """The call waits for a thread, and gets none."""
+        """The call waits for a thread, and will not get one."""
 
     def give_up(self) -> None:
         """The call hangs in its thread, and was abandoned."""
 
 
 class Supervisor:
-    """Runs ``SupervisedCall`` objects in at most ``threads`` threads, and looks at them regularly.
+    """Runs ``SupervisedCall`` objects in at most ``threads`` threads, and checks them regularly.
 
-    A call that makes no progress for ``timeout`` seconds (0: any time) is written off: the client
-    is told, the stack is logged, another thread takes the place. Progress is a piece of the
-    response. Time in which the call waits for its client does not count, nor does time in which the
-    whole process stood still: the supervisor counts its looks, not seconds on a clock.
+    A call that makes no progress for ``timeout`` seconds (0: no limit) is given up: the client gets
+    an error, the stack is logged, and another thread replaces the call's. Progress is a piece of
+    the response. Time in which the call waits for its client does not count, nor does time in which
+    the whole process was stopped: the supervisor counts its checks, not seconds on a clock.
 
-    At most ``threads`` written-off threads are replaced. ``on_exhausted()`` is called when one more
-    is written off; from then on there are fewer threads, or none, until some return."""
+    At most ``threads`` threads are replaced. ``on_exhausted()`` is called when one more call is
+    given up; from then on there are fewer threads, or none, until some return."""
 
     def __init__(
         self,
@@ -85,8 +85,8 @@ class Supervisor:
     def submit(
         self, call: SupervisedCall, function: Callable[..., object], *args: Any
     ) -> ThreadCall[Any]:
-        """Have a thread run ``function(*args)`` for ``call``, and look after it until it is
-        forgotten. Raises as ``ThreadPool.submit``."""
+        """Have a thread run ``function(*args)`` for ``call``, and supervise it until ``forget``.
+        Raises as ``ThreadPool.submit``."""
         job = self.pool.submit(function, *args)
         self._idle[call] = 0.0
         if self._timer is None:
@@ -94,14 +94,14 @@ class Supervisor:
         return job
 
     def forget(self, call: SupervisedCall) -> None:
-        """The function of ``call`` has ended, or need not be looked after."""
+        """The function of ``call`` has ended, or needs no supervision."""
         self._idle.pop(call, None)
 
     def _look(self) -> None:
         self._timer = None
         for call in tuple(self._idle):
             job = call.job
-            if job is None or job.done():  # refused a moment ago; ended, and is told next
+            if job is None or job.done():  # just refused; or it has ended, and its callback follows
                 continue
             if job.thread:
                 self._look_at_running(call, job)
@@ -127,7 +127,7 @@ class Supervisor:
     def _write_off(self, call: SupervisedCall, job: ThreadCall[Any]) -> None:
         frame = sys._current_frames().get(job.thread)
         logger.error(
-            "%r: no progress in %g s: its thread is written off. It is here:\n%s",
+            "%r: no progress in %g s: the call is given up. It hangs here:\n%s",
             call,
             self._timeout,
             "".join(traceback.format_stack(frame)).rstrip(),

@@ -1,7 +1,7 @@
 """ThreadedCall: the loop's part of a call that runs in a worker thread.
 
-All of this file runs in the loop. What runs in the thread is in worker.py, and the pieces of a
-streamed body go from one to the other by streambuffer.py."""
+All of this file runs in the loop. What runs in the thread is in worker.py. The pieces of a streamed
+body pass from one to the other through streambuffer.py."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
     from ..request import Request
 
-_REFILLS: Final = 8  # in one turn, for the sake of the other connections
+_REFILLS: Final = 8  # in one turn, so that other connections get their share
 
 # The states of a response, as the loop sees it.
 CALLING: Final = "calling"  # the call waits for a thread, or runs: there is no response yet
-STREAMING: Final = "streaming"  # the head is sent, and the thread hands over the body
+STREAMING: Final = "streaming"  # the head is sent, and the thread produces the body
 DRAINING: Final = "draining"  # the thread has ended, and the rest of the body is being sent
 ANSWERED: Final = "answered"  # the HTTP server has all of it
 GONE: Final = "gone"  # the client has left, or gets no more
@@ -59,7 +59,7 @@ class ThreadedCall:
 
     _state = CALLING
     _outflow: Outflow | None = None  # from STREAMING on
-    _progress_seen = -1  # when the supervisor looked last
+    _progress_seen = -1  # when the supervisor last checked
 
     def __init__(
         self,
@@ -108,7 +108,7 @@ class ThreadedCall:
             self.request.respond(response)
 
     def send_stream(self) -> None:
-        """Send what the thread has handed over of the body."""
+        """Send the part of the body that the thread has produced."""
         if self._state is GONE:
             return
         stream = self._worker.stream
@@ -126,7 +126,7 @@ class ThreadedCall:
             self._fail(exc)
 
     def _write(self) -> None:
-        """Write as much as the client takes."""
+        """Write as much as the client accepts."""
         outflow, stream = self._outflow, self._worker.stream
         assert outflow is not None
         assert stream is not None
@@ -136,7 +136,7 @@ class ThreadedCall:
             if not more:
                 break
             outflow.add(more)
-        else:  # the client takes all that there is: go on in the next turn
+        else:  # the client accepts all that there is: continue in the next turn
             self.request.reactor.call_soon(self.send_stream)
             return
         outflow.writer.on_writable = None if outflow.is_empty else self._write
@@ -152,12 +152,12 @@ class ThreadedCall:
         exc = job.exception()
         try:
             if exc is not None and worker.stream is not None and worker.left == 0:
-                report(worker, exc)  # but all that was announced is there
+                report(worker, exc)  # but the whole announced body is there
                 exc = None
             if exc is not None:
                 self._fail(exc)
             elif worker.file_span is not None:
-                self._enter(ANSWERED)  # if the client has gone, this closes the file
+                self._enter(ANSWERED)  # if the client has left, this closes the file
                 send_file(self.request, worker.checked_head(), worker.file_span, self._close_file)
             elif worker.stream is not None:
                 self._enter(DRAINING)
@@ -210,7 +210,7 @@ class ThreadedCall:
         return self.request.is_half_closed
 
     def has_progressed(self) -> bool:
-        """Whether the thread has handed over something since this was called last, or waits for the
+        """Whether the thread has produced something since the last call, or waits for the
         client."""
         stream = self._worker.stream
         progress = 0 if stream is None else stream.progress
@@ -218,7 +218,7 @@ class ThreadedCall:
         return progress != seen or (stream is not None and stream.is_full)
 
     def give_up(self) -> None:
-        """The call hangs in its thread, and was abandoned: tell the client."""
+        """The call hangs in its thread, and was abandoned: send the client an error."""
         worker = self._worker
         worker.is_abandoned = True
         self._forget_job()
@@ -231,7 +231,8 @@ class ThreadedCall:
             self._refuse("The application took too long.")
 
     def refuse(self) -> None:
-        """The call waits for a thread, and gets none: tell the client, if it is there."""
+        """The call waits for a thread, and will not get one: send the client an error, if it is
+        there."""
         self._refuse("The server is busy.")
         self._on_lost()
 

@@ -1,9 +1,9 @@
 """WorkerCall: the part of a call that runs in a worker thread. The loop's part is in threaded.py.
 
-The thread never touches a connection: it hands over what is to be sent, and the loop sends it. A
-response whose body is a list is handed over when the application returns; one whose length is
-announced and reached, with the piece that reaches it, before the application cleans up. Any other
-body goes through a ``StreamBuffer``.
+The thread never uses a connection: it passes data to the loop, which sends it. A response whose
+body is a list is passed on when the application returns; one with an announced length, with the
+piece that completes it, before the application cleans up. Any other body goes through a
+``StreamBuffer``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 
 class LoopSide(Protocol):
-    """What a worker knows of the loop's part. The thread never calls these methods itself: it
+    """The loop's part, as a worker sees it. The thread never calls these methods itself: it
     schedules them in the loop."""
 
     @property
@@ -38,7 +38,7 @@ class LoopSide(Protocol):
 class WorkerCall(Call):
     """One call of an application, as its thread sees it.
 
-    Both threads use it without a lock, as each attribute has one writer:
+    Both threads use it without a lock, because each attribute has only one writer:
 
     ======================================  ==========  ============================================
     attribute                               written by  read by the other
@@ -52,8 +52,8 @@ class WorkerCall(Call):
     ======================================  ==========  ============================================
 
     The loop sets ``is_client_gone``, then closes the stream if there is one. The thread makes the
-    stream, then looks at ``is_client_gone``. In whatever order that happens, the thread learns that
-    the client has gone."""
+    stream, then looks at ``is_client_gone``. In either order, the thread notices that the client
+    has left."""
 
     stream: StreamBuffer | None = None  # made when the first piece of a streamed body is there
     is_handed_over = False  # the whole response, while the application still runs
@@ -66,16 +66,18 @@ class WorkerCall(Call):
     _loop_side: LoopSide | None = None  # only during run(): the two would refer to each other
 
     def run(self, loop_side: LoopSide, app: Application, environ: dict[str, Any]) -> None:
-        """Call the application, and hand over its response. Raises what the application raises."""
+        """Call the application, and pass its response to the loop. Raises what the application
+        raises."""
         self._loop_side = loop_side
         try:
             if not self.is_client_gone:  # while the call waited for a thread
                 self.result = app(environ, self.start_response)
                 self._consume(self.result)
         except ClientGone:
-            logger.debug("%r: the client has gone", self)
+            logger.debug("%r: the client has left", self)
         finally:
-            # A file is closed when it is sent. The loop does not send that of an abandoned call.
+            # A file is closed when it is sent. The loop does not send the file of an abandoned
+            # call.
             if self.file_span is None or self.is_abandoned:
                 self.finish(self.result)
             self._loop_side = None
@@ -118,7 +120,7 @@ class WorkerCall(Call):
         return self.stream is not None or self.is_handed_over
 
     def put(self, piece: bytes) -> None:
-        """Hand over a piece; wait while there is no space for it. Raises ``ClientGone``."""
+        """Pass a piece to the loop; wait while there is no space for it. Raises ``ClientGone``."""
         loop_side = self._loop_side
         if loop_side is None:
             raise ClientGone("the call has ended")
@@ -126,7 +128,7 @@ class WorkerCall(Call):
         if stream is None:
             stream = self.stream = StreamBuffer(loop_side.budget)
         if self.is_client_gone:
-            raise ClientGone("the client has gone")
+            raise ClientGone("the client has left")
         if stream.put(piece):
             self._call_loop(loop_side.send_stream)
 
@@ -138,14 +140,14 @@ class WorkerCall(Call):
             raise ClientGone("the reactor is closed") from exc
 
     def close_file(self) -> None:
-        """The file is sent: close it. That may be any code of the application, which expects to run
+        """The file is sent: close it. Closing may run code of the application, which expects to run
         in a thread."""
         self.finish(self.result)
 
     # -- in the loop's thread ----------------------------------------------------------------------
 
     def stop_writing(self) -> None:
-        """The client gets no more: nothing is kept for it, and the thread need not wait."""
+        """The client gets no more: discard what is kept for it, and do not let the thread wait."""
         self.is_client_gone = True
         if self.stream is not None:
             self.stream.close()

@@ -90,7 +90,7 @@ def test_a_heartbeat_without_proof_is_not_answered(network: Network) -> None:
     assert network.chat.ignored == 3
 
 
-def test_what_is_said_in_the_turn_of_the_proof_is_heard_once(network: Network) -> None:
+def test_what_is_said_in_the_turn_of_the_proof_is_delivered_once(network: Network) -> None:
     (alice,) = network.members(1)
     bob = network.peer()
     bob.sends("/hello")
@@ -103,7 +103,7 @@ def test_what_is_said_in_the_turn_of_the_proof_is_heard_once(network: Network) -
 
 
 @pytest.mark.parametrize("again", ["/hello {}\n", "zed: /hello {}", "{}"])
-def test_a_proof_may_come_twice(network: Network, again: str) -> None:
+def test_a_proof_may_arrive_twice(network: Network, again: str) -> None:
     (alice,) = network.members(1)
     bob = network.peer()
     bob.sends("hi")
@@ -190,7 +190,7 @@ def test_a_member_expires_after_its_last_datagram_of_any_kind(network: Network) 
 
 @pytest.mark.parametrize("data", ["I am back", "HEARTBEAT"])
 @pytest.mark.parametrize("host", [None, "127.0.0.1"])
-def test_a_member_that_expired_is_told_and_gets_its_name_back(
+def test_a_member_that_expired_is_notified_and_gets_its_name_back(
     network: Network, data: str, host: str | None
 ) -> None:
     (bob,) = network.members(1)
@@ -327,7 +327,7 @@ def test_newcomers_that_sent_one_datagram_expire_early_when_others_come(make_net
     network.reactor.advance(16)
     assert not network.hub.members
     network.peers.take()
-    for _ in range(3):  # those who have gone do not count, and are not told to go again
+    for _ in range(3):  # those who have left do not count, and are not expired again
         network.peer("127.0.0.1").sends("hello")
     assert len(network.hub.members) == 3
     assert b"Nothing was heard" not in b"".join(network.peers.take())
@@ -380,14 +380,14 @@ def test_packets_have_a_safe_size_and_keep_the_order(network: Network) -> None:
     assert network.lines(packets) == [f"[time] guest1: {line}" for line in said]
 
 
-def test_a_line_longer_than_a_packet_has_one_of_its_own(network: Network) -> None:
+def test_a_line_longer_than_a_packet_has_its_own_datagram(network: Network) -> None:
     alice, bob = network.members(2)
     for line in (b"before", b"x" * 4000, b"after"):
         network.peers.send(line, alice.addr)
     assert [len(packet) > PACKET_SIZE for packet in bob.packets()] == [False, True, False]
 
 
-def test_a_line_that_is_too_long_is_not_sent_and_told(network: Network) -> None:
+def test_a_line_that_is_too_long_is_not_sent_and_reported(network: Network) -> None:
     alice, bob = network.members(2)
     alice.sends(b"x" * 4097 + b"\nshort")
     assert bob.sees() == ["[time] guest1: short"]
@@ -444,7 +444,7 @@ def test_endless_proofs_are_a_flood_too(make_network: Any) -> None:
     assert not network.hub.members
 
 
-def test_stopping_tells_everyone_and_closes_the_socket(network: Network) -> None:
+def test_stopping_notifies_everyone_and_closes_the_socket(network: Network) -> None:
     alice, _ = network.members(2)
     alice.sees()
     network.reactor.stop(5)

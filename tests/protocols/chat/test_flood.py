@@ -118,7 +118,7 @@ def test_a_member_that_slowed_down_is_warned_again(flooded: tuple[Chat, Person, 
     assert not alice.sink.closed
 
 
-def test_a_member_that_does_not_stop_is_dismissed_and_the_room_told(
+def test_a_member_that_does_not_stop_is_dismissed_and_the_room_notified(
     flooded: tuple[Chat, Person, Person],
 ) -> None:
     chat, alice, bob = flooded
@@ -154,7 +154,7 @@ def test_long_lines_cost_more(make_chat: type[Chat]) -> None:
     assert [text[0] for text in said(bob)] == ["x", "s"]
 
 
-def test_a_line_that_costs_more_than_a_full_bucket_does_not_wait_for_ever(
+def test_a_line_that_costs_more_than_a_full_bucket_does_not_wait_forever(
     make_chat: type[Chat],
 ) -> None:
     chat = make_chat(flood=FloodPolicy(rate=1, burst=4, token_size=100))
@@ -195,7 +195,7 @@ def test_endless_pings_are_dismissed(flooded: tuple[Chat, Person, Person]) -> No
     assert bob.sees() == ["*** alice left the chat: flooding"]
 
 
-def test_dropped_pings_do_not_use_up_the_notice(flooded: tuple[Chat, Person, Person]) -> None:
+def test_dropped_pings_do_not_suppress_the_notice(flooded: tuple[Chat, Person, Person]) -> None:
     _, alice, _ = flooded
     alice.types(*numbers(7), "/ping", "one too many")
     assert alice.kinds().count(Kind.NOTICE) == 1
@@ -210,7 +210,7 @@ def test_without_a_rate_nothing_is_limited(make_chat: type[Chat]) -> None:
     assert not alice.sink.closed
 
 
-def test_a_member_may_have_a_policy_of_its_own(make_chat: type[Chat]) -> None:
+def test_a_member_may_have_its_own_policy(make_chat: type[Chat]) -> None:
     chat = make_chat(flood=POLICY)
     robot = chat.arrive("robot", flood=FloodPolicy(rate=0))
     robot.types(*numbers(100))
@@ -273,7 +273,7 @@ def test_other_actions_are_subject_to_flood_control_too(
     assert alice.kinds()[-1] is Kind.ERROR
 
 
-def test_an_exception_in_a_delayed_action_loses_that_member_alone(
+def test_an_exception_in_a_delayed_action_loses_only_that_member(
     flooded: tuple[Chat, Person, Person], caplog: pytest.LogCaptureFixture
 ) -> None:
     chat, alice, bob = flooded

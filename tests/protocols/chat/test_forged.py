@@ -1,4 +1,4 @@
-"""The way in over UDP is of no use to senders of forged addresses."""
+"""Senders of forged addresses cannot abuse the way in over UDP."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def test_one_datagram_can_try_a_limited_number_of_tokens() -> None:
     assert not tokens.found_in(f"a{token} {token}a", addr, 0.0)
 
 
-def test_two_servers_do_not_answer_each_other_for_ever(make_network: Any) -> None:
+def test_two_servers_do_not_answer_each_other_forever(make_network: Any) -> None:
     here, there = make_network(), make_network()
     address_here, address_there = ("192.0.2.8", 9555), ("192.0.2.9", 9555)
     here.peers.send(b"forged", address_there)
@@ -159,7 +159,7 @@ def test_two_servers_do_not_answer_each_other_for_ever(make_network: Any) -> Non
     assert not there.hub.members
 
 
-def test_an_echo_server_is_not_answered_for_ever(network: Network) -> None:
+def test_an_echo_server_is_not_answered_forever(network: Network) -> None:
     echo = network.peer()
     echo.sends("forged")
     for _ in range(10):

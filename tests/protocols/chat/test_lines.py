@@ -63,7 +63,7 @@ class House:
         return visitor
 
     def visitors(self, count: int) -> list[Visitor]:
-        """Visitors who have been told of each other."""
+        """Visitors who have been announced to each other."""
         people = [self.visitor() for _ in range(count)]
         self.reactor.advance(ANNOUNCE_AFTER)
         for person in people:
@@ -143,7 +143,7 @@ def test_a_browser_that_is_made_to_post_to_the_chat_says_nothing(house: House) -
     ],
 )
 @pytest.mark.parametrize("chunk", [1, None])
-def test_only_the_client_is_told_that_it_has_come_to_the_wrong_port(
+def test_only_the_client_is_told_that_it_uses_the_wrong_port(
     house: House, first: bytes, answer: str, delay: float, chunk: int | None
 ) -> None:
     (alice,) = house.visitors(1)
@@ -168,7 +168,7 @@ def test_a_silent_newcomer_is_announced_soon(house: House) -> None:
     house.reactor.advance(ANNOUNCE_AFTER * 0.5)
     assert alice.sees() == ["*** guest3 joined lobby"]
     assert bob.sees()[-1] == "*** guest3 joined lobby"
-    # What a newcomer is told first agrees with what it hears later.
+    # A newcomer's welcome agrees with the later reports.
     assert carol.sees() == [
         "*** You are guest3 in lobby",
         "*** 2 in lobby: guest1, guest3",
@@ -251,7 +251,7 @@ def test_lines_after_quit_are_not_said(house: House) -> None:
     assert bob.sees() == ["*** guest1 left the chat"]
 
 
-def test_a_line_that_is_too_long_is_not_sent_and_told(house: House) -> None:
+def test_a_line_that_is_too_long_is_not_sent_and_reported(house: House) -> None:
     alice, bob = house.visitors(2)
     alice.sends(b"x" * 10_000 + b"\nshort\n" + b"y" * 4096 + b"\n", 1000)
     assert [line[:16] for line in bob.sees()] == ["[time] guest1: s", "[time] guest1: y"]
@@ -284,7 +284,7 @@ def test_a_file_that_is_piped_in_is_said_to_its_end(reactor: VirtualReactor) -> 
     assert house.hub.lines_dropped == 0
 
 
-def test_a_peer_that_has_finished_need_not_send_heartbeats(reactor: VirtualReactor) -> None:
+def test_a_peer_that_has_finished_needs_no_heartbeats(reactor: VirtualReactor) -> None:
     house = House(reactor, flood=FloodPolicy(rate=1, burst=10))
     alice, bob = house.visitors(2)
     alice.sends(b"HEARTBEAT\n" + b"".join(b"line %d\n" % number for number in range(40)))
@@ -339,7 +339,7 @@ def test_a_peer_that_has_sent_a_heartbeat_expires_when_it_is_silent(house: House
 
 
 @pytest.mark.parametrize("sign", [b"HEARTBEAT\n", b"hello\n", b"\n", b"x", b"\xff\xf1"])
-def test_anything_that_comes_is_a_sign_of_life(house: House, sign: bytes) -> None:
+def test_any_data_is_a_sign_of_life(house: House, sign: bytes) -> None:
     alice, bob = house.visitors(2)
     alice.types("HEARTBEAT")
     for _ in range(10):
@@ -461,7 +461,7 @@ def test_endless_heartbeats_are_a_flood_too(reactor: VirtualReactor) -> None:
     assert alice.peer.eof_received
 
 
-def test_stopping_tells_everyone(house: House) -> None:
+def test_stopping_notifies_everyone(house: House) -> None:
     alice, bob = house.visitors(2)
     house.reactor.stop(5)
     house.reactor.run()

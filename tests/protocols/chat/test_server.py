@@ -149,7 +149,7 @@ def test_a_flood_of_joins_from_fresh_ports_keeps_no_newcomer_out(chat):
             sock.close()
 
 
-def test_a_tls_client_at_the_plain_port_is_told_and_nobody_else(chat, talker):
+def test_only_the_tls_client_is_told_that_it_uses_the_plain_port(chat, talker):
     address = ("127.0.0.1", chat.ports["tcp"])
     witness = talker("nc", *map(str, address))
     witness.say("I have come")
@@ -187,7 +187,7 @@ def test_addresses_of_this_machine_can_be_asked_for_proof(serve):
         zed.hears("*** You are guest1 in lobby\r\n")
 
 
-def test_a_vanished_udp_member_times_out_and_all_are_told(serve, talker):
+def test_a_vanished_udp_member_times_out_and_all_are_notified(serve, talker):
     server = serve(
         "--protocol", "chat", "--port", "0", "--udp-port", "0", "--heartbeat-timeout", "0.5"
     )
@@ -285,10 +285,10 @@ def test_a_member_that_does_not_read_is_disconnected_and_delays_no_one(serve, ta
     ("option", "value", "complaint"),
     [
         ("--heartbeat-timeout", "0", "--heartbeat-timeout must be more than 0"),
-        ("--max-members", "-1", "a whole number is wanted"),
-        ("--flood-rate", "fast", "a number is wanted"),
-        ("--max-members-per-address", "many", "a whole number is wanted"),
-        ("--udp-trust", "10.0.0.1/8", "10.0.0.1/8 is no network; 10.0.0.0/8 is"),
+        ("--max-members", "-1", "expected a whole number"),
+        ("--flood-rate", "fast", "expected a number"),
+        ("--max-members-per-address", "many", "expected a whole number"),
+        ("--udp-trust", "10.0.0.1/8", "10.0.0.1/8 is not a network; 10.0.0.0/8 is"),
         ("--udp-trust", "none,lan", "neither an address nor a network: 'lan'"),
     ],
 )

@@ -65,7 +65,7 @@ def test_subnegotiations_are_taken_out() -> None:
     assert feed(b"a" + terminal_type + b"b") == (b"ab", b"")
 
 
-def test_a_subnegotiation_without_end_swallows_a_limited_number_of_bytes() -> None:
+def test_an_unfinished_subnegotiation_swallows_a_limited_number_of_bytes() -> None:
     text, _ = feed(IAC + SB + b"x" * (MAX_SUBNEGOTIATION + 3))
     assert text == b"xxx"
 

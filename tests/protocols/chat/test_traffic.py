@@ -20,9 +20,10 @@ NAMES = ["alice", "bob", "carol", "dave", "erin"]
 
 
 class Replay:
-    """Keeps a list of the members from what it is told, as a client would.
+    """Keeps a list of the members from the reports, as a client would.
 
-    ``strict``: it was there before all others, so nobody comes twice or leaves without having come.
+    ``strict``: it joined before all others, so no member joins twice or leaves without having
+    joined.
     """
 
     def __init__(self, person: Person, *, strict: bool) -> None:

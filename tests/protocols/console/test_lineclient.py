@@ -196,7 +196,7 @@ def test_over_udp_only_an_answer_is_a_connection(start, server, reactor, no_jitt
 
 
 def test_there_is_no_tls_over_udp(start):
-    with pytest.raises(CommandError, match="do not go together"):
+    with pytest.raises(CommandError, match="cannot be combined"):
         start(udp=True, tls=object())
 
 

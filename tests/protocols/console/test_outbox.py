@@ -8,8 +8,8 @@ TIMEOUT = 10.0
 
 
 class Sender:
-    """An outbox that expects the lines themselves as answers, but none that it knows to lines that
-    begin with ``/``."""
+    """An outbox that expects each line itself as its answer; the answers to lines that begin with
+    ``/`` are unknown."""
 
     def __init__(self, reactor):
         self.sent = []

@@ -1,8 +1,8 @@
 # ruff: noqa: E501 (one line, one case)
 """Raw requests and the answers that they must get: one line, one case.
 
-Each is sent with a further request behind it, ``PROBE``. If the case leaves the connection open, the
-probe is answered. If the case is refused, the probe is what an attacker would smuggle: it must not
+Each is sent with a further request behind it, ``PROBE``. If the case leaves the connection open,
+the probe is answered. If the case is refused, the probe stands for a smuggled request: it must not
 be answered, and no handler may see it.
 """
 

@@ -1,5 +1,5 @@
-"""The access log: what a line says, that no client can forge one, and what happens when the disk is
-full or the reader has gone."""
+"""The access log: what a line contains, that no client can forge one, and what happens when the
+disk is full or the reader has exited."""
 
 from __future__ import annotations
 
@@ -127,19 +127,19 @@ def test_a_missing_field_is_a_dash(world):
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("size", [None, 1, 100])
-def test_a_refused_request_shows_as_much_of_its_line_as_came(world, data, line, status, size):
+def test_a_refused_request_shows_the_received_part_of_its_line(world, data, line, status, size):
     world.peer.send(data, size)
     world.reactor.settle()
     world.log.flush()
     [logged] = world.lines
     shown, _, rest = logged.partition('] "')[2].partition('" ')
     assert rest.startswith(f"{status} ")
-    # Byte by byte, some are refused before all of the line has come.
+    # Byte by byte, some are refused before the whole line has arrived.
     assert shown == line or (size == 1 and shown and line.startswith(shown))
     assert logged.endswith('"-" "-"')
 
 
-def test_a_head_that_came_too_slowly_shows_as_much_as_came(world):
+def test_a_head_that_is_too_slow_shows_the_received_part(world):
     world.peer.send(b"GET /sl")
     world.reactor.advance(12.0)
     world.log.flush()
@@ -160,7 +160,7 @@ def test_over_a_unix_socket_the_client_is_a_dash(world):
     assert world.lines[0].startswith("- - - [")
 
 
-def test_a_trusted_proxy_is_believed_about_the_client(tmp_path):
+def test_a_trusted_proxy_names_the_client(tmp_path):
     world = World(tmp_path / "log", proxies=TrustedProxies(["192.0.2.1"]))
     world.ask("X-Forwarded-For: 198.51.100.7")
     world.close()
@@ -241,7 +241,7 @@ def test_a_full_batch_does_not_wait(world, monkeypatch):
     assert all(65536 <= size < 67000 for size in writes)
 
 
-def test_closing_writes_what_waits(tmp_path):
+def test_closing_writes_the_waiting_lines(tmp_path):
     world = World(tmp_path / "log")
     world.ask()
     world.close()
@@ -392,7 +392,7 @@ def test_a_pipe_gets_the_lines(pipe):
     assert [line.split('"')[1] for line in lines] == ["GET / HTTP/1.1", "GET /2 HTTP/1.1"]
 
 
-def test_a_slow_reader_of_a_pipe_loses_lines_and_holds_nobody_up(pipe, caplog):
+def test_a_slow_reader_of_a_pipe_loses_lines_and_delays_no_one(pipe, caplog):
     world, reading = pipe
     fill(world, 1500)
     assert world.log.dropped
@@ -438,7 +438,7 @@ def test_standard_output_may_be_a_pipe_that_is_full():
     assert first + second == list(range(len(first) + len(second)))
 
 
-def test_what_a_full_pipe_does_not_take_is_lost_at_the_end(pipe):
+def test_lines_that_do_not_fit_into_a_full_pipe_are_lost_at_the_end(pipe):
     world, _ = pipe
     fill(world, 200)
     world.close()

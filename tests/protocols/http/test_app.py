@@ -98,7 +98,7 @@ def test_app_serves_a_wsgi_application(serve, tmp_path, threads):
     assert body == f"{'MainThread' if threads == '0' else 'wsgi-0'} 127.0.0.1 http h False"
 
 
-def test_a_trusted_proxy_is_believed(serve, tmp_path):
+def test_a_trusted_proxy_names_the_client(serve, tmp_path):
     (tmp_path / "where.py").write_text(WHERE)
     claim = {"X_Forwarded_For": "198.51.100.7", "X_Forwarded_Proto": "https",
              "X_Forwarded_Host": "shop"}  # fmt: skip
@@ -267,12 +267,12 @@ def test_an_inherited_socket_that_does_not_listen_is_one_line():
     assert one_line(errors) == "reactor: inherited descriptor 3 (web) does not listen\n"
 
 
-def test_inherited_sockets_and_a_unix_socket_do_not_go_together():
+def test_inherited_sockets_and_a_unix_socket_cannot_be_combined():
     with socket.create_server(("127.0.0.1", 0)) as sock:
         process = Inheriting([sock], "--protocol", "http", "--unix", "/nowhere")
         _, errors = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 2
-    assert "--unix does not go with LISTEN_FDS" in one_line(errors)
+    assert "--unix cannot be combined with LISTEN_FDS" in one_line(errors)
 
 
 # -- the log ---------------------------------------------------------------------------------------
@@ -378,9 +378,9 @@ def test_a_limit_is_applied(serve):
 @pytest.mark.parametrize(
     ("arguments", "status", "complaint"),
     [
-        (["--root", ".", "--app", "a:b"], 2, "--root and --app do not go together"),
-        (["--no-listing"], 2, "--no-listing goes with --root"),
-        (["--forwarded"], 2, "--forwarded goes with --trusted-proxy"),
+        (["--root", ".", "--app", "a:b"], 2, "--root and --app cannot be combined"),
+        (["--no-listing"], 2, "--no-listing requires --root"),
+        (["--forwarded"], 2, "--forwarded requires --trusted-proxy"),
         (["--root", "/no/such"], 1, "cannot serve --root /no/such: No such file or directory"),
         (["--root", __file__], 1, f"cannot serve --root {__file__}: Not a directory"),
         (["--app", "nothing"], 2, "--app nothing: not of the form module:callable"),
@@ -390,12 +390,12 @@ def test_a_limit_is_applied(serve):
         (["--unix", "/no/such/folder/s"], 1, "cannot listen on unix:/no/such/folder/s: No such"),
         (["--unix", "/" + "x" * 200], 1, "cannot listen on unix:/xxx"),
         (["--trusted-proxy", "proxy"], 2, "neither an address nor a network: 'proxy'"),
-        (["--trusted-proxy", "10.0.0.1/8"], 2, "10.0.0.1/8 is no network; 10.0.0.0/8 is"),
-        (["--workers", "0"], 2, "a number of at least 1 is wanted"),
-        (["--threads", "-1"], 2, "a whole number is wanted, not '-1'"),
-        (["--max-head", "0"], 2, "a number of at least 1 is wanted"),
-        (["--head-timeout", "x"], 2, "a number of seconds is wanted"),
-        (["--keepalive-timeout", "0"], 2, "a number of seconds is wanted, more than 0"),
+        (["--trusted-proxy", "10.0.0.1/8"], 2, "10.0.0.1/8 is not a network; 10.0.0.0/8 is"),
+        (["--workers", "0"], 2, "expected a number of at least 1"),
+        (["--threads", "-1"], 2, "expected a whole number, not '-1'"),
+        (["--max-head", "0"], 2, "expected a number of at least 1"),
+        (["--head-timeout", "x"], 2, "expected a number of seconds"),
+        (["--keepalive-timeout", "0"], 2, "expected a number of seconds, more than 0"),
         (["--host", "192.0.2.1"], 1, "cannot listen on tcp://192.0.2.1:0: "),
         (["--connect", "127.0.0.1:1"], 2, "http has no client"),
     ],
@@ -447,7 +447,7 @@ def test_help_says_what_each_option_means_and_its_default(run_reactor):
 
 
 @pytest.mark.parametrize(("more", "mode"), [((), 0o777), (("--unix-mode", "0660"), 0o660)])
-def test_a_unix_socket_has_the_mode_asked_for(serve, tmp_path, more, mode):
+def test_a_unix_socket_has_the_requested_mode(serve, tmp_path, more, mode):
     serve("--protocol", "http", "--unix", "s", *more, cwd=tmp_path, umask=0o077)
     assert stat.S_IMODE((tmp_path / "s").stat().st_mode) == mode
 
@@ -455,7 +455,7 @@ def test_a_unix_socket_has_the_mode_asked_for(serve, tmp_path, more, mode):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--unix-mode", "600"), "--unix-mode goes with --unix"),
+        (("--unix-mode", "600"), "--unix-mode requires --unix"),
         (("--unix", "s", "--unix-mode", "999"), "not an octal mode from 000 to 777: '999'"),
         (("--unix", "s", "--unix-mode", "7777"), "not an octal mode from 000 to 777: '7777'"),
     ],
@@ -489,7 +489,7 @@ def test_too_many_calls_that_hang_end_a_single_process_with_status_1(serve, tmp_
     assert server.process.wait(TIMEOUT) == 1
     _, errors = server.stop()
     assert errors.endswith("reactor: too many calls of the application hang\n")
-    assert errors.count("its thread is written off") == 2
+    assert errors.count("the call is given up") == 2
 
 
 def test_the_loops_debug_mode_shows_clients_no_traceback(serve, tmp_path, monkeypatch):

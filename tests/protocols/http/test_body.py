@@ -56,7 +56,7 @@ def test_a_streamed_body_waits_while_it_is_paused(world: HTTPWorld) -> None:
     peer.send(b"b" * 70_000)
     world.reactor.settle()
     assert len(pieces) == 1
-    assert not peer.transport.is_reading()  # it reads ahead, but not for ever
+    assert not peer.transport.is_reading()  # it reads ahead, but not forever
     while not peer.received:
         requests[0].resume_reading()
         world.reactor.settle()
@@ -64,7 +64,7 @@ def test_a_streamed_body_waits_while_it_is_paused(world: HTTPWorld) -> None:
     assert world.ask(peer, b"").endswith(b"end")
 
 
-def test_continue_is_sent_when_the_body_is_asked_for(world: HTTPWorld) -> None:
+def test_continue_is_sent_when_the_body_is_requested(world: HTTPWorld) -> None:
     peer = world.connect(read)
     assert world.ask(peer, post(5, b"Expect: 100-continue")) == CONTINUE
     assert world.ask(peer, b"hello").endswith(b"<hello>")
@@ -75,12 +75,12 @@ def test_continue_is_not_sent_when_the_body_is_not_wanted(world: HTTPWorld) -> N
     peer = world.connect(lambda request: Response.text("no", 403))
     answer = world.ask(peer, post(5, b"Expect: 100-continue"))
     assert answer.startswith(b"HTTP/1.1 403 ")
-    # It is not known whether the body will come.
+    # It is unknown whether the client will send the body.
     assert b"\r\nConnection: close\r\n" in answer
     assert peer.eof_received
 
 
-def test_continue_is_not_sent_when_the_body_has_come(world: HTTPWorld) -> None:
+def test_continue_is_not_sent_when_the_body_has_arrived(world: HTTPWorld) -> None:
     peer = world.connect(read)
     answer = world.ask(peer, post(5, b"Expect: 100-continue") + b"hello")
     assert answer.startswith(b"HTTP/1.1 200 ")
@@ -107,7 +107,7 @@ def test_a_large_unwanted_body_closes_the_connection(world: HTTPWorld) -> None:
     assert peer.eof_received
     peer.send(b"a" * 1000)
     world.reactor.settle()
-    assert not peer.reset_received  # the answer is not destroyed by what still comes
+    assert not peer.reset_received  # data that still arrives does not destroy the answer
 
 
 def test_an_unwanted_chunked_body_is_discarded_up_to_a_limit(world: HTTPWorld) -> None:
@@ -166,7 +166,7 @@ def test_a_handler_may_have_its_own_limit(world: HTTPWorld) -> None:
     assert world.ask(chunked, CHUNKED + b"4\r\nabcd\r\n").startswith(b"HTTP/1.1 413 ")
 
 
-def test_a_handler_learns_that_the_client_has_left_within_the_body(world: HTTPWorld) -> None:
+def test_a_handler_is_notified_that_the_client_has_left_within_the_body(world: HTTPWorld) -> None:
     calls: list[str] = []
 
     def handler(request: Request) -> None:
@@ -196,7 +196,7 @@ def test_a_half_closed_client_gets_its_responses(world: HTTPWorld) -> None:
     assert peer.closed
 
 
-def test_the_body_can_be_asked_for_only_once(world: HTTPWorld) -> None:
+def test_the_body_can_be_requested_only_once(world: HTTPWorld) -> None:
     def handler(request: Request) -> None:
         read(request)
         with pytest.raises(RuntimeError, match="already"):

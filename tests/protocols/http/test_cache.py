@@ -5,7 +5,7 @@ from __future__ import annotations
 from protocols.http.cache import FIFOCache
 
 
-def test_the_oldest_entry_goes_first():
+def test_the_oldest_entry_is_dropped_first():
     cache: FIFOCache[int, str] = FIFOCache(3, 100)
     for number in range(5):
         cache.keep(number, str(number), 1)

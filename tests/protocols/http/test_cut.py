@@ -1,5 +1,5 @@
-"""Responses that cannot be completed: what was written arrives, and the client sees that it is not
-all."""
+"""Responses that cannot be completed: what was written arrives, and the client notices that it is
+incomplete."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ class Served:
         *,
         abort: bool = False,
     ) -> tuple[bytes, int]:
-        """All that comes, and the error at its end, 0 for an ordinary end. ``abort``: the transport
-        is aborted after that, as at the end of the grace of a reactor that stops."""
+        """All data received, and the error at its end, 0 for an ordinary end. ``abort``: the
+        transport is aborted after that, as at the end of the grace of a reactor that stops."""
         server = HTTPServer(handler)
         connections: list[HTTPConnection] = []
 
@@ -67,7 +67,7 @@ class Served:
 
         listener = self.reactor.listen_tcp(factory, "127.0.0.1", 0)
         with socket.create_connection(listener.addresses[0], TIMEOUT) as client:
-            # More than was asked for, so that input is left unread when the server closes.
+            # More than is read, so that unread input is left when the server closes.
             client.sendall(request + GET)
             client.setblocking(False)
             received = b""
@@ -142,7 +142,7 @@ def test_no_request_is_answered_after_a_cut_response(world: HTTPWorld) -> None:
     assert peer.closed
 
 
-def test_the_handler_learns_of_a_cut_before_the_client_has_read_everything(
+def test_the_handler_is_notified_of_a_cut_before_the_client_has_read_everything(
     world: HTTPWorld,
 ) -> None:
     lost: list[str] = []

@@ -1,4 +1,5 @@
-"""Clients that are silent, slow, or do not read are cut off in time, unless they wait for us."""
+"""Clients that are silent, slow, or do not read are disconnected in time, unless they wait for
+us."""
 
 from __future__ import annotations
 
@@ -69,7 +70,7 @@ def post(length: int) -> bytes:
     return b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % length
 
 
-def test_a_body_that_does_not_come_is_refused(world: HTTPWorld) -> None:
+def test_a_body_that_does_not_arrive_is_refused(world: HTTPWorld) -> None:
     peer = world.connect(read)
     world.ask(peer, post(10))
     world.reactor.advance(LIMITS.body_timeout - 0.1)
@@ -97,7 +98,7 @@ CHUNKED = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 @pytest.mark.parametrize("head", [post(16 << 20), CHUNKED + b"1000000\r\n"])
 @pytest.mark.parametrize("size", [2500, 1 << 20, (16 << 20) - 1])
-def test_a_fast_start_does_not_pay_for_silence(world: HTTPWorld, head: bytes, size: int) -> None:
+def test_a_fast_start_does_not_allow_silence(world: HTTPWorld, head: bytes, size: int) -> None:
     peer = world.connect(read)
     peer.send(head)
     peer.send(b"a" * size)
@@ -107,7 +108,7 @@ def test_a_fast_start_does_not_pay_for_silence(world: HTTPWorld, head: bytes, si
     assert peer.received.startswith(b"HTTP/1.1 408 ")
 
 
-def test_a_fast_start_does_not_pay_for_a_drip(world: HTTPWorld) -> None:
+def test_a_fast_start_does_not_allow_a_drip(world: HTTPWorld) -> None:
     peer = world.connect(read)
     peer.send(post(16 << 20))
     peer.send(b"a" * (1 << 20))
@@ -305,7 +306,7 @@ def test_a_body_rate_is_measured_over_windows() -> None:
     assert rate.is_late(20.0, 0.0)  # 999 bytes in the second window
 
 
-def test_a_stall_excuses_a_body_once() -> None:
+def test_a_stall_extends_the_time_of_a_body_once() -> None:
     rate = BodyRate(0.0, Limits(body_timeout=10.0), 5.0)
     assert not rate.is_late(12.0, 8.0)
     assert rate.deadline == 13.0
@@ -330,7 +331,7 @@ def test_a_reading_rate_needs_its_quota_in_each_period() -> None:
     assert rate.is_late(20.0, 2499, 0.0)
 
 
-def test_a_stall_excuses_a_reader_once() -> None:
+def test_a_stall_extends_the_time_of_a_reader_once() -> None:
     rate = ReadingRate(0.0, Limits(write_timeout=10.0, write_rate=100.0), 0, 0.0)
     assert not rate.is_late(30.0, 0, 20.0)
     assert not rate.is_late(39.9, 0, 20.0)

@@ -1,4 +1,4 @@
-"""Bodies end at the right byte, in whatever pieces they come."""
+"""Bodies end at the right byte, however they are cut into pieces."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from protocols.http.errors import HTTPError
 from protocols.http.limits import FRAMING, Limits
 
 NEXT = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
-# Bytes that one read may bring. The limit of framing may be exceeded by that much.
+# Bytes of one read. The limit of framing may be exceeded by this much.
 READ_SIZE = 65536
 
 

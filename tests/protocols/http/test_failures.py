@@ -1,4 +1,4 @@
-"""A handler that fails costs one response, or one connection; its traceback goes to the log."""
+"""A handler that fails affects only one response, or one connection; its traceback is logged."""
 
 from __future__ import annotations
 

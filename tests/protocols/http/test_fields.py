@@ -1,4 +1,4 @@
-"""What is remembered of heads changes their cost, and nothing else."""
+"""Caching of heads changes their cost, and nothing else."""
 
 from __future__ import annotations
 
@@ -278,7 +278,7 @@ def is_refused_by_llhttp(data: bytes) -> bool:
 @example([get(b"cookie:", b"Cookie: a", b"Cookie: b"), get(b"Cookie: a", b"Cookie:")])
 @example([get(b"Cookie: a", b" b"), get(b"Cookie: a"), get(b"Cookie: \r"), get(b"Cookie: a\nb")])
 @example([get(b"A: b", b"", b"C: d"), get(b"A: b"), get(b"C: d")])
-def test_a_head_means_the_same_to_a_parser_that_remembers(heads):
+def test_a_head_means_the_same_to_a_parser_with_a_cache(heads):
     warm = HeadParser(Limits())
     in_a_row = [data for data in heads for _ in range(4)]
     for data in [*heads, *heads, *in_a_row, *reversed(heads)]:

@@ -1,5 +1,5 @@
-"""Whatever a client sends: nothing crashes, all responses can be read, and nothing depends on the
-pieces in which requests come."""
+"""For any input: nothing crashes, all responses can be read, and nothing depends on how requests
+are cut into pieces."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trusted proxies are believed about their clients, and nobody else is."""
+"""Trusted proxies name their clients; fields from other peers are ignored."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def origin(
 DIRECT = Origin(PROXY, "http", "here")
 
 
-def test_a_peer_that_is_not_trusted_is_not_believed():
+def test_fields_from_a_peer_that_is_not_trusted_are_ignored():
     fields = ("X-Forwarded-For: 9.9.9.9", "X-Forwarded-Proto: https", "X-Forwarded-Host: evil",
               "Forwarded: for=9.9.9.9;proto=https;host=evil")  # fmt: skip
     assert origin(*fields, trusted=()) == DIRECT
@@ -48,7 +48,7 @@ def test_a_peer_that_is_not_trusted_is_not_believed():
     assert origin(*fields, peer=None) == Origin("", "http", "here")
 
 
-def test_a_trusted_proxy_is_believed():
+def test_a_trusted_proxy_names_the_client():
     assert origin(
         "X-Forwarded-For: 198.51.100.7", "X-Forwarded-Proto: HTTPS", "X-Forwarded-Host: shop:8443"
     ) == Origin("198.51.100.7", "https", "shop:8443")

@@ -64,7 +64,7 @@ def check(case: Case, data: bytes, ended: bool, seen: list[tuple[str, str, bytes
     assert seen == case.expected_seen
     assert ended
     assert [answer.closes for answer in answers[:-1]] == [False] * (len(answers) - 1)
-    # What was answered before it was known to be refused has said nothing of closing.
+    # A response sent before the request was refused does not announce the close.
     assert answers[-1].closes or "not wanted" in case.name
 
 
@@ -86,8 +86,8 @@ def test_case_in_memory(world, case):
 
 @pytest.mark.parametrize("separate", [False, True], ids=["with the probe", "before the probe"])
 def test_all_cases_one_after_another_on_one_server(world, separate):
-    """What the server remembers of one request does not change what another one means: from the
-    third round on, it has seen all heads before."""
+    """What the server caches of one request does not change the meaning of another: from the third
+    round on, it has seen all heads before."""
     it = Exchange(world)
     for _ in range(4):
         for case in CASES:
@@ -282,7 +282,7 @@ def test_the_last_allowed_request_closes_the_connection(world):
     ],
 )
 def test_no_request_changes_what_another_client_gets(world, other):
-    """One parser serves all connections: what one of them was sent must not show in another."""
+    """One parser serves all connections: the data of one must not appear in another."""
     it = Exchange(world)
     it.ask(other)
     second = it.reactor.connect(it.server)
@@ -316,13 +316,13 @@ def test_the_same_head_again_is_answered_as_the_first_time(world, data, status):
 EXPECTING = post(b"Expect: 100-Continue", b"Content-Length: 3")
 
 
-def test_100_is_sent_when_the_body_is_asked_for(world):
+def test_100_is_sent_when_the_body_is_requested(world):
     it = Exchange(world)
     assert it.ask(EXPECTING) == b"HTTP/1.1 100 Continue\r\n\r\n"
     assert one(it.ask(b"abc")).body == b"abc"
 
 
-def test_100_is_sent_only_once_the_body_is_asked_for(world):
+def test_100_is_sent_only_once_the_body_is_requested(world):
     waiting: list[Request] = []
     it = Exchange(world, handler=waiting.append)
     assert it.ask(EXPECTING) == b""
@@ -340,7 +340,7 @@ def test_100_is_sent_for_a_chunked_body(world):
 
 
 @pytest.mark.parametrize("came", [b"a", b"abc"])
-def test_100_is_not_sent_if_a_part_of_the_body_has_come(world, came):
+def test_100_is_not_sent_if_a_part_of_the_body_has_arrived(world, came):
     it = Exchange(world)
     it.peer.send(EXPECTING + came)
     it.reactor.settle()
@@ -398,7 +398,7 @@ def test_the_limit_of_a_body_is_exact(world, size, status):
         assert one(it.ask(data)).status == status
 
 
-def test_the_connection_stays_open_when_a_handler_refuses_a_body_it_had_asked_for(world):
+def test_the_connection_stays_open_when_a_handler_refuses_a_body_it_had_requested(world):
     def handler(request: Request) -> None:
         request.read(Response, max_size=2)
 

@@ -119,7 +119,7 @@ def test_a_chunked_body_is_refused_at_the_first_byte_over_the_limit() -> None:
     assert caught.value.status == 413
 
 
-def test_a_discarded_body_has_a_limit_of_its_own() -> None:
+def test_a_discarded_body_has_its_own_limit() -> None:
     size = UNREAD_BODY
     reader = reader_in_body(chunked(b"3\r\nabc\r\n"), Limits(body=3))
     reader.read_body()

@@ -1,5 +1,5 @@
-"""A server that stood still does not blame its clients: it reads what has come before it checks a
-deadline, and clients that waited for it get the time."""
+"""After a stall, the server reads what has arrived before it checks a deadline, and extends the
+deadlines of clients that waited for it."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ def fail(request: Request) -> Response:
 
 
 def never(request: Request) -> None:
-    """Wait for a body, or for ever."""
+    """Wait for a body, or forever."""
     request.read(lambda body: None)
 
 

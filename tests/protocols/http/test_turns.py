@@ -98,7 +98,7 @@ def test_new_requests_do_not_queue_behind_waiting_connections(site: Site) -> Non
         assert answered(peer) == 1
 
 
-def test_waiting_connections_go_on_while_new_requests_come(site: Site) -> None:
+def test_waiting_connections_continue_while_new_requests_arrive(site: Site) -> None:
     peers = crowd(site, 10)
     for _ in range(200):
         for _ in range(5):

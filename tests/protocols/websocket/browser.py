@@ -1,5 +1,5 @@
-"""The client's side: the sans-I/O client of ``websockets`` at the other end of a connection in
-memory, and a server's side that remembers what it was told."""
+"""The client side: the sans-I/O client of ``websockets`` at the other end of a connection in
+memory, and a server side that records its calls."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ KEY = "dGhlIHNhbXBsZSBub25jZQ=="  # RFC 6455 section 1.3
 
 
 class Recorder(WebSocket):
-    """Remembers its calls; ``echo`` sends back what comes."""
+    """Records its calls; ``echo`` sends every message back."""
 
     def __init__(self, *, echo: bool = False) -> None:
         self.echo = echo
@@ -87,10 +87,10 @@ class Browser:
         self._flush()
         self.response, *early = self._events()
         assert isinstance(self.response, Response)
-        self.early = early  # frames that came with the response
+        self.early = early  # frames that arrived with the response
 
     def frames(self) -> list[Frame]:
-        """What has come since it was last asked."""
+        """The frames that arrived since the last call."""
         return self._events()
 
     def messages(self) -> list[str | bytes]:

@@ -1,4 +1,4 @@
-"""Other people's clients, against a server started as a user starts one."""
+"""Third-party clients, against a server started as a user starts one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from selenium import webdriver
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
-TIMEOUT = 30  # seconds; only reached by what is broken
+TIMEOUT = 30  # seconds; only reached if something is broken
 MESSAGES = ["", "hello", "ä" * 1000, "x" * 70_000]
 
 _MODULE = """
@@ -134,14 +134,14 @@ def test_ws_on_node(url, deflate):
 
 def test_chromium(url, chromium: webdriver.Chrome):
     port = url.rpartition(":")[2].rstrip("/")
-    chromium.get(f"http://127.0.0.1:{port}/nothing")  # a page of the same origin, be it a 404
+    chromium.get(f"http://127.0.0.1:{port}/nothing")  # a page of the same origin; a 404 is enough
     answers, code, reason, extensions = chromium.execute_async_script(_PAGE, url, MESSAGES)
     assert answers == [*MESSAGES, [0, 255]]
     assert (code, reason) == (4000, "done")
     assert "permessage-deflate" in extensions
 
 
-def test_a_page_from_elsewhere_is_not_let_in(url, chromium: webdriver.Chrome):
+def test_a_page_of_another_origin_is_refused(url, chromium: webdriver.Chrome):
     chromium.get("data:text/html,<title>elsewhere</title>")
     answers, code, _, _ = chromium.execute_async_script(_PAGE, url, MESSAGES)
     assert (answers, code) == ([], 1006)
@@ -159,7 +159,7 @@ def test_over_tls(serve, tmp_path, certificate):
         assert client.recv(TIMEOUT) == "secret"
 
 
-def test_the_options_are_heeded(serve, tmp_path):
+def test_the_options_take_effect(serve, tmp_path):
     server = _serve(
         serve, tmp_path, "--no-deflate", "--max-message", "10", "--allow-origin", "https://a.org"
     )

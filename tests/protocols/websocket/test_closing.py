@@ -14,7 +14,7 @@ TEXT, CLOSE, PING = 1, 8, 9
 
 
 def closed(browser: Browser) -> tuple[int, str]:
-    """What the WebSocket was told, once and last."""
+    """The arguments of ``closed``, which must be called once and last."""
     ends = [call for call in browser.websocket.calls if call[0] == "closed"]
     assert ends == browser.websocket.calls[-1:]
     return ends[0][1:]
@@ -126,7 +126,7 @@ def test_a_broken_connection(connect, reactor):
     assert closed(browser) == (1006, "")
 
 
-# -- what raises -----------------------------------------------------------------------------------
+# -- exceptions ------------------------------------------------------------------------------------
 
 
 class Broken(Recorder):
@@ -148,7 +148,7 @@ def test_a_websocket_that_raises_is_closed_with_1011():
 
 
 @pytest.mark.parametrize("method", ["opened", "pong_received", "pause_writing"])
-def test_that_goes_for_all_its_methods(method):
+def test_any_of_its_methods_may_raise(method):
     failures = []
 
     class Other(Recorder):
@@ -174,7 +174,7 @@ def test_that_goes_for_all_its_methods(method):
 # -- time ------------------------------------------------------------------------------------------
 
 
-def test_a_silent_client_is_asked_and_given_up(connect, reactor):
+def test_a_silent_client_is_pinged_and_given_up(connect, reactor):
     browser = connect()
     reactor.advance(19.9)
     assert browser.peer.received == b""
@@ -219,11 +219,11 @@ def test_a_client_whose_messages_are_not_wanted_is_not_given_up(connect, reactor
     assert browser.websocket.is_open
 
 
-def test_the_closing_handshake_has_its_time(connect, reactor):
+def test_the_closing_handshake_has_a_deadline(connect, reactor):
     browser = connect()
     browser.websocket.close(4000)
     for _ in range(49):
-        browser.peer.send(frame(PING, b""))  # which does not buy more time
+        browser.peer.send(frame(PING, b""))  # which does not extend the deadline
         reactor.advance(0.1)
     assert reactor.stats.connections == 1
     reactor.advance(0.2)

@@ -1,4 +1,5 @@
-"""Whatever a client sends: nothing of ours fails, and the WebSocket is told in the right order."""
+"""For any input: none of our code fails, and the WebSocket's methods are called in the right
+order."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from reactor.testing import VirtualReactor
 
 from .browser import Browser, Recorder, frame
 
-# Small, so that they are met.
+# Small, so that they are reached.
 LIMITS = Limits(message_size=300, inflated_size=200, fragments=4, frames_per_turn=3)
 
 PAYLOADS = st.one_of(
@@ -40,7 +41,7 @@ FRAMES = st.one_of(
 
 
 class Reacting(Recorder):
-    """Does what it is told by the messages it gets, too."""
+    """Also does what the messages ask for."""
 
     def message_received(self, message):
         super().message_received(message)
@@ -60,7 +61,7 @@ class Reacting(Recorder):
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(FRAMES, max_size=12), st.integers(1, 60), st.booleans(), st.booleans())
-def test_anything_may_come(frames, chunk, deflate, resets):
+def test_any_input_is_handled(frames, chunk, deflate, resets):
     failures = []
     with VirtualReactor() as reactor:
         reactor.set_exception_handler(lambda _, context: failures.append(context))

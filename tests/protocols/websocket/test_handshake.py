@@ -1,4 +1,4 @@
-"""The opening handshake (RFC 6455 section 4.2), and who is let in (section 10.2)."""
+"""The opening handshake (RFC 6455 section 4.2), and who may connect (section 10.2)."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_the_answer_to_a_handshake(reactor):
     ],
     ids=str,
 )
-def test_a_request_that_is_no_handshake_is_refused(reactor, changes, line, status):
+def test_a_request_that_is_not_a_handshake_is_refused(reactor, changes, line, status):
     answer, fields = shake(reactor, FIELDS | changes, line=line, body=b"x")
     assert answer.startswith(f"HTTP/1.1 {status} ")
     if status == 426:
@@ -132,7 +132,7 @@ def test_no_compression_if_the_server_does_not_want_it(reactor):
     assert "sec-websocket-extensions" not in shake(reactor, fields, deflate=False)[1]
 
 
-# -- who is let in ---------------------------------------------------------------------------------
+# -- who may connect -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_no_compression_if_the_server_does_not_want_it(reactor):
         ("http://[::1]", "[::2]", False),
     ],
 )
-def test_a_page_of_the_same_origin_is_let_in(reactor, origin, host, allowed):
+def test_a_page_of_the_same_origin_is_accepted(reactor, origin, host, allowed):
     status, _ = shake(reactor, FIELDS | {"Origin": origin, "Host": host})
     assert status.split()[1] == ("101" if allowed else "403")
 
@@ -211,7 +211,7 @@ def test_other_names_of_this_machine_are_listed(reactor, monkeypatch, hosts, all
 
 
 @pytest.mark.parametrize("sockname", [("192.0.2.7", 80), "/run/socket", None])
-def test_elsewhere_any_host_is_right(reactor, monkeypatch, sockname):
+def test_on_other_addresses_any_host_is_accepted(reactor, monkeypatch, sockname):
     monkeypatch.setattr("protocols.http.Request.sockname", property(lambda _: sockname))
     assert shake(reactor, FIELDS | {"Host": "anything.org"})[0].split()[1] == "101"
 
@@ -225,7 +225,7 @@ def test_what_is_known_of_a_connection(connect, reactor):
     assert websocket.get_extra_info("nothing", 5) == 5
 
 
-def test_a_factory_that_raises_costs_one_connection(reactor):
+def test_a_factory_that_raises_loses_one_connection(reactor):
     failures = []
     reactor.set_exception_handler(lambda _, context: failures.append(context["exception"]))
 

@@ -100,7 +100,7 @@ def test_a_small_frame_between_fragments_is_refused(connect):
     ids=repr,
 )
 @pytest.mark.parametrize("chunk", [None, 1])
-def test_what_breaks_the_rules_closes_with_its_code(connect, data, code, chunk):
+def test_a_violation_closes_with_its_code(connect, data, code, chunk):
     browser = connect(echo)
     browser.send_raw(frame(TEXT, b"before") + data + frame(TEXT, b"behind"), chunk)
     assert browser.messages() == ["before"]
@@ -208,7 +208,7 @@ def test_pings_in_both_directions(connect):
         browser.websocket.ping(bytes(126))
 
 
-# -- bounds ----------------------------------------------------------------------------------------
+# -- limits ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("deflate", [False, True])
@@ -235,7 +235,7 @@ def test_the_size_of_fragments_adds_up(connect):
     assert browser.close_frame()[0] == 1009
 
 
-def test_inflating_stops_at_its_bound(connect):
+def test_inflating_stops_at_its_limit(connect):
     browser = connect(limits=Limits(inflated_size=1000), deflate=True)
     browser.send("x" * 1000)
     assert browser.websocket.messages == ["x" * 1000]
@@ -244,7 +244,7 @@ def test_inflating_stops_at_its_bound(connect):
 
 
 @pytest.mark.parametrize("limits", [Limits(inflated_size=1000), Limits(message_size=1000)])
-def test_inflating_fragments_stops_at_their_bound(connect, limits):
+def test_inflating_fragments_stops_at_their_limit(connect, limits):
     """The second frame begins with nothing left, which zlib would take for no limit."""
     browser = connect(limits=limits, deflate=True)
     browser.send_fragments(Opcode.BINARY, bytes(1000), bytes(10_000_000), b"")
@@ -268,7 +268,7 @@ def test_a_flood_of_frames_leaves_turns_for_others(connect, reactor):
     for _ in range(6):
         reactor.run_once(0)
         handled.append(len(browser.websocket.calls) - 1)
-    # Those that wait have their turn behind what else came in the turn, the first time at its end.
+    # Waiting frames come after other events of the turn; the first time, at its end.
     assert handled == [20, 30, 35, 35, 35, 35]
     other.send("heard")
     assert other.websocket.messages == ["heard"]

@@ -41,7 +41,7 @@ def test_a_standard_error_that_cannot_be_written_changes_no_exit_status(argument
     assert (result.returncode, result.stdout) == (0, "went on\n")
 
 
-def test_announcing_to_a_reader_that_has_gone_is_no_error():
+def test_announcing_to_a_reader_that_has_exited_is_not_an_error():
     reading, writing = os.pipe()
     os.close(reading)
     try:
@@ -89,52 +89,52 @@ def test_a_port_in_use_is_one_line_and_status_1(run_reactor):
         (["--protocol", "nothing"], "no protocol 'nothing'"),
         (["--protocol", "no_such_module:Class"], "there is no module 'no_such_module'"),
         (["--protocol", ":Class"], "not of the form module:Class"),
-        (["--protocol", "reactor.command.cli:main"], "'main' is no protocol class"),
+        (["--protocol", "reactor.command.cli:main"], "'main' is not a protocol class"),
         (["--protocol", "reactor.loop:missing"], "'reactor.loop' has no 'missing'"),
         (["--protocol", "reactor:Protocol.missing"], "'reactor' has no 'Protocol.missing'"),
         (
             ["--protocol", "reactor.loop.deeper:Class"],
-            "as 'reactor.loop' is no package but ",
+            "as 'reactor.loop' is not a package but ",
         ),
         (
             ["--protocol", "reactor.command.cli.py:Class"],
             "no module 'reactor.command.cli.py': leave out '.py'",
         ),
-        (["--protocol", "sys.deeper:Class"], "as 'sys' is no package but a part of Python"),
+        (["--protocol", "sys.deeper:Class"], "as 'sys' is not a package but a part of Python"),
         (["--protocol", ".relative:Class"], "not of the form module:Class"),
         (["--protocol", "folder/shout.py:Shout"], "not of the form module:Class"),
         (["--protocol", "reactor:"], "not of the form module:Class"),
         (["--protocol", "echo", "--port", "65536"], "a port is a number from 0 to 65535"),
         (["--protocol", "echo", "--port", "٣"], "a port is a number from 0 to 65535"),
-        (["--protocol", "echo", "--grace", "-1"], "a number of seconds is wanted"),
-        (["--protocol", "echo", "--grace", "soon"], "a number of seconds is wanted"),
-        (["--protocol", "chat", "--flood-rate", "-3"], "a number is wanted, not '-3'"),
-        (["--protocol", "echo", "--udp"], "--udp goes with --connect"),
-        (["--protocol", "chat", "--udp"], "--udp goes with --connect"),
-        (["--protocol", "chat", "--udp", "--tls", "--connect", "h:1"], "do not go together"),
+        (["--protocol", "echo", "--grace", "-1"], "expected a number of seconds"),
+        (["--protocol", "echo", "--grace", "soon"], "expected a number of seconds"),
+        (["--protocol", "chat", "--flood-rate", "-3"], "expected a number, not '-3'"),
+        (["--protocol", "echo", "--udp"], "--udp requires --connect"),
+        (["--protocol", "chat", "--udp"], "--udp requires --connect"),
+        (["--protocol", "chat", "--udp", "--tls", "--connect", "h:1"], "cannot be combined"),
         (["--protocol", "echo", "--poller", "magic"], "invalid choice: 'magic'"),
-        (["--protocol", "echo", "--connect", "nowhere"], "HOST:PORT is wanted"),
+        (["--protocol", "echo", "--connect", "nowhere"], "expected HOST:PORT"),
         (["--protocol", "echo", "--unknown"], "unrecognized arguments: --unknown"),
         (["--protocol", "echo", "--unknown"], "(see reactor --protocol echo --help)"),
         (["--unknown"], "(see reactor --help)"),
-        (["--protocol", "echo", "--tls-key", "key.pem"], "--tls-key goes with --tls-cert"),
-        (["--protocol", "echo", "--tls"], "--tls goes with --connect; a server takes --tls-cert"),
-        (["--protocol", "echo", "--tls-ca=ca.pem"], "--tls-ca goes with --connect"),
-        (["--protocol", "echo", "--reconnect"], "--reconnect goes with --connect"),
-        (["--protocol", "chat", "--reconnect"], "--reconnect goes with --connect"),
-        (["--protocol", "chat", "--heartbeat-interval", "5"], "--heartbeat-interval goes with"),
+        (["--protocol", "echo", "--tls-key", "key.pem"], "--tls-key requires --tls-cert"),
+        (["--protocol", "echo", "--tls"], "--tls requires --connect; a server takes --tls-cert"),
+        (["--protocol", "echo", "--tls-ca=ca.pem"], "--tls-ca requires --connect"),
+        (["--protocol", "echo", "--reconnect"], "--reconnect requires --connect"),
+        (["--protocol", "chat", "--reconnect"], "--reconnect requires --connect"),
+        (["--protocol", "chat", "--heartbeat-interval", "5"], "--heartbeat-interval requires"),
         (["--protocol", "echo", "--connect", "h:1", "--tls-cert", "c"], "--tls-cert is a server's"),
         (["--protocol", "echo", "--connect", "h:1", "--tls-key=k"], "--tls-key is a server's"),
         (["--protocol", "echo", "--connect", "h:1", "--port", "1"], "--port is a server's option"),
         (["--protocol", "echo", "--connect", "h:1", "--host", "h"], "--host is a server's option"),
         (["--protocol", "echo", "--connect", "h:1", "--no-udp"], "--no-udp is a server's option"),
         (["--protocol", "echo", "--connect", "h:1", "--udp-port=1"], "--udp-port is a server's"),
-        (["--protocol", "chat", "--connect", "h:1", "--max-members", "9"], "does not go with"),
-        (["--protocol", "chat", "--max-members", "0"], "a number of at least 1 is wanted"),
-        (["--protocol", "chat", "--max-rooms", "0"], "a number of at least 1 is wanted"),
-        (["--protocol", "chat", "--flood-burst", "0"], "a number of at least 1 is wanted"),
-        (["--protocol", "http", "--max-connections", "0"], "a number of at least 1 is wanted"),
-        (["--protocol", "http", "--workers", "0"], "a number of at least 1 is wanted"),
+        (["--protocol", "chat", "--connect", "h:1", "--max-members", "9"], "cannot be combined"),
+        (["--protocol", "chat", "--max-members", "0"], "expected a number of at least 1"),
+        (["--protocol", "chat", "--max-rooms", "0"], "expected a number of at least 1"),
+        (["--protocol", "chat", "--flood-burst", "0"], "expected a number of at least 1"),
+        (["--protocol", "http", "--max-connections", "0"], "expected a number of at least 1"),
+        (["--protocol", "http", "--workers", "0"], "expected a number of at least 1"),
         (["--protocol", "time", "--connect", "127.0.0.1:13"], "time has no client"),
     ],
 )
@@ -200,7 +200,7 @@ def test_the_protocol_and_its_options_may_come_from_the_environment(run_reactor)
     too_high = {"REACTOR_PROTOCOL": "echo", "REACTOR_PORT": "70000"}
 
     assert "REACTOR_PORT: a port is a number" in run_reactor(**too_high).stderr
-    assert "--connect: HOST:PORT" in run_reactor("--connect", "x", REACTOR_PROTOCOL="echo").stderr
+    assert "--connect: expected" in run_reactor("--connect", "x", REACTOR_PROTOCOL="echo").stderr
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,7 @@ def test_the_protocol_and_its_options_may_come_from_the_environment(run_reactor)
     [
         ("REACTOR_NO_UDP", "perhaps", "REACTOR_NO_UDP must be yes or no, not 'perhaps'"),
         ("REACTOR_POLLER", "magic", "REACTOR_POLLER must be one of"),
-        ("REACTOR_GRACE", "long", "REACTOR_GRACE: a number of seconds is wanted"),
+        ("REACTOR_GRACE", "long", "REACTOR_GRACE: expected a number of seconds"),
     ],
 )
 def test_a_wrong_variable_is_named(capsys, monkeypatch, variable, value, complaint):
@@ -229,7 +229,7 @@ def test_flags_can_be_set_in_the_environment(serve, monkeypatch):
 def test_the_log_level_may_be_in_capitals(run_reactor):
     # The log level is accepted: the message is about the next option.
     result = run_reactor("--log-level", "DEBUG", "--protocol", "echo", "--tls")
-    assert "--tls goes with" in one_line(result.stderr)
+    assert "--tls requires" in one_line(result.stderr)
 
 
 def test_the_version_is_that_of_the_distribution(run_reactor):

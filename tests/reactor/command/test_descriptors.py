@@ -139,8 +139,7 @@ def test_the_command_says_in_one_line_what_does_not_fit(name, option):
     assert result.returncode == 0
     assert result.stdout.startswith("512\n")
     assert result.stderr == (
-        f"reactor: {option} 5000 is more than there are descriptors for:"
-        f" {512 - SPARE} fit (ulimit -Hn)\n"
+        f"reactor: not enough file descriptors for {option} 5000: {512 - SPARE} fit (ulimit -Hn)\n"
     )
 
 

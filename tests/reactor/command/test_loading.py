@@ -39,7 +39,7 @@ def test_the_current_folder_is_searched_first_and_once():
         ("os.path", "--app x: not of the form module:object"),
         ("os:path()", "--app x: not of the form module:object"),
         ("loaded_missing:app", "--app x: there is no module 'loaded_missing'"),
-        ("sys.deeper:app", "as 'sys' is no package but a part of Python"),
+        ("sys.deeper:app", "as 'sys' is not a package but a part of Python"),
         ("json.py:app", "there is no module 'json.py': leave out '.py'"),
         ("os:missing.part", "--app x: 'os' has no 'missing.part'"),
     ],

@@ -1,4 +1,5 @@
-"""The command line's log: data from peers looks like no line of it, and controls no terminal."""
+"""The command line's log: data from peers cannot look like a line of the log, nor control the
+terminal."""
 
 from __future__ import annotations
 

@@ -168,7 +168,7 @@ def test_a_signal_to_the_whole_group_is_one_signal(serve, tmp_path):
         assert site.command.stop(0) == (0, "")
 
 
-def test_an_interrupted_worker_goes_on(site):
+def test_an_interrupted_worker_continues(site):
     workers = site.workers
     for pid in workers:
         os.kill(pid, signal.SIGINT)
@@ -218,7 +218,7 @@ def test_a_worker_that_does_not_react_is_killed_after_the_second_signal(serve, t
     workers = site.workers
     connection = site.begin("/hang")
     site.command.process.send_signal(signal.SIGINT)
-    wait_until(lambda: len(site.workers) == 1)  # the other one has ended in good order
+    wait_until(lambda: len(site.workers) == 1)  # the other one has ended normally
     assert site.command.stop(signal.SIGINT)[0] == 130
     assert all(map(is_gone, workers))
     connection.close()
@@ -447,7 +447,7 @@ def test_a_reload_that_fails_keeps_the_old_workers(site):
     site.command.process.send_signal(signal.SIGHUP)
     ready, _, _ = select.select([site.command.process.stderr], [], [], TIMEOUT)
     assert ready
-    assert "reload failed, the old workers go on: a new one ended with status 3" in (
+    assert "reload failed, the old workers continue: a new one ended with status 3" in (
         site.command.process.stderr.readline()
     )
     assert site.ask() in old

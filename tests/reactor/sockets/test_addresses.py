@@ -54,7 +54,7 @@ def test_text_that_is_no_network_raises_value_error(text):
 
 
 def test_the_message_about_host_bits_names_the_network():
-    with pytest.raises(ValueError, match=r"10\.0\.0\.1/8 is no network; 10\.0\.0\.0/8 is"):
+    with pytest.raises(ValueError, match=r"10\.0\.0\.1/8 is not a network; 10\.0\.0\.0/8 is"):
         parse_network("10.0.0.1/8")
 
 

@@ -53,7 +53,7 @@ def test_a_udp_server_has_as_large_a_receive_buffer_as_the_system_gives(bound):
     assert bound[0].getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) == given
 
 
-def test_a_receive_buffer_that_the_system_refuses_is_asked_for_in_smaller_sizes(bound, monkeypatch):
+def test_a_receive_buffer_that_the_system_refuses_is_requested_in_smaller_sizes(bound, monkeypatch):
     asked = []
 
     class Strict(socket.socket):  # as on macOS and BSD
@@ -132,7 +132,7 @@ def test_port_0_is_the_same_port_for_both_families(
 def test_all_addresses_are_two_sockets_one_for_each_family(
     monkeypatch: pytest.MonkeyPatch, bound: list[socket.socket]
 ) -> None:
-    """With one for both, the system's setting would decide what it takes."""
+    """With one for both, the system's setting would decide which addresses it accepts."""
     addresses_are(monkeypatch, "0.0.0.0", "::")
     bound += bind_inet(None, 0, TCP)  # not listening: no client can connect
     assert [sock.family for sock in bound] == [socket.AF_INET, socket.AF_INET6]
@@ -296,7 +296,7 @@ def test_a_stale_unix_datagram_socket_is_replaced(
     assert os.stat(path).st_mode & 0o777 == 0o620
     with pytest.raises(OSError, match="in use"):
         bind_unix(path, UDP)
-    with pytest.raises(OSError, match="in use"):  # of another kind, and in use all the same
+    with pytest.raises(OSError, match="in use"):  # of another kind, and still in use
         bind_unix(path, TCP)
 
 

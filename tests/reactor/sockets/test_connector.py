@@ -280,7 +280,7 @@ def test_slow_names_do_not_delay_addresses(reactor, outcome, server, names, kind
         ("", None),
     ],
 )
-def test_numeric_addresses_are_told_from_names(host, found):
+def test_numeric_addresses_are_distinguished_from_names(host, found):
     assert numeric_address(host, 80) == found
 
 
@@ -336,7 +336,7 @@ def test_an_ipv6_address_is_connected_to(reactor, outcome):
 # -- failed ----------------------------------------------------------------------------------------
 
 
-def test_when_no_address_answers_the_last_error_is_told_once(
+def test_when_no_address_answers_the_last_error_is_reported_once(
     reactor, outcome, names, closed_address
 ):
     names["example.test"] = [closed_address] * 3
@@ -350,7 +350,7 @@ def test_when_no_address_answers_the_last_error_is_told_once(
 @pytest.mark.parametrize(
     "error", [socket.gaierror(socket.EAI_NONAME, "unknown"), UnicodeError("label too long")]
 )
-def test_a_name_that_cannot_be_resolved_is_a_failure_told_once(reactor, outcome, names, error):
+def test_a_name_that_cannot_be_resolved_is_a_failure_reported_once(reactor, outcome, names, error):
     names["example.test"] = error
     reactor.connect_tcp(outcome, "example.test", 80, on_failure=outcome.failed)
     run_until(reactor, lambda: outcome.ended)
@@ -395,7 +395,7 @@ def test_names_beyond_the_bound_of_the_resolver_are_failures(reactor, outcome, n
     assert len(outcome.failures) == 1
 
 
-def test_a_refusal_that_comes_at_once_is_told_from_the_loop(reactor, outcome, monkeypatch):
+def test_an_immediate_refusal_is_reported_from_the_loop(reactor, outcome, monkeypatch):
     # Some systems refuse synchronously.
     monkeypatch.setattr(socket.socket, "connect_ex", lambda self, address: errno.ECONNREFUSED)
     reactor.connect_unix(outcome, "/nowhere", on_failure=outcome.failed)
@@ -468,7 +468,7 @@ def test_a_factory_that_fails_is_a_failure_and_the_connection_is_closed(reactor,
         assert connection.recv(100) == b""
 
 
-def test_a_peer_that_has_gone_already_is_a_failure(reactor, outcome, server, monkeypatch):
+def test_a_peer_that_has_already_left_is_a_failure(reactor, outcome, server, monkeypatch):
     def gone(self: socket.socket) -> None:
         raise OSError(errno.ENOTCONN, "not connected")
 
@@ -493,7 +493,7 @@ def test_a_lack_of_descriptors_is_a_failure(reactor, outcome, server, monkeypatc
     assert outcome.errno == errno.EMFILE
 
 
-def test_a_descriptor_that_select_cannot_watch_is_a_failure_and_the_loop_goes_on(
+def test_a_descriptor_that_select_cannot_watch_is_a_failure_and_the_loop_continues(
     outcome, server, monkeypatch
 ):
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -580,7 +580,7 @@ def test_an_address_that_does_not_answer_leaves_time_for_the_next(silent, clock,
     assert (outcome.made, outcome.failures) == (1, [])
 
 
-def test_when_no_address_answers_the_failure_is_told_after_the_last_one(
+def test_when_no_address_answers_the_failure_is_reported_after_the_last_one(
     silent, clock, outcome, server
 ):
     attempt(silent, outcome, server.getsockname(), server.getsockname(), attempt_timeout=4)
@@ -644,7 +644,7 @@ def test_a_tls_handshake_counts_for_the_deadline(clock, outcome, server):
     assert outcome.lost == []
 
 
-def test_a_tls_handshake_that_fails_is_a_failure_told_once(reactor, outcome, server):
+def test_a_tls_handshake_that_fails_is_a_failure_reported_once(reactor, outcome, server):
     reactor.connect_tcp(
         outcome,
         *server.getsockname(),
@@ -665,7 +665,7 @@ def test_a_tls_handshake_that_fails_is_a_failure_told_once(reactor, outcome, ser
 # -- cancelled -------------------------------------------------------------------------------------
 
 
-def test_cancelled_while_the_name_is_resolved_nothing_is_told(reactor, outcome, names, server):
+def test_cancelled_while_the_name_is_resolved_nothing_is_reported(reactor, outcome, names, server):
     gate = threading.Event()
     names["slow.test"] = lambda: gate.wait() and [server.getsockname()]
     reactor.resolver = RecordingPool(reactor)
@@ -681,7 +681,7 @@ def test_cancelled_while_the_name_is_resolved_nothing_is_told(reactor, outcome, 
     assert not outcome.ended
 
 
-def test_cancelled_when_the_name_has_just_been_resolved_nothing_is_told(
+def test_cancelled_when_the_name_has_just_been_resolved_nothing_is_reported(
     reactor, outcome, names, server
 ):
     names["example.test"] = [server.getsockname()]
@@ -696,7 +696,7 @@ def test_cancelled_when_the_name_has_just_been_resolved_nothing_is_told(
     assert outcome.asked == 0
 
 
-def test_cancelled_while_it_connects_nothing_is_told(silent, outcome, server):
+def test_cancelled_while_it_connects_nothing_is_reported(silent, outcome, server):
     connector = attempt(silent, outcome, server.getsockname())
 
     connector.cancel()
@@ -706,7 +706,7 @@ def test_cancelled_while_it_connects_nothing_is_told(silent, outcome, server):
     assert not outcome.ended
 
 
-def test_cancelled_in_its_tls_handshake_nothing_is_told(reactor, outcome, server):
+def test_cancelled_in_its_tls_handshake_nothing_is_reported(reactor, outcome, server):
     connector = reactor.connect_tcp(
         outcome,
         *server.getsockname(),
@@ -722,7 +722,7 @@ def test_cancelled_in_its_tls_handshake_nothing_is_told(reactor, outcome, server
     assert outcome.lost == []
 
 
-def test_cancelled_by_its_own_factory_nothing_is_told(reactor, outcome, server):
+def test_cancelled_by_its_own_factory_nothing_is_reported(reactor, outcome, server):
     def factory() -> Protocol:
         connector.cancel()
         return outcome()
@@ -737,7 +737,7 @@ def test_cancelled_by_its_own_factory_nothing_is_told(reactor, outcome, server):
         assert connection.recv(100) == b""
 
 
-def test_cancelled_before_its_failure_was_told_nothing_is_told(reactor, outcome, caplog):
+def test_cancelled_before_its_failure_was_reported_nothing_is_reported(reactor, outcome, caplog):
     connector = reactor.connect_unix(outcome, "/nowhere/at/all", on_failure=outcome.failed)
 
     connector.cancel()
@@ -782,7 +782,7 @@ def test_a_stopping_reactor_waits_neither_for_names_nor_for_connections(
     silent.connect_tcp(outcome, "slow.test", 80, on_failure=outcome.failed)
     attempt(silent, outcome, server.getsockname())
     silent.stop(1000)
-    silent.run()  # the clock stands still: it would wait for ever
+    silent.run()  # the clock stands still: it would wait forever
 
     assert not outcome.ended
     gate.set()

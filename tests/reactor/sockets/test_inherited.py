@@ -74,8 +74,8 @@ def test_an_invalid_number_raises_value_error(number: str) -> None:
     ("make", "complaint"),
     [
         (socket.socket, "does not listen"),
-        (lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM), "is no stream socket"),
-        (lambda: open(os.devnull), "is no socket"),  # noqa: SIM115
+        (lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM), "is not a stream socket"),
+        (lambda: open(os.devnull), "is not a socket"),  # noqa: SIM115
     ],
 )
 def test_a_descriptor_that_is_no_listening_stream_socket_is_named(
@@ -96,7 +96,7 @@ def test_a_descriptor_that_is_no_listening_stream_socket_is_named(
 
 
 def test_a_missing_descriptor_is_named() -> None:
-    with pytest.raises(ValueError, match="300 is no socket: Bad file descriptor"):
+    with pytest.raises(ValueError, match="300 is not a socket: Bad file descriptor"):
         inherited_sockets(environ(1), 300)
 
 

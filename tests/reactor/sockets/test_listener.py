@@ -228,7 +228,7 @@ def test_a_lost_connection_does_not_end_a_pause_for_lack_of_descriptors(world: W
 @pytest.mark.parametrize(
     "error", ["ECONNABORTED", "EPERM", "EPROTO", "ENETDOWN", "EHOSTUNREACH", "ENETUNREACH"]
 )
-def test_a_connection_that_is_gone_before_it_was_accepted_is_skipped(
+def test_a_connection_that_was_closed_before_it_was_accepted_is_skipped(
     world: World, error: str
 ) -> None:
     failures = [getattr(errno, error)] * 2
@@ -275,12 +275,12 @@ def test_a_ready_listener_may_have_nothing_to_accept(world: World) -> None:
     assert hints == []
 
 
-def test_a_peer_that_is_gone_before_setsockopt_is_refused_quietly(
+def test_a_peer_that_leaves_before_setsockopt_is_refused_quietly(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     class Gone(socket.socket):
         def setsockopt(self, *_: Any) -> None:
-            raise OSError(errno.EINVAL, "the peer has gone")
+            raise OSError(errno.EINVAL, "the peer has left")
 
     def accept(sock: socket.socket) -> Any:
         connection, address = sock.accept()
@@ -297,7 +297,7 @@ def test_a_peer_that_is_gone_before_setsockopt_is_refused_quietly(
     assert caplog.records == []
 
 
-def test_a_factory_that_raises_costs_its_connection_only(world: World) -> None:
+def test_a_factory_that_raises_loses_only_its_connection(world: World) -> None:
     def factory() -> Recorder:
         if not world.complaints:
             raise LookupError("no protocol today")

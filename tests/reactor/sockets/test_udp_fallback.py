@@ -151,7 +151,7 @@ def test_a_refusal_of_a_later_datagram_leads_to_the_next_address(reactor, resolv
     assert client.errors == []
 
 
-def test_when_the_last_address_refuses_the_protocol_is_told(reactor, resolve, refusing):
+def test_when_the_last_address_refuses_the_protocol_is_notified(reactor, resolve, refusing):
     resolve(refusing(), refusing())
     client = Client(b"hello")
     reactor.connect_udp(lambda: client, "example.test", 1)

@@ -1,4 +1,4 @@
-"""UDP sockets bound to the wildcard address answer from the address that was asked."""
+"""UDP sockets bound to the wildcard address reply from the address that got the request."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def listen_everywhere(reactor: Reactor, host: str) -> tuple[Echo, int]:
 
 
 @pytest.mark.parametrize("host", [*HOSTS, "::1"])
-def test_an_answer_comes_from_the_address_that_was_asked(reactor, host):
+def test_a_reply_comes_from_the_address_that_got_the_request(reactor, host):
     echo, port = listen_everywhere(reactor, host)
     with client_of(host, port) as client:
         client.send(b"hello")
@@ -70,7 +70,7 @@ def test_an_answer_comes_from_the_address_that_was_asked(reactor, host):
 
 
 @linux_only
-def test_a_queued_answer_comes_from_the_address_that_was_asked(reactor, monkeypatch):
+def test_a_queued_reply_comes_from_the_address_that_got_the_request(reactor, monkeypatch):
     echo, port = listen_everywhere(reactor, "127.0.0.2")
     with client_of("127.0.0.2", port) as client:
         with monkeypatch.context() as patch:
@@ -104,7 +104,7 @@ def test_a_peer_address_behaves_as_a_plain_tuple(reactor):
 
 
 @linux_only
-def test_an_answer_comes_from_another_address_if_that_one_is_no_longer_ours():
+def test_a_reply_comes_from_another_address_if_that_one_is_no_longer_ours():
     with udp_socket(socket.AF_INET, "0.0.0.0") as server:
         server.bind(("0.0.0.0", 0))
         with client_of("127.0.0.1", server.getsockname()[1]) as client:
@@ -141,7 +141,7 @@ def test_other_errors_of_sending_are_raised():
         ("ff02::1", None),
     ],
 )
-def test_sources_of_ipv6_answers_keep_the_interface_of_link_local_addresses(
+def test_sources_of_ipv6_replies_keep_the_interface_of_link_local_addresses(
     monkeypatch, info, kept
 ):
     packed = socket.inet_pton(socket.AF_INET6, info)
@@ -177,7 +177,7 @@ def test_a_socket_with_one_address_is_a_plain_one(reactor):
     assert type(transport.get_extra_info("socket")) is socket.socket
 
 
-def test_the_chat_answers_from_the_address_that_was_asked(serve):
+def test_the_chat_replies_from_the_address_that_got_the_request(serve):
     if sys.platform != "linux":
         pytest.skip("IP_PKTINFO as Linux has it")
     server = serve("--protocol", "chat", "--host", "", "--port", "0", "--udp-port", "0")

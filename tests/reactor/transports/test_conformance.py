@@ -1,5 +1,5 @@
-"""What a protocol may rely on, whatever lies under its transport: one suite over every kind of
-connection and every poller of this machine."""
+"""What a protocol may rely on with any transport: one suite over every kind of connection and every
+poller of this machine."""
 
 from __future__ import annotations
 
@@ -602,7 +602,7 @@ def test_a_descriptor_held_by_another_process_reports_nothing_after_the_close(
 
 
 def test_a_descriptor_is_reused_only_after_the_turn(on_sockets: World) -> None:
-    """Else its new owner would get events of the old one that are in the same batch."""
+    """Otherwise its new owner would get events of the old one in the same batch."""
     world = on_sockets
     ends: list[Recorder] = []
     numbers: list[int] = []
@@ -629,7 +629,7 @@ def test_a_descriptor_is_reused_only_after_the_turn(on_sockets: World) -> None:
     assert sorted(bytes(end.data) for end in ends) == [b"", b"data"]
 
 
-# -- a peer that is gone ---------------------------------------------------------------------------
+# -- a peer that has left --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("leave", ["close", "abort"])
@@ -660,7 +660,7 @@ def test_a_paused_reader_that_has_half_closed_does_not_spin_on_hangup(half_closi
     assert (one.data, one.lost) == (b"the last words", [None])
 
 
-def test_a_paused_reader_learns_of_the_loss_by_writing(world: World) -> None:
+def test_a_paused_reader_notices_the_loss_by_writing(world: World) -> None:
     one, other = world.pair()
     one.transport.pause_reading()
     other.transport.abort()
@@ -676,7 +676,7 @@ def test_a_paused_reader_learns_of_the_loss_by_writing(world: World) -> None:
 
 
 @pytest.mark.parametrize("name", CALLBACKS)
-def test_a_callback_that_raises_costs_its_connection_only(world: World, name: str) -> None:
+def test_a_callback_that_raises_loses_only_its_connection(world: World, name: str) -> None:
     bystander, friend = world.pair()
 
     def fail(*_: Any) -> None:

@@ -298,7 +298,7 @@ def test_an_error_in_the_queue_concerns_one_datagram(virtual, recorder, peers):
 
 
 def test_an_impossible_address_concerns_one_datagram(virtual, recorder, peers, failures):
-    # If it is sent at once, the caller gets the error. If it is queued, the socket goes on.
+    # If it is sent at once, the caller gets the error. If it is queued, the socket stays open.
     sock = peers.transport.get_extra_info("socket")
     sendto = sock.sendto
 

@@ -33,7 +33,7 @@ def write_and_close(reactor: VirtualReactor) -> tuple[Recorder, StreamPeer]:
     return end, peer
 
 
-def test_over_tcp_the_last_words_survive_unread_input() -> None:
+def test_over_tcp_the_last_data_survives_unread_input() -> None:
     """The server closes while the client is still sending, as after a request that is too large.
     Without lingering the client gets a reset instead of the answer."""
 
@@ -144,7 +144,7 @@ def test_abort_does_not_linger(reactor: VirtualReactor) -> None:
     assert (peer.closed, peer.reset_received) == (True, True)
 
 
-def test_a_shutdown_discards_what_has_come_and_does_not_linger(reactor: VirtualReactor) -> None:
+def test_a_shutdown_discards_what_has_arrived_and_does_not_linger(reactor: VirtualReactor) -> None:
     _, before = write_and_close(reactor)
     before.send(bytes(1000), chunk=10)
     end = Recorder()

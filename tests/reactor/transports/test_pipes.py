@@ -139,7 +139,7 @@ def test_writing_after_the_end_is_dropped_and_counted(world: World) -> None:
     assert (reader.data, world.reactor.stats.writes_dropped) == (b"", 1)
 
 
-def test_a_reader_that_has_gone_breaks_the_pipe(world: World) -> None:
+def test_a_reader_that_closes_breaks_the_pipe(world: World) -> None:
     out, into = os.pipe()
     writer = world.write(into)
     os.close(out)
@@ -149,7 +149,7 @@ def test_a_reader_that_has_gone_breaks_the_pipe(world: World) -> None:
 
 
 @pytest.mark.parametrize("world", [name for name in POLLERS if name != "select"], indirect=True)
-def test_a_writer_notices_without_writing_that_the_reader_has_gone(world: World) -> None:
+def test_a_writer_notices_without_writing_that_the_reader_has_closed(world: World) -> None:
     out, into = os.pipe()
     writer = world.write(into)
     world.quiet()
@@ -158,7 +158,7 @@ def test_a_writer_notices_without_writing_that_the_reader_has_gone(world: World)
     assert isinstance(writer.lost[0], BrokenPipeError)
 
 
-def test_a_writer_notices_at_a_full_pipe_that_the_reader_has_gone(world: World) -> None:
+def test_a_writer_notices_at_a_full_pipe_that_the_reader_has_closed(world: World) -> None:
     out, into = os.pipe()
     writer = world.write(into)
     while not writer.paused:
@@ -169,7 +169,7 @@ def test_a_writer_notices_at_a_full_pipe_that_the_reader_has_gone(world: World) 
     assert isinstance(writer.lost[0], BrokenPipeError)
 
 
-def test_what_a_writer_wrote_is_read_after_it_has_gone(world: World) -> None:
+def test_what_a_writer_wrote_is_read_after_it_has_closed(world: World) -> None:
     out, into = os.pipe()
     reader = world.read(out)
     reader.transport.pause_reading()

@@ -197,7 +197,7 @@ def test_the_callback_comes_before_connection_lost(reactor: VirtualReactor, file
     assert order == ["file", "lost"]
 
 
-def test_a_callback_that_raises_is_reported_and_the_loop_goes_on(
+def test_a_callback_that_raises_is_reported_and_the_loop_continues(
     reactor: VirtualReactor, file: BinaryIO
 ) -> None:
     complaints: list[dict[str, Any]] = []
@@ -268,7 +268,7 @@ def test_many_pieces_before_a_file(reactor: VirtualReactor, file: BinaryIO) -> N
     assert peer.received == b"x" * 300_000 + CONTENT[:10]
 
 
-def test_flow_control_goes_on_behind_a_file(reactor: VirtualReactor, file: BinaryIO) -> None:
+def test_flow_control_continues_after_a_file(reactor: VirtualReactor, file: BinaryIO) -> None:
     end = Recorder()
     peer = reactor.connect(lambda: end)
     peer.stall(100)

@@ -86,7 +86,7 @@ def test_with_a_high_water_mark_of_zero_every_write_is_sent_at_once(
     assert (peer.received, end.paused) == (b"nowlater", False)
 
 
-def test_partial_writes_go_on_where_they_stopped(reactor: VirtualReactor) -> None:
+def test_partial_writes_continue_where_they_stopped(reactor: VirtualReactor) -> None:
     end, peer = connect(reactor)
     for piece in (b"one ", b"two ", b"three ", b"four"):
         end.transport.write(piece)
@@ -411,7 +411,7 @@ def test_a_reset_is_noticed_while_reading_is_paused(reactor: VirtualReactor) -> 
     assert isinstance(end.lost[0], TimeoutError)
 
 
-def test_a_reset_is_noticed_while_only_writing_goes_on(reactor: VirtualReactor) -> None:
+def test_a_reset_is_noticed_while_only_writing_continues(reactor: VirtualReactor) -> None:
     end, peer = connect(reactor, eof_received=lambda end: True)
     peer.send_eof()
     reactor.settle()
@@ -458,7 +458,7 @@ def test_write_eof_on_a_broken_connection(reactor: VirtualReactor) -> None:
 # -- ending ----------------------------------------------------------------------------------------
 
 
-def test_a_peer_that_takes_nothing_cannot_delay_our_close_for_ever(reactor: VirtualReactor) -> None:
+def test_a_peer_that_reads_nothing_cannot_delay_our_close_forever(reactor: VirtualReactor) -> None:
     end, peer = connect(reactor)
     peer.stall(3)
     end.transport.write(b"goodbye")
@@ -676,7 +676,7 @@ def test_a_protocol_that_raises_has_its_traceback_in_the_log(
 
 
 @pytest.mark.parametrize("interrupt", [KeyboardInterrupt, SystemExit])
-def test_interrupts_pass_through(reactor: VirtualReactor, interrupt: type[BaseException]) -> None:
+def test_interrupts_propagate(reactor: VirtualReactor, interrupt: type[BaseException]) -> None:
     def raise_it(*_: object) -> None:
         raise interrupt
 

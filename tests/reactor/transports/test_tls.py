@@ -461,7 +461,7 @@ def test_a_server_that_does_not_speak_tls_fails(world: World) -> None:
     assert isinstance(failures[0], ssl.SSLError)
 
 
-def test_a_server_that_says_nothing_fails_in_time(world: World) -> None:
+def test_a_server_that_sends_nothing_fails_in_time(world: World) -> None:
     silent = socket.create_server(("127.0.0.1", 0))
     world.sockets.append(silent)
     failures: list[Exception] = []
@@ -582,8 +582,8 @@ def test_data_right_after_the_handshake_is_delivered(world: World) -> None:
 
 
 def test_a_send_that_would_block_is_repeated_with_the_same_bytes(world: World) -> None:
-    """OpenSSL must get at least the same bytes again, however much was queued since: else it fails
-    with "bad length"."""
+    """OpenSSL must get at least the same bytes again, however much was queued since. Otherwise it
+    fails with "bad length"."""
     client = world.client(world.listen())
     end = world.ends[0]
     end.transport.set_write_buffer_limits(high=1 << 20)
@@ -621,7 +621,7 @@ def test_there_are_no_half_closed_connections(world: World) -> None:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_a_close_in_good_order_is_an_end_of_data(world: World, version: ssl.TLSVersion) -> None:
+def test_a_normal_close_is_an_end_of_data(world: World, version: ssl.TLSVersion) -> None:
     world.client_context = context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -719,7 +719,7 @@ def test_a_peer_that_sends_after_our_close_gets_all_we_sent(world: World) -> Non
     world.until(lambda: world.reactor.stats.lingering == 0)
 
 
-def test_a_peer_that_reads_nothing_cannot_delay_our_close_for_ever(world: World) -> None:
+def test_a_peer_that_reads_nothing_cannot_delay_our_close_forever(world: World) -> None:
     world.client(world.listen())
     end = world.ends[0]
     while not end.paused:
@@ -800,4 +800,4 @@ def test_too_much_that_is_written_early_ends_the_connection(world: World) -> Non
     early.transport.write(bytes(2_000_000))
     world.turns()
     assert early.transport.is_closing()
-    assert early.end.calls == []  # it was never told of the connection
+    assert early.end.calls == []  # connection_made was never called

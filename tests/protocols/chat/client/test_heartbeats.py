@@ -91,7 +91,7 @@ def test_an_end_that_the_user_asked_for_is_not_an_error(client, reactor, line):
     assert client.console.shown[1:] == ["*** Goodbye"]
 
 
-def test_over_udp_it_proves_its_address_by_itself(udp_client, network_of, reactor):
+def test_over_udp_it_proves_its_address_automatically(udp_client, network_of, reactor):
     hub = Hub(reactor)
     server = reactor.datagram_socket(lambda: ChatDatagrams(hub, reactor))
     link = network_of(udp_client)

@@ -41,7 +41,7 @@ def test_a_pipe_keeps_to_the_pace_without_an_echo(world):
     assert listener.console.said() == [f"guest2: {line}" for line in lines]
 
 
-def test_lines_from_a_rooms_history_are_not_taken_for_answers(world):
+def test_lines_from_a_rooms_history_are_not_mistaken_for_answers(world):
     world.client().typed("/join cellar")
     client = world.pipe(
         ["/nick ada", "/join cellar", "same", "/part", "/join cellar"] + ["same"] * 30

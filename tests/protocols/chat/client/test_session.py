@@ -34,7 +34,7 @@ def test_lines_typed_while_disconnected_are_sent_once_under_the_old_name(world):
     assert client.console.said() == ["ada: one", "ada: two", "* ada waits", "ada: three"]
 
 
-def test_waiting_lines_are_bounded_and_the_user_is_told(make_world):
+def test_waiting_lines_are_bounded_and_the_user_is_notified(make_world):
     world = make_world()
     client = world.client(reconnect=True)
     client.max_waiting = 3

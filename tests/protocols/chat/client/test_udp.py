@@ -33,7 +33,7 @@ def test_a_line_typed_right_after_a_stop_waits_until_the_server_has_answered(udp
     assert list(client.outbox.waiting) == ["hello"]
 
 
-def test_a_client_that_was_stopped_does_not_give_the_server_up(udp):
+def test_a_client_that_was_stopped_does_not_give_up_the_server(udp):
     client = udp.client()
     udp.stop_clients(600)
     udp.advance(10)
@@ -126,7 +126,7 @@ def test_a_lost_welcome_of_a_restarted_server_is_noticed(udp):
     assert len(listener.console.said()) <= 1  # by a guest
 
 
-def test_the_user_is_told_of_a_lost_line(udp):
+def test_a_lost_line_is_reported_to_the_user(udp):
     client = udp.client()
     udp.lost = lambda data: data == b"vanishing"
     client.typed("vanishing")
@@ -193,7 +193,7 @@ def test_lost_datagrams_are_counted(udp):
     assert client.undelivered() == "2 lines were not confirmed by the server"
 
 
-def test_a_server_that_takes_the_client_for_a_newcomer_is_asked_for_name_and_room(udp):
+def test_a_server_that_treats_the_client_as_a_newcomer_is_asked_for_name_and_room(udp):
     client = udp.client()
     for line in ("/nick ada", "/join cellar"):
         client.typed(line)

@@ -161,7 +161,7 @@ class World:
 
 
 class Stranger:
-    """A member who neither listens nor leaves."""
+    """A member that neither reads nor leaves."""
 
     def deliver(self, batch, /):
         pass

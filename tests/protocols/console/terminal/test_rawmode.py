@@ -147,7 +147,7 @@ def test_a_stuck_terminal_does_not_block_the_program(tty: Pty) -> None:
     assert tty.current_modes() == tty.modes
 
 
-def test_a_terminal_that_has_gone_is_not_an_error(tty: Pty) -> None:
+def test_a_closed_terminal_is_not_an_error(tty: Pty) -> None:
     resumed: list[bool] = []
     with RawTerminal(tty.fd, tty.fd, resumed=lambda: resumed.append(True)):
         person, other = pty.openpty()

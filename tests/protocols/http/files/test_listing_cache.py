@@ -49,7 +49,7 @@ def test_a_folder_that_does_not_change_is_read_once(old: Site, read: list[int]) 
     assert len(read) == 1
 
 
-def test_each_order_is_a_page_of_its_own(old: Site, read: list[int]) -> None:
+def test_each_order_has_its_own_page(old: Site, read: list[int]) -> None:
     for _ in range(2):
         assert names(old, "/?sort=size") == ["a.txt", "b.txt"]
         assert names(old, "/?sort=size&order=desc") == ["b.txt", "a.txt"]

@@ -25,7 +25,7 @@ SIZES = [0, 1, 4096, SMALL - 1, SMALL, SMALL + 1, 1_000_000]
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_a_file_is_sent_whole_whatever_its_size(site: Site, size: int) -> None:
+def test_a_file_of_any_size_is_sent_whole(site: Site, size: int) -> None:
     data = os.urandom(size)
     site.write("x.bin", data)
     for _ in range(2):  # the second time it is cached

@@ -1,4 +1,4 @@
-"""Applications that raise a ``BaseException``: that costs their request, never the server."""
+"""Applications that raise a ``BaseException``: that ends their request, never the server."""
 
 import asyncio
 

@@ -185,7 +185,7 @@ def test_multithread_and_multiprocess_say_how_the_application_runs(in_memory, se
     assert (environ["wsgi.multiprocess"], environ["wsgi.multithread"]) == (False, True)
 
 
-def test_a_trusted_proxy_is_believed(in_memory):
+def test_a_trusted_proxy_names_the_client(in_memory):
     gateway = in_memory(show)
     gateway.server.proxies = TrustedProxies(["192.0.2.1"])
     answer = gateway.get(

@@ -168,7 +168,7 @@ def test_the_thread_waits_for_the_client_and_is_free_when_it_leaves(serve_app, w
         wait_until_it_blocks(served, app)
         given = app.given
         read = 0
-        while read < 4 * MOST_WAITING:  # it goes on as the client reads
+        while read < 4 * MOST_WAITING:  # it continues as the client reads
             read += len(sock.recv(65536))
         wait_until_it_blocks(served, app)
         assert given < app.given < read + 8 * MOST_WAITING + 16_000_000
@@ -190,7 +190,7 @@ def wait_until_it_blocks(served, app):
             served.in_loop(lambda: None)
 
 
-def test_a_slow_reader_of_a_list_holds_no_thread(serve_app):
+def test_a_slow_reader_of_a_list_occupies_no_thread(serve_app):
     body = b"x" * 3_000_000
 
     def app(environ, start_response):
@@ -206,7 +206,7 @@ def test_a_slow_reader_of_a_list_holds_no_thread(serve_app):
         assert len(read_to_end(slow)) > 2_900_000
 
 
-def test_a_slow_sender_holds_no_thread(serve_app):
+def test_a_slow_sender_occupies_no_thread(serve_app):
     def app(environ, start_response):
         start_response("200 OK", PLAIN)
         return [environ["wsgi.input"].read()]
@@ -219,7 +219,7 @@ def test_a_slow_sender_holds_no_thread(serve_app):
         assert slow.recv(1000).startswith(b"HTTP/1.1 200")
 
 
-def test_pieces_are_sent_while_the_application_goes_on(serve_app):
+def test_pieces_are_sent_while_the_application_continues(serve_app):
     go_on = threading.Event()
 
     def app(environ, start_response):
@@ -339,7 +339,7 @@ def test_a_thread_that_waits_is_woken_when_the_grace_is_over(serve_app, write):
         assert app.closed.wait(TIMEOUT)
 
 
-def test_a_thread_that_goes_on_after_the_reactor_is_closed_ends_its_call(serve_app):
+def test_a_thread_that_continues_after_the_reactor_is_closed_ends_its_call(serve_app):
     running, go_on = threading.Event(), threading.Event()
     app = Endless()
 

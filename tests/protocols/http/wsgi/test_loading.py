@@ -139,7 +139,7 @@ def test_an_asgi_application_is_one_line(app, monkeypatch):
 @pytest.mark.parametrize(
     "app", [Response, lambda environ, start_response: [], lambda *args: [], max]
 )
-def test_a_wsgi_application_is_not_taken_for_asgi(app):
+def test_a_wsgi_application_is_not_mistaken_for_asgi(app):
     assert not is_asgi(app)
 
 
@@ -158,6 +158,6 @@ def test_the_signature_of_a_decorator_counts_not_that_of_its_function(monkeypatc
     assert load_app("some_site:app") is app
 
 
-def test_an_error_within_the_module_passes_through():
+def test_an_error_within_the_module_propagates():
     with pytest.raises(ModuleNotFoundError, match="wsgi_missing"):
         load_app("wsgi_broken:app")

@@ -1,4 +1,4 @@
-"""Responses of applications, in the loop and in threads alike (PEP 3333)."""
+"""Responses of applications, in the loop and in threads (PEP 3333)."""
 
 import logging
 import sys

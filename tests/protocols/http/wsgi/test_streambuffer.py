@@ -50,13 +50,13 @@ class Putting(threading.Thread):
             self.error = error
 
     def wait_until_it_waits(self):
-        """Until it has lost its patience, and waits for as long as it takes."""
+        """Until its patience is over, and it waits without a limit."""
         wait_until(lambda: self.stream.is_full)
         progress = self.stream.progress
         wait_until(lambda: self.stream.progress > progress and self.stream.is_full)
 
 
-def test_the_loop_is_told_once_until_it_takes():
+def test_the_loop_is_notified_once_until_it_takes():
     stream = StreamBuffer(SpoolBudget(0))
     assert [stream.put(b"1"), stream.put(b"2")] == [True, False]
     assert list(stream.take()) == [b"1", b"2"]
@@ -89,7 +89,7 @@ def test_what_does_not_fit_in_memory_goes_through_a_file_in_order():
     assert budget.available == 16 * 1_000_000
 
 
-def test_nothing_gets_ahead_of_what_is_in_the_file():
+def test_nothing_overtakes_what_is_in_the_file():
     stream = full(16 * 1_000_000)
     stream.put(b"the first in the file, ")  # after some patience
     assert b"".join(stream.take()) == BLOCK * 4

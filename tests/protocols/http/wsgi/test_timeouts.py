@@ -1,5 +1,5 @@
-"""Calls that hang in their threads, slow readers that hold no thread, and requests whose clients
-have gone."""
+"""Calls that hang in their threads, slow readers that occupy no thread, and requests whose clients
+have left."""
 
 import contextlib
 import socket
@@ -23,7 +23,7 @@ class SupervisedClock(Clock):
     """The loop's time, which passes in the supervisor's steps."""
 
     def advance(self, served, seconds):
-        """Let ``seconds`` pass, one by one: the supervisor counts its looks, one a second."""
+        """Let ``seconds`` pass, one by one: the supervisor counts its checks, one a second."""
         for _ in range(seconds):
             self.now += 1
             served.run_timers()
@@ -58,7 +58,7 @@ def test_a_call_that_hangs_is_answered_and_its_thread_is_replaced(
         assert answer.startswith(b"HTTP/1.1 503 ")
         assert b"too long" in answer
         [message] = caplog.messages
-        assert message.startswith("GET /: no progress in 60 s: its thread is written off.")
+        assert message.startswith("GET /: no progress in 60 s: the call is given up.")
         assert "self.hang_here()" in message  # the stack
         assert served.get("/quick")[2] == b"quick"
     pool = served.supervisor.pool
@@ -81,7 +81,7 @@ def test_a_call_that_hangs_after_the_head_is_cut(serve_app, clock, hanging):
         assert served.get("/quick")[2] == b"quick"
 
 
-def test_a_call_that_hangs_in_close_is_written_off(serve_app, clock, hanging, caplog):
+def test_a_call_that_hangs_in_close_is_given_up(serve_app, clock, hanging, caplog):
     hanging.where = "close"
     served = serve_app(hanging, threads=1, clock=clock, request_timeout=60)
     with begin(served, hanging):
@@ -108,7 +108,7 @@ def test_a_file_returned_by_a_call_that_was_given_up_is_closed(serve_app, clock,
 
 
 def test_a_response_handed_over_at_the_last_moment_is_sent(serve_app, clock, hanging):
-    """The supervisor gives the call up before the loop comes to send the response."""
+    """The supervisor gives up the call before the loop sends the response."""
     closing, go_on = threading.Event(), threading.Event()
 
     class Body:
@@ -291,11 +291,11 @@ def test_the_close_of_a_file_has_its_own_time(silent, hanging):
     assert not call.is_given_up
 
 
-# -- requests whose clients have gone --------------------------------------------------------------
+# -- requests whose clients have left --------------------------------------------------------------
 
 
 @pytest.mark.parametrize("how", ["reset", "close"])
-def test_queued_requests_whose_clients_have_gone_cost_nothing(serve_app, clock, hanging, how):
+def test_queued_requests_whose_clients_have_left_cost_nothing(serve_app, clock, hanging, how):
     served = serve_app(hanging, threads=1, clock=clock, max_queued=10)
     supervisor = served.supervisor
     with begin(served, hanging):
@@ -330,7 +330,7 @@ def numbered(count):
     return (b"%09d\n" % number * 1000 for number in range(count))
 
 
-def test_a_slow_reader_of_a_stream_holds_no_thread(serve_app):
+def test_a_slow_reader_of_a_stream_occupies_no_thread(serve_app):
     body = b"".join(numbered(1000))  # 10 MB
     done = threading.Event()
 
