@@ -105,6 +105,7 @@ class TLSTransport(StreamTransport):
 
     __slots__ = (
         "_context",
+        "_handshake_mask",
         "_handshake_timeout",
         "_handshake_timer",
         "_on_result",
@@ -129,6 +130,7 @@ class TLSTransport(StreamTransport):
         self._pending_protocol: AnyProtocol | None = protocol
         self._context = context
         self._server_hostname = server_hostname
+        self._handshake_mask = READ  # what the handshake waits for
         self._handshake_timeout = handshake_timeout
         self._handshake_timer: Deadline | None = None
         self._on_result: Callable[[Exception | None], object] | None = None
@@ -164,14 +166,14 @@ class TLSTransport(StreamTransport):
         try:
             self._sock.do_handshake()
         except ssl.SSLWantReadError:
-            self._watch(READ)
+            self._wait_for(READ)
         except ssl.SSLWantWriteError:
-            self._watch(WRITE)
+            self._wait_for(WRITE)
         except OSError as exc:
             self._handshake_failed(exc)
         else:
             self._end_handshake()
-            self._watch(READ)
+            self._wait_for(self._interest)
             self._protocol, self._pending_protocol = self._pending_protocol, None
             self._tell("connection_made", self)
             self._report_result(None)
@@ -179,6 +181,19 @@ class TLSTransport(StreamTransport):
                 self.request_shutdown()  # before any data, so that the protocol knows
             self._send_early_writes()
             self._read_buffered()
+
+    def _wait_for(self, mask: int) -> None:
+        if mask != self._handshake_mask:
+            self._handshake_mask = mask
+            self._reactor.modify(self._fd, mask)
+
+    def _watch(self, interest: int) -> None:
+        if self._handshake_timer is None:
+            super()._watch(interest)
+        else:
+            # The handshake needs the events that it waits for, even if reading was paused, or the
+            # transport closed after a write(). What is wanted now counts when it is done.
+            self._interest = interest
 
     def _handshake_failed(self, exc: OSError) -> None:
         logger.info("TLS handshake with %s failed: %s", self._peername, exc)
