@@ -16,7 +16,7 @@ from . import debug as debug_mode
 from .loop import Loop
 from .sockets.binding import KeepAlive, bind_inet, bind_unix, listen_all, prepare, unlink_later
 from .sockets.connector import CONNECT_TIMEOUT, Connector, FailureCallback
-from .sockets.listener import BACKLOG, Listener, ProtocolFactory, TransportFactory
+from .sockets.listener import BACKLOG, Listener, ProtocolFactory
 from .sockets.udp_fallback import FallbackTransport
 from .threads import ThreadCall, ThreadPool
 from .transports.callbacks import AnyDatagramProtocol
@@ -370,5 +370,5 @@ class Reactor(Loop):
 
 def _transport_factory(
     tls: ssl.SSLContext | None, server_hostname: str | None = None
-) -> TransportFactory:
+) -> Callable[..., StreamTransport]:
     return StreamTransport if tls is None else tls_transport(tls, server_hostname)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import FATAL
 from ..pollers import READ
+from ..transports.base import TransportFactory
 from ..transports.callbacks import AnyProtocol
 from ..transports.stream import StreamTransport
 from .addresses import AddressLimit
@@ -23,11 +24,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 ProtocolFactory = Callable[[], AnyProtocol]
-# Called with the loop, the socket, its protocol, the peer's address, and what to call when the
-# connection is lost.
-TransportFactory = Callable[
-    ["Loop", socket.socket, AnyProtocol, Any, Callable[[], object] | None], StreamTransport
-]
 
 # Connections that the system holds until they are accepted; it may hold fewer (net.core.somaxconn).
 BACKLOG: Final = 1024
