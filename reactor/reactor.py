@@ -216,7 +216,8 @@ class Reactor(Loop):
 
     def connect_read_pipe(self, protocol_factory: ProtocolFactory, pipe: Any) -> StreamTransport:
         """Read from a pipe, a terminal or a file: an open file object, or a descriptor. Closing the
-        transport closes ``pipe``."""
+        transport closes ``pipe``. Raises ``OSError`` if it is not open, ``ValueError`` if the
+        poller cannot watch it."""
         self.check_open()
         return self._pipe(protocol_factory, PipeEnd(pipe, writing=False))
 

@@ -101,7 +101,11 @@ class TLSTransport(StreamTransport):
     fails, the protocol is not called at all.
 
     TLS has no half-closed connections: ``write_eof`` is refused, and when the peer has finished
-    sending, the connection closes."""
+    sending, the connection closes.
+
+    ``context``: a server's or a client's. ``server_hostname``: the name that a client expects in
+    the server's certificate. ``handshake_timeout``: seconds. What is written before the handshake
+    is done is sent after it."""
 
     __slots__ = (
         "_context",
