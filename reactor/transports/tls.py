@@ -244,6 +244,14 @@ class TLSTransport(StreamTransport):
         if on_result is not None:
             on_result(exc)
 
+    def set_protocol(self, protocol: AnyProtocol) -> None:
+        """As for a plain connection. Before the handshake is done, ``protocol`` takes the place of
+        the one that is not connected yet, and its ``connection_made`` is called."""
+        if self._handshake_timer is None:
+            super().set_protocol(protocol)
+        else:
+            self._pending_protocol = protocol
+
     def request_shutdown(self) -> None:
         # A client whose connection was accepted is about to send a request, so its handshake may
         # finish. But a client that never begins the handshake, such as a browser with a spare

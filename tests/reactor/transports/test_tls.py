@@ -851,3 +851,22 @@ def test_pausing_reading_before_the_handshake_does_not_stop_the_handshake(world:
     assert early.end.data == b""
     early.transport.resume_reading()
     world.until(lambda: early.end.data == b"waits")
+
+
+def test_a_protocol_set_before_the_handshake_gets_the_connection(world: World) -> None:
+    early = Early(world)
+    other = Recorder()
+    world.ends.append(other)
+    early.transport.set_protocol(other)
+    world.drive(early.server.do_handshake)
+    world.until(lambda: other.made)
+    assert early.end.calls == []
+
+
+def test_a_protocol_set_before_a_handshake_that_fails_is_not_called(world: World) -> None:
+    early = Early(world)
+    early.transport.set_protocol(early.end)
+    early.server.close()
+    world.until(early.transport.is_closing)
+    world.turns()
+    assert early.end.calls == []
