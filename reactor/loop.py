@@ -228,7 +228,7 @@ class Loop(ExceptionReporter):
         finally:  # even if an interrupt ends a protocol that hangs
             self._guard.closed = True
             self.timers.clear()
-            self.timers.__class__ = ClosedTimerQueue
+            self.timers.__class__ = ClosedTimerQueue  # see closed.py
             self._ready = ClosedQueue()
             self._handlers.clear()
             self._signals.clear()
@@ -275,8 +275,8 @@ class Loop(ExceptionReporter):
         return Timer(self.timers, when, callback, args)
 
     def update_now(self) -> None:
-        """Read the clock again for ``now`` if a callback has blocked this turn for long. What is
-        read after that may have arrived after the start of the turn."""
+        """Set ``now`` to the present time if a callback has blocked this turn for long. What is
+        read after that may have arrived later than ``now`` says."""
         now = self.time()
         if now - self.now > LATE:
             self.now = now

@@ -47,11 +47,23 @@ class Poller(Protocol):
     which returns all of them without waiting. After a stall the loop uses it to find out which
     descriptors have nothing left to read."""
 
-    def register(self, fd: int, mask: int) -> None: ...
-    def modify(self, fd: int, mask: int) -> None: ...
-    def unregister(self, fd: int) -> None: ...
-    def poll(self, timeout: float | None) -> list[tuple[int, int]]: ...
-    def close(self) -> None: ...
+    def register(self, fd: int, mask: int) -> None:
+        """Watch ``fd``. Raises ``FileExistsError`` if it is watched already."""
+
+    def modify(self, fd: int, mask: int) -> None:
+        """Watch ``fd``, which is registered, for another mask; 0 leaves ``ERROR`` and
+        ``HANGUP``."""
+
+    def unregister(self, fd: int) -> None:
+        """Stop watching ``fd``."""
+
+    def poll(self, timeout: float | None) -> list[tuple[int, int]]:
+        """Wait, for at most ``timeout`` seconds. Returns ``(fd, mask)`` for each descriptor that is
+        ready; none after a time-out."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Release what the poller holds. No method is called after this."""
 
 
 def _milliseconds(timeout: float | None) -> int:

@@ -16,7 +16,7 @@ from . import debug as debug_mode
 from .loop import Loop
 from .sockets.binding import KeepAlive, bind_inet, bind_unix, listen_all, prepare, unlink_later
 from .sockets.connector import CONNECT_TIMEOUT, Connector, FailureCallback
-from .sockets.listener import BACKLOG, Listener, ProtocolFactory, TransportFactory
+from .sockets.listener import BACKLOG, Listener, ProtocolFactory
 from .sockets.udp_fallback import FallbackTransport
 from .threads import ThreadCall, ThreadPool
 from .transports.callbacks import AnyDatagramProtocol
@@ -216,7 +216,8 @@ class Reactor(Loop):
 
     def connect_read_pipe(self, protocol_factory: ProtocolFactory, pipe: Any) -> StreamTransport:
         """Read from a pipe, a terminal or a file: an open file object, or a descriptor. Closing the
-        transport closes ``pipe``."""
+        transport closes ``pipe``. Raises ``OSError`` if it is not open, ``ValueError`` if the
+        poller cannot watch it."""
         self.check_open()
         return self._pipe(protocol_factory, PipeEnd(pipe, writing=False))
 
@@ -370,5 +371,5 @@ class Reactor(Loop):
 
 def _transport_factory(
     tls: ssl.SSLContext | None, server_hostname: str | None = None
-) -> TransportFactory:
+) -> Callable[..., StreamTransport]:
     return StreamTransport if tls is None else tls_transport(tls, server_hostname)

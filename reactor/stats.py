@@ -3,7 +3,19 @@
 
 class Stats:
     """What a reactor has done so far. All counters start at zero. Only ``connections`` and
-    ``lingering`` can decrease."""
+    ``lingering`` can decrease.
+
+    *The loop.* ``turns``; ``wait_time``, seconds in the poller; ``work_time``, seconds outside it;
+    ``stalled_time``, seconds for which peers waited because a turn was late or the loop did not
+    run; ``last_wake``, the time at which the last wait ended, in seconds of ``Reactor.time()``.
+
+    *Connections.* ``accepted``, by listeners; ``refused``, closed at once because of a limit or an
+    error; ``connections``, open now; ``lingering``, closed and waiting for the peer to close.
+
+    *Data.* ``bytes_received`` and ``bytes_sent``, over streams, without TLS's own;
+    ``writes_dropped``, calls of ``write()`` or ``sendfile()`` on a closing or lost connection;
+    ``datagrams_received`` and ``datagrams_sent``; ``datagrams_dropped``, because of a full queue,
+    an error, or no system buffer."""
 
     __slots__ = (
         "accepted",
@@ -25,25 +37,24 @@ class Stats:
 
     def __init__(self, now: float) -> None:
         """``now``: the time at which the loop was made, in seconds of its clock."""
-        self.last_wake = now  # Reactor.time() at which the last wait ended
-        self.turns = 0  # turns of the loop
-        self.wait_time = 0.0  # seconds in the poller
-        self.work_time = 0.0  # seconds outside it
-        # Seconds for which peers waited because a turn was late or the loop did not run; backlog.py
-        self.stalled_time = 0.0
-        self.accepted = 0  # connections that listeners accepted
-        self.refused = 0  # connections closed at once, because of a limit or an error
-        self.connections = 0  # stream transports open now
-        self.lingering = 0  # closed, and waiting for the peer to close (transports/linger.py)
+        self.last_wake = now
+        self.turns = 0
+        self.wait_time = 0.0
+        self.work_time = 0.0
+        self.stalled_time = 0.0  # see backlog.py
+        self.accepted = 0
+        self.refused = 0
+        self.connections = 0
+        self.lingering = 0  # see transports/linger.py
         self.bytes_received = 0
         self.bytes_sent = 0
-        self.writes_dropped = 0  # calls of write() on a closing or lost connection
+        self.writes_dropped = 0
         self.datagrams_received = 0
         self.datagrams_sent = 0
-        self.datagrams_dropped = 0  # because of a full queue, an error, or no system buffer
+        self.datagrams_dropped = 0
 
     def as_dict(self) -> dict[str, float]:
-        """All counters by name."""
+        """Returns all counters by name; ``last_wake`` is none."""
         return {name: getattr(self, name) for name in self.__slots__ if name != "last_wake"}
 
     def __repr__(self) -> str:

@@ -73,7 +73,8 @@ class Handle:
 
 
 class Timer(Handle):
-    """A callback for a certain time. ``Reactor.call_later`` and ``call_at`` return one."""
+    """A callback for a certain time. ``Reactor.call_later`` and ``call_at`` return one. It runs
+    once, unless it is cancelled or rescheduled before."""
 
     __slots__ = ("_queue", "_sequence", "_when")
 
@@ -116,7 +117,9 @@ class Timer(Handle):
 
 
 class IdleTimer(Timer):
-    """Calls ``callback(*args)`` after ``timeout`` seconds in which ``touch()`` was not called.
+    """Calls ``callback(*args)`` after ``timeout`` seconds in which ``touch()`` was not called. That
+    begins when it is made, and it calls once, unless it is cancelled before. ``reactor``: the loop,
+    for a transport ``transport.reactor``.
 
     ``touch()`` only stores the time of the turn. When the timer fires, it compares that time with
     its timeout, and either expires or sets itself for the seconds that are left ("Be smart about

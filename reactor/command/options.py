@@ -139,12 +139,14 @@ def port_number(text: str) -> int:
 
 
 def seconds(text: str) -> float:
-    """A time in seconds, 0 or more, as an option's type."""
+    """A time in seconds, 0 or more, as an option's type. Raises
+    ``argparse.ArgumentTypeError``."""
     return _number(text, "a number of seconds")
 
 
 def duration(text: str) -> float:
-    """A time in seconds, more than 0, as an option's type."""
+    """A time in seconds, more than 0, as an option's type. Raises
+    ``argparse.ArgumentTypeError``."""
     value = seconds(text)
     if not value:
         raise argparse.ArgumentTypeError("expected a number of seconds, more than 0")
@@ -152,12 +154,14 @@ def duration(text: str) -> float:
 
 
 def number(text: str) -> float:
-    """A number, 0 or more, as an option's type."""
+    """A number, 0 or more, as an option's type. Raises
+    ``argparse.ArgumentTypeError``."""
     return _number(text, "a number")
 
 
 def positive(text: str) -> int:
-    """A whole number, 1 or more, as an option's type."""
+    """A whole number, 1 or more, as an option's type. Raises
+    ``argparse.ArgumentTypeError``."""
     value = count(text)
     if not value:
         raise argparse.ArgumentTypeError("expected a number of at least 1")
@@ -165,7 +169,8 @@ def positive(text: str) -> int:
 
 
 def count(text: str) -> int:
-    """A whole number, 0 or more, as an option's type."""
+    """A whole number, 0 or more, as an option's type. Raises
+    ``argparse.ArgumentTypeError``."""
     if not re.fullmatch(r"[0-9]{1,12}", text):
         raise argparse.ArgumentTypeError(f"expected a whole number, not {text!r}")
     return int(text)

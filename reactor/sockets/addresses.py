@@ -42,12 +42,12 @@ class Networks:
 
 
 class AddressLimit:
-    """Counts the open connections of each peer, up to ``maximum``.
+    """Counts the open connections of each peer, up to ``maximum``; with None, counts nothing.
 
     ``exempt(address)`` returns whether an address has no limit. ``len()`` is the number of peers
     that have connections."""
 
-    def __init__(self, maximum: int, exempt: Callable[[str], bool] | None = None) -> None:
+    def __init__(self, maximum: int | None, exempt: Callable[[str], bool] | None = None) -> None:
         self.maximum = maximum
         self._exempt = exempt
         self._connections: dict[bytes, int] = {}
@@ -58,7 +58,7 @@ class AddressLimit:
     def key(self, address: Any) -> bytes | None:
         """What a connection from the socket address ``address`` is counted by; None if it is not
         counted."""
-        if type(address) is not tuple:  # Unix sockets have no addresses
+        if self.maximum is None or type(address) is not tuple:  # Unix sockets have no addresses
             return None
         if self._exempt is not None and self._exempt(address[0]):
             return None

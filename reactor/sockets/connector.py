@@ -14,6 +14,7 @@ from ..errors import FATAL, as_exception
 from ..pollers import WRITE
 from ..threads import ThreadCall, ThreadPool
 from ..timers import Deadline
+from ..transports.base import BaseTransport, TransportFactory
 from ..transports.stream import StreamTransport
 from .binding import KeepAlive, numeric_address, prepare
 
@@ -26,9 +27,7 @@ CONNECT_TIMEOUT: Final = 30.0  # seconds for everything: resolving the name, and
 # Seconds for one address, so that an address that does not answer leaves time for the next.
 ATTEMPT_TIMEOUT: Final = 10.0
 
-# For streams and for datagrams: the connector only starts the transport.
-_ProtocolFactory = Callable[[], Any]
-_TransportFactory = Callable[..., Any]
+_ProtocolFactory = Callable[[], Any]  # for streams and for datagrams
 FailureCallback = Callable[[Exception], object]
 _Candidate = tuple[int, Any]  # family and socket address
 
@@ -56,7 +55,7 @@ class Connector:
         kind: socket.SocketKind = socket.SOCK_STREAM,
         local_addr: Any = None,
         keepalive: KeepAlive | None = None,
-        make_transport: _TransportFactory = StreamTransport,
+        make_transport: TransportFactory = StreamTransport,
     ) -> None:
         self.target = target
         self._reactor = reactor
@@ -70,7 +69,7 @@ class Connector:
         self._candidates: Iterator[_Candidate] = iter(())
         self._resolving: ThreadCall[Any] | None = None
         self._sock: socket.socket | None = None  # of the address that is being tried
-        self._transport: Any = None  # during the TLS handshake
+        self._transport: BaseTransport | None = None  # during the TLS handshake
         self._last_error: Exception = OSError(errno.EADDRNOTAVAIL, f"{target} has no address")
         self._done = False
         self._deadline = Deadline(reactor, timeout, self._timed_out)
@@ -192,10 +191,10 @@ class Connector:
             if self._done:  # the factory has cancelled
                 self._reactor.release(sock)
                 return
-            self._transport = self._make_transport(
+            self._transport = transport = self._make_transport(
                 self._reactor, sock, protocol, sock.getpeername(), None
             )
-            self._transport.start(self._established)
+            transport.start(self._established)
         except FATAL:
             raise
         except BaseException as exc:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import FATAL
 from ..pollers import READ
+from ..transports.base import TransportFactory
 from ..transports.callbacks import AnyProtocol
 from ..transports.stream import StreamTransport
 from .addresses import AddressLimit
@@ -23,11 +24,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 ProtocolFactory = Callable[[], AnyProtocol]
-# Called with the loop, the socket, its protocol, the peer's address, and what to call when the
-# connection is lost.
-TransportFactory = Callable[
-    ["Loop", socket.socket, AnyProtocol, Any, Callable[[], object] | None], StreamTransport
-]
 
 # Connections that the system holds until they are accepted; it may hold fewer (net.core.somaxconn).
 BACKLOG: Final = 1024
@@ -102,9 +98,7 @@ class Listener:
         self._factory = protocol_factory
         self._make_transport = make_transport
         self._max_connections = max_connections
-        self._address_limit: AddressLimit | None = None
-        if max_connections_per_address is not None:
-            self._address_limit = AddressLimit(max_connections_per_address, exempt)
+        self._address_limit = AddressLimit(max_connections_per_address, exempt)
         self._accepts_per_turn = 1 if shared else ACCEPTS_PER_TURN
         self._keepalive = keepalive
         self._accepting = False
@@ -187,8 +181,8 @@ class Listener:
             self._refuse(sock, exc)
             return
         limit = self._address_limit
-        key = None if limit is None else limit.key(address)
-        if limit is not None and key is not None and limit.is_reached(key):
+        key = limit.key(address)
+        if key is not None and limit.is_reached(key):
             self._refuse(sock, f"{address[0]} has {limit.maximum} connections already")
             return
         try:
@@ -204,7 +198,7 @@ class Listener:
         on_lost = self._connection_lost if key is None else partial(self._connection_lost, key)
         transport = self._make_transport(self._reactor, sock, protocol, address or None, on_lost)
         self.connections += 1
-        if limit is not None and key is not None:
+        if key is not None:
             limit.add(key)
         if self.connections == self._max_connections:
             self._watch(False)
@@ -227,7 +221,7 @@ class Listener:
 
     def _connection_lost(self, key: bytes | None = None) -> None:
         """``key``: what ``AddressLimit.key`` returned for the connection."""
-        if self._address_limit is not None and key is not None:
+        if key is not None:
             self._address_limit.remove(key)
         self.connections -= 1
         if not self._accepting and self._resume_timer is None:

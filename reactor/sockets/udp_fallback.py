@@ -13,7 +13,6 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from ..pollers import READ
 from ..transports.callbacks import AnyDatagramProtocol
 from ..transports.datagram import Address, DatagramTransport
 
@@ -60,10 +59,10 @@ class FallbackTransport(DatagramTransport):
         self._sent: deque[bytes] = deque()
         self._sent_size = 0
 
-    def _tell(self, method: str, *args: object) -> object:
-        if method == "datagram_received" and self._next_socket is not None:
+    def _received(self, data: bytes, addr: Address) -> None:
+        if self._next_socket is not None:
             self._keep_address()
-        return super()._tell(method, *args)
+        super()._received(data, addr)
 
     def _send(self, data: bytes, addr: Address) -> bool:
         done = super()._send(data, addr)
@@ -84,25 +83,16 @@ class FallbackTransport(DatagramTransport):
 
     def _use_next_address(self) -> bool:
         """Returns False if there is none."""
-        if self._closing:
+        if self.is_closing():
             return False
+        sent, self._sent, self._sent_size = self._sent, deque(), 0
         while self._next_socket is not None and (sock := self._next_socket()) is not None:
             try:
-                peername = sock.getpeername()
-                self._reactor.register(sock.fileno(), READ, self._on_ready)
+                self._use_socket(sock, sent)
             except (OSError, ValueError):  # a descriptor that the poller cannot watch
                 sock.close()
-                continue
-            self._reactor.unregister(self._fd)
-            self._reactor.release(self._sock)
-            self._sock, self._fd, self._peername = sock, sock.fileno(), peername
-            self._interest = READ
-            self._queue.extendleft((data, None) for data in reversed(self._sent))
-            self._size += self._sent_size
-            self._sent.clear()
-            self._sent_size = 0
-            self._flush()
-            return True
+            else:
+                return True
         self._keep_address()
         return False
 

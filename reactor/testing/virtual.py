@@ -148,6 +148,7 @@ class VirtualReactor(Reactor):
             self._errors.append(exc)
 
     def _connect_for_real(self, *_: Any, **__: Any) -> NoReturn:
+        """Not possible in virtual time. Raises ``ValueError``: use ``connect_pair()``."""
         raise ValueError("a virtual reactor cannot open a real connection: use connect_pair()")
 
     connect_tcp = connect_unix = connect_udp = _connect_for_real

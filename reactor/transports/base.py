@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+# Makes a transport. Called with the loop, a non-blocking socket, its protocol, the peer's address
+# (None if it has none), and what to call when the connection is lost (None for nothing).
+TransportFactory = Callable[..., "BaseTransport"]
+
 
 class BaseTransport:
     """``asyncio.BaseTransport``'s counterpart. Subclasses implement the methods at the end."""
@@ -123,6 +127,12 @@ class BaseTransport:
         )
 
     # -- for subclasses to implement ---------------------------------------------------------------
+
+    def start(self, on_result: Callable[[Exception | None], object] | None = None) -> None:
+        """Watch the socket and tell the protocol that it is connected. ``on_result(None)`` is
+        called once that is done, or ``on_result(exc)`` if it fails later, in a handshake. Raises
+        ``OSError`` or ``ValueError`` if it fails at once."""
+        raise NotImplementedError
 
     def is_closing(self) -> bool:
         """Whether this transport is closing or closed."""

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import errno
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
-from ..errors import as_exception
+from ..errors import FATAL, as_exception
 from ..pollers import READ, WRITE
 from .base import BaseTransport
 from .callbacks import AnyDatagramProtocol
@@ -37,7 +37,9 @@ class DatagramTransport(BaseTransport):
     Reactors create these, not users.
 
     ``sock`` is bound or connected, and non-blocking.
-    """
+
+    A subclass may override ``_received``, ``_send`` and ``_error_received``, and call
+    ``_use_socket``."""
 
     def __init__(
         self,
@@ -127,8 +129,17 @@ class DatagramTransport(BaseTransport):
                 self._error_received(exc, self._sock)
                 continue
             stats.datagrams_received += 1
-            self._tell("datagram_received", data, addr)
+            self._received(data, addr)
         self._reactor.overrun()
+
+    def _received(self, data: bytes, addr: Address) -> None:
+        """Pass a datagram on to the protocol."""
+        try:
+            self._protocol.datagram_received(data, addr)
+        except FATAL:
+            raise
+        except BaseException as exc:
+            self._protocol_failed(exc, "datagram_received")
 
     def _flush(self) -> None:
         for _ in range(SENDS_PER_EVENT):
@@ -199,8 +210,24 @@ class DatagramTransport(BaseTransport):
         self._reactor.call_soon(self._connection_lost, exc)
 
     def _error_received(self, exc: OSError, sock: Any) -> None:
+        """The network has reported ``exc``, on ``sock``."""
         if not self._lost:
             self._tell("error_received", exc)
+
+    def _use_socket(self, sock: Any, datagrams: Iterable[bytes]) -> None:
+        """Go on with ``sock``, which is connected, and send ``datagrams`` there, before those that
+        are queued. Raises ``OSError`` or ``ValueError`` if that is not possible; then nothing has
+        changed."""
+        peername = sock.getpeername()
+        self._reactor.register(sock.fileno(), READ, self._on_ready)
+        self._reactor.unregister(self._fd)
+        self._reactor.release(self._sock)
+        self._sock, self._fd, self._peername = sock, sock.fileno(), peername
+        self._interest = READ
+        pairs = [(data, None) for data in datagrams]
+        self._queue.extendleft(reversed(pairs))
+        self._size += sum(len(data) for data, _ in pairs)
+        self._flush()
 
     def _watch(self, interest: int) -> None:
         if interest != self._interest:

@@ -54,8 +54,6 @@ EOF_WRITTEN: Final = 1  # by write_eof(): nothing more may be written, reading c
 CLOSING: Final = 2  # by close(): reading has stopped, what is queued is still sent
 LOST: Final = 3  # connection_lost is called in this turn or the next
 
-_UNREGISTERED: Final = 1 << 8  # a bit in _interest: the poller does not watch the socket
-
 
 class StreamTransport(BaseTransport):
     """A connection, as its protocol sees it: ``asyncio.Transport``'s interface. Reactors create
@@ -65,19 +63,22 @@ class StreamTransport(BaseTransport):
     ``shutdown``, ``fileno`` and ``close``: pipes, TLS and the in-memory connections of
     ``reactor.testing`` have these methods."""
 
-    # Besides _state, four attributes describe the connection:
+    # Besides _state, five attributes describe the connection:
     #
     # _waiting       what is to be sent. None: nothing. bytes: one piece, written in this turn; it
     #                is nearly always the only one, and a queue would cost as much as the rest of
     #                the write. WriteQueue: more pieces, files, or what the system did not take.
     # _interest      what the poller watches for. READ: data is being delivered. WRITE: the system
     #                took no more, and flush() is called again when the poller reports room.
+    # _hung_up       the poller reported the peer's end while reading was paused. It watches again
+    #                from resume_reading().
     # _paused        pause_writing was called, and resume_writing not yet.
     # _eof_received  the peer has finished sending.
     __slots__ = (
         "_close_timer",
         "_eof_received",
         "_high_water",
+        "_hung_up",
         "_low_water",
         "_paused",
         "_state",
@@ -103,6 +104,7 @@ class StreamTransport(BaseTransport):
         self._state = OPEN
         self._waiting: bytes | WriteQueue | None = None
         self._paused = False
+        self._hung_up = False
         self._eof_received = False
         self._close_timer: Deadline | None = None
         self._high_water = HIGH_WATER
@@ -175,8 +177,8 @@ class StreamTransport(BaseTransport):
             self._lose(self._socket_error())
         else:
             # Reading is paused, and there may be data left: resume_reading() watches again.
+            self._hung_up = True
             self._reactor.unregister(self._fd)
-            self._interest |= _UNREGISTERED
 
     def _socket_error(self) -> OSError:
         try:
@@ -217,10 +219,10 @@ class StreamTransport(BaseTransport):
         """Set ``_interest``, and update the poller if it changed."""
         if interest == self._interest:
             return
-        if not self._interest & _UNREGISTERED:
+        if not self._hung_up:
             self._reactor.modify(self._fd, interest)
         elif interest & READ:
-            interest &= ~_UNREGISTERED
+            self._hung_up = False
             self._reactor.register(self._fd, interest, self._on_ready)
         self._interest = interest
 
@@ -464,8 +466,7 @@ class StreamTransport(BaseTransport):
         if self._state == LOST:
             return
         self._state = LOST
-        if not self._interest & _UNREGISTERED:
-            self._reactor.unregister(self._fd)
+        self._reactor.unregister(self._fd)
         self._interest = 0
         if self._close_timer is not None:
             self._close_timer.cancel()

@@ -101,10 +101,15 @@ class TLSTransport(StreamTransport):
     fails, the protocol is not called at all.
 
     TLS has no half-closed connections: ``write_eof`` is refused, and when the peer has finished
-    sending, the connection closes."""
+    sending, the connection closes.
+
+    ``context``: a server's or a client's. ``server_hostname``: the name that a client expects in
+    the server's certificate. ``handshake_timeout``: seconds. What is written before the handshake
+    is done is sent after it."""
 
     __slots__ = (
         "_context",
+        "_handshake_mask",
         "_handshake_timeout",
         "_handshake_timer",
         "_on_result",
@@ -129,6 +134,7 @@ class TLSTransport(StreamTransport):
         self._pending_protocol: AnyProtocol | None = protocol
         self._context = context
         self._server_hostname = server_hostname
+        self._handshake_mask = READ  # what the handshake waits for
         self._handshake_timeout = handshake_timeout
         self._handshake_timer: Deadline | None = None
         self._on_result: Callable[[Exception | None], object] | None = None
@@ -164,14 +170,14 @@ class TLSTransport(StreamTransport):
         try:
             self._sock.do_handshake()
         except ssl.SSLWantReadError:
-            self._watch(READ)
+            self._wait_for(READ)
         except ssl.SSLWantWriteError:
-            self._watch(WRITE)
+            self._wait_for(WRITE)
         except OSError as exc:
             self._handshake_failed(exc)
         else:
             self._end_handshake()
-            self._watch(READ)
+            self._wait_for(self._interest)
             self._protocol, self._pending_protocol = self._pending_protocol, None
             self._tell("connection_made", self)
             self._report_result(None)
@@ -179,6 +185,19 @@ class TLSTransport(StreamTransport):
                 self.request_shutdown()  # before any data, so that the protocol knows
             self._send_early_writes()
             self._read_buffered()
+
+    def _wait_for(self, mask: int) -> None:
+        if mask != self._handshake_mask:
+            self._handshake_mask = mask
+            self._reactor.modify(self._fd, mask)
+
+    def _watch(self, interest: int) -> None:
+        if self._handshake_timer is None:
+            super()._watch(interest)
+        else:
+            # The handshake needs the events that it waits for, even if reading was paused, or the
+            # transport closed after a write(). What is wanted now counts when it is done.
+            self._interest = interest
 
     def _handshake_failed(self, exc: OSError) -> None:
         logger.info("TLS handshake with %s failed: %s", self._peername, exc)
@@ -224,6 +243,14 @@ class TLSTransport(StreamTransport):
         on_result, self._on_result = self._on_result, None
         if on_result is not None:
             on_result(exc)
+
+    def set_protocol(self, protocol: AnyProtocol) -> None:
+        """As for a plain connection. Before the handshake is done, ``protocol`` takes the place of
+        the one that is not connected yet, and its ``connection_made`` is called."""
+        if self._handshake_timer is None:
+            super().set_protocol(protocol)
+        else:
+            self._pending_protocol = protocol
 
     def request_shutdown(self) -> None:
         # A client whose connection was accepted is about to send a request, so its handshake may

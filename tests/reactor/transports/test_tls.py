@@ -801,3 +801,59 @@ def test_too_much_that_is_written_early_ends_the_connection(world: World) -> Non
     world.turns()
     assert early.transport.is_closing()
     assert early.end.calls == []  # connection_made was never called
+
+
+def test_a_close_right_after_an_early_write_sends_it_first(world: World) -> None:
+    early = Early(world, b"early")
+    early.transport.close()
+    world.turns()
+    assert early.end.calls == []
+    world.drive(early.server.do_handshake)
+    assert world.drive(early.server.recv, 100) == b"early"
+    world.until(lambda: early.end.lost)
+    assert early.end.calls == ["connection_made", "connection_lost"]
+    assert early.end.lost == [None]
+
+
+def test_a_stop_sends_what_was_written_early(world: World) -> None:
+    early = Early(world, b"early")
+    world.reactor.stop(5.0)
+    world.turns()
+    assert early.end.calls == []
+    world.drive(early.server.do_handshake)
+    assert world.drive(early.server.recv, 100) == b"early"
+    world.until(lambda: early.end.lost)
+    assert early.end.calls == ["connection_made", "connection_lost"]
+
+
+def test_pausing_reading_before_the_handshake_does_not_stop_the_handshake(world: World) -> None:
+    early = Early(world)
+    early.transport.pause_reading()
+    world.turns()
+    assert not early.transport.is_reading()
+    world.drive(early.server.do_handshake)
+    world.until(lambda: early.end.made)
+    early.server.send(b"waits")
+    world.turns()
+    assert early.end.data == b""
+    early.transport.resume_reading()
+    world.until(lambda: early.end.data == b"waits")
+
+
+def test_a_protocol_set_before_the_handshake_gets_the_connection(world: World) -> None:
+    early = Early(world)
+    other = Recorder()
+    world.ends.append(other)
+    early.transport.set_protocol(other)
+    world.drive(early.server.do_handshake)
+    world.until(lambda: other.made)
+    assert early.end.calls == []
+
+
+def test_a_protocol_set_before_a_handshake_that_fails_is_not_called(world: World) -> None:
+    early = Early(world)
+    early.transport.set_protocol(early.end)
+    early.server.close()
+    world.until(early.transport.is_closing)
+    world.turns()
+    assert early.end.calls == []
