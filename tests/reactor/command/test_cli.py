@@ -136,6 +136,16 @@ def test_a_port_in_use_is_one_line_and_status_1(run_reactor):
         (["--protocol", "http", "--max-connections", "0"], "a number of at least 1 is wanted"),
         (["--protocol", "http", "--workers", "0"], "a number of at least 1 is wanted"),
         (["--protocol", "time", "--connect", "127.0.0.1:13"], "time has no client"),
+        (
+            ["--protocol", "echo", "--host", "127.0.0.1:80"],
+            "a name or an address is wanted, without",
+        ),
+        (
+            ["--protocol", "time", "--no-udp", "--udp-port=1"],
+            "--udp-port does not go with --no-udp",
+        ),
+        (["--protocol", "chat", "--no-udp", "--udp-port", "1"], "--udp-port does not go with"),
+        (["--protocol", "chat", "--no-udp", "--udp-trust", "none"], "--udp-trust does not go with"),
     ],
 )
 def test_wrong_usage_is_one_line_and_status_2(capsys, arguments, complaint):
@@ -172,7 +182,9 @@ def test_a_datagram_protocol_is_not_served_without_tls_if_tls_is_requested(capsy
     assert "serves datagrams, which cannot use TLS" in one_line(capsys.readouterr().err)
 
 
-@pytest.mark.parametrize(("given", "host"), [("[::1]", "::1"), ("::1", "::1"), ("", "")])
+@pytest.mark.parametrize(
+    ("given", "host"), [("[::1]", "::1"), ("fe80::1%lo", "fe80::1%lo"), ("", "")]
+)
 def test_the_host_may_have_brackets_as_in_urls(monkeypatch, given, host):
     assert make_parser(None).parse_args(["--host", given]).host == host
     monkeypatch.setenv("REACTOR_HOST", given)
@@ -241,6 +253,24 @@ def test_the_version_is_that_of_the_distribution(run_reactor):
 def test_help_shows_the_options_of_the_protocol_that_is_given(run_reactor):
     assert "--udp-port" not in run_reactor("--help").stdout
     assert "--udp-port" in run_reactor("--protocol", "time", "--help").stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "has_client"),
+    [("echo", True), ("chat", True), ("time", False), ("http", False), ("reactor:Protocol", False)],
+)
+def test_help_shows_the_client_options_only_where_there_is_a_client(name, has_client):
+    shown = make_parser(load_application(name)).format_help()
+    for option in ("--connect", "--tls ", "--tls-ca"):
+        assert (option in shown) == has_client
+    assert "--tls-cert" in shown
+
+
+def test_options_without_effect_are_ignored_in_the_environment(serve, monkeypatch):
+    monkeypatch.setenv("REACTOR_UDP_PORT", "1")
+    server = serve("--protocol", "echo", "--port", "0", "--no-udp")
+
+    assert server.printed == [f"echo: tcp://127.0.0.1:{server.port}", "Press Ctrl+C to stop"]
 
 
 def test_a_protocol_class_of_the_user_can_be_served(serve, tmp_path):
