@@ -8,6 +8,7 @@ connection is lost. With ``reconnect`` it connects again after a loss, with grow
 from __future__ import annotations
 
 import argparse
+import errno
 from typing import Any, Final
 
 from reactor import IdleTimer, Reactor
@@ -282,6 +283,7 @@ class LineClient:
 
     def link_lost(self, exc: BaseException | None) -> None:
         was_confirmed = self.confirmed
+        hint = self._tls_hint(exc)
         self._link = None
         self.confirmed = False
         self.disconnected()
@@ -290,12 +292,13 @@ class LineClient:
         if self.finishing and exc is None:
             self.end()
         elif exc is not None and not was_confirmed:
-            self._failed(exc)
+            self._failed(exc, hint)
         else:
             if was_confirmed and self.reactor.now - self._confirmed_at >= STABLE_AFTER:
                 self._backoff.reset()
             why = "the server closed the connection" if exc is None else reason(exc)
-            self._retry_or_end(f"the connection to {format_address(*self._address)} is lost: {why}")
+            address = format_address(*self._address)
+            self._retry_or_end(f"the connection to {address} is lost: {why}{hint}")
 
     def link_interrupted(self) -> None:
         if not self.finishing:
@@ -307,8 +310,21 @@ class LineClient:
 
     # -- the rest --------------------------------------------------------------------------------
 
-    def _failed(self, exc: BaseException) -> None:
-        self._retry_or_end(f"cannot connect to {format_address(*self._address)}: {reason(exc)}")
+    def _failed(self, exc: BaseException, hint: str = "") -> None:
+        address = format_address(*self._address)
+        self._retry_or_end(f"cannot connect to {address}: {reason(exc)}{hint}")
+
+    def _tls_hint(self, exc: BaseException | None) -> str:
+        """What to try if the connection was lost in the way in which a server with TLS leaves a
+        client without: it says nothing, and closes or resets the connection."""
+        silent = isinstance(self._link, StreamLink) and not self._link.heard
+        # A half-close finds a connection that was reset "not connected".
+        reset = isinstance(exc, ConnectionResetError) or (
+            isinstance(exc, OSError) and exc.errno in (errno.EPIPE, errno.ENOTCONN)
+        )
+        if silent and (reset or (exc is None and self.greets)) and self._tls is None:
+            return " (if it uses TLS, try --tls)"
+        return ""
 
     def _retry_or_end(self, message: str) -> None:
         if not self._reconnect or self.finishing:

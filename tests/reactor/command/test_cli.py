@@ -171,6 +171,17 @@ def test_an_unusable_certificate_is_one_line_and_status_1(capsys, tmp_path, cont
     assert "_ssl.c" not in complaint
 
 
+def test_an_authority_without_a_certificate_is_one_line_and_status_1(capsys, tmp_path):
+    path = tmp_path / "ca.pem"
+    path.write_text("no certificate")
+
+    assert main(["--protocol", "echo", "--connect", "127.0.0.1:1", "--tls-ca", str(path)]) == 1
+    complaint = one_line(capsys.readouterr().err)
+    assert complaint == (
+        f"reactor: cannot use the certificate in {path}: no certificate or crl found\n"
+    )
+
+
 def test_a_certificate_without_its_key_is_reported(capsys, certificate):
     assert main(["--protocol", "echo", "--tls-cert", str(certificate.chain)]) == 1
     assert one_line(capsys.readouterr().err).endswith(": no certificate with its private key\n")
