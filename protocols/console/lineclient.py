@@ -101,7 +101,7 @@ class LineClient:
         self.console.on_eof = self.finish
         self.console.on_output_paused = lambda: self._pause_server(True)
         self.console.on_output_resumed = lambda: self._pause_server(False)
-        self.console.on_output_lost = self.end
+        self.console.on_output_lost = self._output_lost
 
     @property
     def finishing(self) -> bool:
@@ -338,6 +338,12 @@ class LineClient:
     def _pause_server(self, paused: bool) -> None:
         if self._link is not None:
             self._link.pause(paused)
+
+    def _output_lost(self, exc: Exception | None = None) -> None:
+        # EPIPE is no error: the reader of our output has gone, as `head` does.
+        if exc is not None and not isinstance(exc, BrokenPipeError) and self.error is None:
+            self.error = f"cannot write to standard output: {reason(exc)}"
+        self.end(self.error)
 
     def _has_unsent(self) -> bool:
         """Return whether lines must be sent, or over UDP answered, before the goodbye.

@@ -1,6 +1,9 @@
 """Echo over TCP and UDP, in memory and through the command line."""
 
+import os
 import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -10,7 +13,7 @@ from protocols.echo import Echo, EchoClient, EchoDatagrams
 from reactor import StreamTransport
 from reactor.testing import VirtualReactor
 
-from ..tools.commands import one_line
+from ..tools.commands import ROOT, one_line
 from ..tools.users import User
 from ..tools.waiting import TIMEOUT
 
@@ -221,3 +224,19 @@ def test_a_client_with_tls_is_told_that_the_server_does_not_use_it(serve, run_re
 
     assert result.returncode == 1
     assert one_line(result.stderr) == f"reactor: cannot connect to {address}: it does not use TLS\n"
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.parametrize("lines", [1, 1000])
+def test_output_that_cannot_be_written_is_an_error(serve, lines):
+    server = serve("--protocol", "echo", "--port", "0", "--no-udp")
+    with open("/dev/full", "wb") as full:
+        result = subprocess.run(
+            [sys.executable, "-m", "reactor", "--protocol", "echo",
+             "--connect", f"127.0.0.1:{server.port}"],
+            input="hello\n" * lines, stdout=full, stderr=subprocess.PIPE, cwd=ROOT, text=True,
+            timeout=TIMEOUT, check=False,
+        )  # fmt: skip
+
+    assert result.returncode == 1
+    assert "cannot write to standard output: No space left on device" in one_line(result.stderr)
