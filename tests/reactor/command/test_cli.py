@@ -13,7 +13,7 @@ from reactor.command.application import Application, CommandError
 from reactor.command.cli import main, make_parser
 from reactor.command.registry import BUILT_IN, load_application
 
-from ...tools.commands import ROOT, one_line
+from ...tools.commands import ROOT, environment, one_line
 from ...tools.waiting import TIMEOUT
 
 
@@ -348,6 +348,19 @@ def test_a_module_that_fails_keeps_its_traceback(run_reactor, tmp_path):
 
     assert "Traceback" in result.stderr
     assert "no_such_module_anywhere" in result.stderr
+
+
+def test_it_runs_in_a_folder_that_was_removed(tmp_path):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    result = subprocess.run(
+        ["sh", "-c", 'rmdir "$PWD" && exec "$0" -m reactor --protocol echo --connect 127.0.0.1:x',
+         sys.executable],
+        cwd=gone, env=environment(), capture_output=True, text=True, timeout=TIMEOUT, check=False,
+    )  # fmt: skip
+
+    assert result.returncode == 2
+    assert "HOST:PORT is wanted" in one_line(result.stderr)
 
 
 def test_an_entry_point_adds_a_name(monkeypatch):
