@@ -87,8 +87,9 @@ def refuse_unused(options: argparse.Namespace, names: Iterable[str], why: str) -
     would have no effect. In the environment, which several programs may share, it is ignored.
 
     ``why``: the rest of the message, such as ``goes with --app``."""
+    given = getattr(options, "given", ())  # a program may have made the options in another way
     for name in names:
-        if name in options.given:
+        if name in given:
             raise CommandError(f"{name} {why}", WRONG_USAGE)
 
 
