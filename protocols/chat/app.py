@@ -17,6 +17,7 @@ from reactor.command import (
     count,
     number,
     positive,
+    refuse_unused,
     seconds,
     serve_both,
     server_option,
@@ -100,6 +101,8 @@ class ChatApplication(Application):
     def serve(self, reactor: Reactor, options: argparse.Namespace) -> list[str]:
         if not options.heartbeat_timeout:
             raise CommandError("--heartbeat-timeout must be more than 0", WRONG_USAGE)
+        if options.no_udp:
+            refuse_unused(options, ("--udp-trust",), "cannot be combined with --no-udp")
         hub = Hub(
             reactor,
             limits=replace(

@@ -33,6 +33,7 @@ ANNOUNCE_AFTER: Final = 0.1
 _TLS_HANDSHAKE: Final = b"\x16\x03"  # type and major version of a record (RFC 8446 section 5.1)
 _HTTP_REQUEST = re.compile(r"[A-Z]+ \S+ HTTP/\d")
 _HEARTBEATS = frozenset({f"{HEARTBEAT}\n".encode(), f"{HEARTBEAT}\r\n".encode()})
+_USE_TLS: Final = f"*** This port uses TLS: connect with --tls{LINE_END}".encode()
 _HINT = f"*** /help lists what you can do, /quit leaves{LINE_END}".encode()
 
 
@@ -95,6 +96,9 @@ class LineConnection(LineProtocol):
         else:
             self._server.announce_soon(self._member)
             transport.write(_HINT)
+
+    def plaintext_reply(self, transport: StreamTransport) -> bytes:
+        return _USE_TLS
 
     def data_received(self, data: bytes) -> None:
         if not self._heard_from and (self._partial[:2] + data[:2])[:2] == _TLS_HANDSHAKE:

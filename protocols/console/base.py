@@ -26,8 +26,8 @@ class Console:
 
     Set these attributes to be called back: ``on_line(line)``; ``on_line_too_long()``, for a line
     that was discarded; ``on_eof()``; ``on_output_paused()`` and ``on_output_resumed()``, when
-    standard output accepts no more data for now, and when it does again; ``on_output_lost()``, when
-    its reader has exited.
+    standard output accepts no more data for now, and when it does again; ``on_output_lost(exc)``,
+    when its reader has gone (``BrokenPipeError``), or the disk is full.
     """
 
     #: Whether a person types the lines, and can type one again.
@@ -39,7 +39,7 @@ class Console:
         self.on_eof: Callback = lambda: None
         self.on_output_paused: Callback = lambda: None
         self.on_output_resumed: Callback = lambda: None
-        self.on_output_lost: Callback = lambda: None
+        self.on_output_lost: Callable[[Exception], object] = lambda exc: None
         self._reactor = reactor
         self._input: StreamTransport | None = None
         self._output: StreamTransport | None = None
@@ -112,8 +112,8 @@ class _Output(Protocol):
         self._console.on_output_resumed()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if exc is not None:  # EPIPE: the reader of our output has exited, as `head` does
-            self._console.on_output_lost()
+        if exc is not None:
+            self._console.on_output_lost(exc)
 
     def shutdown_requested(self) -> None:
         self._console.closing()

@@ -8,6 +8,7 @@ connection is lost. With ``reconnect`` it connects again after a loss, with grow
 from __future__ import annotations
 
 import argparse
+import errno
 from typing import Any, Final
 
 from reactor import IdleTimer, Reactor
@@ -101,7 +102,7 @@ class LineClient:
         self.console.on_eof = self.finish
         self.console.on_output_paused = lambda: self._pause_server(True)
         self.console.on_output_resumed = lambda: self._pause_server(False)
-        self.console.on_output_lost = self.end
+        self.console.on_output_lost = self._output_lost
 
     @property
     def finishing(self) -> bool:
@@ -285,6 +286,7 @@ class LineClient:
 
     def link_lost(self, exc: BaseException | None) -> None:
         was_confirmed = self.confirmed
+        hint = self._tls_hint(exc)
         self._link = None
         self.confirmed = False
         self.disconnected()
@@ -293,12 +295,13 @@ class LineClient:
         if self.finishing and exc is None:
             self.end()
         elif exc is not None and not was_confirmed:
-            self._failed(exc)
+            self._failed(exc, hint)
         else:
             if was_confirmed and self.reactor.now - self._confirmed_at >= STABLE_AFTER:
                 self._backoff.reset()
             why = "the server closed the connection" if exc is None else reason(exc)
-            self._retry_or_end(f"the connection to {format_address(*self._address)} is lost: {why}")
+            address = format_address(*self._address)
+            self._retry_or_end(f"the connection to {address} is lost: {why}{hint}")
 
     def link_interrupted(self) -> None:
         if not self.finishing:
@@ -310,8 +313,21 @@ class LineClient:
 
     # -- the rest --------------------------------------------------------------------------------
 
-    def _failed(self, exc: BaseException) -> None:
-        self._retry_or_end(f"cannot connect to {format_address(*self._address)}: {reason(exc)}")
+    def _failed(self, exc: BaseException, hint: str = "") -> None:
+        address = format_address(*self._address)
+        self._retry_or_end(f"cannot connect to {address}: {reason(exc)}{hint}")
+
+    def _tls_hint(self, exc: BaseException | None) -> str:
+        """What to try if the connection was lost in the way in which a server with TLS leaves a
+        client without: it says nothing, and closes or resets the connection."""
+        silent = isinstance(self._link, StreamLink) and not self._link.heard
+        # A half-close finds a connection that was reset "not connected".
+        reset = isinstance(exc, ConnectionResetError) or (
+            isinstance(exc, OSError) and exc.errno in (errno.EPIPE, errno.ENOTCONN)
+        )
+        if silent and (reset or (exc is None and self.greets)) and self._tls is None:
+            return " (if it uses TLS, try --tls)"
+        return ""
 
     def _retry_or_end(self, message: str) -> None:
         if not self._reconnect or self.finishing:
@@ -325,6 +341,12 @@ class LineClient:
     def _pause_server(self, paused: bool) -> None:
         if self._link is not None:
             self._link.pause(paused)
+
+    def _output_lost(self, exc: Exception | None = None) -> None:
+        # EPIPE is no error: the reader of our output has gone, as `head` does.
+        if exc is not None and not isinstance(exc, BrokenPipeError) and self.error is None:
+            self.error = f"cannot write to standard output: {reason(exc)}"
+        self.end(self.error)
 
     def _has_unsent(self) -> bool:
         """Return whether lines must be sent, or over UDP answered, before the goodbye.

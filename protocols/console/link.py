@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import errno
 import typing
-from typing import Any
+from typing import Any, Final
 
 from reactor import DatagramProtocol, DatagramTransport, LineProtocol, StreamTransport
+
+# The type and major version of a TLS alert (RFC 8446 section 5.1). A server with TLS may send it to
+# a client without.
+_TLS_ALERT: Final = b"\x15\x03"
 
 
 class LinkUser(typing.Protocol):
@@ -42,12 +46,18 @@ class StreamLink(LineProtocol):
         self._lines: list[str] = []
         self._abandoned: Exception | None = None
         self._finished = False
+        self.heard = False  # whether the server has sent anything
 
     def connection_made(self, transport: StreamTransport) -> None:
         super().connection_made(transport)
         self._client.link_made(self)
 
     def data_received(self, data: bytes) -> None:
+        if not self.heard:
+            self.heard = True
+            if data.startswith(_TLS_ALERT):
+                self.abandon(ConnectionError("it uses TLS (see --tls)"))
+                return
         super().data_received(data)
         self._deliver_lines()
 

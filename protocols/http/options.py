@@ -17,6 +17,7 @@ from reactor.command import (
     number,
     positive,
     reason,
+    refuse_unused,
     seconds,
 )
 from reactor.sockets.addresses import parse_network
@@ -175,6 +176,10 @@ def check_options(options: argparse.Namespace) -> None:
         raise CommandError("--root and --app cannot be combined", WRONG_USAGE)
     if options.no_listing and options.root is None:
         raise CommandError("--no-listing requires --root", WRONG_USAGE)
+    if options.app is None:
+        refuse_unused(options, ("--threads", "--request-timeout", "--max-spool"), "requires --app")
+    if options.unix is not None:
+        refuse_unused(options, ("--host", "--port"), "cannot be combined with --unix")
     if options.unix_mode is not None and options.unix is None:
         raise CommandError("--unix-mode requires --unix", WRONG_USAGE)
     if options.forwarded and not options.trusted_proxy:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
@@ -22,6 +23,7 @@ from reactor.command import (
 
 from .handshake import accept
 from .limits import Limits
+from .origins import ANY
 
 if TYPE_CHECKING:
     from .websocket import WebSocket
@@ -60,6 +62,7 @@ class WebSocketApplication(Application):
             "--allow-origin",
             metavar="ORIGIN",
             action=Repeatable,
+            type=_origin,
             help="also accept pages of this origin, such as https://example.com; '*': of "
             "any; repeatable (pages of the same origin)",
         )
@@ -67,6 +70,7 @@ class WebSocketApplication(Application):
             "--allow-host",
             metavar="NAME",
             action=Repeatable,
+            type=_host,
             help="on a loopback address: another name of this machine that clients use; '*': any; "
             "repeatable (localhost)",
         )
@@ -119,3 +123,20 @@ class WebSocketApplication(Application):
             f"{url.replace('tcp:', 'ws:').replace('tls:', 'wss:')}/"
             for url in tcp_urls(listener, options.tls)
         ]
+
+
+def _origin(text: str) -> str:
+    """The type of ``--allow-origin``. Anything else would never match. Browsers send ``null`` for
+    files, among others."""
+    if text not in (ANY, "null") and not re.fullmatch(r"[A-Za-z][\w+.-]*://[^\s/?#]+", text):
+        raise argparse.ArgumentTypeError(
+            f"expected an origin, like https://example.com, with nothing behind it, not {text!r}"
+        )
+    return text
+
+
+def _host(text: str) -> str:
+    """The type of ``--allow-host``."""
+    if not re.fullmatch(r"[^\s:/]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*", text):
+        raise argparse.ArgumentTypeError(f"expected a name, without a port, not {text!r}")
+    return text

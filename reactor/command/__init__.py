@@ -23,6 +23,7 @@ from .options import (
     duration,
     number,
     positive,
+    refuse_unused,
     seconds,
     server_option,
 )
@@ -46,6 +47,7 @@ __all__ = [
     "number",
     "positive",
     "reason",
+    "refuse_unused",
     "search_current_folder",
     "seconds",
     "serve_both",

@@ -21,13 +21,15 @@ from ..sockets.inherited import inherited_sockets
 from ..sockets.listener import BACKLOG, Listener
 from ..transports.datagram import DatagramTransport
 from .errors import WRONG_USAGE, CommandError, reason
+from .options import refuse_unused
 
 
 class Application:
     """Base class. The command line calls ``add_arguments``, then either ``serve`` or ``connect``.
 
     ``options`` are the parsed arguments: the application's own, and ``host``, ``port``, ``tls`` (an
-    ``ssl.SSLContext`` or None), ``connect`` (``(host, port)`` or None).
+    ``ssl.SSLContext`` or None), ``connect`` (``(host, port)`` or None), ``given`` (the names of the
+    options on the command line: see ``refuse_unused``).
     """
 
     name = ""
@@ -107,6 +109,8 @@ def serve_both(
     ``options`` include those of ``add_udp_arguments``. Without ``--udp-port``, UDP gets the port
     number that TCP has. ``listen_options``: for ``Reactor.listen_tcp``. Raises ``CommandError``.
     """
+    if options.no_udp:
+        refuse_unused(options, ("--udp-port",), "cannot be combined with --no-udp")
     listener = listen_tcp(reactor, factory, options, **listen_options)
     urls = tcp_urls(listener, options.tls)
     if not options.no_udp:

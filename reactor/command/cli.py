@@ -65,9 +65,8 @@ def _run(arguments: Sequence[str]) -> int:
             f"choose with --protocol: {', '.join(protocol_names())}, or module:Class", WRONG_USAGE
         )
     is_client = options.connect is not None
-    has_client = type(application).connect is not Application.connect
-    if has_client or not is_client:  # otherwise connect() reports that there is no client
-        parser.refuse_wrong_side(arguments, client=is_client)
+    if _has_client(application) or not is_client:  # else connect() reports that there is none
+        parser.refuse_wrong_side(options, client=is_client)
     _configure_logging(options.log_level)
     _set_tls(options)
     if options.port is None:
@@ -81,6 +80,10 @@ def _application(arguments: Sequence[str]) -> Application | None:
     first.add_argument("--protocol", default=os.environ.get("REACTOR_PROTOCOL"))
     name = first.parse_known_args(arguments)[0].protocol
     return load_application(name) if name else None
+
+
+def _has_client(application: Application) -> bool:
+    return type(application).connect is not Application.connect
 
 
 def _configure_logging(level: str) -> None:
@@ -208,6 +211,8 @@ def make_parser(application: Application | None) -> Parser:
     _add_tls_options(parser)
     if application is not None:
         application.add_arguments(parser.add_argument_group(f"options of {application.name}"))
+        if not _has_client(application):
+            parser.hide_client_options()
     parser.use_environment()
     return parser
 

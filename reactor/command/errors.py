@@ -25,6 +25,8 @@ def reason(exc: BaseException) -> str:
     """What went wrong, in a few words: the system's message without its error number."""
     if isinstance(exc, ssl.SSLCertVerificationError):
         return f"its certificate is not trusted: {exc.verify_message} (see --tls-ca)"
+    if isinstance(exc, ssl.SSLError) and exc.reason == "WRONG_VERSION_NUMBER":
+        return "it does not use TLS"
     if isinstance(exc, OSError) and exc.strerror:
-        return re.sub(r" \(_ssl\.c:[0-9]+\)$", "", str(exc.strerror))
+        return re.sub(r"^\[\w+: \w+\] | \(_ssl\.c:[0-9]+\)$", "", str(exc.strerror))
     return str(exc) or type(exc).__name__

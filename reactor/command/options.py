@@ -4,9 +4,11 @@ their values from the environment."""
 from __future__ import annotations
 
 import argparse
+import ipaddress
 import os
 import re
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterable
 from typing import Any, Final, NoReturn
 
 from ..debug import VARIABLE as DEBUG_VARIABLE
@@ -21,6 +23,17 @@ class Parser(argparse.ArgumentParser):
     """An argparse parser that raises ``CommandError``, and takes defaults from the environment."""
 
     help_command = "reactor --help"
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse does it. The result has an attribute ``given``: the names of the options on
+        the command line, not those from the environment.
+
+        This parser must not allow abbreviations nor have positional arguments. Then no value starts
+        with two hyphens, and an argument that does is an option that was given."""
+        args = sys.argv[1:] if args is None else list(args)
+        options, rest = super().parse_known_args(args, namespace)
+        options.given = frozenset(argument.partition("=")[0] for argument in args)
+        return options, rest
 
     def error(self, message: str) -> NoReturn:
         raise CommandError(f"{message} (see {self.help_command})", WRONG_USAGE)
@@ -55,17 +68,30 @@ class Parser(argparse.ArgumentParser):
             self.error(f"{variable} must be one of {', '.join(action.choices)}, not {value!r}")
         return converted
 
-    def refuse_wrong_side(self, arguments: Sequence[str], *, client: bool) -> None:
-        """Raise ``CommandError`` if ``arguments`` contain an option that only the other side has.
-
-        This parser must not allow abbreviations nor have positional arguments. So every argument
-        that starts with two hyphens is an option."""
-        given = {argument.partition("=")[0] for argument in arguments}
+    def refuse_wrong_side(self, options: argparse.Namespace, *, client: bool) -> None:
+        """Raise ``CommandError`` if an option was given that only the other side has."""
         for action in self._actions:
             refused_by, why = getattr(action, _REFUSAL, (None, ""))
             if refused_by == client:
-                for name in given.intersection(action.option_strings):
+                for name in options.given.intersection(action.option_strings):
                     raise CommandError(f"{name} {why}", WRONG_USAGE)
+
+    def hide_client_options(self) -> None:
+        """Leave the options that go with ``--connect`` out of the help: there is no client."""
+        for action in self._actions:
+            if action.dest == "connect" or getattr(action, _REFUSAL, (None, ""))[0] is False:
+                action.help = argparse.SUPPRESS
+
+
+def refuse_unused(options: argparse.Namespace, names: Iterable[str], why: str) -> None:
+    """Raise ``CommandError`` for the first of ``names`` that was given on the command line: it
+    would have no effect. In the environment, which several programs may share, it is ignored.
+
+    ``why``: the rest of the message, such as ``requires --app``."""
+    given = getattr(options, "given", ())  # a program may have made the options in another way
+    for name in names:
+        if name in given:
+            raise CommandError(f"{name} {why}", WRONG_USAGE)
 
 
 # -- options of one side ---------------------------------------------------------------------------
@@ -188,7 +214,15 @@ def _number(text: str, what: str) -> float:
 
 def host_name(text: str) -> str:
     """A name or address as an option's type; an IPv6 address may have brackets, as in URLs."""
-    return text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    host = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    if ":" in host:  # an IPv6 address, or a mistake such as HOST:PORT or a URL
+        try:
+            ipaddress.IPv6Address(host)
+        except ValueError:
+            raise argparse.ArgumentTypeError(
+                f"expected a name or an address, without a port, not {text!r}"
+            ) from None
+    return host
 
 
 def host_and_port(text: str) -> tuple[str, int]:

@@ -74,8 +74,8 @@ def _import_own_package(name: str) -> None:
 
     ``python -m`` puts the current folder in front of all others. A user's protocols.py would then
     be imported instead of our package, or http.py instead of Python's. So the current folder moves
-    to the end; it stays first only with ``module:Class``."""
-    if sys.path and sys.path[0] in ("", os.getcwd()):
+    to the end; only with ``module:Class`` does it stay first."""
+    if sys.path and sys.path[0] in ("", _current_folder()):
         sys.path.append(sys.path.pop(0))
     if name not in sys.modules:
         root = str(Path(__file__).parents[2])
@@ -83,3 +83,10 @@ def _import_own_package(name: str) -> None:
         if spec is not None and spec.loader is not None:
             sys.modules[name] = module = module_from_spec(spec)
             spec.loader.exec_module(module)
+
+
+def _current_folder() -> str:
+    try:
+        return os.getcwd()
+    except OSError:  # it was removed, or is on a disk that is gone
+        return ""

@@ -1,6 +1,9 @@
 """Echo over TCP and UDP, in memory and through the command line."""
 
+import os
 import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -10,6 +13,7 @@ from protocols.echo import Echo, EchoClient, EchoDatagrams
 from reactor import StreamTransport
 from reactor.testing import VirtualReactor
 
+from ..tools.commands import ROOT, one_line
 from ..tools.users import User
 from ..tools.waiting import TIMEOUT
 
@@ -186,3 +190,53 @@ def test_an_untrusted_certificate_gives_a_one_line_error_that_names_the_option(
     )
     assert result.stderr.endswith("(see --tls-ca)\n")
     assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("protocol", "line", "complaint"),
+    [
+        ("chat", "hi", "cannot connect to {}: This port uses TLS: connect with --tls; "),
+        # OpenSSL recognises a TLS record by its first five bytes.
+        ("echo", "a longer line", "the connection to {} is lost: "),
+        ("echo", "hi", "the connection to {} is lost: it uses TLS (see --tls); "),
+    ],
+)
+def test_a_client_without_tls_is_told_that_the_server_uses_it(
+    serve, run_reactor, certificate, protocol, line, complaint
+):
+    tls = ("--tls-cert", certificate.chain, "--tls-key", certificate.key)
+    server = serve("--protocol", protocol, "--port", "0", "--no-udp", *tls)
+    address = f"127.0.0.1:{server.port}"
+
+    result = run_reactor("--protocol", protocol, "--connect", address, input=f"{line}\n")
+
+    assert (result.returncode, result.stdout) == (1, "")
+    assert one_line(result.stderr).startswith(f"reactor: {complaint.format(address)}")
+    assert "--tls" in result.stderr
+
+
+@pytest.mark.parametrize("protocol", ["chat", "time"])
+def test_a_client_with_tls_is_told_that_the_server_does_not_use_it(serve, run_reactor, protocol):
+    server = serve("--protocol", protocol, "--port", "0", "--no-udp")
+    address = f"127.0.0.1:{server.port}"
+
+    result = run_reactor("--protocol", "chat", "--connect", address, "--tls", input="")
+
+    assert result.returncode == 1
+    assert one_line(result.stderr) == f"reactor: cannot connect to {address}: it does not use TLS\n"
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.parametrize("lines", [1, 1000])
+def test_output_that_cannot_be_written_is_an_error(serve, lines):
+    server = serve("--protocol", "echo", "--port", "0", "--no-udp")
+    with open("/dev/full", "wb") as full:
+        result = subprocess.run(
+            [sys.executable, "-m", "reactor", "--protocol", "echo",
+             "--connect", f"127.0.0.1:{server.port}"],
+            input="hello\n" * lines, stdout=full, stderr=subprocess.PIPE, cwd=ROOT, text=True,
+            timeout=TIMEOUT, check=False,
+        )  # fmt: skip
+
+    assert result.returncode == 1
+    assert "cannot write to standard output: No space left on device" in one_line(result.stderr)

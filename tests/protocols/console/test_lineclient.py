@@ -149,6 +149,43 @@ def test_a_lost_connection_is_an_error(start, server, reactor):
     assert client.error.startswith("the connection to server:1 is lost: ")
 
 
+@pytest.mark.parametrize("greets", [False, True])
+def test_a_silent_server_that_resets_may_want_tls(start, server, reactor, greets):
+    class Client(LineClient):
+        pass
+
+    Client.greets = greets
+    client = start(Client)
+    server.accept().reset()
+    reactor.settle()
+
+    assert client.error.endswith("by the test (if it uses TLS, try --tls)")
+
+
+@pytest.mark.parametrize(("heard", "tls"), [(b"hello\n", None), (b"", "a context")])
+def test_a_server_that_spoke_and_one_over_tls_need_no_hint_about_tls(
+    start, server, reactor, heard, tls
+):
+    client = start(tls=tls)
+    peer = server.accept()
+    if heard:
+        peer.send(heard)
+        reactor.settle()
+    peer.reset()
+    reactor.settle()
+
+    assert client.error.endswith("by the test")
+
+
+def test_the_alert_of_a_server_with_tls_is_not_shown(start, server, reactor):
+    client = start()
+    server.accept().send(b"\x15\x03\x03\x00\x02\x02\x32")
+    reactor.settle()
+
+    assert client.error == "the connection to server:1 is lost: it uses TLS (see --tls)"
+    assert client.console.shown == []
+
+
 def test_a_close_by_the_server_before_the_end_of_input_is_an_error(start, server, reactor):
     client = start()
     server.accept().close()

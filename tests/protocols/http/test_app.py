@@ -381,14 +381,16 @@ def test_a_limit_is_applied(serve):
         (["--root", ".", "--app", "a:b"], 2, "--root and --app cannot be combined"),
         (["--no-listing"], 2, "--no-listing requires --root"),
         (["--forwarded"], 2, "--forwarded requires --trusted-proxy"),
+        (["--root", ".", "--threads", "2"], 2, "--threads requires --app"),
+        (["--root", ".", "--request-timeout=2"], 2, "--request-timeout requires --app"),
+        (["--max-spool", "2"], 2, "--max-spool requires --app"),
+        (["--unix", "s"], 2, "--port cannot be combined with --unix"),
         (["--root", "/no/such"], 1, "cannot serve --root /no/such: No such file or directory"),
         (["--root", __file__], 1, f"cannot serve --root {__file__}: Not a directory"),
         (["--app", "nothing"], 2, "--app nothing: not of the form module:callable"),
         (["--app", "no_such_module:app"], 2, "there is no module 'no_such_module'"),
         (["--app", "os:no_such_name"], 2, "'os' has no 'no_such_name'"),
         (["--app", "os:sep"], 2, "'sep' cannot be called"),
-        (["--unix", "/no/such/folder/s"], 1, "cannot listen on unix:/no/such/folder/s: No such"),
-        (["--unix", "/" + "x" * 200], 1, "cannot listen on unix:/xxx"),
         (["--trusted-proxy", "proxy"], 2, "neither an address nor a network: 'proxy'"),
         (["--trusted-proxy", "10.0.0.1/8"], 2, "10.0.0.1/8 is not a network; 10.0.0.0/8 is"),
         (["--workers", "0"], 2, "expected a number of at least 1"),
@@ -416,6 +418,18 @@ def test_a_port_in_use_is_one_line(capsys):
         port = str(taken.getsockname()[1])
         assert main(["--protocol", "http", "--port", port]) == 1
     assert one_line(capsys.readouterr().err).endswith(f":{port}: Address already in use\n")
+
+
+@pytest.mark.parametrize(
+    ("path", "complaint"),
+    [
+        ("/no/such/folder/s", "cannot listen on unix:/no/such/folder/s: No such"),
+        ("/" + "x" * 200, "cannot listen on unix:/xxx"),
+    ],
+)
+def test_a_path_that_no_unix_socket_can_have_is_one_line(capsys, path, complaint):
+    assert main(["--protocol", "http", "--unix", path]) == 1
+    assert complaint in one_line(capsys.readouterr().err)
 
 
 def test_a_unix_socket_in_use_is_one_line(capsys, tmp_path):

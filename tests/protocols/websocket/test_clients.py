@@ -18,7 +18,13 @@ from selenium import webdriver
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
-TIMEOUT = 30  # seconds; only reached if something is broken
+from protocols.websocket import WebSocket
+from protocols.websocket.app import WebSocketApplication
+from reactor.command.cli import main, make_parser
+
+from ...tools.commands import one_line
+
+TIMEOUT = 30  # seconds; only reached by what is broken
 MESSAGES = ["", "hello", "ä" * 1000, "x" * 70_000]
 
 _MODULE = """
@@ -173,6 +179,43 @@ def test_the_options_take_effect(serve, tmp_path):
         connect(_url(server), origin="https://b.org")
     with pytest.raises(InvalidStatus, match="404"):
         connect(f"{_url(server)}elsewhere")
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "complaint"),
+    [
+        ("--allow-origin", "example.com", "expected an origin, like https://example.com"),
+        ("--allow-origin", "https://example.com/", "with nothing behind it"),
+        ("--allow-host", "example.com:8080", "expected a name, without a port"),
+        ("--allow-host", "https://example.com", "expected a name, without a port"),
+    ],
+)
+def test_origins_and_hosts_that_would_never_match_are_refused(
+    capsys, tmp_path, monkeypatch, option, value, complaint
+):
+    (tmp_path / "refusing_hall.py").write_text(_MODULE)
+    monkeypatch.syspath_prepend(tmp_path)
+
+    assert main(["--protocol", "refusing_hall:Echo", option, value]) == 2
+    assert complaint in one_line(capsys.readouterr().err)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--allow-origin", "*"),
+        ("--allow-origin", "null"),
+        ("--allow-origin", "http://[::1]:8080"),
+        ("--allow-host", "*"),
+        ("--allow-host", "example.com"),
+        ("--allow-host", "fd00::1"),
+    ],
+)
+def test_origins_and_hosts_that_may_match_are_let_pass(option, value):
+    arguments = [option, value]
+    options = make_parser(WebSocketApplication(WebSocket)).parse_args(arguments)
+
+    assert value in (*options.allow_origin, *options.allow_host)
 
 
 def test_a_stopped_server_says_goodbye(serve, tmp_path):

@@ -13,7 +13,7 @@ from reactor.command.application import Application, CommandError
 from reactor.command.cli import main, make_parser
 from reactor.command.registry import BUILT_IN, load_application
 
-from ...tools.commands import ROOT, one_line
+from ...tools.commands import ROOT, environment, one_line
 from ...tools.waiting import TIMEOUT
 
 
@@ -136,6 +136,22 @@ def test_a_port_in_use_is_one_line_and_status_1(run_reactor):
         (["--protocol", "http", "--max-connections", "0"], "expected a number of at least 1"),
         (["--protocol", "http", "--workers", "0"], "expected a number of at least 1"),
         (["--protocol", "time", "--connect", "127.0.0.1:13"], "time has no client"),
+        (
+            ["--protocol", "echo", "--host", "127.0.0.1:80"],
+            "expected a name or an address, without",
+        ),
+        (
+            ["--protocol", "time", "--no-udp", "--udp-port=1"],
+            "--udp-port cannot be combined with --no-udp",
+        ),
+        (
+            ["--protocol", "chat", "--no-udp", "--udp-port", "1"],
+            "--udp-port cannot be combined with",
+        ),
+        (
+            ["--protocol", "chat", "--no-udp", "--udp-trust", "none"],
+            "--udp-trust cannot be combined with",
+        ),
     ],
 )
 def test_wrong_usage_is_one_line_and_status_2(capsys, arguments, complaint):
@@ -161,6 +177,17 @@ def test_an_unusable_certificate_is_one_line_and_status_1(capsys, tmp_path, cont
     assert "_ssl.c" not in complaint
 
 
+def test_an_authority_without_a_certificate_is_one_line_and_status_1(capsys, tmp_path):
+    path = tmp_path / "ca.pem"
+    path.write_text("no certificate")
+
+    assert main(["--protocol", "echo", "--connect", "127.0.0.1:1", "--tls-ca", str(path)]) == 1
+    complaint = one_line(capsys.readouterr().err)
+    assert complaint == (
+        f"reactor: cannot use the certificate in {path}: no certificate or crl found\n"
+    )
+
+
 def test_a_certificate_without_its_key_is_reported(capsys, certificate):
     assert main(["--protocol", "echo", "--tls-cert", str(certificate.chain)]) == 1
     assert one_line(capsys.readouterr().err).endswith(": no certificate with its private key\n")
@@ -172,7 +199,9 @@ def test_a_datagram_protocol_is_not_served_without_tls_if_tls_is_requested(capsy
     assert "serves datagrams, which cannot use TLS" in one_line(capsys.readouterr().err)
 
 
-@pytest.mark.parametrize(("given", "host"), [("[::1]", "::1"), ("::1", "::1"), ("", "")])
+@pytest.mark.parametrize(
+    ("given", "host"), [("[::1]", "::1"), ("fe80::1%lo", "fe80::1%lo"), ("", "")]
+)
 def test_the_host_may_have_brackets_as_in_urls(monkeypatch, given, host):
     assert make_parser(None).parse_args(["--host", given]).host == host
     monkeypatch.setenv("REACTOR_HOST", given)
@@ -243,6 +272,24 @@ def test_help_shows_the_options_of_the_protocol_that_is_given(run_reactor):
     assert "--udp-port" in run_reactor("--protocol", "time", "--help").stdout
 
 
+@pytest.mark.parametrize(
+    ("name", "has_client"),
+    [("echo", True), ("chat", True), ("time", False), ("http", False), ("reactor:Protocol", False)],
+)
+def test_help_shows_the_client_options_only_where_there_is_a_client(name, has_client):
+    shown = make_parser(load_application(name)).format_help()
+    for option in ("--connect", "--tls ", "--tls-ca"):
+        assert (option in shown) == has_client
+    assert "--tls-cert" in shown
+
+
+def test_options_without_effect_are_ignored_in_the_environment(serve, monkeypatch):
+    monkeypatch.setenv("REACTOR_UDP_PORT", "1")
+    server = serve("--protocol", "echo", "--port", "0", "--no-udp")
+
+    assert server.printed == [f"echo: tcp://127.0.0.1:{server.port}", "Press Ctrl+C to stop"]
+
+
 def test_a_protocol_class_of_the_user_can_be_served(serve, tmp_path):
     (tmp_path / "shout.py").write_text(
         "from reactor import Protocol\n"
@@ -307,6 +354,19 @@ def test_a_module_that_fails_keeps_its_traceback(run_reactor, tmp_path):
 
     assert "Traceback" in result.stderr
     assert "no_such_module_anywhere" in result.stderr
+
+
+def test_it_runs_in_a_folder_that_was_removed(tmp_path):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    result = subprocess.run(
+        ["sh", "-c", 'rmdir "$PWD" && exec "$0" -m reactor --protocol echo --connect 127.0.0.1:x',
+         sys.executable],
+        cwd=gone, env=environment(), capture_output=True, text=True, timeout=TIMEOUT, check=False,
+    )  # fmt: skip
+
+    assert result.returncode == 2
+    assert "expected HOST:PORT" in one_line(result.stderr)
 
 
 def test_an_entry_point_adds_a_name(monkeypatch):
