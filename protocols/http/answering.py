@@ -279,7 +279,11 @@ class AnsweringHalf(Protocol):
         transport.set_protocol(protocol)
         transport.resume_reading()
         protocol.connection_made(transport)
-        self.reactor.call_soon(_deliver, transport, protocol, rest, ended)
+        # The next turn reads before it delivers: nothing may get ahead of the rest.
+        paused = bool(rest) and transport.is_reading()
+        if paused:
+            transport.pause_reading()
+        self.reactor.call_soon(_deliver, transport, protocol, rest, paused, ended)
 
     # -- after a response --------------------------------------------------------------------------
 
@@ -409,9 +413,11 @@ def _framing(head: RequestHead, status: int, content_length: int | None) -> tupl
     return CHUNKED, b"Transfer-Encoding: chunked\r\n"
 
 
-def _deliver(transport: Any, protocol: Any, rest: bytes, ended: bool) -> None:
+def _deliver(transport: Any, protocol: Any, rest: bytes, paused: bool, ended: bool) -> None:
     """What came after the request, to the protocol that took over."""
     try:
+        if paused:
+            transport.resume_reading()
         if rest and not transport.is_closing():
             protocol.data_received(rest)
         if ended and not transport.is_closing() and not protocol.eof_received():
