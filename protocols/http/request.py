@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .connection import HTTPConnection
     from .head import RequestHead
     from .proxies import Origin
+    from .turns import Turns
 
 
 class Request:
@@ -129,6 +130,12 @@ class Request:
     def reactor(self) -> Reactor:
         """The loop that serves it."""
         return self._connection.reactor
+
+    @property
+    def turns(self) -> Turns:
+        """The server's connections that wait for the next turn of the loop. A protocol that takes
+        over waits among them when it has a lot to do."""
+        return self._connection.server.turns
 
     # -- its body ----------------------------------------------------------------------------------
 

@@ -9,12 +9,10 @@ read of tiny chunks takes milliseconds. They wait sooner, so that they do not ho
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from reactor import Loop
-
-    from .connection import HTTPConnection
 
 ARRIVALS: Final = 0.03  # seconds of a turn after which what comes waits; a thousand quick requests
 BODIES: Final = 0.01  # seconds of a turn after which bodies wait
@@ -23,15 +21,24 @@ CONNECTION: Final = 0.01  # seconds of a turn for the requests of one connection
 REQUESTS: Final = 32  # of one connection in a turn
 
 
+class Waiting(Protocol):
+    """A connection that waits."""
+
+    @property
+    def reactor(self) -> Loop: ...
+
+    def go_on(self) -> None: ...
+
+
 class Turns:
     """The connections of a server that have more to do than a turn has time for. They go on one
     after the other, in the order in which they came here."""
 
     def __init__(self) -> None:
-        self._waiting: deque[HTTPConnection] = deque()
+        self._waiting: deque[Waiting] = deque()
         self._is_scheduled = False
 
-    def wait(self, connection: HTTPConnection) -> None:
+    def wait(self, connection: Waiting) -> None:
         """Have ``connection.go_on()`` called, once."""
         self._waiting.append(connection)
         if not self._is_scheduled:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
@@ -22,6 +23,7 @@ from reactor.command import (
 
 from .handshake import accept
 from .limits import Limits
+from .origins import ANY, is_origin
 
 if TYPE_CHECKING:
     from .websocket import WebSocket
@@ -44,6 +46,20 @@ _LIMIT_OPTIONS: Final[tuple[tuple[str, str, Callable[[str], float], str, str], .
 )
 
 
+def _origin(text: str) -> str:
+    if text != ANY and not is_origin(text):
+        raise argparse.ArgumentTypeError(
+            f"a scheme and a host are wanted, as in https://example.com, not {text!r}"
+        )
+    return text
+
+
+def _host(text: str) -> str:
+    if re.search(r"[/:@\s]", text):
+        raise argparse.ArgumentTypeError(f"a name without scheme and port is wanted, not {text!r}")
+    return text
+
+
 class WebSocketApplication(Application):
     """Serves a subclass of ``WebSocket``."""
 
@@ -59,6 +75,7 @@ class WebSocketApplication(Application):
         parser.add_argument(
             "--allow-origin",
             metavar="ORIGIN",
+            type=_origin,
             action=Repeatable,
             help="let in pages from there as well, https://example.com for one; '*': from "
             "anywhere; may be given more than once (pages of the same origin)",
@@ -66,6 +83,7 @@ class WebSocketApplication(Application):
         parser.add_argument(
             "--allow-host",
             metavar="NAME",
+            type=_host,
             action=Repeatable,
             help="on a loopback address: another name of this machine that clients use; '*': any; "
             "may be given more than once (localhost)",

@@ -18,6 +18,8 @@ from selenium import webdriver
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
+from reactor.command.cli import main
+
 TIMEOUT = 30  # seconds; only reached by what is broken
 MESSAGES = ["", "hello", "ä" * 1000, "x" * 70_000]
 
@@ -173,6 +175,21 @@ def test_the_options_are_heeded(serve, tmp_path):
         connect(_url(server), origin="https://b.org")
     with pytest.raises(InvalidStatus, match="404"):
         connect(f"{_url(server)}elsewhere")
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--allow-origin", "example.com"),
+        ("--allow-origin", "https://example.com/"),
+        ("--allow-origin", "https://*.example.com"),
+        ("--allow-host", "https://example.com"),
+        ("--allow-host", "example.com:80"),
+    ],
+)
+def test_what_would_never_match_is_wrong_usage(option, value, capsys):
+    assert main(["--protocol", "protocols.websocket:WebSocket", option, value]) == 2
+    assert f"not {value!r}" in capsys.readouterr().err
 
 
 def test_a_stopped_server_says_goodbye(serve, tmp_path):
