@@ -1,6 +1,7 @@
 """WebSockets on our server and on other libraries. Usage: websocket echo|room|idle LIBRARY"""
 
 import sys
+from contextlib import suppress
 from typing import Any
 
 from .loops import announce
@@ -38,20 +39,21 @@ def serve_reactor(kind: str) -> None:
 
 async def serve_websockets(kind: str) -> None:
     from websockets.asyncio.server import ServerConnection, broadcast, serve
+    from websockets.exceptions import ConnectionClosedError
 
     members: set[ServerConnection] = set()
 
     async def echo(websocket: ServerConnection) -> None:
-        async for message in websocket:
-            await websocket.send(message)
+        with suppress(ConnectionClosedError):  # the load just goes
+            async for message in websocket:
+                await websocket.send(message)
 
     async def member(websocket: ServerConnection) -> None:
         members.add(websocket)
-        try:
+        with suppress(ConnectionClosedError):
             async for message in websocket:
                 broadcast(members, message)
-        finally:
-            members.discard(websocket)
+        members.discard(websocket)
 
     handler = member if kind == "room" else echo
     async with serve(handler, "127.0.0.1", 0, backlog=1024) as server:
