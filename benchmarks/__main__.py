@@ -6,7 +6,7 @@ import signal
 import sys
 from types import ModuleType
 
-from . import chat, echo, expiry, http, idle, timers, udp
+from . import chat, echo, expiry, http, idle, timers, udp, websocket
 from .common import BenchmarkError, environment
 
 # Each module has add_arguments(parser), run(options) and SMOKE: the options of its shortest run.
@@ -18,6 +18,7 @@ BENCHMARKS: dict[str, ModuleType] = {
     "timers": timers,
     "udp": udp,
     "http": http,
+    "websocket": websocket,
 }
 COMMANDS = BENCHMARKS | http.PARTS
 
@@ -26,8 +27,8 @@ def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
-        description="Compare the reactor with asyncio, uvloop and C, and its HTTP server with other"
-        " servers, if they are installed. Needs Linux, a C compiler, and for HTTP wrk.",
+        description="Compare the reactor with asyncio, uvloop and C, and its HTTP and WebSocket"
+        " servers with others, if they are installed. Needs Linux, a C compiler, and for HTTP wrk.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="BENCHMARK")
     for name, module in COMMANDS.items():

@@ -16,11 +16,17 @@ def hand_over(transport: Any, protocol: Any, rest: bytes, has_ended: bool) -> No
     transport.set_protocol(protocol)
     transport.resume_reading()
     protocol.connection_made(transport)
-    transport.reactor.call_soon(_deliver, transport, protocol, rest, has_ended)
+    # The next turn reads before it runs callbacks: newer data must not overtake the rest.
+    is_paused = bool(rest) and transport.is_reading()
+    if is_paused:
+        transport.pause_reading()
+    transport.reactor.call_soon(_deliver, transport, protocol, rest, is_paused, has_ended)
 
 
-def _deliver(transport: Any, protocol: Any, rest: bytes, has_ended: bool) -> None:
+def _deliver(transport: Any, protocol: Any, rest: bytes, is_paused: bool, has_ended: bool) -> None:
     try:
+        if is_paused:
+            transport.resume_reading()
         if rest and not transport.is_closing():
             protocol.data_received(rest)
         if has_ended and not transport.is_closing() and not protocol.eof_received():

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from .states import State
 
 if TYPE_CHECKING:
-    from reactor import Reactor, StreamTransport
+    from reactor import Loop, Reactor, StreamTransport
 
     from .deadlines import Deadlines
     from .head import HeadParser, RequestHead
@@ -49,6 +49,22 @@ class Proxies(Protocol):
     def origin(self, request: Any) -> Any: ...
 
 
+class Waiting(Protocol):
+    """What waits for a turn (see ``Turns``): a connection."""
+
+    @property
+    def reactor(self) -> Loop: ...
+
+    def go_on(self) -> None:
+        """Called when it is the connection's turn."""
+
+
+class Queue(Protocol):
+    """What a connection needs of ``Turns``."""
+
+    def wait(self, connection: Waiting) -> None: ...
+
+
 class Server(Protocol):
     """What requests and exchanges need of the ``HTTPServer``."""
 
@@ -59,6 +75,8 @@ class Server(Protocol):
 
     @property
     def proxies(self) -> Proxies: ...
+    @property
+    def turns(self) -> Queue: ...
     def render(self, status: int, headers: tuple[Header, ...], now: float) -> bytes: ...
     def date(self, now: float) -> int: ...
 
@@ -118,21 +136,6 @@ class WrittenResponse(Protocol):
         """The body cannot be completed."""
 
 
-class Waiting(Protocol):
-    """What waits for a turn (see ``Turns``): a connection."""
-
-    reactor: Reactor
-
-    def go_on(self) -> None:
-        """Called when it is the connection's turn."""
-
-
-class Queue(Protocol):
-    """What a connection needs of ``Turns``."""
-
-    def wait(self, connection: Waiting) -> None: ...
-
-
 class ConnectionServer(Server, Protocol):
     """What a connection needs of the ``HTTPServer``."""
 
@@ -143,5 +146,3 @@ class ConnectionServer(Server, Protocol):
 
     @property
     def handler(self) -> Callable[[Any], Response | None]: ...
-    @property
-    def turns(self) -> Queue: ...

@@ -16,7 +16,7 @@ from .writer import BodyWriter
 if TYPE_CHECKING:
     from reactor import Reactor
 
-    from .interfaces import Connection
+    from .interfaces import Connection, Queue
     from .proxies import Origin
 
 Handler = Callable[["Request"], Response | None]
@@ -134,6 +134,13 @@ class Request:
     def reactor(self) -> Reactor:
         """The reactor that serves it."""
         return self._connection.reactor
+
+    @property
+    def turns(self) -> Queue:
+        """The queue of the server's connections that wait for the next turn of the loop. A protocol
+        that takes over the connection waits in it when it has more input than a turn has time
+        for."""
+        return self._connection.server.turns
 
     # -- its body ----------------------------------------------------------------------------------
 

@@ -23,7 +23,7 @@ from reactor.command import (
 
 from .handshake import accept
 from .limits import Limits
-from .origins import ANY
+from .origins import ANY, is_origin
 
 if TYPE_CHECKING:
     from .websocket import WebSocket
@@ -128,7 +128,7 @@ class WebSocketApplication(Application):
 def _origin(text: str) -> str:
     """The type of ``--allow-origin``. Anything else would never match. Browsers send ``null`` for
     files, among others."""
-    if text not in (ANY, "null") and not re.fullmatch(r"[A-Za-z][\w+.-]*://[^\s/?#]+", text):
+    if text not in (ANY, "null") and not is_origin(text):
         raise argparse.ArgumentTypeError(
             f"expected an origin, like https://example.com, with nothing behind it, not {text!r}"
         )

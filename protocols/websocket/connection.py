@@ -6,6 +6,10 @@ frame, whole and alone in what was read.
 
 A connection is open until either side starts the closing handshake. From then on no message is
 delivered or sent, and the handshake must finish within ``Limits.close_timeout``.
+
+Frames cost time: inflating a frame of one kilobyte can take several milliseconds. A connection with
+more frames than a turn of the loop has time for waits for the next turn (``Turns``), and is not
+read until then. The fast path is not counted: it is one message for each read.
 """
 
 from __future__ import annotations
@@ -18,13 +22,16 @@ from websockets.exceptions import ProtocolError
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.protocol import OPEN
 
-from reactor import Protocol, StreamTransport, Timer
+from protocols.http.turns import ARRIVALS, CONNECTION
+from reactor import Loop, Protocol, StreamTransport, Timer
 from reactor.errors import FATAL
 
 from .core import Core, TooManyFragments, apply_mask
 from .frames import BINARY, DEFLATE_FROM, TEXT, Message, render_deflated, render_frame
 
 if TYPE_CHECKING:
+    from protocols.http.interfaces import Queue
+
     from .interfaces import Callbacks
     from .limits import Limits
 
@@ -48,23 +55,25 @@ class WebSocketConnection(Protocol):
         "_heard",
         "_is_closing_limited",
         "_is_reading_paused",
-        "_is_scheduled",
+        "_is_waiting",
         "_is_write_paused",
         "_limits",
         "_pong",
         "_small",
         "_timer",
+        "_turns",
         "_websocket",
         "_window_bits",
     )
 
-    def __init__(self, core: Core, websocket: Callbacks, limits: Limits) -> None:
+    def __init__(self, core: Core, websocket: Callbacks, limits: Limits, turns: Queue) -> None:
         self._core = core
         self._websocket = websocket
         self._limits = limits
+        self._turns = turns
         self._window_bits = core.window_bits
         self._small = min(_SMALL, limits.message_size)
-        self._is_scheduled = False  # the next turn handles the waiting input
+        self._is_waiting = False  # a later turn of the loop handles the waiting input
         self._is_reading_paused = False  # by the WebSocket
         self._is_write_paused = False  # by the transport
         self._pong = b""  # the last one, not sent because output is paused
@@ -104,16 +113,22 @@ class WebSocketConnection(Protocol):
                 self._call(self._websocket.message_received, message)
                 return
         core.reader.feed_data(data)
-        if not self._is_scheduled:
-            self._go_on()
+        if not self._is_waiting:
+            reactor = self.transport.reactor
+            self._handle_frames(min(reactor.time() + CONNECTION, reactor.now + ARRIVALS))
 
-    def _go_on(self) -> None:
-        """Handle the input, as far as this turn has time for it."""
-        self._is_scheduled = False
+    def go_on(self) -> None:
+        """Continue in this turn, after ``Turns.wait``."""
+        self._is_waiting = False
+        self._handle_frames(self.transport.reactor.time() + CONNECTION)
+
+    def _handle_frames(self, until: float) -> None:
+        """Handle the input, but begin no frame after the time ``until``."""
+        clock = self.transport.reactor.time
         for _ in range(self._limits.frames_per_turn):
             if self.transport.is_closing():
                 return
-            if self._is_reading_paused:
+            if self._is_reading_paused or clock() >= until:
                 break
             frame = self._core.next_frame()
             if self._core.writes:
@@ -122,10 +137,19 @@ class WebSocketConnection(Protocol):
                 self.transport.resume_reading()
                 return
             self._frame_received(frame)
-        else:
-            self._is_scheduled = True
-            self.transport.reactor.call_soon(self._go_on)
         self.transport.pause_reading()
+        if not self._is_reading_paused:
+            self._wait()
+
+    def _wait(self) -> None:
+        if not self._is_waiting:
+            self._is_waiting = True
+            self._turns.wait(self)
+
+    @property
+    def reactor(self) -> Loop:
+        """The loop that serves it."""
+        return self.transport.reactor
 
     def _frame_received(self, frame: Frame) -> None:
         if frame.opcode is Opcode.PONG:
@@ -151,9 +175,7 @@ class WebSocketConnection(Protocol):
         """See ``WebSocket.resume_reading``."""
         if self._is_reading_paused:
             self._is_reading_paused = False
-            if not self._is_scheduled:
-                self._is_scheduled = True
-                self.transport.reactor.call_soon(self._go_on)
+            self._wait()
 
     # -- writing -----------------------------------------------------------------------------------
 
@@ -200,6 +222,7 @@ class WebSocketConnection(Protocol):
             raise ValueError(f"cannot close with {code} {reason!r}: {exc}") from exc
         self._close_called = True
         self._send_of_core()
+        self.resume_reading()  # for the answer; no message is delivered any more
 
     def _fail(self, code: CloseCode, reason: str) -> None:
         """Close without waiting for the peer: it violated the protocol, or we have to give up."""
@@ -225,6 +248,7 @@ class WebSocketConnection(Protocol):
         self._call(self._websocket.pause_writing)
 
     def resume_writing(self) -> None:
+        self._heard = self.transport.reactor.now  # the peer reads
         self._is_write_paused = False
         if self._pong:
             pong, self._pong = self._pong, b""
@@ -238,11 +262,16 @@ class WebSocketConnection(Protocol):
         limits = self._limits
         self.ping(b"")
         reactor = self.transport.reactor
-        self._timer = reactor.call_later(limits.ping_timeout, self._expect_answer, reactor.now)
+        unsent = self.transport.get_write_buffer_size() if self._is_write_paused else 0
+        self._timer = reactor.call_later(
+            limits.ping_timeout, self._expect_answer, reactor.now, unsent
+        )
 
-    def _expect_answer(self, asked: float) -> None:
-        # Nothing can arrive while the WebSocket has paused reading.
-        if self._heard < asked and self.transport.is_reading():
+    def _expect_answer(self, asked: float, unsent: int) -> None:
+        # Nothing can arrive while the WebSocket has paused reading. A peer that is still reading
+        # what was sent before the ping has not seen the ping yet.
+        is_taking = self.transport.get_write_buffer_size() < unsent
+        if self._heard < asked and self.transport.is_reading() and not is_taking:
             self._lose("no answer to a ping")
             return
         rest = max(self._limits.ping_interval - self._limits.ping_timeout, 0)

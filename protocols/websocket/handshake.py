@@ -44,7 +44,10 @@ def accept(
     address, see ``check_host``. ``deflate``: accept permessage-deflate if the client offers it.
 
     Raises ``HTTPError`` for a request that is not a valid handshake (400, 405, 426, 505), or comes
-    from a page that may not connect (403)."""
+    from a page that may not connect (403); ``TypeError`` for a str where several names are
+    expected."""
+    if any(isinstance(names, str) for names in (subprotocols, origins, hosts)):
+        raise TypeError("subprotocols, origins and hosts are lists of names")
     check_host(request, hosts)
     check_origin(request, origins)
     core = Core(limits, subprotocols, deflate)
@@ -68,16 +71,19 @@ def accept(
     websocket = factory()
     websocket.request = request
     websocket.subprotocol = core.subprotocol
-    websocket._connection = connection = WebSocketConnection(core, websocket, limits)
+    websocket._connection = connection = WebSocketConnection(core, websocket, limits, request.turns)
     request.take_over(connection, headers=[*headers, ("Connection", "Upgrade")])
 
 
 def _refusal(
     request: Request, status: int, body: bytes, headers: tuple[tuple[str, str], ...]
 ) -> HTTPError:
-    if request.upgrade is not None and request.headers.get("sec-websocket-version", "13") != "13":
+    detail = body.decode().strip().splitlines()[0]
+    if request.upgrade is None and status == 426:
+        detail = "This is a WebSocket: connect to it with a program, or from a page's script."
+    elif request.upgrade is not None and request.headers.get("sec-websocket-version", "13") != "13":
         status = 426
         headers = (("Upgrade", "websocket"),)
     if status == 426:  # the supported version: RFC 6455 section 4.4
         headers = (*headers, ("Sec-WebSocket-Version", "13"))
-    return HTTPError(status, body.decode().strip().splitlines()[0], headers)
+    return HTTPError(status, detail, headers)

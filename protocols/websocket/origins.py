@@ -8,6 +8,8 @@ connect to a server with its visitor's cookies. Clients other than browsers usua
 from __future__ import annotations
 
 import ipaddress
+import logging
+import re
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Final
 
@@ -16,22 +18,26 @@ from protocols.http import HTTPError
 if TYPE_CHECKING:
     from protocols.http import Request
 
+logger = logging.getLogger(__name__)
+
 ANY: Final = "*"
+_ORIGIN: Final = re.compile(
+    r"([a-z][a-z0-9+.-]*)://(\[[0-9a-f:.]+\]|[a-z0-9._~-]*)(?::([0-9]{1,5}))?"
+).fullmatch
 _DEFAULT_PORTS: Final = {"http": "80", "https": "443"}
 
 
 def check_origin(request: Request, origins: Collection[str]) -> None:
     """Raise ``HTTPError`` 403 unless the page is of the same origin, or of one in ``origins``:
-    ``https://example.com`` (with the port, if it is not the scheme's own); "*" is any."""
+    ``https://example.com``, with the port if it is not the scheme's own; "*" is any."""
     claimed = request.headers.get_all("origin")
     if not claimed or ANY in origins:
         return
     own = request.origin
-    if len(claimed) > 1 or not (
-        _normalized(claimed[0]) == _normalized(f"{own.scheme}://{own.host}")
-        or claimed[0].lower() in map(str.lower, origins)
-    ):
-        raise HTTPError(403, "Pages of this origin may not open a WebSocket here.")
+    allowed = map(normalized, (f"{own.scheme}://{own.host}", *origins))
+    if len(claimed) > 1 or normalized(claimed[0]) not in allowed:
+        logger.info("refused a page of %s at %s://%s", claimed, own.scheme, own.host)
+        raise HTTPError(403, "Pages of this origin may not open a WebSocket here (--allow-origin).")
 
 
 def check_host(request: Request, hosts: Collection[str]) -> None:
@@ -47,17 +53,22 @@ def check_host(request: Request, hosts: Collection[str]) -> None:
     host = _host_name(request.origin.host)
     local = host == "localhost" or host.endswith(".localhost") or _is_loopback(host)
     if not local and host not in map(str.lower, hosts):
-        raise HTTPError(403, "The host is not this machine.")
+        logger.info("refused %r, which is no name of this machine", host)
+        raise HTTPError(403, "The host is not this machine (--allow-host).")
 
 
-def _normalized(origin: str) -> tuple[str, str, str]:
-    """Scheme, host and port."""
-    scheme, _, authority = origin.lower().partition("://")
-    host = _host_name(authority)
-    port = authority[len(host) :].rpartition(":")[2]
-    if authority.startswith("["):
-        port = authority.rpartition("]")[2].removeprefix(":")
-    return scheme, host, port or _DEFAULT_PORTS.get(scheme, "")
+def is_origin(text: str) -> bool:
+    """Whether ``text`` is what a browser may send; "*" is not."""
+    return text == "null" or _ORIGIN(text.lower()) is not None
+
+
+def normalized(origin: str) -> str:
+    """In lower case, and without the scheme's own port. What is no origin equals only itself."""
+    origin = origin.lower()
+    match = _ORIGIN(origin)
+    if match is not None and match[3] == _DEFAULT_PORTS.get(match[1], ""):
+        return f"{match[1]}://{match[2]}"
+    return origin
 
 
 def _host_name(authority: str) -> str:

@@ -91,6 +91,18 @@ def test_a_close_between_fragments_is_answered(connect):
     assert browser.close_frame() == (1000, "")
 
 
+def test_closing_while_reading_is_paused_waits_for_the_answer_only(connect, reactor):
+    browser = connect()
+    browser.websocket.pause_reading()
+    browser.send("not wanted")
+    browser.websocket.close(4000)
+    reactor.settle()
+    assert browser.close_frame() == (4000, "")
+    reactor.settle()
+    assert closed(browser) == (4000, "")
+    assert browser.websocket.messages == [("closed", 4000, "")]
+
+
 def test_abort(connect, reactor):
     browser = connect()
     browser.websocket.abort()
@@ -212,11 +224,30 @@ def test_no_pings_if_the_interval_is_zero(connect, reactor):
     assert browser.peer.received == b""
 
 
-def test_a_client_whose_messages_are_not_wanted_is_not_given_up(connect, reactor):
+def test_a_client_whose_messages_are_not_wanted_is_not_disconnected(connect, reactor):
     browser = connect()
     browser.websocket.pause_reading()
     reactor.advance(1000)
     assert browser.websocket.is_open
+
+
+def test_a_client_that_reads_slowly_is_not_disconnected(connect, reactor):
+    """It does not see a ping before it has read what was sent before."""
+    browser = connect()
+    browser.peer.stall()
+    browser.websocket.send(bytes(1_000_000))
+    for _ in range(20):
+        reactor.advance(5)
+        browser.peer.stall(room=40_000)
+    assert browser.websocket.is_open
+
+
+def test_a_client_that_does_not_read_is_disconnected(connect, reactor):
+    browser = connect()
+    browser.peer.stall()
+    browser.websocket.send(bytes(100_000))
+    reactor.advance(41)
+    assert closed(browser) == (1006, "")
 
 
 def test_the_closing_handshake_has_a_deadline(connect, reactor):

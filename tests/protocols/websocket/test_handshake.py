@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 
-from protocols.http import HTTPServer
+from protocols.http import HTTPServer, Response
 from protocols.websocket import accept
 
 from .browser import KEY, Browser, Recorder, frame
@@ -149,6 +149,11 @@ def test_no_compression_if_the_server_does_not_want_it(reactor):
         ("http://evil.org", "example.com", False),
         ("null", "example.com", False),
         ("http://[::1]", "[::2]", False),
+        ("http://[::1]example.com", "[::1]", False),
+        ("http://example.com@evil.org", "example.com", False),
+        ("http://evil.org:80@example.com", "example.com", False),
+        ("http://example.com.", "example.com", False),
+        ("http://example.com/", "example.com", False),
     ],
 )
 def test_a_page_of_the_same_origin_is_accepted(reactor, origin, host, allowed):
@@ -163,6 +168,9 @@ def test_a_page_of_the_same_origin_is_accepted(reactor, origin, host, allowed):
         (("http://other.org",), False),
         (("https://pages.org",), True),
         (("https://PAGES.org",), True),
+        (("https://pages.org:443",), True),
+        (("https://pages.org:80",), False),
+        (("https://pages.org.",), False),
         (("*",), True),
     ],
 )
@@ -238,3 +246,39 @@ def test_a_factory_that_raises_loses_one_connection(reactor):
     reactor.settle()
     assert peer.read().startswith(b"HTTP/1.1 500 ")
     assert [type(each) for each in failures] == [ZeroDivisionError]
+
+
+@pytest.mark.parametrize("name", ["subprotocols", "origins", "hosts"])
+def test_one_name_where_several_are_expected_is_an_error(connect, name):
+    """In a str there may be a "*", which would let everyone in."""
+    request = connect().websocket.request
+    with pytest.raises(TypeError, match="lists of names"):
+        accept(request, Recorder, **{name: "https://*.example.com"})
+
+
+@pytest.mark.parametrize("first", [b"", b"GET /first HTTP/1.1\r\nHost: a\r\n\r\n" * 40])
+@pytest.mark.parametrize("late", [False, True])
+def test_what_came_with_the_handshake_is_delivered_first(reactor, first, late):
+    """Also if it is accepted by a callback of the loop, which reads before it calls the next."""
+    made = []
+
+    def factory():
+        made.append(Recorder())
+        return made[0]
+
+    def handler(request):
+        if request.path == "/first":
+            return Response(b"")
+        if late:
+            reactor.call_soon(accept, request, factory)
+            return None
+        return accept(request, factory)
+
+    peer = reactor.connect(HTTPServer(handler))
+    head = "".join(f"{name}: {value}\r\n" for name, value in FIELDS.items())
+    peer.send(first + f"GET / HTTP/1.1\r\n{head}\r\n".encode() + frame(1, b"early"))
+    for _ in range(4):
+        reactor.run_once(0)
+        peer.send(frame(1, b"later"))
+    reactor.settle()
+    assert made[0].calls == ["opened", "early", *["later"] * 4]

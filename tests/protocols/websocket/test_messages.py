@@ -274,6 +274,30 @@ def test_a_flood_of_frames_leaves_turns_for_others(connect, reactor):
     assert other.websocket.messages == ["heard"]
 
 
+def test_frames_that_cost_much_leave_time_for_others(reactor, connect):
+    """However few they are, and however many clients send them."""
+
+    class Costly(Recorder):
+        def message_received(self, message):
+            super().message_received(message)
+            reactor.stall(0.004)
+
+    other = connect()
+    browsers = [connect(Costly) for _ in range(20)]
+    for browser in browsers:
+        browser.websocket._connection._turns = other.websocket._connection._turns  # of one server
+        browser.peer.send(frame(TEXT, b"x") * 10)
+    longest = 0.0
+    for _ in range(200):
+        other.peer.send(frame(TEXT, b"heard") * 2)
+        start = reactor.time()
+        reactor.run_once(0)
+        longest = max(longest, reactor.time() - start)
+    assert longest < 0.1
+    assert all(browser.websocket.messages == ["x"] * 10 for browser in browsers)
+    assert len(other.websocket.messages) == 400
+
+
 def test_a_peer_that_pings_and_does_not_read_fills_no_queue(connect, reactor):
     browser = connect()
     browser.peer.stall()
