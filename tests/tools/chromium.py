@@ -9,7 +9,7 @@ from pathlib import Path
 
 from selenium import webdriver
 
-TIMEOUT = 30  # seconds; only reached if something is broken
+from .waiting import TIMEOUT
 
 _FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",

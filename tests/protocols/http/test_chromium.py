@@ -5,7 +5,6 @@ Without Chromium these tests fail, on purpose: only a browser can show that the 
 from __future__ import annotations
 
 import re
-import shutil
 import signal
 import struct
 import zlib
@@ -17,6 +16,7 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
+from ...tools.chromium import start_chromium
 from ...tools.waiting import TIMEOUT
 
 PETROL, SAND = (0x0B, 0x6E, 0x69), (0xF6, 0xC6, 0x67)  # the picture's ground, and its arrows
@@ -24,28 +24,9 @@ PETROL, SAND = (0x0B, 0x6E, 0x69), (0xF6, 0xC6, 0x67)  # the picture's ground, a
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    options = webdriver.ChromeOptions()
-    options.binary_location = _path("chromium")
-    profile = tmp_path_factory.mktemp("profile")
-    for flag in (
-        "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-        "--disable-background-networking", "--disable-component-update", "--disable-sync",
-        "--disable-dev-shm-usage", "--window-size=400,900", f"--user-data-dir={profile}",
-    ):  # fmt: skip
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    # With a path, Selenium does not try to download a driver.
-    service = webdriver.ChromeService(_path("chromedriver"))
-    browser = webdriver.Chrome(options, service)
-    browser.set_page_load_timeout(TIMEOUT)
+    browser = start_chromium(tmp_path_factory.mktemp("profile"))
     yield browser
     browser.quit()
-
-
-def _path(name: str) -> str:
-    found = shutil.which(name)
-    assert found is not None, f"there is no {name}: apt-get install chromium chromium-driver"
-    return found
 
 
 class Site:

@@ -23,8 +23,8 @@ from protocols.websocket.app import WebSocketApplication
 from reactor.command.cli import main, make_parser
 
 from ...tools.commands import one_line
+from ...tools.waiting import TIMEOUT
 
-TIMEOUT = 30  # seconds; only reached by what is broken
 MESSAGES = ["", "hello", "ä" * 1000, "x" * 70_000]
 
 _MODULE = """
