@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from .messages import Batch
+from .messages import Batch, Message
 
 
 class Cancellable(Protocol):
@@ -51,12 +51,19 @@ class Listener(Protocol):
     """What a room knows of a member.
 
     ``deliver`` passes a batch to ``sink`` and never raises; ``fail`` reports what ``sink`` raised.
-    ``echo``: whether the member is shown its own lines.
+    ``echo``: whether the member is shown its own lines. ``ignores_some``: whether it ignores
+    others. ``hears`` says whether a message is for this member, as far as it depends on these two.
+    ``mask``: the member as bans see it, ``name!name@host``.
     """
 
     name: str
     sink: Sink
     echo: bool
 
+    @property
+    def ignores_some(self) -> bool: ...
+    @property
+    def mask(self) -> str: ...
+    def hears(self, message: Message, /) -> bool: ...
     def deliver(self, batch: Batch, /) -> None: ...
     def fail(self, exc: BaseException, /) -> None: ...

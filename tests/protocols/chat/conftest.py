@@ -160,6 +160,20 @@ class Chat:
         self.forget(*people)
         return people
 
+    def person(self, member: Member, sink: Recorder) -> Person:
+        return Person(self, member, sink)
+
+    def recorder(self) -> Recorder:
+        return Recorder()
+
+    def roam(self, *names: str) -> list[Person]:
+        """Several people who are in no room yet, and can be in several."""
+        sinks = [Recorder() for _ in names]
+        return [
+            Person(self, self.hub.join(sink, name=name, needs_room=False), sink)
+            for name, sink in zip(names, sinks, strict=True)
+        ]
+
     def forget(self, *people: Person) -> None:
         for person in people:
             person.messages()
