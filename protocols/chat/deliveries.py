@@ -116,7 +116,7 @@ def _deliver_in_order(rooms: Iterable[Pending], everywhere: Iterable[Pending]) -
     """Deliver now to those members of ``everywhere`` who are in several of ``rooms``."""
     batches: dict[tuple[_Part, ...], Batch] = {}
     for told in everywhere:
-        for member in tuple(told.members):
+        for member in [member for member in told.members if len(member.rooms) > 1]:
             parts = _parts(rooms, member)
             if len(parts) < 2:
                 continue

@@ -27,6 +27,7 @@ from .deliveries import Deliveries
 from .flood import FloodGate, FloodPolicy
 from .ignores import Ignores
 from .interfaces import Scheduler, Sink
+from .invitations import Invitations
 from .limits import Limits
 from .member import Member
 from .messages import Batch, ChatError, Kind, Message
@@ -73,6 +74,7 @@ class Hub:
         self._origins: dict[bytes, int] = {}  # how many members each has
         self._hosts = Hosts()
         self._ignores = Ignores()
+        self._invitations = Invitations(self.limits.invitations)
         self._silent = SilentMembers(self.limits.silence)
         self._last_guest = 0
         self._closed_because = ""
@@ -183,7 +185,9 @@ class Hub:
         for room in member.rooms:  # otherwise a new name would end a ban
             if not room.members[member] and room.rules.is_banned(member):
                 raise ChatError(f"You are banned from {room.name}: keep your name, or leave")
-        member.catch_up()  # until here, a member without echo knows its lines by the old name
+            room.check_load()
+        if not member.echo:
+            member.catch_up()  # until here it knows its own lines by the old name
         self._ignores.rename(member.name, name)
         del self.members[_key(member.name)]
         self.members[_key(name)] = member
@@ -192,7 +196,10 @@ class Hub:
         self._report_everywhere(member, told, Kind.RENAMED, old, name)
 
     def set_away(self, member: Member, text: str) -> None:
-        """Tell the rooms of ``member`` that it is away, or back; each other member once."""
+        """Set why ``member`` is away, and tell its rooms; each other member once."""
+        for room in member.rooms:
+            room.check_load()
+        member.own_settings().away = text
         told = [room for room in member.rooms if room.knows(member)]
         self._report_everywhere(member, told, Kind.AWAY, member.name, text)
 
@@ -214,6 +221,13 @@ class Hub:
             raise ChatError(f"You do not ignore {_shortened(name)}: /ignore lists them")
         self._ignores.remove(member, name)
 
+    def invite(self, member: Member, room: Room, *, by_operator: bool) -> None:
+        """Let ``member`` enter ``room`` once. Raises ChatError if it has such an invitation."""
+        earlier = self._invitations.get(member, room)
+        if earlier is not None and (earlier or not by_operator):
+            raise ChatError(f"{member.name} has been invited already")
+        self._invitations.add(member, room, by_operator=by_operator)
+
     def check_entry(self, member: Member, name: str, key: str = "") -> None:
         """Raise ChatError if ``member`` may not enter the room called ``name``, which may not exist
         yet."""
@@ -225,7 +239,7 @@ class Hub:
             return
         if member in room.members:
             raise ChatError(f"You are in {room.name} already")
-        invitation = None if member.personal is None else member.personal.invitations.get(room)
+        invitation = self._invitations.get(member, room)
         room.rules.check_entry(
             member,
             len(room.members),
@@ -271,6 +285,7 @@ class Hub:
         """Forget ``member``, who is gone, and tell its rooms why."""
         del self.members[_key(member.name)]
         self._ignores.forget(member)
+        self._invitations.forget_member(member)
         origin = member.origin
         if origin is not None:
             self._origins[origin] -= 1
@@ -303,6 +318,7 @@ class Hub:
     def _forget_if_empty(self, room: Room) -> None:
         if not room.members and room is not self.lobby:
             del self.rooms[room.name.lower()]
+            self._invitations.forget_room(room)
 
     def _enter(
         self,
@@ -314,8 +330,7 @@ class Hub:
         welcome: bool = True,
     ) -> None:
         member.rooms += (room,)
-        if member.personal is not None:
-            member.personal.invitations.pop(room, None)
+        self._invitations.remove(member, room)
         room.add(member)
         now = self.clock()
         entered = Message(Kind.ENTERED, now, room.name, member.name)

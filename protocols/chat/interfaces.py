@@ -8,6 +8,7 @@ another machine.
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from typing import Any, Protocol
 
 from .messages import Batch, Message
@@ -53,7 +54,7 @@ class Listener(Protocol):
     ``deliver`` passes a batch to ``sink`` and never raises; ``fail`` reports what ``sink`` raised.
     ``echo``: whether the member is shown its own lines. ``ignores_some``: whether it ignores
     others. ``hears`` says whether a message is for this member, as far as it depends on these two.
-    ``mask``: the member as bans see it, ``name!name@host``.
+    ``mask``: the member as bans see it, ``name!name@host``. ``rooms``: where it is.
     """
 
     name: str
@@ -64,6 +65,8 @@ class Listener(Protocol):
     def ignores_some(self) -> bool: ...
     @property
     def mask(self) -> str: ...
+    @property
+    def rooms(self) -> Sized: ...
     def hears(self, message: Message, /) -> bool: ...
     def deliver(self, batch: Batch, /) -> None: ...
     def fail(self, exc: BaseException, /) -> None: ...

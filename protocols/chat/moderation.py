@@ -11,7 +11,7 @@ import re
 from .member import Member
 from .membership import Membership
 from .messages import Batch, ChatError, Kind
-from .modes import FLAGS, Ban, Mode, full_mask
+from .modes import FLAGS, Ban, Mode, compiled, full_mask
 from .room import Room
 
 _VISIBLE = re.compile(r"[!-~]+")
@@ -52,14 +52,7 @@ def invite(member: Member, name: str, room: str | None = None) -> None:
     )
     if not other.hears(message):
         return
-    invitations = other.own_settings().invitations
-    earlier = invitations.get(place)
-    if earlier is not None and (earlier or not by_operator):  # no better than the one it has
-        raise ChatError(f"{other.name} has been invited already")
-    invitations.pop(place, None)
-    invitations[place] = by_operator
-    if len(invitations) > member.hub.limits.invitations:
-        del invitations[next(iter(invitations))]
+    member.hub.invite(other, place, by_operator=by_operator)
     other.answer(Batch((message,)))
 
 
@@ -129,6 +122,7 @@ def _as_operator(member: Member, room: str | None) -> Room:
         raise ChatError(f"Nobody decides in {place.name}: it has no operators")
     if member not in place.operators:
         raise ChatError(f"Only operators of {place.name} can do this: /mode lists them")
+    place.check_load()
     return place
 
 
@@ -184,4 +178,4 @@ def _ban_of(member: Member, who: str) -> Ban:
         other = member.hub.members.get(name.lower())
         if other is not None and other.origin is not None:
             name, mask = other.name, f"*!*@{other.host}"
-    return Ban(mask, name, member.name, member.hub.clock())
+    return Ban(mask, name, member.name, member.hub.clock(), compiled(mask))

@@ -77,16 +77,22 @@ class Room:
         self._traffic.introduce(speaker)
         message = self._deliveries.message(kind, self.name, speaker.name, text)
         size = message.size
+        self.check_load(size)
+        self._audience.post(message, size, speaker=speaker)
+        self._history.append(message)
+
+    def check_load(self, size: int = 0) -> None:
+        """Raise ChatError if, with a message of ``size``, there is more to tell in this turn than
+        the members' connections can take."""
         if self._audience.pending_size + size > self._limits.turn_size:
             raise ChatError(
                 f"Too much is being said in {self.name} just now: your line was not sent"
             )
-        self._audience.post(message, size, speaker=speaker)
-        self._history.append(message)
 
     def set_topic(self, speaker: Listener, topic: str) -> None:
         """Change the topic, and tell all members. Raises ChatError if the rules forbid it."""
         self.rules.check_topic(self.members.get(speaker))
+        self.check_load()
         self.topic = topic
         self.topic_setter = speaker.name
         message = self.report(speaker, Kind.TOPIC, topic)
@@ -108,7 +114,7 @@ class Room:
             target = target.name
         sender = actor.name if actor is not None else ""
         message = self._deliveries.message(kind, self.name, sender, text, target, names)
-        self._audience.post(message)
+        self._audience.post(message, message.size)
         return message
 
     def prepare_rename(self, member: Listener) -> bool:
@@ -126,7 +132,7 @@ class Room:
 
     def report_everywhere(self, message: Message) -> None:
         """Tell all members what happens to one of them in all of its rooms."""
-        self._audience.post(message)
+        self._audience.post(message, message.size)
 
     # Coming and going
 

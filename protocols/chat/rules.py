@@ -5,7 +5,7 @@ from __future__ import annotations
 from .interfaces import Listener
 from .membership import Membership
 from .messages import ChatError
-from .modes import FLAGS, Ban, Mode, matches
+from .modes import FLAGS, Ban, Mode
 
 
 class Rules:
@@ -33,7 +33,7 @@ class Rules:
 
         ``invited``: whether it has an invitation; ``by_operator``: whether an operator's.
         """
-        if not by_operator and any(matches(ban.mask, member.mask) for ban in self.bans.values()):
+        if not by_operator and self._matches(member):
             raise ChatError(f"You are banned from {self._room}")
         if Mode.INVITED in self.flags and not invited:
             raise ChatError(f"{self._room} is open only to those who are invited")
@@ -51,7 +51,7 @@ class Rules:
             return
         if Mode.MODERATED in self.flags:
             raise ChatError(f"{self._room} is moderated: only those with a voice can speak")
-        if self.is_banned(speaker):
+        if self.bans and (self._matches if membership is None else self.is_banned)(speaker):
             raise ChatError(f"You are banned from {self._room}: you cannot speak there")
 
     def set_flag(self, mode: Mode, *, on: bool) -> bool:
@@ -69,14 +69,12 @@ class Rules:
             raise ChatError(f"Only operators set the topic of {self._room}")
 
     def is_banned(self, member: Listener) -> bool:
-        """Return whether a ban describes ``member``."""
+        """Return whether a ban describes ``member``, who is in the room."""
         if not self.bans:
             return False
         banned = self._banned.get(member)
         if banned is None:
-            mask = member.mask
-            banned = any(matches(ban.mask, mask) for ban in self.bans.values())
-            self._banned[member] = banned
+            banned = self._banned[member] = self._matches(member)
         return banned
 
     def add_ban(self, ban: Ban) -> None:
@@ -92,6 +90,12 @@ class Rules:
     def forget(self, member: Listener) -> None:
         """Forget what was found about ``member``, who has left or has another name."""
         self._banned.pop(member, None)
+
+    def _matches(self, member: Listener) -> bool:
+        if not self.bans:
+            return False
+        mask = member.mask
+        return any(ban.pattern.fullmatch(mask) for ban in self.bans.values())
 
     def _update(self) -> None:
         self._banned.clear()

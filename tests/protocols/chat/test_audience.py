@@ -31,6 +31,7 @@ class Member:
 
     ignores_some = False
     mask = ""
+    rooms = ()
 
     def __init__(self, name: str, *, echo: bool = True) -> None:
         self.name = name

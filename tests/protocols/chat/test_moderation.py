@@ -11,7 +11,7 @@ from protocols.chat import moderation
 from protocols.chat.limits import Limits
 from protocols.chat.membership import Membership
 from protocols.chat.messages import ChatError, Kind
-from protocols.chat.modes import Mode, full_mask, matches
+from protocols.chat.modes import Mode, compiled, full_mask
 
 if TYPE_CHECKING:
     from conftest import Chat, Person
@@ -255,11 +255,11 @@ def test_bans_have_limits(make_chat: type[Chat]) -> None:
     ],
 )
 def test_masks(mask: str, text: str, *, matched: bool) -> None:
-    assert matches(mask, text) is matched
+    assert bool(compiled(mask).fullmatch(text)) is matched
 
 
 def test_a_mask_that_tries_everything_takes_no_longer_than_its_length_says() -> None:
-    assert not matches("*a" * 40, "a" * 39 + "b" * 40)
+    assert not compiled("*a" * 40).fullmatch("a" * 39 + "b" * 40)
 
 
 @pytest.mark.parametrize(
@@ -377,7 +377,6 @@ def test_invitations_have_a_limit_and_the_oldest_is_forgotten(make_chat: type[Ch
     people = chat.gather(*[f"p{number}" for number in range(5)])
     for number, person in enumerate(people):
         person.types(f"/join room{number}", "/mode +i", "/invite bob")
-    assert len(bob.member.own_settings().invitations) == 3
     bob.types("/join room1")
     assert last(bob) == "*** room1 is open only to those who are invited"
     bob.types("/join room2")
