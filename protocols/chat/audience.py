@@ -105,6 +105,10 @@ class Audience:
         if but is not None:
             self.skip_pending(but)
 
+    def has_spoken(self, member: Listener) -> bool:
+        """Return whether something that ``member`` said is pending."""
+        return member in self._speakers
+
     def offset(self, member: Listener) -> int | None:
         """Return how many of the pending messages ``member`` has got or must not get; None if it
         is no member, or none is left."""

@@ -13,7 +13,7 @@ Members in the same rooms share that batch. Members of one room are not concerne
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 from typing import Protocol
 
@@ -100,16 +100,16 @@ class Deliveries:
 
 
 def own_batch(
-    member: Listener, messages: list[Message], shared: Batch | None = None
+    member: Listener, messages: Sequence[Message], shared: Batch | None = None
 ) -> Batch | None:
     """Return ``messages`` as ``member`` is to hear them; None if none is left.
 
     ``shared``: a batch to be used instead of a new one, if it has the same messages.
     """
-    heard = tuple([message for message in messages if member.hears(message)])
+    heard = member.wanted(messages)
     if shared is not None and len(heard) == len(shared.messages):
         return shared
-    return Batch(heard) if heard else None
+    return Batch(tuple(heard)) if heard else None
 
 
 def _deliver_in_order(rooms: Iterable[Pending], everywhere: Iterable[Pending]) -> None:
@@ -125,7 +125,7 @@ def _deliver_in_order(rooms: Iterable[Pending], everywhere: Iterable[Pending]) -
                 batch = batches[parts] = Batch(tuple(_in_order(parts)))
             for room, _ in parts:
                 room.skip_pending(member)
-            own = own_batch(member, list(batch.messages), batch)
+            own = own_batch(member, batch.messages, batch)
             if own is not None:
                 member.deliver(own)
 

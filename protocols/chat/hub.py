@@ -186,9 +186,11 @@ class Hub:
             if not room.members[member] and room.rules.is_banned(member):
                 raise ChatError(f"You are banned from {room.name}: keep your name, or leave")
             room.check_load()
-        if not member.echo:
-            member.catch_up()  # until here it knows its own lines by the old name
-        self._ignores.rename(member.name, name)
+        # Those who do not want to hear the member know its lines by the old name until here.
+        spoken = any(room.has_spoken(member) for room in member.rooms)
+        if spoken and not member.echo:
+            member.catch_up()
+        self._ignores.rename(member.name, name, spoken=spoken)
         del self.members[_key(member.name)]
         self.members[_key(name)] = member
         old, member.name = member.name, name

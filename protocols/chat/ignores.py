@@ -27,13 +27,15 @@ class Ignores:
         self._forget(member, name.lower())
         _update(member)
 
-    def rename(self, old: str, new: str) -> None:
-        """Follow the member called ``old``, who will be called ``new``."""
+    def rename(self, old: str, new: str, *, spoken: bool) -> None:
+        """Follow the member called ``old``, who will be called ``new``. ``spoken``: whether
+        something that it said is still to be delivered, which depends on the old name."""
         old, new = old.lower(), new.lower()
         if old == new:
             return
         for member in self._ignorers.pop(old, ()):
-            member.catch_up()  # until here it knows the lines of the other by the old name
+            if spoken:
+                member.catch_up()
             ignored = member.own_settings().ignored
             ignored.pop(old, None)
             ignored[new] = None

@@ -8,7 +8,7 @@ another machine.
 
 from __future__ import annotations
 
-from collections.abc import Sized
+from collections.abc import Sequence, Sized
 from typing import Any, Protocol
 
 from .messages import Batch, Message
@@ -53,7 +53,8 @@ class Listener(Protocol):
 
     ``deliver`` passes a batch to ``sink`` and never raises; ``fail`` reports what ``sink`` raised.
     ``echo``: whether the member is shown its own lines. ``ignores_some``: whether it ignores
-    others. ``hears`` says whether a message is for this member, as far as it depends on these two.
+    others. ``wanted`` returns those of the messages that are for it, as far as it depends on these
+    two.
     ``mask``: the member as bans see it, ``name!name@host``. ``rooms``: where it is.
     """
 
@@ -67,6 +68,6 @@ class Listener(Protocol):
     def mask(self) -> str: ...
     @property
     def rooms(self) -> Sized: ...
-    def hears(self, message: Message, /) -> bool: ...
+    def wanted(self, messages: Sequence[Message], /) -> Sequence[Message]: ...
     def deliver(self, batch: Batch, /) -> None: ...
     def fail(self, exc: BaseException, /) -> None: ...

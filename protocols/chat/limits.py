@@ -18,6 +18,7 @@ class Limits:
     topic_length: int = 200  # also of parting words, of a reason, and of why a member is away
     key_length: int = 32  # of a room
     mask_length: int = 80  # of a ban
+    mask_stars: int = 5  # in it; each costs time when somebody comes
     bans: int = 100  # of a room
     invitations: int = 20  # that a member has; the oldest is forgotten
     ignored: int = 50  # names that a member ignores

@@ -7,6 +7,7 @@ small.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Protocol
 
 from reactor.errors import FATAL
@@ -193,7 +194,7 @@ class Member:
         text = self._checked(text)
         message = self.hub.deliveries.message(Kind.PRIVATE, "", self.name, text, other.name)
         batch = Batch((message,))
-        if other.hears(message):
+        if other.wanted((message,)):
             other.answer(batch)
         if other is self:
             return
@@ -288,19 +289,21 @@ class Member:
         if batch is not None:
             self.deliver(batch)
 
-    def hears(self, message: Message, /) -> bool:
-        """Return whether ``message`` is for this member, who may want no echo and ignore others."""
-        if not self.echo and message.kind in SPOKEN and message.sender == self.name:
-            return False
-        return not self._ignores(message)
+    def wanted(self, messages: Sequence[Message], /) -> Sequence[Message]:
+        """Return those of ``messages`` that this member wants: it may want no echo, and ignore
+        others."""
+        if not self.echo:
+            name = self.name
+            messages = [m for m in messages if m.sender != name or m.kind not in SPOKEN]
+        return self._without_ignored(messages) if self.ignores_some else messages
 
     def without_ignored(self, batch: Batch | None) -> Batch | None:
         """Return ``batch`` without what those say whom this member ignores; None if none is
         left."""
         if batch is None or not self.ignores_some:
             return batch
-        heard = tuple([message for message in batch.messages if not self._ignores(message)])
-        return Batch(heard) if heard else None
+        heard = self._without_ignored(batch.messages)
+        return Batch(tuple(heard)) if heard else None
 
     def deliver(self, batch: Batch, /) -> None:
         """Pass ``batch`` to the member's sink."""
@@ -376,12 +379,11 @@ class Member:
             raise ChatError(f"You are not in {place.name}")
         return place
 
-    def _ignores(self, message: Message) -> bool:
-        return (
-            self.personal is not None
-            and message.kind in _BY_A_MEMBER
-            and message.sender.lower() in self.personal.ignored
-        )
+    def _without_ignored(self, messages: Sequence[Message]) -> list[Message]:
+        ignored = self.own_settings().ignored
+        return [
+            m for m in messages if m.sender.lower() not in ignored or m.kind not in _BY_A_MEMBER
+        ]
 
     def _checked(self, text: str) -> str:
         limit = self.hub.limits.text_length

@@ -50,7 +50,7 @@ def invite(member: Member, name: str, room: str | None = None) -> None:
     message = member.hub.deliveries.message(
         Kind.INVITED, place.name, member.name, target=other.name
     )
-    if not other.hears(message):
+    if not other.wanted((message,)):
         return
     member.hub.invite(other, place, by_operator=by_operator)
     other.answer(Batch((message,)))
@@ -86,6 +86,8 @@ def ban(member: Member, who: str, room: str | None = None) -> None:
     """
     place = _as_operator(member, room)
     limits = member.hub.limits
+    if who.count("*") > limits.mask_stars:
+        raise ChatError(f"A mask has at most {limits.mask_stars} stars")
     if not _VISIBLE.fullmatch(who) or len(who) > limits.mask_length:
         raise ChatError(
             f"A mask has 1 to {limits.mask_length} characters, without spaces: bob, or b*!*@*"

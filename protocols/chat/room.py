@@ -117,6 +117,10 @@ class Room:
         self._audience.post(message, message.size)
         return message
 
+    def has_spoken(self, member: Listener) -> bool:
+        """Return whether ``member`` has said something here in this turn."""
+        return self._audience.has_spoken(member)
+
     def prepare_rename(self, member: Listener) -> bool:
         """Report who has left, whose name ``member`` may get. Return whether the others know
         ``member``, and so have to be told."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -43,8 +43,10 @@ class Member:
     def deliver(self, batch: Batch, /) -> None:
         self.batches.append(batch)
 
-    def hears(self, message: Message, /) -> bool:
-        return self.echo or message.kind is not Kind.SAID or message.sender != self.name
+    def wanted(self, messages: Sequence[Message], /) -> Sequence[Message]:
+        if self.echo:
+            return messages
+        return [m for m in messages if m.kind is not Kind.SAID or m.sender != self.name]
 
     def close(self, reason: str, /) -> None:
         raise AssertionError("an audience closes no sink")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from protocols.chat import moderation
 from protocols.chat.limits import Limits
@@ -538,3 +541,25 @@ def test_nothing_stays_of_those_who_have_left(chat: Chat) -> None:
     bob.member.leave()
     alice.member.leave()
     assert not chat.hub._ignores._ignorers
+
+
+@given(mask=st.text("ab*?", max_size=12), text=st.text("ab", max_size=12))
+def test_masks_match_what_a_shell_would(mask: str, text: str) -> None:
+    assert bool(compiled(mask).fullmatch(text)) is fnmatchcase(text, mask)
+
+
+def test_a_mask_has_few_stars(chat: Chat) -> None:
+    (alice,) = at_tea(chat, "alice")
+    alice.types("/ban " + "*a" * 6)
+    assert alice.sees() == ["*** A mask has at most 5 stars"]
+
+
+def test_many_events_in_a_turn_are_refused_like_lines(make_chat: type[Chat]) -> None:
+    chat = make_chat(Limits(turn_size=1000))
+    alice, bob = at_tea(chat, "alice", "bob")
+    alice.types(*["/mode +m", "/mode -m"] * 50, *["/away x", "/away"] * 10, "/nick ada", "/topic x")
+    full = "*** Too much is being said in tea just now: your line was not sent"
+    assert alice.sees().count(full) > 90
+    assert len(bob.sees()) < 20
+    alice.types("/nick ada")
+    assert bob.sees() == ["*** alice is now ada"]
