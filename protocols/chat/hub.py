@@ -2,8 +2,7 @@
 
 The hub knows no socket, no reactor and no grammar, only the interfaces in ``interfaces.py``. A way
 in (lines over TCP, datagrams, and others) joins with a sink for each of its members, has the member
-do what its peer asks for, and shows in its own way the messages that the sink is given. Someone on
-another machine is a member like any other: the sink is then the link to that machine.
+do what its peer asks for, and shows in its own way the messages that the sink is given.
 
 A member can be in several rooms at a time, or in none. A membership stands on both sides:
 ``Member.rooms`` says where a member is, and ``Room.members`` who is there and what each may do. The
@@ -111,9 +110,7 @@ class Hub:
         if self._closed_because:
             raise ChatError(self._closed_because)
         limit = self.limits.members_per_origin
-        if not limit:
-            origin = None
-        if origin is not None and self._origins.get(origin, 0) >= limit:
+        if origin is not None and limit and self._origins.get(origin, 0) >= limit:
             raise ChatError(f"There are {limit} members at your address already: try again later")
         if name is not None:
             self._check_free(name)
@@ -231,8 +228,7 @@ class Hub:
         self._invitations.add(member, room, by_operator=by_operator)
 
     def check_entry(self, member: Member, name: str, key: str = "") -> None:
-        """Raise ChatError if ``member`` may not enter the room called ``name``, which may not exist
-        yet."""
+        """Raise ChatError if ``member`` may not enter the room ``name``, which may not exist."""
         room = self.rooms.get(name.lower())
         if room is None:
             self._check_name(name)
@@ -253,8 +249,7 @@ class Hub:
     def enter(
         self, member: Member, name: str, key: str = "", *, after: int = 0, welcome: bool = True
     ) -> Room:
-        """Let ``member`` into the room called ``name``, created if needed, tell both, and return
-        the room."""
+        """Let ``member`` into the room called ``name``, created if needed, and return the room."""
         self.check_entry(member, name, key)
         limit = self.limits.rooms_per_member
         if len(member.rooms) >= limit:
@@ -274,8 +269,7 @@ class Hub:
         self._forget_if_empty(room)
 
     def expel(self, member: Member, room: Room) -> None:
-        """Let ``member`` out of ``room``, whose members know why. If it needs a room, it goes to
-        the lobby."""
+        """Let ``member`` out of ``room``, whose members know why; into the lobby if it needs it."""
         member.rooms = tuple([other for other in member.rooms if other is not room])
         room.remove(member, None)
         self._forget_if_empty(room)

@@ -200,6 +200,18 @@ def test_a_ban_on_a_name_is_one_on_its_address(chat: Chat) -> None:
     assert b"one".decode() not in bob.member.mask
 
 
+def test_a_ban_is_one_on_an_address_also_if_addresses_are_not_limited(
+    make_chat: type[Chat],
+) -> None:
+    chat = make_chat(Limits(members_per_origin=0))
+    (alice,) = at_tea(chat, "alice")
+    sink = chat.recorder()
+    bob = chat.person(chat.hub.join(sink, name="bob", origin=b"one"), sink)
+    alice.types("/ban bob")
+    bob.types("/nick robert", "/join tea")
+    assert last(bob) == "*** You are banned from tea"
+
+
 def test_who_is_banned_cannot_speak_nor_rename_itself(chat: Chat) -> None:
     alice, bob = at_tea(chat, "alice", "bob")
     alice.types("/ban bob")
