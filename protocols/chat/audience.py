@@ -4,12 +4,14 @@ A message that is posted is not delivered at once. It is collected, and when the
 been dispatched, everyone gets all that was collected as one batch. Twenty lines to a thousand
 members are a thousand deliveries, not twenty thousand.
 
-Nearly all members share the same batch. Three kinds of member get one of their own:
+Nearly all members share the same batch. Four kinds of member get one of their own:
 
 * A member that came in the middle of the turn must not hear what was posted before it came.
 * A member that was answered in the middle of the turn had to hear first what was posted before the
   answer. So it got that part early (``take_pending``), and must not get it twice.
-* A member without echo must not hear its own lines.
+* A member without echo must not hear its own lines, and one that ignores others not theirs.
+* A member of several rooms, if somebody in one of them was renamed or left the chat: see
+  ``deliveries.py``.
 
 For the first two, ``_offsets`` says at which pending message the member's own batch begins.
 """
@@ -18,98 +20,132 @@ from __future__ import annotations
 
 from reactor.errors import FATAL
 
-from .interfaces import Listener, Scheduler
-from .messages import Batch, Kind, Message
-
-# What a member says itself, as opposed to what happens to it.
-_SPOKEN = frozenset({Kind.SAID, Kind.ACTION})
+from .deliveries import Deliveries, own_batch
+from .interfaces import Listener
+from .membership import Membership
+from .messages import EVERYWHERE, SPOKEN, Batch, Message
 
 
 class Audience:
     """The members of one room, and the messages of this turn that wait for them.
 
-    To be read only: ``members``, in order of arrival; ``pending_size``, the sum of the sizes of
-    the messages that wait.
+    To be read only: ``members``, in order of arrival, and what each may do; ``pending_size``, the
+    sum of the sizes of the messages that wait.
     """
 
-    __slots__ = ("_offsets", "_pending", "_scheduler", "_without_echo", "members", "pending_size")
+    __slots__ = (
+        "_deliveries",
+        "_ignoring",
+        "_offsets",
+        "_pending",
+        "_speakers",
+        "members",
+        "pending_size",
+    )
 
-    def __init__(self, scheduler: Scheduler) -> None:
-        self.members: dict[Listener, None] = {}
+    def __init__(self, deliveries: Deliveries) -> None:
+        self.members: dict[Listener, Membership] = {}
         self.pending_size = 0
-        self._scheduler = scheduler
-        self._without_echo: set[Listener] = set()
+        self._deliveries = deliveries
+        self._ignoring: set[Listener] = set()
         self._pending: list[Message] = []
+        self._speakers: set[Listener] = set()  # of this turn
         self._offsets: dict[Listener, int] = {}  # 0 for all others
 
-    def add(self, member: Listener) -> None:
+    def add(self, member: Listener, membership: Membership = Membership.PLAIN) -> None:
         """Add ``member``, who hears what is posted from now on."""
-        self.members[member] = None
-        if not member.echo:
-            self._without_echo.add(member)
-        self._skip_pending(member)
+        self.members[member] = membership
+        self.update_ignoring(member)
+        self.skip_pending(member)
 
     def remove(self, member: Listener) -> None:
         """Remove ``member``, who hears nothing more, not even what is pending."""
         del self.members[member]
         self._offsets.pop(member, None)
-        self._without_echo.discard(member)
+        self._ignoring.discard(member)
+        self._speakers.discard(member)
 
     def clear(self) -> None:
         """Remove all members."""
         self.members.clear()
         self._offsets.clear()
-        self._without_echo.clear()
+        self._ignoring.clear()
+        self._speakers.clear()
 
-    def update_echo(self, member: Listener) -> None:
-        """Take note that ``member.echo`` has changed. The member has taken what was pending."""
-        if member.echo:
-            self._without_echo.discard(member)
+    def update_ignoring(self, member: Listener) -> None:
+        """Take note of whether ``member`` ignores others. It has taken what was pending."""
+        if member.ignores_some:
+            self._ignoring.add(member)
         else:
-            self._without_echo.add(member)
+            self._ignoring.discard(member)
 
-    def post(self, message: Message, size: int = 0, *, but: Listener | None = None) -> None:
+    def post(
+        self,
+        message: Message,
+        size: int = 0,
+        *,
+        speaker: Listener | None = None,
+        but: Listener | None = None,
+    ) -> None:
         """Deliver ``message`` to all members, except ``but``, at the end of this turn's events.
 
-        ``size`` is added to ``pending_size``.
+        ``size`` is added to ``pending_size``. ``speaker``: who said it, if somebody did.
         """
-        if not self._pending:
-            self._scheduler.call_soon(self.flush)
         # An offset skips all that is pending, not one message. So ``but`` gets the rest first.
-        if but is not None and (batch := self.take_pending(but)) is not None:
+        if but is not None and (batch := self._deliveries.take_pending(but)) is not None:
             but.deliver(batch)
+        if not self._pending:
+            self._deliveries.add(self)
         self._pending.append(message)
         self.pending_size += size
+        if speaker is not None:
+            self._speakers.add(speaker)
+        elif message.kind in EVERYWHERE:
+            self._deliveries.add_everywhere(self)
         if but is not None:
-            self._skip_pending(but)
+            self.skip_pending(but)
 
-    def take_pending(self, member: Listener) -> Batch | None:
-        """Return what is pending for ``member``, which will not get it again; None if nothing is.
+    def has_spoken(self, member: Listener) -> bool:
+        """Return whether something that ``member`` said is pending."""
+        return member in self._speakers
 
-        It is to be delivered at once, so that an answer may follow it.
-        """
-        offset = self._offsets.get(member, 0)
-        if offset == len(self._pending):
+    def offset(self, member: Listener) -> int | None:
+        """Return how many of the pending messages ``member`` has got or must not get; None if it
+        is no member, or none is left."""
+        if member not in self.members:
             return None
-        self._skip_pending(member)
-        return self._own_batch(member, self._pending[offset:])
+        offset = self._offsets.get(member, 0)
+        return offset if offset < len(self._pending) else None
+
+    def pending(self, offset: int = 0) -> list[Message]:
+        """Return the pending messages from ``offset`` on."""
+        return self._pending[offset:]
+
+    def skip_pending(self, member: Listener) -> None:
+        """Take note that ``member`` has got what is pending, or must not get it."""
+        if self._pending:
+            self._offsets[member] = len(self._pending)
 
     def flush(self) -> None:
-        """Deliver to all members what is pending. ``post`` has the scheduler call this."""
+        """Deliver to all members what is pending. ``Deliveries.flush`` calls this."""
         if not self._pending:
             return
         messages, self._pending = self._pending, []
         offsets, self._offsets = self._offsets, {}
+        speakers, self._speakers = self._speakers, set()
         self.pending_size = 0
+        batch = Batch(tuple(messages))
         members = list(self.members)  # a copy, in case a sink makes its member leave at once
-        if exceptions := offsets.keys() | self._without_echo:
+        selective = {speaker for speaker in speakers if not speaker.echo}
+        if self._ignoring and any(message.kind in SPOKEN for message in messages):
+            selective |= self._ignoring
+        if exceptions := offsets.keys() | selective:
             for member in members:
                 if member in exceptions:
-                    own = self._own_batch(member, messages[offsets.get(member, 0) :])
+                    own = own_batch(member, messages[offsets.get(member, 0) :], batch)
                     if own is not None:
                         member.deliver(own)
             members = [member for member in members if member not in exceptions]
-        batch = Batch(tuple(messages))
         for member in members:
             # ``member.deliver(batch)``, without the cost of a call for each of thousands.
             try:
@@ -118,14 +154,3 @@ class Audience:
                 raise
             except BaseException as exc:
                 member.fail(exc)
-
-    def _skip_pending(self, member: Listener) -> None:
-        if self._pending:
-            self._offsets[member] = len(self._pending)
-
-    def _own_batch(self, member: Listener, messages: list[Message]) -> Batch | None:
-        """Return ``messages`` as ``member`` is to hear them; None if none is left."""
-        if member in self._without_echo:
-            name = member.name
-            messages = [m for m in messages if m.sender != name or m.kind not in _SPOKEN]
-        return Batch(tuple(messages)) if messages else None

@@ -2,21 +2,33 @@
 
 A line that begins with a slash is a command. ``QUIT`` alone, in any case, is one too. Everything
 else is said to the room. To say a line that begins with a slash, a member types two.
+
+Members that type lines are in one room at a time: ``move`` keeps them so.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import NamedTuple
 
 from protocols.text import clean_text
 
+from . import moderation
+from .lists import describe_rooms
 from .member import Member
 from .messages import ChatError, Kind
+from .modes import FLAGS, Ban, Mode
+from .room import Room
 
 # What peers send from time to time over a way in that cannot see a connection break. It is not a
 # command, and is never said to a room: the way in passes it to ``conversation.heartbeat``.
 HEARTBEAT = "HEARTBEAT"
+
+MAX_OPERATORS_SHOWN = 20
+
+_MODES = {mode.value: mode for mode in Mode}
+_CLEARED = frozenset({Mode.KEY, Mode.LIMIT})  # these need no value to be cleared
 
 _LONGEST_PING = 32  # characters; a longer line costs too much to count as a ping
 
@@ -62,20 +74,36 @@ def is_ping(line: str) -> bool:
     return len(line) <= _LONGEST_PING and line[:6].rstrip().lower() == "/ping"
 
 
+def move(member: Member, room: str, key: str = "") -> None:
+    """Have ``member`` leave where it is, and go to the room called ``room``; or stay, if it cannot
+    go there."""
+    member.require_present()
+    member.hub.check_entry(member, room, key)
+    for place in member.rooms:
+        member.part(place.name)
+    member.join(room, key)
+
+
 def _nick(member: Member, rest: str) -> None:
     member.rename(_one_word("nick", rest))
 
 
 def _join(member: Member, rest: str) -> None:
-    member.join(_one_word("join", rest).removeprefix("#"))  # people know "#room" from IRC
+    room, _, key = rest.partition(" ")
+    if not room or " " in key.strip():
+        raise _wrong_usage("join")
+    move(member, room.removeprefix("#"), key.strip())  # people know "#room" from IRC
 
 
 def _part(member: Member, _: str) -> None:
-    member.part()
+    lobby = member.hub.lobby
+    if member.room is lobby:
+        raise ChatError(f"You are in {lobby.name} already: /quit leaves the chat")
+    move(member, lobby.name)
 
 
 def _rooms(member: Member, _: str) -> None:
-    member.tell(Kind.REPLY, member.hub.describe_rooms())
+    member.tell(Kind.REPLY, describe_rooms(member))
 
 
 def _who(member: Member, _: str) -> None:
@@ -99,6 +127,79 @@ def _topic(member: Member, rest: str) -> None:
         member.tell(Kind.REPLY, f"Topic of {room.name}: {room.topic}")
     else:
         member.tell(Kind.REPLY, f"{room.name} has no topic: /topic TEXT sets one")
+
+
+def _away(member: Member, rest: str) -> None:
+    member.set_away(rest)
+
+
+def _ignore(member: Member, rest: str) -> None:
+    if rest:
+        name = _one_word("ignore", rest)
+        member.ignore(name)
+        member.tell(Kind.REPLY, f"You hear nothing more of {name}: /unignore {name} ends this")
+    else:
+        names = ", ".join(member.personal.ignored) if member.personal is not None else ""
+        member.tell(Kind.REPLY, f"You ignore {names or 'nobody'}")
+
+
+def _unignore(member: Member, rest: str) -> None:
+    name = _one_word("unignore", rest)
+    member.unignore(name)
+    member.tell(Kind.REPLY, f"You hear {name} again")
+
+
+def _kick(member: Member, rest: str) -> None:
+    name, _, reason = _required("kick", rest).partition(" ")
+    moderation.kick(member, name, reason.strip())
+
+
+def _ban(member: Member, rest: str) -> None:
+    if rest:
+        moderation.ban(member, _one_word("ban", rest))
+    else:
+        room = member.room
+        lines = [_described(ban) for ban in room.rules.bans.values()]
+        member.tell(Kind.REPLY, *(lines or [f"Nobody is banned from {room.name}"]))
+
+
+def _unban(member: Member, rest: str) -> None:
+    moderation.unban(member, _one_word("unban", rest))
+
+
+def _invite(member: Member, rest: str) -> None:
+    name = _one_word("invite", rest)
+    moderation.invite(member, name)
+    member.tell(Kind.REPLY, f"You have invited {name} into {member.room.name}")
+
+
+def _mode(member: Member, rest: str) -> None:
+    if not rest:
+        member.tell(Kind.REPLY, _described_modes(member.room))
+        return
+    change, _, value = rest.partition(" ")
+    value = value.strip()
+    mode = _MODES.get(change[1:])
+    if mode is None or change[0] not in "+-" or " " in value:
+        raise _wrong_usage("mode")
+    on = change[0] == "+"
+    if (mode not in FLAGS) != bool(value) and (on or mode not in _CLEARED):
+        raise _wrong_usage("mode")
+    moderation.set_mode(member, mode, on=on, value=value)
+
+
+def _described(ban: Ban) -> str:
+    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(ban.time))
+    name = f"{ban.name} ({ban.mask})" if ban.name else ban.mask
+    return f"{name} is banned: {ban.setter}, {when}"
+
+
+def _described_modes(room: Room) -> str:
+    listed = [member for member in room.members if member in room.operators]
+    names = ", ".join([member.name for member in listed[:MAX_OPERATORS_SHOWN]])
+    return f"Modes of {room.name}: {room.rules.describe()}; " + (
+        f"operators: {names}" if names else "it has no operators"
+    )
 
 
 def _echo(member: Member, rest: str) -> None:
@@ -152,13 +253,30 @@ def _wrong_usage(name: str) -> ChatError:
 
 COMMANDS = {
     "nick": Command("/nick NAME", "change your name to NAME", _nick),
-    "join": Command("/join ROOM", "go to ROOM, which is created if needed", _join),
+    "join": Command(
+        "/join ROOM",
+        "go to ROOM, which is created if needed; /join ROOM KEY, if it has a key",
+        _join,
+    ),
     "part": Command("/part", "go back to the lobby", _part),
     "rooms": Command("/rooms", "list the rooms", _rooms),
     "who": Command("/who", "list who is in the room", _who),
     "msg": Command("/msg NAME TEXT", "say TEXT to NAME alone", _msg),
     "me": Command("/me TEXT", 'say what you do: "* alice waves"', _me),
     "topic": Command("/topic [TEXT]", "show the room's topic, or set it", _topic),
+    "away": Command("/away [TEXT]", "tell others that you are away, or back", _away),
+    "ignore": Command("/ignore [NAME]", "hear nothing of NAME, or list whom you ignore", _ignore),
+    "unignore": Command("/unignore NAME", "hear NAME again", _unignore),
+    "invite": Command("/invite NAME", "invite NAME into the room", _invite),
+    "kick": Command("/kick NAME [TEXT]", "as operator: put NAME out of the room", _kick),
+    "ban": Command("/ban [NAME]", "as operator: keep NAME out; or list who is kept out", _ban),
+    "unban": Command("/unban NAME", "as operator: let NAME in again", _unban),
+    "mode": Command(
+        "/mode [+LETTER|-LETTER [VALUE]]",
+        "show the modes and operators, or change one: o NAME operator, v NAME voice, m moderated,"
+        " t topic by operators, i invited only, s secret, k KEY, l LIMIT",
+        _mode,
+    ),
     "echo": Command("/echo on|off", "show or hide your own lines", _echo),
     "ping": Command("/ping", "get an answer", _ping),
     "help": Command("/help [COMMAND]", "list the commands, or explain COMMAND", _help),

@@ -29,11 +29,11 @@ class History:
             size -= lines.popleft().size
         self._size = size
 
-    def since(self, when: float = 0.0) -> Batch | None:
-        """Return the lines said after ``when``, in seconds since the epoch; 0 for all that are
-        remembered. None if there are none."""
-        if when:
-            missed = tuple([message for message in self._lines if message.time > when])
+    def since(self, when: float = 0.0, after: int = 0) -> Batch | None:
+        """Return the lines said after ``when``, in seconds since the epoch, and after the one whose
+        id is ``after``; 0 and 0 for all that are remembered. None if there are none."""
+        if when or after:
+            missed = tuple([m for m in self._lines if m.time > when and m.id > after])
             return Batch(missed) if missed else None
         # All members that join before the next line share one batch, which is rendered once.
         if self._batch is None and self._lines:

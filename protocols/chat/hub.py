@@ -2,13 +2,17 @@
 
 The hub knows no socket, no reactor and no grammar, only the interfaces in ``interfaces.py``. A way
 in (lines over TCP, datagrams, and others) joins with a sink for each of its members, has the member
-do what its peer asks for, and shows in its own way the messages that the sink is given. Someone on
-another machine is a member like any other: the sink is then the link to that machine.
+do what its peer asks for, and shows in its own way the messages that the sink is given.
 
-The layers, from the top: a way in, ``conversation.py`` and ``commands.py``, the hub, members,
-rooms, messages. Each calls the ones below it. Two of them are called from below, through an
-interface: a member calls its hub as a ``Directory``, and a room delivers to its members as
-``Listener``.
+A member can be in several rooms at a time, or in none. A membership stands on both sides:
+``Member.rooms`` says where a member is, and ``Room.members`` who is there and what each may do. The
+hub changes both together, and nothing else does. Ways in for people who type lines keep their
+members in one room at a time (``commands.move``); the hub does not know that.
+
+The layers, from the top: a way in, ``conversation.py`` and ``commands.py``, ``moderation.py`` and
+the hub, members, rooms, audiences, messages. Each calls the ones below it. Two of them are called
+from below, through an interface: a member calls its hub as a ``Directory``, and a room delivers to
+its members as ``Listener``.
 """
 
 from __future__ import annotations
@@ -17,13 +21,16 @@ import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from heapq import nlargest
 
+from .deliveries import Deliveries
 from .flood import FloodGate, FloodPolicy
+from .ignores import Ignores
 from .interfaces import Scheduler, Sink
+from .invitations import Invitations
 from .limits import Limits
 from .member import Member
 from .messages import Batch, ChatError, Kind, Message
+from .origins import Hosts
 from .room import Room
 from .silent import SilentMembers
 
@@ -57,12 +64,16 @@ class Hub:
         self.limits = limits or Limits()
         self.flood = flood or FloodPolicy()
         self.clock = clock
-        self.lobby = Room(LOBBY, scheduler, clock, self.limits)
+        self.deliveries = Deliveries(scheduler, clock)
+        self.lobby = Room(LOBBY, self.deliveries, scheduler, self.limits, owned=False)
         self.members: dict[str, Member] = {}
         self.rooms: dict[str, Room] = {LOBBY: self.lobby}
         self.lines_dropped = 0
         self.members_expelled = 0
         self._origins: dict[bytes, int] = {}  # how many members each has
+        self._hosts = Hosts()
+        self._ignores = Ignores()
+        self._invitations = Invitations(self.limits.invitations)
         self._silent = SilentMembers(self.limits.silence)
         self._last_guest = 0
         self._closed_because = ""
@@ -79,16 +90,18 @@ class Hub:
         flood: FloodPolicy | None = None,
         origin: bytes | None = None,
         announce: bool = True,
+        needs_room: bool = True,
     ) -> Member:
         """Let someone in, and return the member. ``sink`` is welcomed before this returns.
 
         ``name``: None for the next guest's name. ``room``: None for the lobby; a room that does not
-        exist is created, and if there are too many rooms, the member gets into the lobby.
+        exist is created, and if it cannot be entered, the member gets into the lobby.
         ``since``: show only the last lines that were said after this time, in seconds since the
         epoch. ``flood``: a policy other than the hub's, for members that can be trusted.
         ``origin``: the number of members with the same origin is limited; None for no limit.
         ``announce``: False to tell the room only when ``announce(member)`` is called, or never if
-        the member leaves first.
+        the member leaves first. ``needs_room``: False for a member that may be in no room. It is in
+        none until it joins one, and the way in says so and greets it.
 
         If the chat is full, it dismisses a member that has been silent for long. Raises ChatError
         if there is no such member, if there are too many members of this origin, if the chat is
@@ -97,9 +110,7 @@ class Hub:
         if self._closed_because:
             raise ChatError(self._closed_because)
         limit = self.limits.members_per_origin
-        if not limit:
-            origin = None
-        if origin is not None and self._origins.get(origin, 0) >= limit:
+        if origin is not None and limit and self._origins.get(origin, 0) >= limit:
             raise ChatError(f"There are {limit} members at your address already: try again later")
         if name is not None:
             self._check_free(name)
@@ -107,27 +118,25 @@ class Hub:
             self._dismiss_silent_member()
         if name is None:
             name = self._guest_name()
-        place = self.lobby
-        if room is not None:
-            with suppress(ChatError):
-                place = self._find_or_create_room(room)
         if origin is not None:
             self._origins[origin] = self._origins.get(origin, 0) + 1
-        member = Member(self, sink, name, place, origin)
+        member = Member(self, sink, name, origin, needs_room=needs_room)
         if flood is not None:
             member.gate = FloodGate(flood)
         self.members[_key(name)] = member
-        self._enter(member, place, since)
+        if needs_room:
+            self._enter(member, self._first_room(member, room), since=since)
         if announce:
             self.announce(member)
         return member
 
     def announce(self, member: Member) -> None:
-        """Tell the room that ``member`` has come, if it has not been told yet.
+        """Tell its rooms that ``member`` has come, if they have not been told yet.
 
         A way in that joined without announcing calls this before the member says anything.
         """
-        member.room.announce(member)
+        for room in member.rooms:
+            room.announce(member)
 
     def is_taken(self, name: str) -> bool:
         """Return whether a member is called ``name``."""
@@ -154,84 +163,193 @@ class Hub:
             raise ChatError(f"Nobody is called {_shortened(name)}: /who lists who is in the room")
         return member
 
+    def find_room(self, name: str) -> Room:
+        """Return the room called ``name``. Raises ChatError if there is none."""
+        room = self.rooms.get(name.lower())
+        if room is None:
+            raise ChatError(f"There is no room {_shortened(name)}: /rooms lists them")
+        return room
+
+    def host_of(self, member: Member) -> str:
+        """Return a name for the address of ``member``, which bans can use."""
+        return self._hosts.name(member.origin)
+
     def rename(self, member: Member, name: str) -> None:
-        """Change the name of ``member`` to ``name``, and tell its room."""
+        """Change the name of ``member`` to ``name``, and tell its rooms, each other member once."""
         if name == member.name:
             raise ChatError(f"You are {name} already")
         self._check_free(name, but=member)
-        room = member.room
-        member.catch_up()  # until here, a member without echo knows its lines by the old name
+        for room in member.rooms:  # otherwise a new name would end a ban
+            if not room.members[member] and room.rules.is_banned(member):
+                raise ChatError(f"You are banned from {room.name}: keep your name, or leave")
+            room.check_load()
+        # Those who do not want to hear the member know its lines by the old name until here.
+        spoken = any(room.has_spoken(member) for room in member.rooms)
+        if spoken and not member.echo:
+            member.catch_up()
+        self._ignores.rename(member.name, name, spoken=spoken)
         del self.members[_key(member.name)]
         self.members[_key(name)] = member
         old, member.name = member.name, name
-        room.report_rename(member, Message(Kind.RENAMED, self.clock(), room.name, old, name))
+        told = [room for room in member.rooms if room.prepare_rename(member)]
+        self._report_everywhere(member, told, Kind.RENAMED, old, name)
 
-    def move(self, member: Member, name: str) -> None:
-        """Move ``member`` to the room called ``name``, created if needed, and tell both rooms."""
-        room = self._find_or_create_room(name)
-        if room is member.room:
-            raise ChatError(f"You are in {room.name} already")
-        member.catch_up()
-        self._exit(member, Kind.LEFT)
-        self._enter(member, room)
-        self.announce(member)
+    def set_away(self, member: Member, text: str) -> None:
+        """Set why ``member`` is away, and tell its rooms; each other member once."""
+        for room in member.rooms:
+            room.check_load()
+        member.own_settings().away = text
+        told = [room for room in member.rooms if room.knows(member)]
+        self._report_everywhere(member, told, Kind.AWAY, member.name, text)
 
-    def remove(self, member: Member, reason: str) -> None:
-        """Forget ``member``, who is gone, and tell its room why."""
-        del self.members[_key(member.name)]
-        origin = member.origin
-        if origin is not None:
-            self._origins[origin] -= 1
-            if not self._origins[origin]:
-                del self._origins[origin]
-        self._exit(member, Kind.QUIT, reason[: self.limits.topic_length])
+    def ignore(self, member: Member, name: str) -> None:
+        """Have ``member`` hear nothing that the member called ``name`` says."""
+        other = self.find(name)
+        if other is member:
+            raise ChatError("You cannot ignore yourself: /echo off hides your own lines")
+        ignored = member.own_settings().ignored
+        if other.name.lower() in ignored:
+            raise ChatError(f"You ignore {other.name} already")
+        if len(ignored) >= self.limits.ignored:
+            raise ChatError(f"You ignore {len(ignored)} members: /unignore NAME ends one")
+        self._ignores.add(member, other.name)
 
-    def describe_rooms(self) -> str:
-        """Return a list of the rooms in words, those with most members first. Long ones are cut."""
-        rooms = nlargest(
-            self.limits.listed, self.rooms.values(), key=lambda room: len(room.members)
-        )
-        shown = ", ".join([f"{room.name} ({len(room.members)})" for room in rooms])
-        more = len(self.rooms) - len(rooms)
-        noun = "room" if len(self.rooms) == 1 else "rooms"
-        return f"{len(self.rooms)} {noun}: {shown}" + (f", and {more} more" if more else "")
+    def unignore(self, member: Member, name: str) -> None:
+        """Have ``member`` hear again what the member called ``name`` says."""
+        if name.lower() not in member.own_settings().ignored:
+            raise ChatError(f"You do not ignore {_shortened(name)}: /ignore lists them")
+        self._ignores.remove(member, name)
 
-    # Rooms
+    def invite(self, member: Member, room: Room, *, by_operator: bool) -> None:
+        """Let ``member`` enter ``room`` once. Raises ChatError if it has such an invitation."""
+        earlier = self._invitations.get(member, room)
+        if earlier is not None and (earlier or not by_operator):
+            raise ChatError(f"{member.name} has been invited already")
+        self._invitations.add(member, room, by_operator=by_operator)
 
-    def _find_or_create_room(self, name: str) -> Room:
+    def check_entry(self, member: Member, name: str, key: str = "") -> None:
+        """Raise ChatError if ``member`` may not enter the room ``name``, which may not exist."""
         room = self.rooms.get(name.lower())
         if room is None:
             self._check_name(name)
             if len(self.rooms) >= self.limits.rooms:
                 raise ChatError("There are too many rooms: /rooms lists some")
-            room = Room(name, self.scheduler, self.clock, self.limits)
+            return
+        if member in room.members:
+            raise ChatError(f"You are in {room.name} already")
+        invitation = self._invitations.get(member, room)
+        room.rules.check_entry(
+            member,
+            len(room.members),
+            key,
+            invited=invitation is not None,
+            by_operator=invitation is True,
+        )
+
+    def enter(
+        self, member: Member, name: str, key: str = "", *, after: int = 0, welcome: bool = True
+    ) -> Room:
+        """Let ``member`` into the room called ``name``, created if needed, and return the room."""
+        self.check_entry(member, name, key)
+        limit = self.limits.rooms_per_member
+        if len(member.rooms) >= limit:
+            raise ChatError(f"You are in {limit} rooms: leave one first")
+        room = self._find_or_create_room(name)
+        member.catch_up()
+        self._enter(member, room, after=after, welcome=welcome)
+        room.announce(member)
+        return room
+
+    def exit(self, member: Member, room: Room, reason: str = "") -> None:
+        """Let ``member`` out of ``room``, and tell the others why."""
+        reason = reason[: self.limits.topic_length]
+        parting = self.deliveries.message(Kind.LEFT, room.name, member.name, reason)
+        member.rooms = tuple([other for other in member.rooms if other is not room])
+        room.remove(member, parting)
+        self._forget_if_empty(room)
+
+    def expel(self, member: Member, room: Room) -> None:
+        """Let ``member`` out of ``room``, whose members know why; into the lobby if it needs it."""
+        member.rooms = tuple([other for other in member.rooms if other is not room])
+        room.remove(member, None)
+        self._forget_if_empty(room)
+        if member.needs_room and not member.rooms:
+            self._enter(member, self.lobby)
+            self.lobby.announce(member)
+
+    def remove(self, member: Member, reason: str) -> None:
+        """Forget ``member``, who is gone, and tell its rooms why."""
+        del self.members[_key(member.name)]
+        self._ignores.forget(member)
+        self._invitations.forget_member(member)
+        origin = member.origin
+        if origin is not None:
+            self._origins[origin] -= 1
+            if not self._origins[origin]:
+                del self._origins[origin]
+        reason = reason[: self.limits.topic_length]
+        parting = self.deliveries.message(Kind.QUIT, "", member.name, reason)
+        rooms, member.rooms = member.rooms, ()
+        for room in rooms:
+            room.remove(member, parting, in_others=len(rooms) > 1)
+            self._forget_if_empty(room)
+
+    # Rooms
+
+    def _first_room(self, member: Member, name: str | None) -> Room:
+        """Return the room called ``name`` if ``member`` may enter it, otherwise the lobby."""
+        if name is not None:
+            with suppress(ChatError):
+                self.check_entry(member, name)
+                return self._find_or_create_room(name)
+        return self.lobby
+
+    def _find_or_create_room(self, name: str) -> Room:
+        room = self.rooms.get(name.lower())
+        if room is None:
+            room = Room(name, self.deliveries, self.scheduler, self.limits)
             self.rooms[name.lower()] = room
         return room
 
-    def _enter(self, member: Member, room: Room, since: float = 0.0) -> None:
-        member.room = room
-        room.add(member)
-        self._welcome(member, room, since)
+    def _forget_if_empty(self, room: Room) -> None:
+        if not room.members and room is not self.lobby:
+            del self.rooms[room.name.lower()]
+            self._invitations.forget_room(room)
 
-    def _welcome(self, member: Member, room: Room, since: float) -> None:
-        """Tell ``member`` where it is, who else is there, and what was said last."""
+    def _enter(
+        self,
+        member: Member,
+        room: Room,
+        *,
+        since: float = 0.0,
+        after: int = 0,
+        welcome: bool = True,
+    ) -> None:
+        member.rooms += (room,)
+        self._invitations.remove(member, room)
+        room.add(member)
         now = self.clock()
-        welcome = [
-            Message(Kind.ENTERED, now, room.name, member.name),
-            Message(Kind.REPLY, now, room.name, text=room.roster(member)),
-        ]
+        entered = Message(Kind.ENTERED, now, room.name, member.name)
+        if not welcome:
+            member.deliver(Batch((entered,)))
+            return
+        welcome_batch = [entered, Message(Kind.REPLY, now, room.name, text=room.roster(member))]
         if room.topic:
-            welcome.append(Message(Kind.TOPIC, now, room.name, text=room.topic))
-        member.deliver(Batch(tuple(welcome)))
-        history = room.history(since)
+            welcome_batch.append(Message(Kind.TOPIC, now, room.name, text=room.topic))
+        member.deliver(Batch(tuple(welcome_batch)))
+        history = member.without_ignored(room.history(since, after))
         if history is not None:
             member.deliver(history)
 
-    def _exit(self, member: Member, kind: Kind, reason: str = "") -> None:
-        room = member.room
-        room.remove(member, Message(kind, self.clock(), room.name, member.name, reason))
-        if not room.members and room is not self.lobby:
-            del self.rooms[room.name.lower()]
+    def _report_everywhere(
+        self, member: Member, rooms: list[Room], kind: Kind, sender: str, text: str
+    ) -> None:
+        """Tell the members of ``rooms``, each once, what happened to ``member``, and itself."""
+        message = self.deliveries.message(kind, "", sender, text)
+        for room in rooms:
+            room.report_everywhere(message)
+        if not rooms:
+            member.answer(Batch((message,)))
 
     # Members
 

@@ -7,9 +7,10 @@ the address of a datagram peer, a browser's WebSocket, a nick on IRC, or a link 
 
 from __future__ import annotations
 
+from collections.abc import Sequence, Sized
 from typing import Any, Protocol
 
-from .messages import Batch
+from .messages import Batch, Message
 
 
 class Cancellable(Protocol):
@@ -50,12 +51,22 @@ class Listener(Protocol):
     """What a room knows of a member.
 
     ``deliver`` passes a batch to ``sink`` and never raises; ``fail`` reports what ``sink`` raised.
-    ``echo``: whether the member is shown its own lines.
+    ``echo``: whether the member is shown its own lines. ``ignores_some``: whether it ignores
+    others. ``wanted`` returns those of the messages that are for it, as far as it depends on these
+    two.
+    ``mask``: the member as bans see it, ``name!name@host``. ``rooms``: where it is.
     """
 
     name: str
     sink: Sink
     echo: bool
 
+    @property
+    def ignores_some(self) -> bool: ...
+    @property
+    def mask(self) -> str: ...
+    @property
+    def rooms(self) -> Sized: ...
+    def wanted(self, messages: Sequence[Message], /) -> Sequence[Message]: ...
     def deliver(self, batch: Batch, /) -> None: ...
     def fail(self, exc: BaseException, /) -> None: ...

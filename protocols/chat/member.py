@@ -7,17 +7,23 @@ small.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Protocol
 
 from reactor.errors import FATAL
 
+from .deliveries import Deliveries
 from .flood import FloodGate, FloodPolicy
 from .interfaces import Scheduler, Sink
 from .limits import Limits
-from .messages import Batch, ChatError, Kind, Message
+from .messages import SPOKEN, Batch, ChatError, Kind, Message
+from .personal import Personal
 from .room import Room
 
 logger = logging.getLogger(__name__)
+
+# What a member does not hear of those whom it ignores.
+_BY_A_MEMBER = SPOKEN | {Kind.PRIVATE, Kind.INVITED}
 
 
 class Directory(Protocol):
@@ -27,15 +33,26 @@ class Directory(Protocol):
     limits: Limits
     flood: FloodPolicy
     lobby: Room
+    deliveries: Deliveries
+    members: dict[str, Member]
+    rooms: dict[str, Room]
     lines_dropped: int
     members_expelled: int
 
     def clock(self) -> float: ...
     def find(self, name: str) -> Member: ...
+    def find_room(self, name: str) -> Room: ...
+    def host_of(self, member: Member) -> str: ...
     def rename(self, member: Member, name: str) -> None: ...
-    def move(self, member: Member, name: str) -> None: ...
+    def set_away(self, member: Member, text: str) -> None: ...
+    def invite(self, member: Member, room: Room, *, by_operator: bool) -> None: ...
+    def ignore(self, member: Member, name: str) -> None: ...
+    def unignore(self, member: Member, name: str) -> None: ...
+    def check_entry(self, member: Member, name: str, key: str) -> None: ...
+    def enter(self, member: Member, name: str, key: str, *, after: int, welcome: bool) -> Room: ...
+    def exit(self, member: Member, room: Room, reason: str) -> None: ...
+    def expel(self, member: Member, room: Room) -> None: ...
     def remove(self, member: Member, reason: str) -> None: ...
-    def describe_rooms(self) -> str: ...
 
 
 class _NoSink:
@@ -59,105 +76,234 @@ class Member:
 
     Each method under "Doing" does one thing at once. It raises ChatError if that cannot be done,
     also when the member has left. A way in usually calls them through ``conversation.py``, which
-    adds flood control and shows the error to the member.
+    adds flood control and shows the error to the member. What a room's operators do is in
+    ``moderation.py``.
 
-    To be read only: ``hub``, ``name``, ``room``, ``echo`` (whether it is shown its own lines),
-    ``gone``, ``origin`` (by which members of one address are counted, or None), ``spoke`` (when it
-    last did more than give a sign of life, on the scheduler's clock).
+    Where a method takes ``room``, that is the name of a room; without it, the member's only one.
+
+    To be read only: ``hub``, ``name``, ``rooms`` (in the order in which it entered them), ``echo``
+    (whether it is shown its own lines), ``gone``, ``origin`` (by which members of one address are
+    counted, or None), ``spoke`` (when it last did more than give a sign of life, on the scheduler's
+    clock), ``needs_room`` (whether it goes to the lobby when it is put out of its only room),
+    ``personal`` (what it has set for itself, or None).
 
     ``gate``: its flood control, or None until it speaks; ``conversation.py`` uses it.
     """
 
-    __slots__ = ("echo", "gate", "hub", "name", "origin", "room", "sink", "spoke")
+    __slots__ = (
+        "echo",
+        "gate",
+        "hub",
+        "name",
+        "needs_room",
+        "origin",
+        "personal",
+        "rooms",
+        "sink",
+        "spoke",
+    )
 
     def __init__(
-        self, hub: Directory, sink: Sink, name: str, room: Room, origin: bytes | None = None
+        self,
+        hub: Directory,
+        sink: Sink,
+        name: str,
+        origin: bytes | None = None,
+        *,
+        needs_room: bool = True,
     ) -> None:
         self.hub = hub
         self.sink = sink
         self.name = name
-        self.room = room
+        self.rooms: tuple[Room, ...] = ()
         self.origin = origin
+        self.needs_room = needs_room
         self.echo = True
         self.spoke = hub.scheduler.time()
         self.gate: FloodGate | None = None
+        self.personal: Personal | None = None
+
+    # Who and where
 
     @property
     def gone(self) -> bool:
         """Whether the member has left the chat."""
         return self.sink is _GONE
 
+    @property
+    def room(self) -> Room:
+        """The room that the member has entered last. Raises ChatError if it is in none."""
+        if not self.rooms:
+            self.require_present()
+            raise ChatError("You are in no room")
+        return self.rooms[-1]
+
+    @property
+    def host(self) -> str:
+        """A name for the place where the member comes from."""
+        return self.hub.host_of(self)
+
+    @property
+    def mask(self) -> str:
+        """The member as bans see it."""
+        return f"{self.name}!{self.name}@{self.host}"
+
+    @property
+    def away(self) -> str:
+        """Why the member is away, or empty."""
+        return "" if self.personal is None else self.personal.away
+
+    @property
+    def ignores_some(self) -> bool:
+        """Whether the member ignores others."""
+        return self.personal is not None and bool(self.personal.ignored)
+
+    def where(self, room: str | None = None) -> Room:
+        """Return the room called ``room``, or the member's only one. Raises ChatError if there is
+        no such room, or not one."""
+        self.require_present()
+        if room is not None:
+            return self.hub.find_room(room)
+        if len(self.rooms) > 1:
+            raise ChatError("You are in several rooms: say which one you mean")
+        return self.room
+
+    def own_settings(self) -> Personal:
+        """Return ``personal``, which is made if there is none."""
+        if self.personal is None:
+            self.personal = Personal()
+        return self.personal
+
     # Doing
 
-    def say(self, text: str) -> None:
-        """Say ``text`` to the room."""
-        self._speak(Kind.SAID, text)
+    def say(self, text: str, room: str | None = None) -> None:
+        """Say ``text`` to a room."""
+        alone = room is None and len(self.rooms) == 1  # a shortcut for nearly all
+        place = self.rooms[0] if alone else self.where(room)
+        place.say(self, Kind.SAID, self._checked(text))
 
-    def act(self, text: str) -> None:
-        """Tell the room what this member does: "alice waves"."""
-        self._speak(Kind.ACTION, text)
+    def act(self, text: str, room: str | None = None) -> None:
+        """Tell a room what this member does: "alice waves"."""
+        place = self.where(room)
+        place.say(self, Kind.ACTION, self._checked(text))
 
     def whisper(self, name: str, text: str) -> None:
         """Say ``text`` to the member called ``name`` alone, in any room."""
-        self._require_present()
+        self.require_present()
         other = self.hub.find(name)
         text = self._checked(text)
-        batch = Batch((self._message(Kind.PRIVATE, text, sender=self.name, target=other.name),))
-        other.catch_up()
-        other.deliver(batch)
-        if other is not self and self.echo:
-            self.catch_up()
-            self.deliver(batch)
+        message = self.hub.deliveries.message(Kind.PRIVATE, "", self.name, text, other.name)
+        batch = Batch((message,))
+        if other.wanted((message,)):
+            other.answer(batch)
+        if other is self:
+            return
+        if self.echo:
+            self.answer(batch)
+        if other.away:  # an answer of the hub, not of the other: two who are away start no loop
+            self.tell(Kind.AWAY, other.away, sender=other.name, target=self.name)
 
     def rename(self, name: str) -> None:
         """Change the name to ``name``."""
-        self._require_present()
+        self.require_present()
         self.hub.rename(self, name)
 
-    def join(self, room: str) -> None:
-        """Go to the room called ``room``, which is created if needed."""
-        self._require_present()
-        self.hub.move(self, room)
+    def join(self, room: str, key: str = "", *, after: int = 0, welcome: bool = True) -> Room:
+        """Enter the room called ``room``, which is created if needed, and return it.
 
-    def part(self) -> None:
-        """Go back to the lobby."""
-        self._require_present()
-        if self.room is self.hub.lobby:
-            raise ChatError(f"You are in {self.room.name} already: /quit leaves the chat")
-        self.hub.move(self, self.hub.lobby.name)
+        The member stays in its other rooms. It is told who is there and what was said last, after
+        the line with the id ``after``; without ``welcome`` only that it has entered.
+        """
+        self.require_present()
+        return self.hub.enter(self, room, key, after=after, welcome=welcome)
 
-    def set_topic(self, topic: str) -> None:
-        """Set the room's topic; an empty one clears it."""
-        self._require_present()
+    def part(self, room: str | None = None, reason: str = "") -> None:
+        """Leave a room."""
+        place = self._own_room(room)
+        self.catch_up()
+        self.hub.exit(self, place, reason)
+
+    def history(self, room: str | None = None, after: int = 0) -> Batch | None:
+        """Return the last lines of a room that this member is in, or None if there are none.
+
+        ``after``: only the lines that follow the one with this id.
+        """
+        return self.without_ignored(self._own_room(room).history(after=after))
+
+    def set_topic(self, topic: str, room: str | None = None) -> None:
+        """Set a room's topic; an empty one clears it."""
+        place = self.where(room)
         limit = self.hub.limits.topic_length
         if len(topic) > limit:
             raise ChatError(f"A topic has at most {limit} characters")
-        self.room.set_topic(self, self._message(Kind.TOPIC, topic, sender=self.name))
+        place.set_topic(self, topic)
 
     def set_echo(self, echo: bool) -> None:
         """Show this member its own lines from now on, or hide them."""
-        self._require_present()
+        self.require_present()
         self.catch_up()
         self.echo = echo
-        self.room.update_echo(self)
+
+    def set_away(self, text: str) -> None:
+        """Say that this member is away, and why; with an empty ``text``, that it is back."""
+        self.require_present()
+        limit = self.hub.limits.topic_length
+        if len(text) > limit:
+            raise ChatError(f"The words for being away have at most {limit} characters")
+        if text == self.away:
+            raise ChatError("You are away already" if text else "You are not away")
+        self.hub.set_away(self, text)
+
+    def ignore(self, name: str) -> None:
+        """Hear nothing from now on that the member called ``name`` says."""
+        self.require_present()
+        self.hub.ignore(self, name)
+
+    def unignore(self, name: str) -> None:
+        """Hear again what the member called ``name`` says."""
+        self.require_present()
+        self.hub.unignore(self, name)
 
     # Being told
 
-    def tell(self, kind: Kind, *lines: str) -> None:
+    def tell(self, kind: Kind, *lines: str, sender: str = "", target: str = "") -> None:
         """Tell this member ``lines``, after all that was said before."""
-        self.catch_up()
-        self.deliver(Batch(tuple([self._message(kind, line) for line in lines])))
+        place = self.rooms[-1].name if self.rooms else ""
+        now = self.hub.clock()
+        self.answer(
+            Batch(tuple([Message(kind, now, place, sender, line, target) for line in lines]))
+        )
 
     def tell_place(self) -> None:
         """Tell this member its name and its room."""
+        self.tell(Kind.ENTERED, "", sender=self.name)
+
+    def answer(self, batch: Batch) -> None:
+        """Deliver ``batch`` at once, after all that was said before."""
         self.catch_up()
-        self.deliver(Batch((self._message(Kind.ENTERED, "", sender=self.name),)))
+        self.deliver(batch)
 
     def catch_up(self) -> None:
-        """Deliver what was said in the room in this turn, so that an answer may follow it."""
-        batch = self.room.take_pending(self)
+        """Deliver what was said in this turn, so that an answer may follow it."""
+        batch = self.hub.deliveries.take_pending(self)
         if batch is not None:
             self.deliver(batch)
+
+    def wanted(self, messages: Sequence[Message], /) -> Sequence[Message]:
+        """Return those of ``messages`` that this member wants: it may want no echo, and ignore
+        others."""
+        if not self.echo:
+            name = self.name
+            messages = [m for m in messages if m.sender != name or m.kind not in SPOKEN]
+        return self._without_ignored(messages) if self.ignores_some else messages
+
+    def without_ignored(self, batch: Batch | None) -> Batch | None:
+        """Return ``batch`` without what those say whom this member ignores; None if none is
+        left."""
+        if batch is None or not self.ignores_some:
+            return batch
+        heard = self._without_ignored(batch.messages)
+        return Batch(tuple(heard)) if heard else None
 
     def deliver(self, batch: Batch, /) -> None:
         """Pass ``batch`` to the member's sink."""
@@ -188,6 +334,7 @@ class Member:
 
     def end(self, parting: str) -> None:
         """Close the sink, and tell nobody else. The hub calls this when it closes."""
+        self.rooms = ()
         self._close(self._detach(), parting)
 
     def fail(self, exc: BaseException, /) -> None:
@@ -221,16 +368,22 @@ class Member:
 
     # Checks
 
-    def _speak(self, kind: Kind, text: str) -> None:
-        self._require_present()
-        self.room.say(self, self._message(kind, self._checked(text), sender=self.name))
-
-    def _message(self, kind: Kind, text: str, *, sender: str = "", target: str = "") -> Message:
-        return Message(kind, self.hub.clock(), self.room.name, sender, text, target)
-
-    def _require_present(self) -> None:
+    def require_present(self) -> None:
+        """Raise ChatError if the member has left the chat."""
         if self.sink is _GONE:
             raise ChatError("You have left the chat")
+
+    def _own_room(self, room: str | None) -> Room:
+        place = self.where(room)
+        if place not in self.rooms:
+            raise ChatError(f"You are not in {place.name}")
+        return place
+
+    def _without_ignored(self, messages: Sequence[Message]) -> list[Message]:
+        ignored = self.own_settings().ignored
+        return [
+            m for m in messages if m.sender.lower() not in ignored or m.kind not in _BY_A_MEMBER
+        ]
 
     def _checked(self, text: str) -> str:
         limit = self.hub.limits.text_length

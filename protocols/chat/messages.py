@@ -29,21 +29,43 @@ class Kind(Enum):
     PRIVATE = "private"  # who spoke to ``target`` alone; the words
     ENTERED = "entered"  # the member's own name, now that it is in ``room``; empty
     JOINED = "joined"  # who came into the room; empty
-    LEFT = "left"  # who went to another room; empty
+    LEFT = "left"  # who left the room; the reason, or empty
     QUIT = "quit"  # who left the chat; the reason, or empty
+    KICKED = "kicked"  # who put ``target`` out of the room; the reason, or empty
     CROWD = "crowd"  # empty; how many came or left, and some of their names
     RENAMED = "renamed"  # the old name; the new name
     TOPIC = "topic"  # who set the topic, or empty for a newcomer; the topic
+    MODE = "mode"  # who changed a mode, or empty for the hub; "+o", "-k"; ``target`` is its value
+    INVITED = "invited"  # who invited ``target`` into ``room``; empty
+    AWAY = "away"  # who is away; why, or empty for one that is back
     REPLY = "reply"  # empty; the answer to what a member asked
     ERROR = "error"  # empty; why something could not be done
     NOTICE = "notice"  # empty; what the server has to say
 
 
+# What a member says itself, as opposed to what happens to it.
+SPOKEN = frozenset({Kind.SAID, Kind.ACTION})
+
+# What happens to a member in all of its rooms. Others are told once, however many of them they
+# share with it.
+EVERYWHERE = frozenset({Kind.QUIT, Kind.RENAMED, Kind.AWAY})
+
+
 class Message(NamedTuple):
     """One event.
 
-    ``time`` is in seconds since the epoch; ``room`` is the room's name, even if the message is for
-    one member alone; ``target`` is the name of the member that a PRIVATE message is for.
+    ``time`` is in seconds since the epoch. ``room`` is the name of the room where it happened,
+    also if the message is for one member alone; it is empty for what happens to a member in all of
+    its rooms (QUIT, RENAMED, AWAY), and for what is for one member alone and about no room.
+    ``target`` is the other member that it is about, or the value of a mode. An AWAY message with a
+    ``target`` is for this member alone, who has just written to ``sender``.
+
+    ``id`` is a number for each event that others are told of, and for each private line. Later ones
+    have higher ids, also after a restart of the server. A line has the same id when it is shown
+    again from a room's history. Other messages have 0.
+
+    ``names``, only in a CROWD: all the members that it is about. ``target`` then is what they did
+    in ``room``: "joined", "left" or "quit".
     """
 
     kind: Kind
@@ -52,6 +74,8 @@ class Message(NamedTuple):
     sender: str = ""
     text: str = ""
     target: str = ""
+    id: int = 0
+    names: tuple[str, ...] = ()
 
     @property
     def size(self) -> int:

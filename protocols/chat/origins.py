@@ -1,7 +1,10 @@
-"""Where a member comes from, for the limit on members of one address."""
+"""Where a member comes from, for the limit on members of one address, and for bans."""
 
 from __future__ import annotations
 
+import base64
+import os
+from hashlib import blake2s
 from typing import Any, Final
 
 from reactor.sockets.addresses import LOOPBACK, Networks, subscriber
@@ -17,3 +20,19 @@ def origin_of(address: Any) -> bytes | None:
     if not isinstance(address, tuple) or address[0] in _LOOPBACK:
         return None
     return subscriber(address[0])
+
+
+class Hosts:
+    """Names for origins, which bans can use, and which give no address away."""
+
+    __slots__ = ("_secret",)
+
+    def __init__(self) -> None:
+        self._secret = os.urandom(32)
+
+    def name(self, origin: bytes | None) -> str:
+        """Return the name of ``origin``, the same as long as the process lives."""
+        if origin is None:
+            return "local"
+        digest = blake2s(origin, key=self._secret, digest_size=5).digest()
+        return base64.b32encode(digest).decode().lower()

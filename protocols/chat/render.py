@@ -14,6 +14,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from functools import lru_cache
+from typing import Final
 
 from .messages import Kind, Message
 
@@ -50,7 +51,7 @@ def render_packets(messages: Iterable[Message]) -> tuple[bytes, ...]:
 
 def render_line(message: Message) -> str:
     """Return the line for one message, without its ending."""
-    kind, when, room, sender, text, target = message
+    kind, when, _, sender, text, target, *_ = message
     match kind:
         case Kind.SAID:
             line = f"[{_clock(int(when))}] {sender}: {text}"
@@ -58,25 +59,79 @@ def render_line(message: Message) -> str:
             line = f"[{_clock(int(when))}] * {sender} {text}"
         case Kind.PRIVATE:
             line = f"[{_clock(int(when))}] {sender} -> {target}: {text}"
-        case Kind.ENTERED:
-            line = f"*** You are {sender} in {room}"
-        case Kind.JOINED:
-            line = f"*** {sender} joined {room}"
-        case Kind.LEFT:
-            line = f"*** {sender} left {room}"
-        case Kind.QUIT:
-            line = f"*** {sender} left the chat" + (f": {text}" if text else "")
+        case Kind.JOINED | Kind.LEFT | Kind.QUIT | Kind.KICKED:
+            line = f"*** {_passage(message)}" + (f": {text}" if text else "")
+        case Kind.ENTERED | Kind.TOPIC | Kind.MODE | Kind.INVITED:
+            line = f"*** {_place(message)}"
         case Kind.RENAMED:
             line = f"*** {sender} is now {text}"
-        case Kind.TOPIC if sender and text:
-            line = f"*** {sender} set the topic of {room}: {text}"
-        case Kind.TOPIC if sender:
-            line = f"*** {sender} cleared the topic of {room}"
-        case Kind.TOPIC:
-            line = f"*** Topic of {room}: {text}"
+        case Kind.AWAY:
+            line = f"*** {sender} is away: {text}" if text else f"*** {sender} is back"
         case _:
             line = f"*** {text}"
     return line
+
+
+def _passage(message: Message) -> str:
+    """Return who came or left, without the reason."""
+    match message.kind:
+        case Kind.JOINED:
+            return f"{message.sender} joined {message.room}"
+        case Kind.LEFT:
+            return f"{message.sender} left {message.room}"
+        case Kind.KICKED:
+            return f"{message.sender} put {message.target} out of {message.room}"
+        case _:
+            return f"{message.sender} left the chat"
+
+
+def _place(message: Message) -> str:
+    """Return what there is to say about a room."""
+    kind, _, room, sender, text, *_ = message
+    match kind:
+        case Kind.ENTERED:
+            return f"You are {sender} in {room}"
+        case Kind.INVITED:
+            return f"{sender} invites you into {room}: /join {room}"
+        case Kind.MODE:
+            return _mode(message)
+        case Kind.TOPIC if sender and text:
+            return f"{sender} set the topic of {room}: {text}"
+        case Kind.TOPIC if sender:
+            return f"{sender} cleared the topic of {room}"
+        case _:
+            return f"Topic of {room}: {text}"
+
+
+_MODES: Final = {
+    "+o": "{sender} made {who} an operator of {room}",
+    "-o": "{sender} took from {who} what an operator of {room} may do",
+    "+v": "{sender} gave {who} a voice in {room}",
+    "-v": "{sender} took from {who} the voice in {room}",
+    "+b": "{sender} banned {who} from {room}",
+    "-b": "{sender} lets {who} into {room} again",
+    "+n": "{sender} closed {room} to lines from outside",
+    "-n": "{sender} opened {room} to lines from outside",
+    "+t": "{sender} left the topic of {room} to its operators",
+    "-t": "{sender} left the topic of {room} to all its members",
+    "+m": "{sender} made {room} moderated: only those with a voice can speak",
+    "-m": "{sender} made {room} open again to all who speak",
+    "+i": "{sender} closed {room} to all who are not invited",
+    "-i": "{sender} opened {room} to all",
+    "+s": "{sender} made {room} secret: no list shows it",
+    "-s": "{sender} made {room} public: lists show it",
+    "+k": "{sender} set the key of {room}: {who}",
+    "-k": "{sender} removed the key of {room}",
+    "+l": "{sender} limited {room} to {who} members",
+    "-l": "{sender} removed the limit of {room}",
+}
+
+
+def _mode(message: Message) -> str:
+    who = message.names[0] if message.names else message.target
+    if not message.sender:
+        return f"{who} decides in {message.room}: its last operator has left"
+    return _MODES[message.text].format(sender=message.sender, who=who, room=message.room)
 
 
 @lru_cache(maxsize=128)  # all messages of one second show the same time

@@ -1,115 +1,224 @@
-"""A room: its name and topic, who is in it, and what was said in it last."""
+"""A room: its name and topic, who is in it, what its rules are, and what was said in it last."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from itertools import islice
 
 from .audience import Audience
+from .deliveries import Deliveries
 from .history import History
 from .interfaces import Listener, Scheduler
 from .limits import Limits
-from .messages import Batch, ChatError, Message
+from .membership import Membership
+from .messages import Batch, ChatError, Kind, Message
+from .rules import Rules
 from .traffic import Traffic
 
 
 class Room:
-    """One room. ``clock`` gives the time of day in seconds since the epoch.
+    """One room. ``owned``: whether it has operators; the lobby has none.
 
-    To be read only: ``name``; ``topic``, which may be empty; ``members``, in order of arrival.
+    To be read only: ``name``; ``topic``, which may be empty, and ``topic_setter`` and
+    ``topic_time``; ``members``, in order of arrival, and what each may do; ``operators``, those of
+    them who decide; ``rules``.
     """
 
-    __slots__ = ("_audience", "_history", "_limits", "_traffic", "members", "name", "topic")
+    __slots__ = (
+        "_audience",
+        "_deliveries",
+        "_history",
+        "_limits",
+        "_traffic",
+        "members",
+        "name",
+        "operators",
+        "owned",
+        "rules",
+        "topic",
+        "topic_setter",
+        "topic_time",
+    )
 
     def __init__(
-        self, name: str, scheduler: Scheduler, clock: Callable[[], float], limits: Limits
+        self,
+        name: str,
+        deliveries: Deliveries,
+        scheduler: Scheduler,
+        limits: Limits,
+        *,
+        owned: bool = True,
     ) -> None:
         self.name = name
+        self.owned = owned
+        self.rules = Rules(name)
         self.topic = ""
+        self.topic_setter = ""
+        self.topic_time = 0.0
         self._limits = limits
-        self._audience = Audience(scheduler)
-        self._traffic = Traffic(name, self._audience, scheduler, clock, limits.listed)
+        self._deliveries = deliveries
+        self._audience = Audience(deliveries)
+        self._traffic = Traffic(name, self._audience, deliveries, scheduler, limits.listed)
         self._history = History(limits.history, limits.history_size)
         self.members = self._audience.members
+        self.operators: set[Listener] = set()
 
     # Speaking
 
-    def say(self, speaker: Listener, message: Message) -> None:
+    def say(self, speaker: Listener, kind: Kind, text: str) -> None:
         """Tell all members what ``speaker`` says, and remember it for those who come later.
 
-        Raises ChatError if more is said in this turn than the members' connections can take.
+        Raises ChatError if the rules forbid it, or if more is said in this turn than the members'
+        connections can take.
         """
+        membership = self.members.get(speaker)
+        if membership is None or self.rules.restrict_speech:
+            self.rules.check_speech(speaker, membership)
         self._traffic.introduce(speaker)
+        message = self._deliveries.message(kind, self.name, speaker.name, text)
         size = message.size
+        self.check_load(size)
+        self._audience.post(message, size, speaker=speaker)
+        self._history.append(message)
+
+    def check_load(self, size: int = 0) -> None:
+        """Raise ChatError if, with a message of ``size``, there is more to tell in this turn than
+        the members' connections can take."""
         if self._audience.pending_size + size > self._limits.turn_size:
             raise ChatError(
                 f"Too much is being said in {self.name} just now: your line was not sent"
             )
-        self._audience.post(message, size)
-        self._history.append(message)
 
-    def set_topic(self, speaker: Listener, message: Message) -> None:
-        """Change the topic to the text of ``message``, and tell all members."""
-        self.topic = message.text
-        self._traffic.introduce(speaker)
-        self._audience.post(message)
+    def set_topic(self, speaker: Listener, topic: str) -> None:
+        """Change the topic, and tell all members. Raises ChatError if the rules forbid it."""
+        self.rules.check_topic(self.members.get(speaker))
+        self.check_load()
+        self.topic = topic
+        self.topic_setter = speaker.name
+        message = self.report(speaker, Kind.TOPIC, topic)
+        self.topic_time = message.time
 
-    def report_rename(self, member: Listener, message: Message) -> None:
-        """Tell all members that ``member`` was renamed, or only ``member`` if the others do not
-        know it yet."""
+    def report(
+        self,
+        actor: Listener | None,
+        kind: Kind,
+        text: str = "",
+        target: Listener | str = "",
+        names: tuple[str, ...] = (),
+    ) -> Message:
+        """Tell all members what ``actor`` did, or the hub if it is None, and return the message."""
+        if actor is not None:
+            self._traffic.introduce(actor)
+        if not isinstance(target, str):
+            self._traffic.introduce(target)
+            target = target.name
+        sender = actor.name if actor is not None else ""
+        message = self._deliveries.message(kind, self.name, sender, text, target, names)
+        self._audience.post(message, message.size)
+        return message
+
+    def has_spoken(self, member: Listener) -> bool:
+        """Return whether ``member`` has said something here in this turn."""
+        return self._audience.has_spoken(member)
+
+    def prepare_rename(self, member: Listener) -> bool:
+        """Report who has left, whose name ``member`` may get. Return whether the others know
+        ``member``, and so have to be told."""
+        self.rules.forget(member)
         if member in self._traffic.unannounced:
-            member.deliver(Batch((message,)))
-        else:
-            self._traffic.report_partings()
-            self._audience.post(message)
+            return False
+        self._traffic.report_partings()
+        return True
+
+    def knows(self, member: Listener) -> bool:
+        """Return whether the others know that ``member`` is here."""
+        return member in self.members and member not in self._traffic.unannounced
+
+    def report_everywhere(self, message: Message) -> None:
+        """Tell all members what happens to one of them in all of its rooms."""
+        self._audience.post(message, message.size)
 
     # Coming and going
 
     def add(self, member: Listener) -> None:
-        """Let ``member`` in. The others are not told before ``announce``."""
+        """Let ``member`` in. The others are not told before ``announce``. The first member of a
+        room is its operator."""
+        first = self.owned and not self.members
         self._audience.add(member)
         self._traffic.unannounced.add(member)
+        if first:
+            self.grant(member, Membership.OPERATOR, on=True)
 
     def announce(self, member: Listener) -> None:
         """Tell the others soon that ``member`` came, unless they know it."""
         self._traffic.announce(member)
 
-    def remove(self, member: Listener, parting: Message) -> None:
-        """Let ``member`` out, and tell the others soon with ``parting``, if they knew it."""
+    def remove(self, member: Listener, parting: Message | None, *, in_others: bool = False) -> None:
+        """Let ``member`` out, and tell the others soon with ``parting``, if they knew it.
+
+        ``parting``: None if they have been told. ``in_others``: whether the member leaves other
+        rooms, too, and they are told the same.
+        """
         self._audience.remove(member)
-        self._traffic.left(member, parting)
+        self.operators.discard(member)
+        self.rules.forget(member)
+        if parting is not None:
+            self._traffic.left(member, parting, in_others=in_others)
+        else:
+            self._traffic.unannounced.discard(member)
+        if self.owned and self.members and not self.operators:
+            self._promote(next(iter(self.members)))
 
     def close(self) -> None:
         """Deliver what is pending, and let all members out."""
         self._audience.flush()
         self._audience.clear()
+        self.operators.clear()
         self._traffic.clear()
+
+    # Operators
+
+    def grant(self, member: Listener, membership: Membership, *, on: bool) -> bool:
+        """Grant ``membership`` to ``member``, or take it away. Return whether that is a change."""
+        old = self.members[member]
+        new = self.members[member] = old | membership if on else old & ~membership
+        if Membership.OPERATOR in new:
+            self.operators.add(member)
+        else:
+            self.operators.discard(member)
+        return new is not old
+
+    def _promote(self, member: Listener) -> None:
+        """Make the member that has been here longest the operator: the last one has left."""
+        self.grant(member, Membership.OPERATOR, on=True)
+        self.report(None, Kind.MODE, "+o", member)
 
     # Listening
 
-    def take_pending(self, member: Listener) -> Batch | None:
-        """Return what was said in this turn and ``member`` has not got yet, or None. The caller
-        delivers it."""
-        return self._audience.take_pending(member)
-
-    def update_echo(self, member: Listener) -> None:
-        """Take note that ``member.echo`` has changed."""
-        self._audience.update_echo(member)
+    def update_ignoring(self, member: Listener) -> None:
+        """Take note of whether ``member`` ignores others."""
+        self._audience.update_ignoring(member)
 
     # Looking
 
-    def history(self, since: float = 0.0) -> Batch | None:
+    def history(self, since: float = 0.0, after: int = 0) -> Batch | None:
         """Return the last lines that were said here, or None if there are none.
 
-        ``since``, in seconds since the epoch: only the lines that were said later.
+        ``since``, in seconds since the epoch: only the lines that were said later. ``after``: only
+        those that follow the line with this id.
         """
-        return self._history.since(since)
+        return self._history.since(since, after)
+
+    def known(self, viewer: Listener) -> Iterator[Listener]:
+        """Give those who are here, as far as ``viewer`` may know it."""
+        hidden = self._traffic.unannounced
+        return (member for member in self.members if member not in hidden or member is viewer)
 
     def roster(self, viewer: Listener) -> str:
         """Return who is here, as far as ``viewer`` may know it, in words. Long lists are cut."""
         hidden = self._traffic.unannounced
         count = len(self.members) - len(hidden) + (viewer in hidden)
-        known = (member for member in self.members if member not in hidden or member is viewer)
-        shown = ", ".join([member.name for member in islice(known, self._limits.listed)])
+        known = islice(self.known(viewer), self._limits.listed)
+        shown = ", ".join([member.name for member in known])
         more = count - self._limits.listed
         return f"{count} in {self.name}: {shown}" + (f", and {more} more" if more > 0 else "")

@@ -11,14 +11,17 @@ make them so:
   neither is reported. If it is renamed, it is reported under its new name.
 * A newcomer's messages follow the report that it joined (``introduce``).
 * Those who left are reported before those who joined, because newcomers may have their names.
+
+A report about a crowd concerns one room. So a member of several rooms that leaves the chat is, in a
+crowd, reported to have left the room.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
 
 from .audience import Audience
+from .deliveries import Deliveries
 from .flood import TokenBucket
 from .interfaces import Cancellable, Listener, Scheduler
 from .messages import Kind, Message
@@ -34,7 +37,7 @@ MAX_PARTINGS: Final = 8
 class Traffic:
     """Reports to ``audience`` who joins the room called ``room`` and who leaves it.
 
-    ``clock`` gives the time of day in seconds since the epoch; ``listed``: names in one report.
+    ``listed``: names in the words of one report.
 
     Read-only: ``unannounced``, the members that the others do not know yet.
     """
@@ -42,7 +45,7 @@ class Traffic:
     __slots__ = (
         "_audience",
         "_bucket",
-        "_clock",
+        "_deliveries",
         "_listed",
         "_newcomers",
         "_partings",
@@ -56,15 +59,15 @@ class Traffic:
         self,
         room: str,
         audience: Audience,
+        deliveries: Deliveries,
         scheduler: Scheduler,
-        clock: Callable[[], float],
         listed: int,
     ) -> None:
         self.unannounced: set[Listener] = set()
         self._room = room
         self._audience = audience
         self._scheduler = scheduler
-        self._clock = clock
+        self._deliveries = deliveries
         self._listed = listed
         self._bucket = TokenBucket(RATE, BURST)
         # For the next report about crowds, which the timer sends.
@@ -88,17 +91,19 @@ class Traffic:
         if member in self.unannounced:
             self.unannounced.remove(member)
             self.report_partings()
-            joined = Message(Kind.JOINED, self._clock(), self._room, member.name)
+            joined = self._deliveries.message(Kind.JOINED, self._room, member.name)
             self._audience.post(joined, but=member)
 
-    def left(self, member: Listener, parting: Message) -> None:
+    def left(self, member: Listener, parting: Message, *, in_others: bool = False) -> None:
         """Report with ``parting`` that ``member`` left, now or with a crowd, if the others knew
-        it."""
+        it. ``in_others``: whether other rooms are told of the same parting."""
         if member in self.unannounced:
             self.unannounced.remove(member)
         elif self._audience.members:
             if self._may_report_now():
                 self._audience.post(parting)
+            elif in_others:
+                self._add_to_crowd(parting._replace(kind=Kind.LEFT, room=self._room))
             else:
                 self._add_to_crowd(parting)
 
@@ -106,13 +111,13 @@ class Traffic:
         """Report now who has left: the next message may be about others of the same names."""
         partings, self._partings = self._partings, {}
         for (kind, words), crowd in partings.items():
-            if crowd.count == 1:
-                self._audience.post(crowd.first)
+            if len(crowd.names) == 1:
+                self._audience.post(crowd.first._replace(id=self._deliveries.next_id()))
             else:
                 did = f"left {self._room}" if kind is Kind.LEFT else "left the chat"
                 if words:
                     did += f" ({words})"
-                self._post_crowd(crowd.count, did, crowd.names, crowd.first.time)
+                self._post_crowd(kind, did, crowd.names, crowd.first.time)
 
     def clear(self) -> None:
         """Report nothing more."""
@@ -140,7 +145,7 @@ class Traffic:
         crowd = self._partings.get(key)
         if crowd is None:
             crowd = self._partings[key] = _Crowd(parting)
-        crowd.add(parting.sender, self._listed)
+        crowd.names.append(parting.sender)
 
     def _report_crowds(self) -> None:
         self._timer = None
@@ -152,26 +157,26 @@ class Traffic:
             self.introduce(newcomers[0])
         elif newcomers:
             self.unannounced.difference_update(newcomers)
-            names = [member.name for member in newcomers[: self._listed]]
-            self._post_crowd(len(newcomers), f"joined {self._room}", names, self._clock())
+            names = [member.name for member in newcomers]
+            self._post_crowd(Kind.JOINED, f"joined {self._room}", names)
 
-    def _post_crowd(self, count: int, did: str, names: list[str], time: float) -> None:
-        more = f", and {count - len(names)} more" if count > len(names) else ""
-        text = f"{count} members {did}: {', '.join(names)}{more}"
-        self._audience.post(Message(Kind.CROWD, time, self._room, text=text))
+    def _post_crowd(
+        self, kind: Kind, did: str, names: list[str], time: float | None = None
+    ) -> None:
+        count, listed = len(names), names[: self._listed]
+        more = f", and {count - len(listed)} more" if count > len(listed) else ""
+        text = f"{count} members {did}: {', '.join(listed)}{more}"
+        message = self._deliveries.message(
+            Kind.CROWD, self._room, text=text, target=kind.value, names=tuple(names)
+        )
+        self._audience.post(message if time is None else message._replace(time=time))
 
 
 class _Crowd:
-    """Members who left in the same way. ``first``: the message about the first of them."""
+    """The names of members who left in the same way. ``first``: the message about the first."""
 
-    __slots__ = ("count", "first", "names")
+    __slots__ = ("first", "names")
 
     def __init__(self, first: Message) -> None:
         self.first = first
-        self.count = 0
         self.names: list[str] = []
-
-    def add(self, name: str, listed: int) -> None:
-        self.count += 1
-        if len(self.names) < listed:
-            self.names.append(name)

@@ -114,6 +114,20 @@ class Chat:
         self.forget(*people)
         return people
 
+    def person(self, member: Member, sink: RecordingSink) -> Person:
+        return Person(self, member, sink)
+
+    def recorder(self) -> RecordingSink:
+        return RecordingSink()
+
+    def roam(self, *names: str) -> list[Person]:
+        """Several members who are in no room yet, and can be in several."""
+        sinks = [RecordingSink() for _ in names]
+        return [
+            Person(self, self.hub.join(sink, name=name, needs_room=False), sink)
+            for name, sink in zip(names, sinks, strict=True)
+        ]
+
     def forget(self, *people: Person) -> None:
         """Take the messages that these people have not yet looked at."""
         for person in people:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
 from protocols.chat.audience import Audience
+from protocols.chat.deliveries import Deliveries
 from protocols.chat.messages import Batch, Kind, Message
 
 
@@ -28,6 +29,10 @@ class Turn:
 class Member:
     """A listener that is its own sink."""
 
+    ignores_some = False
+    mask = ""
+    rooms = ()
+
     def __init__(self, name: str, *, echo: bool = True) -> None:
         self.name = name
         self.echo = echo
@@ -37,6 +42,11 @@ class Member:
 
     def deliver(self, batch: Batch, /) -> None:
         self.batches.append(batch)
+
+    def wanted(self, messages: Sequence[Message], /) -> Sequence[Message]:
+        if self.echo:
+            return messages
+        return [m for m in messages if m.kind is not Kind.SAID or m.sender != self.name]
 
     def close(self, reason: str, /) -> None:
         raise AssertionError("an audience closes no sink")
@@ -55,8 +65,13 @@ def turn() -> Turn:
 
 
 @pytest.fixture
-def audience(turn: Turn) -> Audience:
-    return Audience(turn)  # type: ignore[arg-type]
+def deliveries(turn: Turn) -> Deliveries:
+    return Deliveries(turn, lambda: 0.0)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def audience(deliveries: Deliveries) -> Audience:
+    return Audience(deliveries)
 
 
 def said(text: str, sender: str = "alice") -> Message:
@@ -87,15 +102,17 @@ def test_a_newcomer_hears_what_is_posted_after_it_came(audience: Audience, turn:
     assert bob.heard() == [["after"]]
 
 
-def test_what_a_member_has_taken_it_does_not_get_again(audience: Audience, turn: Turn) -> None:
+def test_what_a_member_has_taken_it_does_not_get_again(
+    audience: Audience, deliveries: Deliveries, turn: Turn
+) -> None:
     alice = Member("alice")
     audience.add(alice)
-    assert audience.take_pending(alice) is None
+    assert deliveries.take_pending(alice) is None
     audience.post(said("one"))
-    batch = audience.take_pending(alice)
+    batch = deliveries.take_pending(alice)
     assert batch is not None
     assert [message.text for message in batch.messages] == ["one"]
-    assert audience.take_pending(alice) is None
+    assert deliveries.take_pending(alice) is None
     audience.post(said("two"))
     turn.end()
     assert alice.heard() == [["two"]]
@@ -120,28 +137,29 @@ def test_a_member_without_echo_does_not_hear_itself(audience: Audience, turn: Tu
     alice, bob = Member("alice"), Member("bob", echo=False)
     audience.add(alice)
     audience.add(bob)
-    audience.post(said("one", "bob"))
+    audience.post(said("one", "bob"), speaker=bob)
     audience.post(said("two", "alice"))
     audience.post(Message(Kind.TOPIC, 0.0, "lobby", "bob", "tea"))
     turn.end()
     assert alice.heard() == [["one", "two", "tea"]]
     assert bob.heard() == [["two", "tea"]]
-    audience.post(said("alone", "bob"))
+    audience.post(said("alone", "bob"), speaker=bob)
     turn.end()
     assert len(bob.heard()) == 1
     bob.echo = True
-    audience.update_echo(bob)
-    audience.post(said("aloud", "bob"))
+    audience.post(said("aloud", "bob"), speaker=bob)
     turn.end()
     assert bob.heard()[1:] == [["aloud"]]
 
 
-def test_a_member_that_is_removed_hears_nothing_more(audience: Audience, turn: Turn) -> None:
+def test_a_member_that_is_removed_hears_nothing_more(
+    audience: Audience, deliveries: Deliveries, turn: Turn
+) -> None:
     alice, bob = Member("alice"), Member("bob", echo=False)
     for member in (alice, bob):
         audience.add(member)
     audience.post(said("one"))
-    audience.take_pending(alice)
+    deliveries.take_pending(alice)
     audience.remove(alice)
     audience.remove(bob)
     turn.end()

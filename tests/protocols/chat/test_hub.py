@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from protocols.chat import conversation
+from protocols.chat.commands import execute, move
 from protocols.chat.hub import Hub
 from protocols.chat.limits import Limits
 from protocols.chat.messages import ChatError, Kind
@@ -226,11 +227,10 @@ def test_the_lobby_stays_when_it_is_empty(chat: Chat) -> None:
 
 def test_part_goes_back_to_the_lobby(chat: Chat) -> None:
     (alice,) = chat.gather("alice")
-    alice.types("/join tea")
-    alice.member.part()
-    assert alice.member.room is chat.hub.lobby
+    alice.types("/join tea", "/part")
+    assert alice.member.rooms == (chat.hub.lobby,)
     with pytest.raises(ChatError, match="/quit"):
-        alice.member.part()
+        execute(alice.member, "/part")
 
 
 def test_the_number_of_rooms_is_limited(make_chat: type[Chat]) -> None:
@@ -238,20 +238,20 @@ def test_the_number_of_rooms_is_limited(make_chat: type[Chat]) -> None:
     alice, bob = chat.gather("alice", "bob")
     alice.types("/join tea")
     with pytest.raises(ChatError, match="too many rooms"):
-        bob.member.join("coffee")
-    bob.member.join("tea")
+        move(bob.member, "coffee")
+    move(bob.member, "tea")
     alice.member.leave()
-    bob.member.part()
-    bob.member.join("coffee")
+    move(bob.member, "lobby")
+    move(bob.member, "coffee")
     assert set(chat.hub.rooms) == {"lobby", "coffee"}
 
 
 def test_a_room_has_a_name_like_a_member(chat: Chat) -> None:
     (alice,) = chat.gather("alice")
     with pytest.raises(ChatError, match="1 to 32"):
-        alice.member.join("no room")
+        move(alice.member, "no room")
     with pytest.raises(ChatError, match="already"):
-        alice.member.join("Lobby")
+        move(alice.member, "Lobby")
     assert set(chat.hub.rooms) == {"lobby"}
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from protocols.chat.commands import move
 from protocols.chat.limits import Limits
 from protocols.chat.messages import ChatError
 from protocols.chat.traffic import BURST
@@ -88,7 +89,7 @@ def test_replaying_the_reports_gives_the_members_of_the_room(
                     choice.choice(others).member.rename(choice.choice(NAMES))
                 case 6 if others:
                     member = choice.choice(others).member
-                    member.join("cats" if member.room is chat.hub.lobby else "lobby")
+                    move(member, "cats" if member.room is chat.hub.lobby else "lobby")
                 case 7 if others:
                     choice.choice(others).types("hello")
                 case 8 if others:
@@ -161,8 +162,8 @@ def test_a_member_that_comes_back_is_first_reported_to_have_left(chat: Chat) -> 
     watcher = watched_rush(chat)
     dave, erin = chat.hub.find("guest1"), chat.hub.find("guest2")
     ada = chat.arrive("ada")
-    dave.join("cats")
-    dave.join("lobby")
+    move(dave, "cats")
+    move(dave, "lobby")
     chat.scheduler.advance(0.5)
     assert watcher.sees() == [
         "*** guest1 left lobby",

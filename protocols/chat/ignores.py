@@ -1,0 +1,60 @@
+"""Who ignores whom. A name that changes is followed, so that a new name does not end it."""
+
+from __future__ import annotations
+
+from .member import Member
+
+
+class Ignores:
+    """Those who ignore a name, by name in lower case."""
+
+    __slots__ = ("_ignorers",)
+
+    def __init__(self) -> None:
+        self._ignorers: dict[str, set[Member]] = {}
+
+    def add(self, member: Member, name: str) -> None:
+        """Have ``member`` hear nothing that the member called ``name`` says."""
+        member.catch_up()
+        member.own_settings().ignored[name.lower()] = None
+        self._ignorers.setdefault(name.lower(), set()).add(member)
+        _update(member)
+
+    def remove(self, member: Member, name: str) -> None:
+        """Have ``member`` hear again what the member called ``name`` says."""
+        member.catch_up()
+        member.own_settings().ignored.pop(name.lower(), None)
+        self._forget(member, name.lower())
+        _update(member)
+
+    def rename(self, old: str, new: str, *, spoken: bool) -> None:
+        """Follow the member called ``old``, who will be called ``new``. ``spoken``: whether
+        something that it said is still to be delivered, which depends on the old name."""
+        old, new = old.lower(), new.lower()
+        if old == new:
+            return
+        for member in self._ignorers.pop(old, ()):
+            if spoken:
+                member.catch_up()
+            ignored = member.own_settings().ignored
+            ignored.pop(old, None)
+            ignored[new] = None
+            self._ignorers.setdefault(new, set()).add(member)
+
+    def forget(self, member: Member) -> None:
+        """Forget ``member``, who is gone."""
+        if member.personal is not None:
+            for name in member.personal.ignored:
+                self._forget(member, name)
+
+    def _forget(self, member: Member, name: str) -> None:
+        ignorers = self._ignorers.get(name)
+        if ignorers is not None:
+            ignorers.discard(member)
+            if not ignorers:
+                del self._ignorers[name]
+
+
+def _update(member: Member) -> None:
+    for room in member.rooms:
+        room.update_ignoring(member)
