@@ -157,8 +157,11 @@ class ThreadedCall:
             if exc is not None:
                 self._fail(exc)
             elif worker.file_span is not None:
-                self._enter(ANSWERED)  # if the client has gone, this closes the file
-                send_file(self.request, worker.checked_head(), worker.file_span, self._close_file)
+                if self._enter(ANSWERED):
+                    head = worker.checked_head()
+                    send_file(self.request, head, worker.file_span, self._close_file)
+                else:  # the client has gone
+                    self._close_file()
             elif worker.stream is not None:
                 self._enter(DRAINING)
                 self.send_stream()
@@ -194,20 +197,17 @@ class ThreadedCall:
         self._enter(GONE)
         self._worker.stop_writing()
         job = self.job
-        if job is None:
-            return
-        if not job.thread:
-            job.cancel()
-        if job.dropped:
+        # If a thread takes the call at this moment, it finds that the client has gone.
+        if job is not None and not job.thread and job.cancel():
             self._forget_job()
-            self._worker.close_body()
+            self._worker.discard()
 
     # -- what the supervisor asks for: see SupervisedCall ------------------------------------------
 
     @property
     def is_half_closed(self) -> bool:
-        """Whether the client has finished sending."""
-        return self.request.is_half_closed
+        """Whether the client has finished sending, and there is no response yet."""
+        return self._state is CALLING and self.request.is_half_closed
 
     def has_progressed(self) -> bool:
         """Whether the thread has handed over something since this was called last, or waits for the
@@ -223,6 +223,8 @@ class ThreadedCall:
         worker.is_abandoned = True
         self._forget_job()
         worker.stop_writing()
+        if worker.file_span is not None:  # the thread has just returned it, or is about to
+            self._close_file()
         if self._outflow is not None:
             self._enter(GONE)
             self._outflow.writer.abort()
