@@ -369,16 +369,21 @@ class HTTPConnection(Protocol):
     def _on_timer(self) -> None:
         deadlines = self.deadlines
         unsent = self.transport.get_unsent_size()
+        if unsent or deadlines.is_reading_measured:  # it was not all sent at the last look
+            self._restart_keepalive()
         if deadlines.is_reading_too_slowly(unsent, self.written):
             self.reset("the client did not read the response")
             return
-        # A queued connection waits for us. The time for the next request does not run while the
-        # response is still being sent.
-        is_waiting = not self.facts & QUEUED and not (unsent and self.state is IDLE)
-        if is_waiting and deadlines.is_late():
+        # A queued connection waits for us.
+        if not self.facts & QUEUED and deadlines.is_late():
             self._expire()
         else:
             deadlines.wait()
+
+    def _restart_keepalive(self) -> None:
+        """The time for the next request does not run while the last response is being sent."""
+        if self.state is IDLE:
+            self.deadlines.at = self.reactor.now + self.server.keepalive_timeout
 
     def _expire(self) -> None:
         """The client was too slow."""
@@ -405,6 +410,7 @@ class HTTPConnection(Protocol):
         if self.current is not None and self.current.has_begun:
             self.current.writing_resumed()
         else:
+            self._restart_keepalive()
             self.read_on()
 
     def shutdown_requested(self) -> None:
