@@ -6,10 +6,11 @@ streamed body go from one to the other by streambuffer.py."""
 from __future__ import annotations
 
 import queue
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import error_page
 from .call import Application
+from .input import Spool
 from .overflow import SpoolBudget
 from .sending import Outflow, fail, report, send_file, whole_response
 from .supervision import Supervisor
@@ -64,7 +65,7 @@ class ThreadedCall:
     def __init__(
         self,
         request: Request,
-        body: IO[bytes],
+        body: Spool | None,
         supervisor: Supervisor,
         debug: bool,
     ) -> None:

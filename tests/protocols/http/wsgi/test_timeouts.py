@@ -374,7 +374,7 @@ def test_a_client_that_leaves_while_a_thread_takes_its_request_is_forgotten(
     bodies = []
     rewind = Spool.rewind
     monkeypatch.setattr(Spool, "rewind", lambda spool: bodies.append(rewind(spool)) or bodies[-1])
-    served = serve_app(hanging, threads=1, clock=clock)
+    served = serve_app(hanging, threads=1, clock=clock, max_bodies=10)
     supervisor = served.supervisor
     with begin(served, hanging), served.connect_raw() as gone:
         gone.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\na")
@@ -386,6 +386,7 @@ def test_a_client_that_leaves_while_a_thread_takes_its_request_is_forgotten(
         hanging.go_on.set()
     served.until(lambda: supervisor.call_count == 0)
     assert [body.closed for body in bodies] == [True]
+    assert served.bodies.available == 10
     assert served.get("/quick")[2] == b"quick"
     assert hanging.calls == 2
 
