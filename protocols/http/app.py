@@ -128,6 +128,7 @@ class HTTPApplication(Application):
                 load_app(options.app),
                 reactor,
                 threads=options.threads,
+                max_bodies=options.max_bodies,
                 max_spool=options.max_spool,
                 request_timeout=options.request_timeout,
                 on_exhausted=on_exhausted,

@@ -40,9 +40,8 @@ class BodyCollector:
         if self._max_size is not None and self._size > self._max_size:
             raise body_too_large(self._max_size)
         self._pieces.append(data)
-        if (
-            len(self._pieces) > 1000
-        ):  # tiny chunks: the objects would take more memory than their bytes
+        # The objects of many tiny chunks would take more memory than their bytes.
+        if len(self._pieces) > 1000:
             self._pieces = [b"".join(self._pieces)]
 
     def eof_received(self) -> Response | None:

@@ -60,7 +60,7 @@ class HTTPConnection(Protocol):
     """One connection of an ``HTTPServer``."""
 
     __slots__ = (
-        "_requests",
+        "_requests_left",
         "current",
         "deadlines",
         "facts",
@@ -82,7 +82,7 @@ class HTTPConnection(Protocol):
         self.current: Exchange | None = None  #: until its response is complete
         self.reader: RequestReader | None = None  #: while there is something to be read
         self.written = 0  #: bytes given to the transport since the connection began
-        self._requests = 0  # that have begun
+        self._requests_left = server.max_requests
 
     def connection_made(self, transport: StreamTransport) -> None:
         self.transport = transport
@@ -250,16 +250,16 @@ class HTTPConnection(Protocol):
         exchange._connection = self
         exchange._body = exchange._writer = exchange._on_lost = None
         self.state = HANDLING
-        self.deadlines.at = _NEVER
-        self._requests = requests = self._requests + 1
-        server = self.server
-        handler = server.handler
-        if not head.plain or requests >= server.max_requests:
+        self._requests_left = requests_left = self._requests_left - 1
+        handler = self.server.handler
+        if not head.plain or requests_left <= 0:
             handler = self._check_head(head) or handler
         try:
             response = handler(exchange)
             if response is not None:
                 exchange.respond(response)
+            elif self.current is exchange and self.deadlines.body is None:
+                self.deadlines.at = _NEVER  # the client has nothing to do
         except FATAL:
             raise
         except BaseException as exc:
@@ -269,7 +269,7 @@ class HTTPConnection(Protocol):
         """Prepare for a request that is not ``plain``, or is the last one. Returns a handler if it
         replaces the server's. Raises ``HTTPError``."""
         fields = head.fields
-        if not fields.keep_alive or self._requests >= self.server.max_requests:
+        if not fields.keep_alive or self._requests_left <= 0:
             self.facts |= LAST_RESPONSE
         if fields.has_body:
             if self.reader is None:
@@ -370,16 +370,21 @@ class HTTPConnection(Protocol):
     def _on_timer(self) -> None:
         deadlines = self.deadlines
         unsent = self.transport.get_unsent_size()
+        if unsent or deadlines.is_reading_measured:  # it was not all sent at the last look
+            self._restart_keepalive()
         if deadlines.is_reading_too_slowly(unsent, self.written):
             self.reset("the client did not read the response")
             return
-        # A queued connection waits for us. The time for the next request does not run while the
-        # response is being sent.
-        is_waiting = not self.facts & QUEUED and not (unsent and self.state is IDLE)
-        if is_waiting and deadlines.is_late():
+        # A queued connection waits for us.
+        if not self.facts & QUEUED and deadlines.is_late():
             self._expire()
         else:
             deadlines.wait()
+
+    def _restart_keepalive(self) -> None:
+        """The time for the next request does not run while the last response is being sent."""
+        if self.state is IDLE:
+            self.deadlines.at = self.reactor.now + self.server.keepalive_timeout
 
     def _expire(self) -> None:
         """The client was too slow."""
@@ -406,6 +411,7 @@ class HTTPConnection(Protocol):
         if self.current is not None and self.current.has_begun:
             self.current.writing_resumed()
         else:
+            self._restart_keepalive()
             self.read_on()
 
     def shutdown_requested(self) -> None:

@@ -17,8 +17,9 @@ CLOSING                               none; the transport has its own
 
 In all states the client must read what is sent to it, at ``write_rate``: see ``ReadingRate``.
 
-The timer is not rescheduled for each request, which would cost more than the request. When it
-fires, it checks ``at``, and is set again for the remaining time.
+The timer is not moved at each request, which would cost more than the request. It fires, looks at
+``at``, and sets itself for the time that is left. While there is no deadline it fires often enough
+not to be late for the next one.
 """
 
 from __future__ import annotations
@@ -30,23 +31,27 @@ from reactor import Reactor
 
 from .limits import Limits
 
-_SHORTEST = 0.001  # seconds for which the timer is set at least, so that it cannot spin
+_SHORTEST = 0.001  # seconds for which the timer is set, so that it cannot spin
+_SHORTEST_INTERVAL = 1.0  # seconds between two looks; a shorter keepalive_timeout ends later
 
 
 class Deadlines:
     """The deadlines of one connection. ``on_timer()`` is called when it is time to check them; it
     then calls ``wait``, unless the connection is over."""
 
-    __slots__ = ("_limits", "_reactor", "_reading", "_timer", "at", "body")
+    __slots__ = ("_interval", "_limits", "_reactor", "_reading", "_timer", "at", "body")
 
     def __init__(self, reactor: Reactor, limits: Limits, on_timer: Callable[[], object]) -> None:
         timeout = limits.head_timeout
         self._reactor = reactor
         self._limits = limits
-        self._timer = reactor.call_later(timeout, on_timer)
+        keepalive = max(limits.keepalive_timeout, _SHORTEST_INTERVAL)
+        self._interval = min(keepalive, limits.write_timeout / 4)
+        self._timer = reactor.call_later(min(timeout, self._interval), on_timer)
         self.body: BodyRate | None = None  #: while a body is read
-        self._reading: ReadingRate | None = None  # while the client does not read what is sent
-        #: Seconds of the loop. Assign to it only what is later than the timer; else use ``set``.
+        self._reading: ReadingRate | None = None  # while the client does not take what is sent
+        #: Seconds of the loop. Only what is ``keepalive_timeout`` away, or more, may be assigned to
+        #: it: the timer fires before that. Else use ``set``.
         self.at = reactor.now + timeout
 
     def set(self, timeout: float) -> None:
@@ -76,7 +81,7 @@ class Deadlines:
     def wait(self) -> None:
         """Set the timer for the next check."""
         now = self._reactor.now
-        due = now + self._limits.write_timeout / 4
+        due = now + self._interval
         if self.at > now:
             due = min(due, self.at)
         if self._reading is not None:
@@ -117,6 +122,11 @@ class Deadlines:
             self.set(self.body.deadline - now)
 
     # -- the client reads the response -------------------------------------------------------------
+
+    @property
+    def is_reading_measured(self) -> bool:
+        """Whether something waited to be sent when ``is_reading_too_slowly`` was called last."""
+        return self._reading is not None
 
     def is_reading_too_slowly(self, unsent: int, written: int) -> bool:
         """Whether the client reads too little of what is sent to it. ``unsent``: bytes that wait to

@@ -6,11 +6,8 @@ from typing import Final
 
 from .head import RequestHead
 
-BODILESS: Final = (
-    101,
-    204,
-    304,
-)  #: responses with these statuses have no body (RFC 9110 section 6.4.1)
+#: Responses with these statuses have no body (RFC 9110 section 6.4.1).
+BODILESS: Final = (101, 204, 304)
 
 # How the end of a body is shown.
 LENGTH: Final = 0  # its length was announced

@@ -34,6 +34,7 @@ MAX_CONNECTIONS_PER_ADDRESS: Final = 256
 UNIX_MODE: Final = 0o777
 # Defaults of WSGIHandler's parameters, repeated because its module is imported for --app only.
 REQUEST_TIMEOUT: Final = 60.0  # seconds
+MAX_BODIES: Final = 1 << 30  # bytes: 64 bodies of the largest size
 MAX_SPOOL: Final = 1 << 30  # bytes: the default of nginx's proxy_max_temp_file_size
 
 _DEFAULTS: Final = Limits()
@@ -80,6 +81,14 @@ def _add_content_options(parser: argparse._ActionsContainer) -> None:
         default=REQUEST_TIMEOUT,
         help="with --app: seconds without progress that a call may take in its thread; else 503, "
         "and the thread is replaced; 0: no limit; no effect with --threads 0 (%(default)g)",
+    )
+    parser.add_argument(
+        "--max-bodies",
+        metavar="BYTES",
+        type=count,
+        default=MAX_BODIES,
+        help="with --app: bytes that the bodies of all requests may have together, in memory and "
+        "in temporary files; else 503 (%(default)d)",
     )
     parser.add_argument(
         "--max-spool",
@@ -177,7 +186,8 @@ def check_options(options: argparse.Namespace) -> None:
     if options.no_listing and options.root is None:
         raise CommandError("--no-listing requires --root", WRONG_USAGE)
     if options.app is None:
-        refuse_unused(options, ("--threads", "--request-timeout", "--max-spool"), "requires --app")
+        wsgi_options = ("--threads", "--request-timeout", "--max-bodies", "--max-spool")
+        refuse_unused(options, wsgi_options, "requires --app")
     if options.unix is not None:
         refuse_unused(options, ("--host", "--port"), "cannot be combined with --unix")
     if options.unix_mode is not None and options.unix is None:

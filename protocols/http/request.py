@@ -96,6 +96,17 @@ class Request:
         return origin
 
     @property
+    def is_origin_plain(self) -> bool:
+        """Whether ``origin`` says no more than ``peername`` and ``head.authority``: there is
+        neither TLS nor a trusted proxy, and the client named the host."""
+        connection = self._connection
+        return (
+            bool(self.head.authority)
+            and connection.transport.get_extra_info("ssl_object") is None
+            and not connection.server.proxies.trusts_anyone
+        )
+
+    @property
     def client(self) -> str:
         """The client's address; "" over a Unix socket."""
         return self.origin.client

@@ -29,6 +29,7 @@ class InMemory:
         self.reactor = VirtualReactor()
         self.reactor.set_exception_handler(lambda _, context: self.errors.append(context))
         handler = WSGIHandler(app, self.reactor, threads=0, **options)
+        self.bodies = handler.bodies
         self.server = HTTPServer(
             handler, limits=limits, clock=lambda: EPOCH + self.reactor.time(), server_name=""
         )
@@ -67,6 +68,7 @@ class Served:
         self.reactor.set_exception_handler(lambda _, context: self.errors.append(context))
         handler = WSGIHandler(app, self.reactor, threads=threads, **options)
         self.supervisor = handler.supervisor
+        self.bodies = handler.bodies
         server = HTTPServer(handler, limits=limits, server_name="")
         self.address = self.reactor.listen_tcp(server, "127.0.0.1", 0).addresses[0][:2]
         self.url = f"http://127.0.0.1:{self.address[1]}"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from ..framing import BODILESS
 from .errors import ERRORS
 from .heads import Head, check_head
-from .input import NO_BODY
+from .input import Spool
 
 if TYPE_CHECKING:
     from ..request import Request
@@ -36,9 +36,9 @@ class Call:
     overrun = False  # the application produced more than it announced
     pieces: Any = ()  # of the response's body, not sent yet
 
-    def __init__(self, request: Request, body: IO[bytes]) -> None:
+    def __init__(self, request: Request, body: Spool | None) -> None:
         self.request = request
-        self.body = body  # the request's
+        self.body = body  # the request's, if it has one
 
     # -- what the application calls ----------------------------------------------------------------
 
@@ -122,11 +122,8 @@ class Call:
 
     def close_body(self) -> None:
         """Close the request's body."""
-        if self.body is not NO_BODY:
-            try:
-                self.body.close()
-            except OSError as exc:  # a temporary file that the application wrote to
-                logger.debug("%r: %s", self, exc)
+        if self.body is not None:
+            self.body.close()
 
     def __repr__(self) -> str:
         return f"{self.request.method} {self.request.target}"

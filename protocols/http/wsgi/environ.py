@@ -52,18 +52,12 @@ def make_environ(request: Request) -> dict[str, Any]:
             head.wsgi_environ = environ.copy()
     else:
         environ = environ.copy()
-    connection = request._connection
-    transport = connection.transport
-    peer = transport.get_extra_info("peername")
+    peer = request.peername
     if type(peer) is tuple:
         environ["REMOTE_ADDR"] = peer[0]
         environ["REMOTE_PORT"] = str(peer[1])
-    # Request.origin costs as much as all of this, and usually adds nothing.
-    if (
-        not head.authority
-        or transport.get_extra_info("ssl_object") is not None
-        or connection.server.proxies.trusts_anyone
-    ):
+    # Request.origin costs as much as all of this, and mostly says nothing new.
+    if not request.is_origin_plain:
         _set_origin(environ, request)
     return environ
 

@@ -6,13 +6,14 @@ import logging
 import queue
 from collections.abc import Callable
 from functools import partial
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import HTTPError
 from .call import Application
 from .environ import make_environ
 from .inline import InlineCall
-from .input import NO_BODY, Spool
+from .input import Spool
+from .overflow import SpoolBudget
 from .supervision import Supervisor
 from .threaded import ThreadedCall
 
@@ -34,9 +35,11 @@ class WSGIHandler:
 
     ``threads``: how many threads run the application; with 0 it runs in the loop. ``max_queued``:
     requests that may wait for a thread; more are answered with 503. ``spool_size``: bytes of a
-    request's body that are kept in memory; a longer one goes to a temporary file. ``max_spool``:
-    bytes of all streamed responses together that may wait in temporary files for slow clients.
-    ``request_timeout``: seconds without progress after which a call in a thread is given up; 0:
+    request's body that are kept in memory; a longer one goes to a temporary file. ``max_bodies``:
+    bytes that the bodies of all requests together may have, in memory and in files; a request
+    beyond that is answered with 503. ``max_spool``: bytes of all streamed responses together that
+    may wait in temporary files for slow clients.
+    ``request_timeout``: seconds without progress after which a call in a thread is written off; 0:
     never. ``on_exhausted()`` is called when more than ``threads`` threads hang (see
     ``Supervisor``). ``multiprocess``: whether other processes run the same application. ``debug``:
     show tracebacks to clients."""
@@ -49,6 +52,7 @@ class WSGIHandler:
         threads: int = 4,
         max_queued: int = 1000,
         spool_size: int = 1 << 20,
+        max_bodies: int = 1 << 30,
         max_spool: int = 1 << 30,
         request_timeout: float = 60.0,
         on_exhausted: Callable[[], object] | None = None,
@@ -57,6 +61,7 @@ class WSGIHandler:
     ) -> None:
         self._app = app
         self._spool_size = spool_size
+        self.bodies = SpoolBudget(max_bodies)  #: of the requests that are not answered yet
         self._flags = {}
         if threads > 1:
             self._flags["wsgi.multithread"] = True
@@ -84,20 +89,26 @@ class WSGIHandler:
         if not head.fields.has_body:
             environ = make_environ(request)
             if self._is_simple:  # as _run() does it, without the call
-                return InlineCall(request, NO_BODY).run(self._app, environ, self._debug)
-            return self._run(request, environ, NO_BODY)
-        spool = Spool(self._spool_size)
+                return InlineCall(request, None).run(self._app, environ, self._debug)
+            return self._run(request, environ, None)
+        spool = Spool(self._spool_size, self.bodies)
         request.on_lost(spool.close)
         request.stream(spool.write, partial(self._received, request, spool))
         return None
 
     def _received(self, request: Request, spool: Spool) -> Response | None:
-        environ = make_environ(request)
-        environ["wsgi.input"] = body = spool.rewind()
-        environ["CONTENT_LENGTH"] = str(spool.size)  # a chunked body has no Content-Length
-        return self._run(request, environ, body)
+        try:
+            environ = make_environ(request)
+        except HTTPError:
+            spool.close()
+            raise
+        environ["wsgi.input"] = spool.rewind()
+        environ["CONTENT_LENGTH"] = str(spool.size)  # the head of a chunked one does not say it
+        return self._run(request, environ, spool)
 
-    def _run(self, request: Request, environ: dict[str, Any], body: IO[bytes]) -> Response | None:
+    def _run(
+        self, request: Request, environ: dict[str, Any], body: Spool | None
+    ) -> Response | None:
         if self._flags:
             environ.update(self._flags)
         supervisor = self.supervisor
@@ -106,7 +117,8 @@ class WSGIHandler:
         try:
             ThreadedCall(request, body, supervisor, self._debug).begin(self._app, environ)
         except (queue.Full, RuntimeError) as exc:  # too many calls wait; no thread can be started
-            body.close()
+            if body is not None:
+                body.close()
             self._warn(exc)
             raise HTTPError(503, "The server is busy.", (("Retry-After", "1"),)) from exc
         return None

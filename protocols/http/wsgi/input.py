@@ -12,6 +12,7 @@ import tempfile
 from typing import IO, Any, Final
 
 from ..errors import HTTPError
+from .overflow import SpoolBudget
 
 logger = logging.getLogger(__name__)
 
@@ -38,25 +39,36 @@ class _NoBody(io.BytesIO):
 NO_BODY: Final = _NoBody()
 
 
+_RETRY: Final = (("Retry-After", "1"),)
+
+
 class Spool:
     """Collects a body: in memory up to ``memory_size`` bytes, in a temporary file beyond that.
+    ``budget``: what all bodies together may have, until ``close``.
 
     The loop writes the file, which takes as long as copying the bytes to the system's cache:
     nothing waits for the disk."""
 
-    __slots__ = ("_file", "_left", "size")
+    __slots__ = ("_budget", "_file", "_left", "_reserved", "size")
 
-    def __init__(self, memory_size: int) -> None:
+    def __init__(self, memory_size: int, budget: SpoolBudget) -> None:
+        self._budget = budget
+        self._reserved = [0]  # bytes, until it is closed. Two threads may close it: pop() decides
         self._file: IO[bytes] = io.BytesIO()
         self._left = memory_size  # bytes that may still be kept in memory
         self.size = 0  #: bytes of the body so far
 
     def write(self, data: bytes) -> None:
         """Append a piece of the body. Raises ``HTTPError`` if it cannot be stored."""
-        self.size += len(data)
+        size = len(data)
+        if not self._budget.reserve(size):
+            self.close()
+            raise HTTPError(503, "There are too many requests with bodies.", _RETRY)
+        self._reserved[0] += size
+        self.size += size
         try:
             if self._left >= 0:
-                self._left -= len(data)
+                self._left -= size
                 if self._left < 0:
                     beginning = self._file.getvalue()  # type: ignore[attr-defined]
                     self._file = tempfile.TemporaryFile()  # noqa: SIM115
@@ -75,7 +87,12 @@ class Spool:
         return self._file
 
     def close(self) -> None:
-        """Discard the body."""
+        """Discard the body. A second call does nothing."""
+        try:
+            reserved = self._reserved.pop()
+        except IndexError:
+            return
+        self._budget.release(reserved)
         try:
             self._file.close()
         except OSError as exc:  # it writes what is buffered; the file is closed anyway

@@ -18,7 +18,8 @@ _SHARES: Final = 16  # one response may take a sixteenth of the budget
 
 
 class SpoolBudget:
-    """The bytes that all responses together may keep in temporary files. Thread-safe."""
+    """The bytes that all responses together may keep in temporary files, or that all bodies of
+    requests together may have. Any thread may ask."""
 
     def __init__(self, limit: int) -> None:
         self.share = limit // _SHARES  #: bytes that one response may take

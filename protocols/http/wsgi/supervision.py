@@ -33,7 +33,7 @@ class SupervisedCall(Protocol):
 
     @property
     def is_half_closed(self) -> bool:
-        """Whether the client has finished sending."""
+        """Whether the client has finished sending, and there is no response yet."""
 
     def has_progressed(self) -> bool:
         """Whether something has happened since this was called last."""

@@ -6,10 +6,11 @@ body pass from one to the other through streambuffer.py."""
 from __future__ import annotations
 
 import queue
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import error_page
 from .call import Application
+from .input import Spool
 from .overflow import SpoolBudget
 from .sending import Outflow, fail, report, send_file, whole_response
 from .supervision import Supervisor
@@ -64,7 +65,7 @@ class ThreadedCall:
     def __init__(
         self,
         request: Request,
-        body: IO[bytes],
+        body: Spool | None,
         supervisor: Supervisor,
         debug: bool,
     ) -> None:
@@ -157,8 +158,11 @@ class ThreadedCall:
             if exc is not None:
                 self._fail(exc)
             elif worker.file_span is not None:
-                self._enter(ANSWERED)  # if the client has left, this closes the file
-                send_file(self.request, worker.checked_head(), worker.file_span, self._close_file)
+                if self._enter(ANSWERED):
+                    head = worker.checked_head()
+                    send_file(self.request, head, worker.file_span, self._close_file)
+                else:  # the client has gone
+                    self._close_file()
             elif worker.stream is not None:
                 self._enter(DRAINING)
                 self.send_stream()
@@ -194,20 +198,17 @@ class ThreadedCall:
         self._enter(GONE)
         self._worker.stop_writing()
         job = self.job
-        if job is None:
-            return
-        if not job.thread:
-            job.cancel()
-        if job.dropped:
+        # If a thread takes the call at this moment, it finds that the client has gone.
+        if job is not None and not job.thread and job.cancel():
             self._forget_job()
-            self._worker.close_body()
+            self._worker.discard()
 
     # -- what the supervisor asks for: see SupervisedCall ------------------------------------------
 
     @property
     def is_half_closed(self) -> bool:
-        """Whether the client has finished sending."""
-        return self.request.is_half_closed
+        """Whether the client has finished sending, and there is no response yet."""
+        return self._state is CALLING and self.request.is_half_closed
 
     def has_progressed(self) -> bool:
         """Whether the thread has produced something since the last call, or waits for the
@@ -223,6 +224,8 @@ class ThreadedCall:
         worker.is_abandoned = True
         self._forget_job()
         worker.stop_writing()
+        if worker.file_span is not None:  # the thread has just returned it, or is about to
+            self._close_file()
         if self._outflow is not None:
             self._enter(GONE)
             self._outflow.writer.abort()

@@ -46,19 +46,26 @@ class WorkerCall(Call):
     ``stream``, ``is_handed_over``          the thread  at any time: each changes only once
     ``head``, ``pieces``                    the thread  after ``send_whole`` or ``send_stream`` was
                                                         asked for, or when the thread has ended
-    ``left``, ``file_span``, ``result``     the thread  when the thread has ended
+    ``left``, ``result``                    the thread  when the thread has ended
+    ``file_span``                           the thread  when the thread has ended or was abandoned
     ``is_client_gone``                      the loop    at any time: it changes only once
     ``is_abandoned``                        the loop    before the thread ends
     ======================================  ==========  ============================================
 
     The loop sets ``is_client_gone``, then closes the stream if there is one. The thread makes the
-    stream, then looks at ``is_client_gone``. In either order, the thread notices that the client
-    has left."""
+    stream, then looks at ``is_client_gone``. In whatever order that happens, the thread learns that
+    the client has gone.
+
+    A file is closed when it is sent. The loop does not send that of an abandoned call. The thread
+    sets ``file_span``, then looks at ``is_abandoned``; the loop sets ``is_abandoned``, then looks
+    at ``file_span``. So at least one of them calls ``close_file``, which closes it only once."""
 
     stream: StreamBuffer | None = None  # made when the first piece of a streamed body is there
     is_handed_over = False  # the whole response, while the application still runs
     file_span: FileSpan | None = None  # what to send of a file
     result: Any = None  # what the application returned
+    # The result, if it is a file that is still open. Two threads may close it: pop() decides.
+    _open_files: list[Any]
 
     is_client_gone = False  # or it gets no more; the thread sets it too if the reactor is closed
     is_abandoned = False
@@ -76,10 +83,10 @@ class WorkerCall(Call):
         except ClientGone:
             logger.debug("%r: the client has left", self)
         finally:
-            # A file is closed when it is sent. The loop does not send the file of an abandoned
-            # call.
-            if self.file_span is None or self.is_abandoned:
+            if self.file_span is None:
                 self.finish(self.result)
+            elif self.is_abandoned:
+                self.close_file()
             self._loop_side = None
 
     def _consume(self, result: Any) -> None:
@@ -92,8 +99,10 @@ class WorkerCall(Call):
                 self.put(b"".join(pieces))
             return
         if isinstance(result, FileWrapper) and self.stream is None:
-            self.file_span = result.span(self.checked_head().length)
-            if self.file_span is not None:
+            span = result.span(self.checked_head().length)
+            if span is not None:
+                self._open_files = [result]
+                self.file_span = span
                 return
         for piece in result:
             data = self.accept(piece)
@@ -140,11 +149,22 @@ class WorkerCall(Call):
             raise ClientGone("the reactor is closed") from exc
 
     def close_file(self) -> None:
-        """The file is sent: close it. Closing may run code of the application, which expects to run
-        in a thread."""
-        self.finish(self.result)
+        """The file is sent, or will not be sent: close it, unless that was done already. ``close``
+        may be any code of the application, which expects to run in a thread."""
+        try:
+            result = self._open_files.pop()
+        except IndexError:
+            return
+        self.finish(result)
 
     # -- in the loop's thread ----------------------------------------------------------------------
+
+    def discard(self) -> None:
+        """No thread runs the call, or closes its file any more: close what is open."""
+        if self.file_span is None:
+            self.close_body()
+        else:
+            self.close_file()
 
     def stop_writing(self) -> None:
         """The client gets no more: discard what is kept for it, and do not let the thread wait."""

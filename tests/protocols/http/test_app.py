@@ -384,6 +384,7 @@ def test_a_limit_is_applied(serve):
         (["--root", ".", "--threads", "2"], 2, "--threads requires --app"),
         (["--root", ".", "--request-timeout=2"], 2, "--request-timeout requires --app"),
         (["--max-spool", "2"], 2, "--max-spool requires --app"),
+        (["--max-bodies", "2"], 2, "--max-bodies requires --app"),
         (["--unix", "s"], 2, "--port cannot be combined with --unix"),
         (["--root", "/no/such"], 1, "cannot serve --root /no/such: No such file or directory"),
         (["--root", __file__], 1, f"cannot serve --root {__file__}: Not a directory"),

@@ -291,6 +291,42 @@ def test_no_timer_is_left_after_a_connection(world: HTTPWorld) -> None:
         assert len(world.reactor.timers) == 0
 
 
+@pytest.mark.parametrize("timeout", [1.0, 5.0, 30.0])
+@pytest.mark.parametrize("duration", [0.0, 12.5])
+def test_an_idle_connection_is_closed_after_any_keepalive_timeout(
+    world: HTTPWorld, timeout: float, duration: float
+) -> None:
+    """Whether it is longer or shorter than all other times."""
+
+    def slow(request: Request) -> None:
+        world.reactor.call_later(duration, request.respond, Response(b"fine"))
+
+    limits = Limits(keepalive_timeout=timeout, write_timeout=100.0)
+    peer = world.connect(slow, limits)
+    world.ask(peer, GET)
+    world.reactor.advance(duration)
+    world.reactor.advance(timeout - 0.01)
+    assert peer.received.count(b"HTTP/1.1") == (1 if duration else 0)
+    assert not peer.eof_received
+    world.reactor.advance(0.02)
+    assert peer.eof_received
+
+
+def test_the_time_for_the_next_request_begins_after_a_slow_response(world: HTTPWorld) -> None:
+    peer = world.connect(lambda request: Response(b"a" * 100_000))
+    peer.stall(100)
+    peer.send(GET)
+    for _ in range(23):
+        world.reactor.advance(1.0)
+        peer.stall(4000)
+    world.reactor.advance(1.9)
+    assert len(peer.received) < 100_000
+    peer.resume()
+    world.reactor.advance(LIMITS.keepalive_timeout - 0.1)
+    assert not peer.eof_received
+    assert world.ask(peer, GET).count(b"HTTP/1.1 200 ") == 2
+
+
 # -- the rates, without a connection ---------------------------------------------------------------
 
 

@@ -8,6 +8,8 @@ import pytest
 from protocols.http import Limits
 from protocols.http.wsgi import input as wsgi_input
 
+from ....tools.waiting import TIMEOUT
+
 BODY = b"first line\nsecond\n\nlast"
 
 
@@ -173,3 +175,76 @@ def test_the_application_may_close_the_body(ask, files):
 
     answer = ask(app_with(spoil), method="POST", body=b"abc", spool_size=2)
     assert answer.body == b"1"
+
+
+# -- the bodies of all requests together -----------------------------------------------------------
+
+HALF = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 8\r\n\r\nabcd"
+
+
+def begin_upload(gateway):
+    peer = gateway.connect()
+    peer.send(HALF)
+    gateway.reactor.settle()
+    return peer
+
+
+@pytest.mark.parametrize("spool_size", [2, 1000])
+def test_a_body_beyond_the_budget_is_503(in_memory, spool_size):
+    gateway = in_memory(app_with(lambda file: file.read()), spool_size=spool_size, max_bodies=11)
+    first = begin_upload(gateway)
+    second = begin_upload(gateway)
+    assert gateway.bodies.available == 3
+    second.send(b"efgh")
+    gateway.reactor.settle()
+    answer = second.read()
+    assert answer.startswith(b"HTTP/1.1 503 ")
+    assert b"\r\nRetry-After: 1\r\n" in answer
+    first.send(b"efgh")
+    gateway.reactor.settle()
+    assert first.read().endswith(b"b'abcdefgh'")
+    assert gateway.bodies.available == 11
+    assert gateway.send(HALF + b"ijkl").endswith(b"b'abcdijkl'")
+
+
+@pytest.mark.parametrize("end", ["leaves", "finishes", "is slow", "overruns"])
+def test_a_body_that_does_not_come_completely_leaves_the_budget(in_memory, end):
+    limits = Limits(body=6)
+    gateway = in_memory(app_with(id), max_bodies=100, limits=limits)
+    peer = gateway.connect()
+    peer.send(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
+    gateway.reactor.settle()
+    assert gateway.bodies.available == 97
+    if end == "leaves":
+        peer.reset()
+    elif end == "finishes":
+        peer.send_eof()
+    elif end == "overruns":
+        peer.send(b"4\r\nabcd\r\n")
+    gateway.reactor.advance(60)
+    assert gateway.bodies.available == 100
+
+
+@pytest.mark.parametrize("threads", [0, 1])
+@pytest.mark.parametrize("fails", [False, True])
+def test_an_answered_request_leaves_the_budget(serve_app, threads, fails):
+    def app(environ, start_response):
+        if fails:
+            raise LookupError
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return iter([b"a", environ["wsgi.input"].read()])
+
+    served = serve_app(app, threads=threads, max_bodies=100)
+    assert served.get(method="POST", body=b"b" * 100)[0] == (500 if fails else 200)
+    served.until(lambda: served.bodies.available == 100)
+
+
+def test_a_refused_request_leaves_the_budget(serve_app, hanging):
+    served = serve_app(hanging, threads=1, max_queued=0, max_bodies=100)
+    with served.connect_raw() as sock:
+        sock.sendall(HALF + b"efgh")
+        assert hanging.entered.acquire(timeout=TIMEOUT)
+        assert served.get(method="POST", body=b"b" * 50)[0] == 503
+        assert served.bodies.available == 92
+        hanging.go_on.set()
+        served.until(lambda: served.bodies.available == 100)

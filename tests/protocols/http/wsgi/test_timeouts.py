@@ -7,7 +7,9 @@ import threading
 
 import pytest
 
+from protocols.http.wsgi.input import Spool
 from protocols.http.wsgi.supervision import Supervisor
+from reactor import ThreadCall
 from reactor.testing import VirtualReactor
 
 from ....tools.clock import Clock
@@ -105,6 +107,46 @@ def test_a_file_returned_by_a_call_that_was_given_up_is_closed(serve_app, clock,
         assert sock.recv(100).startswith(b"HTTP/1.1 503 ")
     hanging.go_on.set()
     served.until(lambda: file.closed)
+
+
+def test_a_file_returned_just_before_the_call_is_given_up_is_closed(
+    serve_app, clock, hanging, tmp_path
+):
+    """The thread has ended, and the loop does not know it yet."""
+    (tmp_path / "file").write_bytes(b"content")
+    file = (tmp_path / "file").open("rb")
+    closed = []
+
+    def app(environ, start_response):
+        hanging.hang_here()
+        start_response("200 OK", PLAIN)
+        wrapper = environ["wsgi.file_wrapper"](file)
+        wrapper.close = lambda: (file.close(), closed.append(1))
+        return wrapper
+
+    served = serve_app(app, threads=1, clock=clock, request_timeout=60)
+    reactor = served.reactor
+    tell_loop = reactor.call_soon_threadsafe
+    returned = threading.Event()
+
+    def tell_and_note(callback, *arguments):
+        tell_loop(callback, *arguments)
+        returned.set()
+
+    def let_return():
+        reactor.call_soon_threadsafe = tell_and_note
+        hanging.go_on.set()
+        assert returned.wait(TIMEOUT)
+        clock.now += 0.01  # the supervisor's timer is due: it comes first in the next turn
+
+    with begin(served, hanging) as sock:
+        clock.advance(served, 60)
+        clock.now += 0.99
+        served.in_loop(let_return)
+        assert sock.recv(100).startswith(b"HTTP/1.1 503 ")
+    served.until(lambda: file.closed)
+    served.until(lambda: served.supervisor.call_count == 0)
+    assert closed == [1]
 
 
 def test_a_response_handed_over_at_the_last_moment_is_sent(serve_app, clock, hanging):
@@ -313,6 +355,86 @@ def test_queued_requests_whose_clients_have_left_cost_nothing(serve_app, clock, 
         hanging.go_on.set()
     assert served.get("/quick")[2] == b"quick"
     assert hanging.calls == 2
+
+
+def take_before_cancel(monkeypatch):
+    """A thread takes a call after the loop has looked, and before it cancels the call."""
+    cancel = ThreadCall.cancel
+
+    def take_and_cancel(call):
+        call.thread = threading.get_ident()  # so ThreadCall.run begins
+        return cancel(call)
+
+    monkeypatch.setattr(ThreadCall, "cancel", take_and_cancel)
+
+
+def test_a_client_that_leaves_while_a_thread_takes_its_request_is_forgotten(
+    serve_app, clock, hanging, monkeypatch
+):
+    bodies = []
+    rewind = Spool.rewind
+    monkeypatch.setattr(Spool, "rewind", lambda spool: bodies.append(rewind(spool)) or bodies[-1])
+    served = serve_app(hanging, threads=1, clock=clock, max_bodies=10)
+    supervisor = served.supervisor
+    with begin(served, hanging), served.connect_raw() as gone:
+        gone.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\na")
+        served.until(lambda: supervisor.call_count == 2)
+        take_before_cancel(monkeypatch)
+        gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        gone.close()
+        served.until(lambda: supervisor.call_count == 1)
+        hanging.go_on.set()
+    served.until(lambda: supervisor.call_count == 0)
+    assert [body.closed for body in bodies] == [True]
+    assert served.bodies.available == 10
+    assert served.get("/quick")[2] == b"quick"
+    assert hanging.calls == 2
+
+
+@pytest.mark.parametrize("how", ["busy", "hangs"])
+def test_a_file_that_was_sent_is_closed_although_no_thread_is_free(
+    serve_app, clock, hanging, tmp_path, how
+):
+    """``close`` waits for a thread. It must not be cancelled like a request whose client has
+    finished sending, and not be forgotten when the last thread hangs."""
+    (tmp_path / "file").write_bytes(b"content")
+    file = (tmp_path / "file").open("rb")
+    go_on = threading.Event()
+
+    def app(environ, start_response):
+        if environ["PATH_INFO"] != "/file":
+            return hanging(environ, start_response)
+        start_response("200 OK", PLAIN)
+        hanging.entered.release()
+        assert go_on.wait(TIMEOUT)
+        return environ["wsgi.file_wrapper"](file)
+
+    served = serve_app(app, threads=1, clock=clock, request_timeout=60)
+    supervisor = served.supervisor
+    with contextlib.ExitStack() as stack:
+        if how == "hangs":  # the pool replaces one thread
+            stack.enter_context(begin(served, hanging))
+            clock.advance(served, 65)
+        sock = stack.enter_context(served.connect_raw())
+        sock.sendall(b"GET /file HTTP/1.1\r\nHost: a\r\n\r\n")
+        sock.shutdown(socket.SHUT_WR)
+        assert hanging.entered.acquire(timeout=TIMEOUT)
+        other = stack.enter_context(served.connect_raw())
+        other.sendall(GET)
+        served.until(lambda: supervisor.call_count == 2)
+        go_on.set()
+        assert read_to_end(sock).endswith(b"content")
+        assert hanging.entered.acquire(timeout=TIMEOUT)
+        served.until(lambda: supervisor.call_count == 2)
+        clock.advance(served, 5)
+        assert not file.closed
+        if how == "hangs":
+            clock.advance(served, 65)
+            assert served.in_loop(lambda: file.closed)
+        else:
+            hanging.go_on.set()
+            served.until(lambda: file.closed)
+    served.until(lambda: supervisor.call_count == 0)
 
 
 def test_a_client_that_has_finished_sending_is_answered_at_once(serve_app):
