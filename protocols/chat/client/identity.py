@@ -17,6 +17,7 @@ from ..hub import LOBBY
 _ENTERED = re.compile(r"\*\*\* You are (\S+) in (\S+)")
 _RENAMED = re.compile(r"\*\*\* (\S+) is now (\S+)")
 _ALREADY = re.compile(r"\*\*\* You are (\S+) already")
+_KICKED = re.compile(r"\*\*\* \S+ put (\S+) out of (\S+?)(?:: .*)?")
 _SPOKEN = re.compile(r"\[\d\d:\d\d:\d\d\] (.*)")
 
 
@@ -61,6 +62,8 @@ class Identity:
         renamed = _RENAMED.fullmatch(line)
         if renamed and renamed[1] == self.name:
             self.name = self.kept_name = renamed[2]
+        elif (kicked := _KICKED.fullmatch(line)) and kicked[1] == self.name:
+            self._requested_room = LOBBY  # the server moves the user there: do not go back
         elif already := _ALREADY.fullmatch(line):  # the earlier line with this name was lost
             self.name = already[1]
         return False

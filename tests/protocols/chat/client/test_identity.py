@@ -1,6 +1,8 @@
 """The client gets its name and its room back."""
 
-from protocols.chat.hub import Limits
+import pytest
+
+from protocols.chat.limits import Limits
 
 from .world import TOO_FAST, Stranger, seen
 
@@ -34,6 +36,24 @@ def test_after_a_reconnect_it_does_not_enter_a_room_that_the_user_left(world):
     world.advance(40)
 
     assert world.members() == ["ada@lobby"]
+
+
+@pytest.mark.parametrize("reason", ["", " enough of this"])
+def test_a_user_who_is_put_out_of_a_room_does_not_go_back(world, reason):
+    operator, client = world.client(), world.client()
+    for line in ("/nick bob", "/join tea"):
+        operator.typed(line)
+    world.advance(1)
+    for line in ("/nick ada", "/join tea"):
+        client.typed(line)
+    world.advance(1)
+    assert world.members() == ["ada@tea", "bob@tea"]
+
+    operator.typed(f"/kick ada{reason}")
+    world.advance(10)
+
+    assert world.members() == ["ada@lobby", "bob@tea"]
+    assert seen(client, "*** You are ada in lobby")
 
 
 def test_it_gets_the_name_back_when_the_old_connection_expires(make_world):
