@@ -29,7 +29,7 @@ from .messages import EVERYWHERE, SPOKEN, Batch, Message
 class Audience:
     """The members of one room, and the messages of this turn that wait for them.
 
-    To be read only: ``members``, in order of arrival, and what each may do; ``pending_size``, the
+    Read-only: ``members``, in order of arrival, and what each may do; ``pending_size``, the
     sum of the sizes of the messages that wait.
     """
 

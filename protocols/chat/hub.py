@@ -48,7 +48,7 @@ class Hub:
     hub holds. ``flood``: how fast members may be. ``clock``: returns the time of day for messages,
     in seconds since the epoch.
 
-    To be read only: ``members`` and ``rooms``, by name in lower case; ``lobby``; the counters of
+    Read-only: ``members`` and ``rooms``, by name in lower case; ``lobby``; the counters of
     flood control, ``lines_dropped`` and ``members_expelled``.
     """
 

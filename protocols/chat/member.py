@@ -81,7 +81,7 @@ class Member:
 
     Where a method takes ``room``, that is the name of a room; without it, the member's only one.
 
-    To be read only: ``hub``, ``name``, ``rooms`` (in the order in which it entered them), ``echo``
+    Read-only: ``hub``, ``name``, ``rooms`` (in the order in which it entered them), ``echo``
     (whether it is shown its own lines), ``gone``, ``origin`` (by which members of one address are
     counted, or None), ``spoke`` (when it last did more than give a sign of life, on the scheduler's
     clock), ``needs_room`` (whether it goes to the lobby when it is put out of its only room),

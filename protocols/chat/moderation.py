@@ -121,7 +121,7 @@ def _as_operator(member: Member, room: str | None) -> Room:
     """Return the room, in which ``member`` decides."""
     place = member.where(room)
     if not place.owned:
-        raise ChatError(f"Nobody decides in {place.name}: it has no operators")
+        raise ChatError(f"{place.name} has no operators")
     if member not in place.operators:
         raise ChatError(f"Only operators of {place.name} can do this: /mode lists them")
     place.check_load()

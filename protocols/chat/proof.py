@@ -35,7 +35,7 @@ class Proofs:
     ``trusted``: the networks that need no proof. ``max_answers``, ``max_answers_per_address``: how
     many answers all addresses, and one, may get in a second, and at once.
 
-    To be read only: ``unanswered``, how many datagrams got no answer because of a limit.
+    Read-only: ``unanswered``, how many datagrams got no answer because of a limit.
     """
 
     __slots__ = ("_answers", "_buckets", "_max_per_address", "_tokens", "_trusted", "unanswered")

@@ -19,7 +19,7 @@ from .traffic import Traffic
 class Room:
     """One room. ``owned``: whether it has operators; the lobby has none.
 
-    To be read only: ``name``; ``topic``, which may be empty, and ``topic_setter`` and
+    Read-only: ``name``; ``topic``, which may be empty, and ``topic_setter`` and
     ``topic_time``; ``members``, in order of arrival, and what each may do; ``operators``, those of
     them who decide; ``rules``.
     """

@@ -11,7 +11,7 @@ from .modes import FLAGS, Ban, Mode
 class Rules:
     """What the modes of the room called ``room`` allow.
 
-    To be read only: ``flags``, the modes without a value; ``key``, or empty; ``limit``, or 0;
+    Read-only: ``flags``, the modes without a value; ``key``, or empty; ``limit``, or 0;
     ``bans``, by mask in lower case; ``restrict_speech``, whether not all members may speak.
     """
 

@@ -99,7 +99,7 @@ def test_others_may_not(chat: Chat, line: str) -> None:
 def test_nobody_decides_in_the_lobby(chat: Chat, line: str) -> None:
     alice, bob = chat.gather("alice", "bob")
     alice.types(line)
-    assert alice.sees() == ["*** Nobody decides in lobby: it has no operators"]
+    assert alice.sees() == ["*** lobby has no operators"]
     assert bob.sees() == []
     assert chat.hub.lobby.operators == set()
 
