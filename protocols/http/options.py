@@ -5,15 +5,17 @@ from __future__ import annotations
 import argparse
 import os
 import re
-from collections.abc import Callable
 from typing import Final
 
 from reactor.command import (
     WRONG_USAGE,
     CommandError,
+    LimitOptions,
     Repeatable,
+    add_limit_options,
     count,
     duration,
+    limits_given,
     number,
     positive,
     reason,
@@ -38,8 +40,7 @@ MAX_BODIES: Final = 1 << 30  # bytes: 64 bodies of the largest size
 MAX_SPOOL: Final = 1 << 30  # bytes: the default of nginx's proxy_max_temp_file_size
 
 _DEFAULTS: Final = Limits()
-# Option, metavar, type, attribute of Limits, help.
-LIMIT_OPTIONS: Final[tuple[tuple[str, str, Callable[[str], float], str, str], ...]] = (
+LIMIT_OPTIONS: Final[LimitOptions] = (
     ("--max-request-line", "BYTES", positive, "request_line", "longest request line; else 414"),
     ("--max-head", "BYTES", positive, "head", "largest head of a request; else 431"),
     ("--max-fields", "N", positive, "fields", "most header fields; else 431"),
@@ -58,7 +59,7 @@ def add_options(parser: argparse._ActionsContainer) -> None:
     """Add them to ``parser``."""
     _add_content_options(parser)
     _add_server_options(parser)
-    _add_limit_options(parser)
+    add_limit_options(parser, LIMIT_OPTIONS, _DEFAULTS)
 
 
 def _add_content_options(parser: argparse._ActionsContainer) -> None:
@@ -156,26 +157,9 @@ def _add_server_options(parser: argparse._ActionsContainer) -> None:
     )
 
 
-def _add_limit_options(parser: argparse._ActionsContainer) -> None:
-    for name, metavar, kind, attribute, meaning in LIMIT_OPTIONS:
-        default = getattr(_DEFAULTS, attribute)
-        parser.add_argument(
-            name,
-            metavar=metavar,
-            type=kind,
-            default=default,
-            help=f"{meaning} ({default:g})" if default < 1e6 else f"{meaning} ({default})",
-        )
-
-
 def limits_of(options: argparse.Namespace) -> Limits:
     """The limits that ``options`` set."""
-    return Limits(
-        **{
-            attribute: getattr(options, name.removeprefix("--").replace("-", "_"))
-            for name, _, _, attribute, _ in LIMIT_OPTIONS
-        }
-    )
+    return Limits(**limits_given(options, LIMIT_OPTIONS))
 
 
 def check_options(options: argparse.Namespace) -> None:

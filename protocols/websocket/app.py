@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from protocols.http import HTTPError, HTTPServer, Request
@@ -13,8 +11,11 @@ from protocols.http import Limits as HTTPLimits
 from reactor import KeepAlive, Reactor
 from reactor.command import (
     Application,
+    LimitOptions,
     Repeatable,
+    add_limit_options,
     duration,
+    limits_given,
     listen_tcp,
     positive,
     seconds,
@@ -33,8 +34,7 @@ MAX_CONNECTIONS: Final = 20_000
 HANDSHAKE_TIMEOUT: Final = 10.0
 
 _LIMITS: Final = Limits()
-# Option, metavar, type, attribute of Limits, meaning.
-_LIMIT_OPTIONS: Final[tuple[tuple[str, str, Callable[[str], float], str, str], ...]] = (
+_LIMIT_OPTIONS: Final[LimitOptions] = (
     ("--max-message", "BYTES", positive, "message_size", "of a message; else close code 1009"),
     ("--max-inflated", "BYTES", positive, "inflated_size", "of a compressed message; else 1009"),
     ("--max-fragments", "N", positive, "fragments", "frames of a message; else 1008"),
@@ -82,21 +82,10 @@ class WebSocketApplication(Application):
             default=MAX_CONNECTIONS,
             help="at a time; more wait (%(default)d)",
         )
-        for name, metavar, kind, attribute, meaning in _LIMIT_OPTIONS:
-            default = getattr(_LIMITS, attribute)
-            shown = f"{default:g}" if default < 1e6 else str(default)
-            parser.add_argument(
-                name, metavar=metavar, type=kind, default=default, help=f"{meaning} ({shown})"
-            )
+        add_limit_options(parser, _LIMIT_OPTIONS, _LIMITS)
 
     def serve(self, reactor: Reactor, options: argparse.Namespace) -> list[str]:
-        limits = replace(
-            _LIMITS,
-            **{
-                attribute: getattr(options, name.removeprefix("--").replace("-", "_"))
-                for name, _, _, attribute, _ in _LIMIT_OPTIONS
-            },
-        )
+        limits = Limits(**limits_given(options, _LIMIT_OPTIONS))
 
         def handler(request: Request) -> None:
             if request.path != "/":

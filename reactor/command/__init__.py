@@ -16,11 +16,14 @@ from .application import (
 from .errors import CANNOT_START, WRONG_USAGE, CommandError, reason
 from .loading import load_object, search_current_folder
 from .options import (
+    LimitOptions,
     Repeatable,
+    add_limit_options,
     add_udp_arguments,
     client_option,
     count,
     duration,
+    limits_given,
     number,
     positive,
     refuse_unused,
@@ -33,7 +36,9 @@ __all__ = [
     "WRONG_USAGE",
     "Application",
     "CommandError",
+    "LimitOptions",
     "Repeatable",
+    "add_limit_options",
     "add_udp_arguments",
     "bind_tcp",
     "bind_unix_socket",
@@ -42,6 +47,7 @@ __all__ = [
     "duration",
     "format_address",
     "inherited",
+    "limits_given",
     "listen_tcp",
     "load_object",
     "number",

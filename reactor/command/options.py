@@ -8,7 +8,7 @@ import ipaddress
 import os
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, NoReturn
 
 from ..debug import VARIABLE as DEBUG_VARIABLE
@@ -155,6 +155,30 @@ class Repeatable(argparse.Action):
     ) -> None:
         so_far = getattr(namespace, self.dest)
         setattr(namespace, self.dest, [*([] if so_far is self.default else so_far), values])
+
+
+# An option for each attribute of a class of limits: its name, metavar, type, attribute, and help.
+LimitOptions = Sequence[tuple[str, str, Callable[[str], float], str, str]]
+
+
+def add_limit_options(
+    parser: argparse._ActionsContainer, table: LimitOptions, defaults: object
+) -> None:
+    """Add the options of ``table``, whose defaults are the attributes of ``defaults``."""
+    for name, metavar, kind, attribute, meaning in table:
+        default = getattr(defaults, attribute)
+        shown = f"{default:g}" if default < 1e6 else str(default)
+        parser.add_argument(
+            name, metavar=metavar, type=kind, default=default, help=f"{meaning} ({shown})"
+        )
+
+
+def limits_given(options: argparse.Namespace, table: LimitOptions) -> dict[str, Any]:
+    """The values of these options by the names of their attributes: arguments for the class."""
+    return {
+        attribute: getattr(options, name.removeprefix("--").replace("-", "_"))
+        for name, _, _, attribute, _ in table
+    }
 
 
 def port_number(text: str) -> int:
