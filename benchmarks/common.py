@@ -215,7 +215,7 @@ class Result:
     @property
     def microseconds(self) -> float:
         """CPU time of the server for each of ``count``."""
-        return self.cpu / self.count * 1e6
+        return quotient(self.cpu, self.count) * 1e6
 
     @property
     def rate(self) -> float:
@@ -308,14 +308,26 @@ def median(results: Iterable[Result], value: Callable[[Result], float]) -> float
     return statistics.median(map(value, results))
 
 
+def quotient(dividend: float, divisor: float) -> float:
+    """Return ``dividend / divisor``, not a number if ``divisor`` is 0: CPU time is counted in
+    ticks, so that of a minimal run can be 0, and on a busy machine it may do no work at all."""
+    return dividend / (divisor or math.nan)
+
+
 def ratio(
     ours: Sequence[Result], theirs: Sequence[Result], value: Callable[[Result], float]
 ) -> float:
-    """Return the median of the ratios within each round. A ratio to 0 is not a number: CPU time is
-    counted in ticks, so that of a minimal run can be 0."""
+    """Return the median of the ratios within each round."""
     return statistics.median(
-        value(a) / (value(b) or math.nan) for a, b in zip(ours, theirs, strict=True)
+        quotient(value(a), value(b)) for a, b in zip(ours, theirs, strict=True)
     )
+
+
+def ratio_of_medians(
+    ours: Sequence[Result], theirs: Sequence[Result], value: Callable[[Result], float]
+) -> float:
+    """Return the ratio of the medians over all rounds."""
+    return quotient(median(ours, value), median(theirs, value))
 
 
 def progress(text: str) -> None:

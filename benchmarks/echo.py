@@ -15,6 +15,7 @@ from .common import (
     median,
     print_table,
     python_server,
+    quotient,
     ratio,
     reactor_command,
     run_load,
@@ -56,8 +57,8 @@ def run(options: argparse.Namespace) -> bool:
             [
                 name,
                 f"{median(rounds, cpu):.2f}",
-                f"{median(rounds, lambda r: r.user / r.count * 1e6):.2f}",
-                f"{median(rounds, lambda r: r.system / r.count * 1e6):.2f}",
+                f"{median(rounds, lambda r: quotient(r.user, r.count) * 1e6):.2f}",
+                f"{median(rounds, lambda r: quotient(r.system, r.count) * 1e6):.2f}",
                 f"{min(map(cpu, rounds)):.2f}",
                 f"{ratio(ours, rounds, cpu):.2f} x",
                 f"{median(rounds, lambda r: r.rate):,.0f}",

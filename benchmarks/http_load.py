@@ -17,7 +17,9 @@ from .common import (
     machine_busy,
     median,
     print_table,
+    quotient,
     ratio,
+    ratio_of_medians,
 )
 from .http_servers import LOAD_CORES, Contender, RunningServer, find_program, start
 
@@ -146,11 +148,11 @@ def print_results(title: str, results: Results, options: argparse.Namespace) -> 
             [
                 name,
                 f"{median(rounds, cpu):.2f}",
-                f"{median(rounds, lambda r: r.user / r.count * 1e6):.2f}",
-                f"{median(rounds, lambda r: r.system / r.count * 1e6):.2f}",
+                f"{median(rounds, lambda r: quotient(r.user, r.count) * 1e6):.2f}",
+                f"{median(rounds, lambda r: quotient(r.system, r.count) * 1e6):.2f}",
                 f"{min(map(cpu, rounds)):.2f}",
                 f"{ratio(our_rounds, rounds, cpu):.2f} x",
-                f"{median(our_rounds, cpu) / median(rounds, cpu):.2f} x",
+                f"{ratio_of_medians(our_rounds, rounds, cpu):.2f} x",
                 f"{median(rounds, lambda r: r.rate):,.0f}",
                 f"{median(rounds, lambda r: r.details['bytes'] / r.seconds / 1e6):,.1f}",
                 f"{median(rounds, lambda r: r.details['p50_us']):,.0f} us",
@@ -184,5 +186,5 @@ def compare(
         print(f"  ------  {text}: not measured", flush=True)
         return True
     share = ratio(results[ours], results[theirs], value)
-    by_medians = median(results[ours], value) / median(results[theirs], value)
+    by_medians = ratio_of_medians(results[ours], results[theirs], value)
     return goal(f"{text}: {share:.2f} x ({by_medians:.2f} x by medians)", met(share))

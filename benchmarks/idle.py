@@ -18,6 +18,7 @@ from .common import (
     median,
     print_table,
     python_server,
+    quotient,
     reactor_command,
     run_load,
 )
@@ -73,8 +74,8 @@ def run(options: argparse.Namespace) -> bool:
                 f"{median(rounds, kib):.2f}",
                 f"{median(rounds, share):.2%}",
                 f"{median(rounds, lambda r: r.microseconds):.2f}",
-                f"{median(rounds, lambda r: r.user / r.count * 1e6):.2f}",
-                f"{median(rounds, lambda r: r.system / r.count * 1e6):.2f}",
+                f"{median(rounds, lambda r: quotient(r.user, r.count) * 1e6):.2f}",
+                f"{median(rounds, lambda r: quotient(r.system, r.count) * 1e6):.2f}",
             ]
             for name, rounds in results.items()
         ],

@@ -20,6 +20,7 @@ from .common import (
     goal,
     print_table,
     progress,
+    quotient,
     reactor_command,
 )
 
@@ -49,7 +50,7 @@ def run(options: argparse.Namespace) -> bool:
                 f"{rate:,}/s",
                 f"{sent / options.seconds:,.0f}",
                 f"{lost:,}",
-                f"{lost / sent:.1%}",
+                f"{quotient(lost, sent):.1%}",
                 f"{cpu / options.seconds:.0%}",
                 f"{alive} of {options.members}",
             ]
