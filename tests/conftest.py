@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 pytest.register_assert_rewrite("tests.tools")
 
@@ -14,6 +15,12 @@ from reactor.testing import VirtualReactor  # noqa: E402
 from .tools.certificates import Certificate, write_certificate  # noqa: E402
 from .tools.commands import ROOT, Command, environment  # noqa: E402
 from .tools.waiting import TIMEOUT  # noqa: E402
+
+# Examples may take any time: other test runs may keep the machine busy.
+settings.register_profile(
+    "any time", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+settings.load_profile("any time")
 
 # A shell's background jobs ignore SIGINT and SIGQUIT, and nohup ignores SIGHUP. Child processes
 # inherit that, and the command respects it, so the tests start from Python's defaults.
