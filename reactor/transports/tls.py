@@ -179,7 +179,7 @@ class TLSTransport(StreamTransport):
             self._end_handshake()
             self._wait_for(self._interest)
             self._protocol, self._pending_protocol = self._pending_protocol, None
-            self._tell("connection_made", self)
+            self._call_protocol("connection_made", self)
             self._report_result(None)
             if self._reactor.is_stopping():
                 self.request_shutdown()  # before any data, so that the protocol knows
