@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 import trustme
 
+from protocols.http.limits import LAST_HEAD
 from reactor.command import backoff
 from reactor.command.application import CommandError
 from reactor.command.master import Master
@@ -408,11 +409,13 @@ def test_a_reload_loses_no_request_of_new_connections(serve, tmp_path, certifica
     site = Site(serve, tmp_path, *arguments)
     context = ssl.create_default_context(cafile=certificate.ca)
     lost: list[Exception] = []
+    answered: list[bool] = []
     over = threading.Event()
 
     def keep_asking():
         while not over.is_set():
             connection = site.connect()
+            began = time.monotonic()
             try:
                 connection.connect()
                 over.wait(0.02)  # as over a network
@@ -423,8 +426,11 @@ def test_a_reload_loses_no_request_of_new_connections(serve, tmp_path, certifica
                     over.wait(0.02)
                 connection.request("GET", "/")
                 assert connection.getresponse().status == 200
+                answered.append(True)
             except Exception as exc:
-                lost.append(exc)
+                # On a busy machine this client itself may be slower than a stopping server allows.
+                if time.monotonic() - began < LAST_HEAD:
+                    lost.append(exc)
             finally:
                 connection.close()
 
@@ -441,6 +447,7 @@ def test_a_reload_loses_no_request_of_new_connections(serve, tmp_path, certifica
         for client in clients:
             client.join()
     assert lost == []
+    assert answered
     assert site.command.stop() == (0, "")
 
 
