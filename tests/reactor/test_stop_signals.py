@@ -20,7 +20,7 @@ import pytest
 from reactor import Protocol, Reactor
 from reactor.testing import VirtualReactor
 
-from ..tools.commands import ROOT
+from ..tools.commands import environment, finish
 from ..tools.interrupts import calling_at
 from ..tools.waiting import TIMEOUT
 from .default_signals import STOPPING, default_signals_after
@@ -388,7 +388,7 @@ class Child:
     def __init__(self, how: str) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-W", "error", "-c", SERVER, how],
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            env=environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -403,7 +403,7 @@ class Child:
         os.kill(self.process.pid, signum)
 
     def end(self) -> tuple[str, str, int]:
-        output, errors = self.process.communicate(timeout=TIMEOUT)
+        output, errors = finish(self.process)
         return output, errors, self.process.returncode
 
 
@@ -558,7 +558,7 @@ print("ended")
 def test_a_programs_own_handler_may_stop_the_reactor():
     with subprocess.Popen(
         [sys.executable, "-c", PROGRAM],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env=environment(),
         stdout=subprocess.PIPE,
         text=True,
     ) as program:
