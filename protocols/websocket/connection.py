@@ -52,6 +52,7 @@ class WebSocketConnection(Protocol):
     __slots__ = (
         "_close_called",
         "_core",
+        "_has_ended",
         "_heard",
         "_is_open",
         "_is_reading_paused",
@@ -77,6 +78,7 @@ class WebSocketConnection(Protocol):
         self._is_waiting = False  # a later turn of the loop handles the waiting input
         self._is_reading_paused = False  # by the WebSocket
         self._is_write_paused = False  # by the transport
+        self._has_ended = False  # the peer has finished sending, and its input still waits
         self._pong = b""  # the last one, not sent because output is paused
         self._heard = 0.0  # when something last arrived
         self._close_called = False  # by the WebSocket
@@ -134,7 +136,11 @@ class WebSocketConnection(Protocol):
             if self._core.writes:
                 self._send_of_core()
             if frame is None:
-                self.transport.resume_reading()
+                if self._has_ended:
+                    self._end_of_data()
+                    self.transport.close()
+                else:
+                    self.transport.resume_reading()
                 return
             self._frame_received(frame)
         self.transport.pause_reading()
@@ -296,9 +302,17 @@ class WebSocketConnection(Protocol):
     # -- the end -----------------------------------------------------------------------------------
 
     def eof_received(self) -> bool:
+        # Input may wait: it arrived with the handshake, and the end right behind it.
+        self._has_ended = bool(self._core.reader.buffer) and (
+            self._is_waiting or self._is_reading_paused
+        )
+        if not self._has_ended:
+            self._end_of_data()
+        return self._has_ended
+
+    def _end_of_data(self) -> None:
         self._core.receive_eof()
         self._send_of_core()
-        return False
 
     def shutdown_requested(self) -> None:
         if self._is_open:

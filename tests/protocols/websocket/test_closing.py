@@ -5,12 +5,17 @@ from __future__ import annotations
 
 import pytest
 
-from protocols.websocket import Limits
-from reactor.testing import VirtualReactor
+from protocols.http import HTTPServer
+from protocols.websocket import Limits, WebSocket, accept
+from reactor.testing import StreamPeer, VirtualReactor
 
-from .browser import Browser, Recorder, frame
+from .browser import KEY, Browser, Recorder, frame
 
 TEXT, CLOSE, PING = 1, 8, 9
+HANDSHAKE = (
+    "GET / HTTP/1.1\r\nHost: example.com\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    f"Sec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n\r\n"
+).encode()
 
 
 def closed(browser: Browser) -> tuple[int, str]:
@@ -288,3 +293,56 @@ def test_a_client_that_closes_already_may_finish_while_the_server_stops(connect,
     reactor.settle()
     assert browser.close_frame() == (4000, "")
     assert closed(browser) == (4000, "")
+
+
+# -- the end of data behind waiting frames ---------------------------------------------------------
+
+
+def accepted_late(reactor: VirtualReactor, websocket: WebSocket, data: bytes) -> StreamPeer:
+    """A client that ends behind ``data``, and was accepted only after all that had arrived."""
+    server = HTTPServer(
+        lambda request: reactor.call_later(1, accept, request, lambda: websocket) and None
+    )
+    peer = reactor.connect(server)
+    peer.send(HANDSHAKE + data)
+    peer.send_eof()
+    reactor.advance(1.1)
+    return peer
+
+
+def test_all_messages_before_the_end_of_data_are_delivered(reactor):
+    recorder = Recorder()
+    accepted_late(reactor, recorder, frame(TEXT, b"x") * 600)
+    assert recorder.messages == ["x"] * 600 + [("closed", 1006, "")]
+
+
+def test_a_close_behind_many_messages_is_answered_after_the_end_of_data(reactor):
+    recorder = Recorder()
+    peer = accepted_late(reactor, recorder, frame(TEXT, b"x") * 300 + frame(CLOSE, b"\x0f\xa0"))
+    assert recorder.messages == ["x"] * 300 + [("closed", 4000, "")]
+    assert peer.received.endswith(b"\x88\x02\x0f\xa0")
+
+
+def test_the_end_of_data_waits_while_reading_is_paused(reactor):
+    class Paused(Recorder):
+        def opened(self):
+            super().opened()
+            self.pause_reading()
+
+    recorder = Paused()
+    accepted_late(reactor, recorder, frame(TEXT, b"x") * 2)
+    assert recorder.calls == ["opened"]
+    recorder.resume_reading()
+    reactor.settle()
+    assert recorder.calls == ["opened", "x", "x", ("closed", 1006, "")]
+
+
+def test_closing_discards_what_waits_before_the_end_of_data(reactor):
+    class Closing(Recorder):
+        def message_received(self, message):
+            super().message_received(message)
+            self.close(4000)
+
+    recorder = Closing()
+    accepted_late(reactor, recorder, frame(TEXT, b"x") * 600)
+    assert recorder.calls == ["opened", "x", ("closed", 4000, "")]
