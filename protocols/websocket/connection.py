@@ -93,6 +93,8 @@ class WebSocketConnection(Protocol):
         if self._limits.ping_interval:
             self._timer = transport.reactor.call_later(self._limits.ping_interval, self._ping)
         self._call(self._websocket.opened)
+        if transport.reactor.is_stopping():  # which was told to the HTTP connection
+            self.shutdown_requested()
 
     def data_received(self, data: bytes) -> None:
         self._heard = self.transport.reactor.now
@@ -174,8 +176,9 @@ class WebSocketConnection(Protocol):
 
     def pause_reading(self) -> None:
         """See ``WebSocket.pause_reading``."""
-        self._is_reading_paused = True
-        self.transport.pause_reading()
+        if not self._close_called:
+            self._is_reading_paused = True
+            self.transport.pause_reading()
 
     def resume_reading(self) -> None:
         """See ``WebSocket.resume_reading``."""
@@ -319,6 +322,7 @@ class WebSocketConnection(Protocol):
             self.close(CloseCode.GOING_AWAY, "the server stops")
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._is_open = False
         if self._timer is not None:
             self._timer.cancel()
         close = self._core.close_rcvd or self._core.close_sent

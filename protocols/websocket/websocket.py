@@ -90,7 +90,8 @@ class WebSocket:
         self._connection.transport.abort()
 
     def pause_reading(self) -> None:
-        """Deliver no message until ``resume_reading()``; the peer has to wait."""
+        """Deliver no message until ``resume_reading()``; the peer has to wait. Has no effect after
+        ``close()``, whose answer is awaited."""
         self._connection.pause_reading()
 
     def resume_reading(self) -> None:

@@ -127,6 +127,35 @@ def test_no_message_is_delivered_after_abort(connect):
     assert browser.websocket.messages == ["one", ("closed", 1006, "")]
 
 
+def test_pausing_reading_while_closing_does_not_keep_the_answer_out(connect, reactor):
+    browser = connect()
+    browser.websocket.close(4000)
+    browser.websocket.pause_reading()
+    reactor.settle()
+    assert browser.close_frame() == (4000, "")
+    assert closed(browser) == (4000, "")
+
+
+def test_a_connection_that_is_closed_stays_closed(connect, reactor):
+    class Stubborn(Recorder):
+        def closed(self, code, reason):
+            super().closed(code, reason)
+            self.send("too late")
+            self.ping()
+            self.close(4000)
+            self.pause_reading()
+            self.resume_reading()
+            self.abort()
+
+    browser = connect(Stubborn)
+    timers = len(reactor.timers)
+    browser.peer.reset()
+    reactor.settle()
+    assert closed(browser) == (1006, "")
+    assert len(reactor.timers) < timers
+    assert reactor.stats.writes_dropped == 1
+
+
 @pytest.mark.parametrize("data", [b"", frame(TEXT, b"cut")[:5]], ids=["between", "within"])
 def test_an_end_without_a_close(connect, reactor, data):
     browser = connect()
@@ -295,7 +324,23 @@ def test_a_client_that_closes_already_may_finish_while_the_server_stops(connect,
     assert closed(browser) == (4000, "")
 
 
-# -- the end of data behind waiting frames ---------------------------------------------------------
+def test_a_handshake_that_ends_while_the_server_stops(reactor):
+    recorder = Recorder()
+    peer = reactor.connect(HTTPServer(lambda request: accept(request, lambda: recorder)))
+    peer.send(HANDSHAKE[:50])
+    reactor.settle()
+    reactor.stop(10)
+    reactor.settle()
+    peer.send(HANDSHAKE[50:])
+    reactor.settle()
+    assert peer.received.endswith(b"\x88\x12\x03\xe9the server stops")
+    peer.send(frame(CLOSE, (1001).to_bytes(2)))
+    reactor.settle()
+    assert recorder.calls == ["opened", ("closed", 1001, "")]
+    assert reactor.stats.connections == 0
+
+
+# -- accepted late ---------------------------------------------------------------------------------
 
 
 def accepted_late(reactor: VirtualReactor, websocket: WebSocket, data: bytes) -> StreamPeer:
@@ -308,6 +353,31 @@ def accepted_late(reactor: VirtualReactor, websocket: WebSocket, data: bytes) ->
     peer.send_eof()
     reactor.advance(1.1)
     return peer
+
+
+def test_a_client_that_left_before_it_is_accepted_opens_nothing(reactor):
+    made = []
+    server = HTTPServer(
+        lambda request: reactor.call_later(1, accept, request, lambda: made.append(1)) and None
+    )
+    peer = reactor.connect(server)
+    peer.send(HANDSHAKE)
+    reactor.settle()
+    peer.reset()
+    reactor.advance(1.1)
+    assert made == []
+
+
+def test_a_request_is_accepted_once(reactor):
+    def handler(request):
+        accept(request, Recorder)
+        with pytest.raises(RuntimeError, match="answered already"):
+            accept(request, lambda: pytest.fail("called"))
+
+    peer = reactor.connect(HTTPServer(handler))
+    peer.send(HANDSHAKE)
+    reactor.settle()
+    assert peer.received.startswith(b"HTTP/1.1 101 ")
 
 
 def test_all_messages_before_the_end_of_data_are_delivered(reactor):
