@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from functools import partial
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from websockets.frames import Opcode
 
-from protocols.websocket import Limits, Message
+from protocols.websocket import Limits, Message, WebSocket
 from reactor.testing import VirtualReactor
 
 from .browser import Browser, Recorder, frame
@@ -258,6 +259,21 @@ def test_a_message_of_many_fragments_is_refused(connect):
     assert browser.websocket.messages == ["abc"]
     browser.send_fragments(Opcode.TEXT, b"a", b"", b"", b"")
     assert browser.close_frame() == (1008, "more than 3 fragments")
+
+
+@pytest.mark.parametrize("deflate", [False, True])
+@pytest.mark.parametrize("message", ["x" * 500_000, bytes(500_000)], ids=["text", "binary"])
+def test_an_idle_connection_does_not_hold_its_last_message(reactor, deflate, message):
+    browser = Browser(reactor, WebSocket, deflate=deflate)
+    tracemalloc.start()
+    try:
+        browser.send_fragments(Opcode.BINARY, bytes(250_000), bytes(250_000))
+        held_after_fragments = tracemalloc.get_traced_memory()[0]
+        browser.send(message)
+        held = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert max(held, held_after_fragments) < 100_000
 
 
 def test_a_flood_of_frames_leaves_turns_for_others(connect, reactor):
