@@ -8,9 +8,11 @@ from functools import partial
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 from websockets.frames import Opcode
 
 from protocols.websocket import Limits, Message, WebSocket
+from protocols.websocket import frames as module
 from reactor.testing import VirtualReactor
 
 from .browser import Browser, Recorder, frame
@@ -162,6 +164,27 @@ def test_a_message_for_many_is_rendered_once_for_each_kind_of_connection(connect
     assert sent[0] == sent[1] != sent[2] == sent[3]
     assert len(sent[2]) < len(sent[0]) / 5
     assert all(browser.messages() == ["all of you " * 50] for browser in browsers)
+
+
+@pytest.mark.parametrize(("size", "frames"), [(1000, 3), (100, 1)])
+def test_rendering_is_not_repeated(connect, monkeypatch, size, frames):
+    rendered = []
+    for name in ("render_frame", "render_deflated"):
+        render = getattr(module, name)
+
+        def count(*args, render=render):
+            rendered.append(render(*args))
+            return rendered[-1]
+
+        monkeypatch.setattr(module, name, count)
+    small_window = ClientPerMessageDeflateFactory(server_max_window_bits=9)
+    browsers = [connect(deflate=deflate) for deflate in (False, True, small_window) * 3]
+    message = Message("x" * size)
+    for browser in browsers:
+        browser.websocket.send(message)
+    assert len(rendered) == frames
+    browsers[0].reactor.settle()
+    assert all(browser.messages() == ["x" * size] for browser in browsers)
 
 
 def test_a_message_may_be_binary(connect):
