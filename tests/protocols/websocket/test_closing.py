@@ -9,13 +9,9 @@ from protocols.http import HTTPServer
 from protocols.websocket import Limits, WebSocket, accept
 from reactor.testing import StreamPeer, VirtualReactor
 
-from .browser import KEY, Browser, Recorder, frame
+from .browser import HANDSHAKE, Browser, Recorder, frame
 
 TEXT, CLOSE, PING = 1, 8, 9
-HANDSHAKE = (
-    "GET / HTTP/1.1\r\nHost: example.com\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-    f"Sec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n\r\n"
-).encode()
 
 
 def closed(browser: Browser) -> tuple[int, str]:
