@@ -69,7 +69,8 @@ class WebSocket:
 
         If more than ``Limits.write_buffer`` bytes would wait above the high-water mark, the
         connection is cut. Once the connection is closing, messages are dropped and counted
-        (``Stats.writes_dropped``). Raises ``TypeError`` for anything else."""
+        (``Stats.writes_dropped``). Raises ``TypeError`` for anything else, ``UnicodeEncodeError``
+        for lone surrogates, which ``json.loads`` can return."""
         self._connection.send(message)
 
     def ping(self, data: bytes = b"") -> None:
