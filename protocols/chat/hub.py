@@ -72,7 +72,7 @@ class Hub:
         self.members_expelled = 0
         self._origins: dict[bytes, int] = {}  # how many members each has
         self._hosts = Hosts()
-        self._ignores = Ignores()
+        self._ignores = Ignores(self.deliveries)
         self._invitations = Invitations(self.limits.invitations)
         self._silent = SilentMembers(self.limits.silence)
         self._last_guest = 0

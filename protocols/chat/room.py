@@ -193,12 +193,6 @@ class Room:
         self.grant(member, Membership.OPERATOR, on=True)
         self.report(None, Kind.MODE, "+o", member)
 
-    # Listening
-
-    def update_ignoring(self, member: Listener) -> None:
-        """Take note of whether ``member`` ignores others."""
-        self._audience.update_ignoring(member)
-
     # Looking
 
     def history(self, since: float = 0.0, after: int = 0) -> Batch | None:
