@@ -30,6 +30,7 @@ from .invitations import Invitations
 from .limits import Limits
 from .member import Member
 from .messages import Batch, ChatError, Kind, Message
+from .new_rooms import check_new_room
 from .origins import Hosts
 from .room import Room
 from .silent import SilentMembers
@@ -232,8 +233,7 @@ class Hub:
         room = self.rooms.get(name.lower())
         if room is None:
             self._check_name(name)
-            if len(self.rooms) >= self.limits.rooms:
-                raise ChatError("There are too many rooms: /rooms lists some")
+            check_new_room(self.rooms.values(), member.origin, self.limits)
             return
         if member in room.members:
             raise ChatError(f"You are in {room.name} already")
@@ -254,7 +254,7 @@ class Hub:
         limit = self.limits.rooms_per_member
         if len(member.rooms) >= limit:
             raise ChatError(f"You are in {limit} rooms: leave one first")
-        room = self._find_or_create_room(name)
+        room = self._find_or_create_room(name, member.origin)
         member.catch_up()
         self._enter(member, room, after=after, welcome=welcome)
         room.announce(member)
@@ -301,13 +301,13 @@ class Hub:
         if name is not None:
             with suppress(ChatError):
                 self.check_entry(member, name)
-                return self._find_or_create_room(name)
+                return self._find_or_create_room(name, member.origin)
         return self.lobby
 
-    def _find_or_create_room(self, name: str) -> Room:
+    def _find_or_create_room(self, name: str, origin: bytes | None) -> Room:
         room = self.rooms.get(name.lower())
         if room is None:
-            room = Room(name, self.deliveries, self.scheduler, self.limits)
+            room = Room(name, self.deliveries, self.scheduler, self.limits, origin)
             self.rooms[name.lower()] = room
         return room
 

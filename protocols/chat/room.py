@@ -17,9 +17,10 @@ from .traffic import Traffic
 
 
 class Room:
-    """One room. ``owned``: whether it has operators; the lobby has none.
+    """One room. ``owned``: whether it has operators; the lobby has none. ``origin``: of the member
+    that created it, or None.
 
-    Read-only: ``name``; ``topic``, which may be empty, and ``topic_setter`` and
+    Read-only: ``name``; ``origin``; ``topic``, which may be empty, and ``topic_setter`` and
     ``topic_time``; ``members``, in order of arrival, and what each may do; ``operators``, those of
     them who decide; ``rules``.
     """
@@ -33,6 +34,7 @@ class Room:
         "members",
         "name",
         "operators",
+        "origin",
         "owned",
         "rules",
         "topic",
@@ -46,10 +48,12 @@ class Room:
         deliveries: Deliveries,
         scheduler: Scheduler,
         limits: Limits,
+        origin: bytes | None = None,
         *,
         owned: bool = True,
     ) -> None:
         self.name = name
+        self.origin = origin
         self.owned = owned
         self.rules = Rules(name)
         self.topic = ""
