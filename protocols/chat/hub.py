@@ -180,8 +180,8 @@ class Hub:
         if name == member.name:
             raise ChatError(f"You are {name} already")
         self._check_free(name, but=member)
-        for room in member.rooms:  # otherwise a new name would end a ban
-            if not room.members[member] and room.rules.is_banned(member):
+        for room in member.rooms:
+            if not room.members[member] and not room.rules.may_rename(member):
                 raise ChatError(f"You are banned from {room.name}: keep your name, or leave")
             room.check_load()
         # Those who do not want to hear the member know its lines by the old name until here.

@@ -128,7 +128,7 @@ class Room:
     def prepare_rename(self, member: Listener) -> bool:
         """Report who has left, whose name ``member`` may get. Return whether the others know
         ``member``, and so have to be told."""
-        self.rules.forget(member)
+        self.rules.renamed(member)
         if member in self._traffic.unannounced:
             return False
         self._traffic.report_partings()
