@@ -141,9 +141,10 @@ class Audience:
         exceptions.update(offsets, self._deliveries.ignorers_of(messages))
         if exceptions:
             selections = Selections(messages, batch)
+            count = len(messages)
             for member in members:
-                if member in exceptions:
-                    for own in selections.batches(member, offsets.get(member, 0)):
+                if member in exceptions and (offset := offsets.get(member, 0)) < count:
+                    for own in selections.batches(member, offset):
                         member.deliver(own)
             members = [member for member in members if member not in exceptions]
         for member in members:
