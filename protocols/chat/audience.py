@@ -94,14 +94,11 @@ class Audience:
         self.pending_size += size
         if speaker is not None:
             self._speakers.add(speaker)
+            self._deliveries.add_speaker(message.sender)
         elif message.kind in EVERYWHERE:
             self._deliveries.add_everywhere(self)
         if but is not None:
             self.skip_pending(but)
-
-    def has_spoken(self, member: Listener) -> bool:
-        """Return whether a line of ``member`` is pending."""
-        return member in self._speakers
 
     def offset(self, member: Listener) -> int | None:
         """Return the number of the first pending message that ``member`` has not got and may get;

@@ -35,6 +35,12 @@ class Pending(Protocol):
     def flush(self) -> None: ...
 
 
+class Partings(Protocol):
+    """Members whose departure from a room is not reported yet: ``traffic.Traffic``."""
+
+    def report_partings(self) -> None: ...
+
+
 _Part = tuple[Pending, int]  # a room, and from which pending message on
 
 
@@ -45,13 +51,24 @@ class Deliveries:
     higher than all before. ``ignorers``: the members who ignore a name, by name in lower case.
     """
 
-    __slots__ = ("_clock", "_everywhere", "_rooms", "_scheduler", "ignorers", "next_id")
+    __slots__ = (
+        "_clock",
+        "_everywhere",
+        "_reserved",
+        "_rooms",
+        "_scheduler",
+        "_speakers",
+        "ignorers",
+        "next_id",
+    )
 
     def __init__(self, scheduler: Scheduler, clock: Callable[[], float]) -> None:
         self._scheduler = scheduler
         self._clock = clock
         self._rooms: dict[Pending, None] = {}
         self._everywhere: dict[Pending, None] = {}  # those where a member was renamed, or left
+        self._speakers: set[str] = set()  # by whom lines are pending: names in lower case
+        self._reserved: dict[str, set[Partings]] = {}  # by name in lower case
         self.ignorers: Mapping[str, AbstractSet[Listener]] = {}
         # Counted from the time in microseconds. So ids go on growing after a restart, unless there
         # are a million messages a second; and JavaScript can represent them for 200 years.
@@ -78,6 +95,33 @@ class Deliveries:
     def add_everywhere(self, room: Pending) -> None:
         """Note that a pending message of ``room`` is about a member in all of its rooms."""
         self._everywhere[room] = None
+
+    def reserve_name(self, name: str, partings: Partings) -> None:
+        """Note that ``partings`` will report that a member called ``name`` has left."""
+        self._reserved.setdefault(name.lower(), set()).add(partings)
+
+    def forget_names(self, names: Iterable[str], partings: Partings) -> None:
+        """Note that ``partings`` is reporting now that those called ``names`` have left."""
+        for name in names:
+            holders = self._reserved.get(name.lower())
+            if holders is not None:
+                holders.discard(partings)
+                if not holders:
+                    del self._reserved[name.lower()]
+
+    def release_names(self, *names: str) -> None:
+        """Have all rooms report now that members called ``names`` have left, if they have."""
+        for name in names:
+            for partings in tuple(self._reserved.get(name.lower(), ())):
+                partings.report_partings()
+
+    def add_speaker(self, name: str) -> None:
+        """Note that a pending line is by a member called ``name``."""
+        self._speakers.add(name.lower())
+
+    def have_spoken(self, *names: str) -> bool:
+        """Return whether pending lines are by members with one of ``names``, in any case."""
+        return any(name.lower() in self._speakers for name in names)
 
     def ignorers_of(self, messages: Iterable[Message]) -> Iterable[Listener]:
         """Return the members who ignore somebody who speaks in ``messages``."""
@@ -106,6 +150,7 @@ class Deliveries:
         """Deliver to all members what is pending for them."""
         rooms, self._rooms = self._rooms, {}
         everywhere, self._everywhere = self._everywhere, {}
+        self._speakers = set()
         if everywhere and len(rooms) > 1:
             _deliver_in_order(rooms, everywhere)
         for room in rooms:

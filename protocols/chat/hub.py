@@ -121,6 +121,7 @@ class Hub:
             name = self._guest_name()
         if origin is not None:
             self._origins[origin] = self._origins.get(origin, 0) + 1
+        self.deliveries.release_names(name)
         member = Member(self, sink, name, origin, needs_room=needs_room)
         if flood is not None:
             member.gate = FloodGate(flood)
@@ -184,13 +185,14 @@ class Hub:
             if not room.members[member] and not room.rules.may_rename(member):
                 raise ChatError(f"You are banned from {room.name}: keep your name, or leave")
             room.check_load()
-        # Those who do not want to hear the member know its lines by the old name until here.
-        spoken = any(room.has_spoken(member) for room in member.rooms)
+        # Who spoke is known by its name: by the old one, and others may have spoken by the new one.
+        spoken = self.deliveries.have_spoken(member.name, name)
         if spoken and not member.echo:
             member.catch_up()
         self._ignores.rename(member.name, name, spoken=spoken)
         del self.members[_key(member.name)]
         self.members[_key(name)] = member
+        self.deliveries.release_names(member.name, name)
         old, member.name = member.name, name
         told = [room for room in member.rooms if room.prepare_rename(member)]
         self._report_everywhere(member, told, Kind.RENAMED, old, name)

@@ -28,8 +28,8 @@ class Ignores:
         self._forget(member, name.lower())
 
     def rename(self, old: str, new: str, *, spoken: bool) -> None:
-        """Follow the member called ``old``, who will be called ``new``. ``spoken``: whether
-        something that it said is still to be delivered, which depends on the old name."""
+        """Follow the member called ``old``, who will be called ``new``. ``spoken``: whether lines
+        by these names are pending. Those who ignore the member get them before the change."""
         old, new = old.lower(), new.lower()
         if old == new:
             return

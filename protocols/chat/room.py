@@ -121,18 +121,11 @@ class Room:
         self._audience.post(message, message.size)
         return message
 
-    def has_spoken(self, member: Listener) -> bool:
-        """Return whether ``member`` has said something here in this turn."""
-        return self._audience.has_spoken(member)
-
     def prepare_rename(self, member: Listener) -> bool:
-        """Report who has left, whose name ``member`` may get. Return whether the others know
-        ``member``, and so have to be told."""
+        """Note that ``member`` gets another name. Return whether the others know ``member``, and so
+        have to be told."""
         self.rules.renamed(member)
-        if member in self._traffic.unannounced:
-            return False
-        self._traffic.report_partings()
-        return True
+        return member not in self._traffic.unannounced
 
     def knows(self, member: Listener) -> bool:
         """Return whether the others know that ``member`` is here."""
