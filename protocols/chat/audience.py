@@ -13,7 +13,7 @@ Nearly all members share the same batch. Four kinds of member get a different on
 * A member of several rooms, if somebody in one of them was renamed or left the chat: see
   ``deliveries.py``.
 
-For the first two, ``_offsets`` says at which pending message the member's own batch begins.
+For the first two, ``offsets`` says at which pending message the member's own batch begins.
 ``selections.py`` makes the batches for the first three, and keeps them cheap.
 """
 
@@ -31,45 +31,37 @@ from .selections import Selections
 class Audience:
     """The members of one room, and the messages of this turn that wait for them.
 
-    Read-only: ``members``, in order of arrival, and what each may do; ``pending_size``, the
-    sum of the sizes of the messages that wait.
+    Read-only: ``members``, in order of arrival, and what each may do.
     """
 
-    __slots__ = (
-        "_deliveries",
-        "_offsets",
-        "_pending",
-        "_selections",
-        "_speakers",
-        "members",
-        "pending_size",
-    )
+    __slots__ = ("_deliveries", "_turn", "members")
 
     def __init__(self, deliveries: Deliveries) -> None:
         self.members: dict[Listener, Membership] = {}
-        self.pending_size = 0
         self._deliveries = deliveries
-        self._pending: list[Message] = []
-        self._selections: Selections | None = None  # of what is pending, if a member has taken it
-        self._speakers: set[Listener] = set()  # of this turn
-        self._offsets: dict[Listener, int] = {}  # 0 for all others
+        self._turn: Turn | None = None  # None, or ended, if nothing is pending
+
+    @property
+    def pending_size(self) -> int:
+        """The sum of the sizes of the messages that wait."""
+        turn = self._turn
+        return 0 if turn is None or turn.ended else turn.size
 
     def add(self, member: Listener, membership: Membership = Membership.PLAIN) -> None:
         """Add ``member``, who gets what is posted from now on."""
         self.members[member] = membership
-        self.skip_pending(member)
+        if self._turn is not None:
+            self._turn.skip_pending(member)
 
     def remove(self, member: Listener) -> None:
         """Remove ``member``, who gets nothing more, not even what is pending."""
         del self.members[member]
-        self._offsets.pop(member, None)
-        self._speakers.discard(member)
+        if self._turn is not None:
+            self._turn.forget(member)
 
     def clear(self) -> None:
         """Remove all members."""
         self.members.clear()
-        self._offsets.clear()
-        self._speakers.clear()
 
     def post(
         self,
@@ -81,60 +73,84 @@ class Audience:
     ) -> None:
         """Deliver ``message`` to all members, except ``but``, at the end of this turn's events.
 
-        ``size`` is added to ``pending_size``. ``speaker``: the member who
-        says it, if one does.
+        ``size`` is added to ``pending_size``. ``speaker``: the member who says it, if one does.
         """
         # An offset skips all that is pending, not one message. So ``but`` gets the rest first.
         if but is not None:
             for batch in self._deliveries.take_pending(but):
                 but.deliver(batch)
-        if not self._pending:
-            self._deliveries.add(self)
-        self._pending.append(message)
-        self.pending_size += size
+        turn = self._turn
+        if turn is None or turn.ended:
+            turn = self._turn = Turn(self.members, self._deliveries)
+            self._deliveries.add(turn)
+        turn.messages.append(message)
+        turn.size += size
         if speaker is not None:
-            self._speakers.add(speaker)
+            turn.speakers.add(speaker)
             self._deliveries.add_speaker(message.sender)
         elif message.kind in EVERYWHERE:
-            self._deliveries.add_everywhere(self)
+            self._deliveries.add_everywhere(turn)
         if but is not None:
-            self.skip_pending(but)
+            turn.skip_pending(but)
+
+
+class Turn:
+    """The messages of a room in one turn of the loop, for ``members``.
+
+    ``speakers``: the members who said something. ``ended``: whether they are being delivered, so
+    that what is posted meanwhile belongs to the next turn.
+    """
+
+    __slots__ = (
+        "_deliveries",
+        "_offsets",
+        "_selections",
+        "ended",
+        "members",
+        "messages",
+        "size",
+        "speakers",
+    )
+
+    def __init__(self, members: dict[Listener, Membership], deliveries: Deliveries) -> None:
+        self.members = members
+        self.messages: list[Message] = []
+        self.speakers: set[Listener] = set()
+        self.size = 0
+        self.ended = False
+        self._deliveries = deliveries
+        self._offsets: dict[Listener, int] = {}  # 0 for all others
+        self._selections: Selections | None = None  # if a member has taken something
 
     def offset(self, member: Listener) -> int | None:
-        """Return the number of the first pending message that ``member`` has not got and may get;
-        None if there is none, or if it is not a member."""
+        """Return the number of the first message that ``member`` has not got and may get; None if
+        there is none, or if it is not a member."""
         if member not in self.members:
             return None
         offset = self._offsets.get(member, 0)
-        return offset if offset < len(self._pending) else None
-
-    def pending(self, offset: int = 0) -> list[Message]:
-        """Return the pending messages from ``offset`` on."""
-        return self._pending[offset:]
+        return offset if offset < len(self.messages) else None
 
     def batches(self, member: Listener, offset: int) -> list[Batch]:
-        """Return those of the pending messages from ``offset`` on that ``member`` wants."""
+        """Return those of the messages from ``offset`` on that ``member`` wants."""
         if self._selections is None:
-            self._selections = Selections(self._pending)
+            self._selections = Selections(self.messages)
         return self._selections.batches(member, offset)
 
     def skip_pending(self, member: Listener) -> None:
-        """Note that ``member`` has got what is pending, or must not get it."""
-        if self._pending:
-            self._offsets[member] = len(self._pending)
+        """Note that ``member`` has got all messages so far, or must not get them."""
+        self._offsets[member] = len(self.messages)
 
-    def flush(self) -> None:
-        """Deliver to all members what is pending. ``Deliveries.flush`` calls this."""
-        if not self._pending:
-            return
-        messages, self._pending = self._pending, []
-        offsets, self._offsets = self._offsets, {}
-        speakers, self._speakers = self._speakers, set()
-        self._selections = None
-        self.pending_size = 0
+    def forget(self, member: Listener) -> None:
+        """Forget ``member``, who has left the room."""
+        self._offsets.pop(member, None)
+        self.speakers.discard(member)
+
+    def deliver(self) -> None:
+        """Deliver to all members what they have not got."""
+        messages, offsets = self.messages, self._offsets
         batch = Batch(tuple(messages))
         members = list(self.members)  # a copy, in case a sink makes its member leave at once
-        exceptions = {speaker for speaker in speakers if not speaker.echo}
+        exceptions = {speaker for speaker in self.speakers if not speaker.echo}
         exceptions.update(offsets, self._deliveries.ignorers_of(messages))
         if exceptions:
             selections = Selections(messages, batch)

@@ -13,7 +13,7 @@ Members in the same rooms share these batches. Members of a single room are not 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from itertools import count
 from typing import Protocol
@@ -24,15 +24,18 @@ from .selections import Selections
 
 
 class Pending(Protocol):
-    """The part of a room that this file uses: ``audience.Audience``."""
+    """What waits for the members of a room in this turn: ``audience.Turn``."""
+
+    ended: bool
 
     @property
     def members(self) -> Iterable[Listener]: ...
+    @property
+    def messages(self) -> Sequence[Message]: ...
     def offset(self, member: Listener, /) -> int | None: ...
-    def pending(self, offset: int, /) -> list[Message]: ...
     def batches(self, member: Listener, offset: int, /) -> list[Batch]: ...
     def skip_pending(self, member: Listener, /) -> None: ...
-    def flush(self) -> None: ...
+    def deliver(self) -> None: ...
 
 
 class Partings(Protocol):
@@ -109,6 +112,10 @@ class Deliveries:
                 if not holders:
                     del self._reserved[name.lower()]
 
+    def is_reserved(self, name: str, partings: Partings) -> bool:
+        """Return whether ``partings`` will report that a member called ``name`` has left."""
+        return partings in self._reserved.get(name.lower(), ())
+
     def release_names(self, *names: str) -> None:
         """Have all rooms report now that members called ``names`` have left, if they have."""
         for name in names:
@@ -151,10 +158,12 @@ class Deliveries:
         rooms, self._rooms = self._rooms, {}
         everywhere, self._everywhere = self._everywhere, {}
         self._speakers = set()
+        for room in rooms:
+            room.ended = True  # what sinks may cause from here on is delivered in the next turn
         if everywhere and len(rooms) > 1:
             _deliver_in_order(rooms, everywhere)
         for room in rooms:
-            room.flush()
+            room.deliver()
 
 
 def _deliver_in_order(rooms: Iterable[Pending], everywhere: Iterable[Pending]) -> None:
@@ -193,6 +202,6 @@ def _in_order(parts: tuple[_Part, ...]) -> list[Message]:
     """Return the messages of ``parts`` in the order in which they were posted, each once."""
     if len(parts) == 1:
         room, offset = parts[0]
-        return room.pending(offset)
-    found = {message.id: message for room, offset in parts for message in room.pending(offset)}
+        return list(room.messages[offset:])
+    found = {message.id: message for room, offset in parts for message in room.messages[offset:]}
     return [found[number] for number in sorted(found)]

@@ -141,6 +141,7 @@ class Room:
         """Let ``member`` in. The others are not told before ``announce``. The first member of a
         room is its operator."""
         first = self.owned and not self.members
+        self._traffic.release_name(member.name)
         self._audience.add(member)
         self._traffic.unannounced.add(member)
         if first:
@@ -167,8 +168,8 @@ class Room:
             self._promote(next(iter(self.members)))
 
     def close(self) -> None:
-        """Deliver what is pending, and let all members out."""
-        self._audience.flush()
+        """Deliver what is pending in all rooms, and let all members out of this one."""
+        self._deliveries.flush()
         self._audience.clear()
         self.operators.clear()
         self._traffic.clear()

@@ -236,3 +236,14 @@ def test_a_departure_is_reported_before_the_member_changes_its_name(chat: Chat) 
     bob.member.rename("robert")
     kinds = [kind for kind, _, sender in events(watcher) if sender == "bob"]
     assert kinds == [Kind.LEFT, Kind.RENAMED]
+
+
+def test_one_who_leaves_the_room_and_comes_back_is_not_told_that_it_left(chat: Chat) -> None:
+    busy(chat, "tea")
+    (bob,) = chat.roam("bob")
+    bob.member.join("tea")
+    bob.member.say("hello")
+    bob.member.part("tea")
+    bob.member.join("tea")
+    chat.scheduler.advance(5)
+    assert (Kind.LEFT, "tea", "bob") not in events(bob)
