@@ -39,13 +39,13 @@ class Audience:
     def __init__(self, deliveries: Deliveries) -> None:
         self.members: dict[Listener, Membership] = {}
         self._deliveries = deliveries
-        self._turn: Turn | None = None  # None, or ended, if nothing is pending
+        self._turn: Turn | None = None  # None if nothing is pending
 
     @property
     def pending_size(self) -> int:
         """The sum of the sizes of the messages that wait."""
         turn = self._turn
-        return 0 if turn is None or turn.ended else turn.size
+        return 0 if turn is None else turn.size
 
     def add(self, member: Listener, membership: Membership = Membership.PLAIN) -> None:
         """Add ``member``, who gets what is posted from now on."""
@@ -80,8 +80,8 @@ class Audience:
             for batch in self._deliveries.take_pending(but):
                 but.deliver(batch)
         turn = self._turn
-        if turn is None or turn.ended:
-            turn = self._turn = Turn(self.members, self._deliveries)
+        if turn is None:
+            turn = self._turn = Turn(self, self._deliveries)
             self._deliveries.add(turn)
         turn.messages.append(message)
         turn.size += size
@@ -93,31 +93,34 @@ class Audience:
         if but is not None:
             turn.skip_pending(but)
 
+    def end_turn(self) -> None:
+        """Collect what is posted from now on for the next turn. ``Turn.end`` calls this."""
+        self._turn = None
+
 
 class Turn:
     """The messages of a room in one turn of the loop, for ``members``.
 
-    ``speakers``: the members who said something. ``ended``: whether they are being delivered, so
-    that what is posted meanwhile belongs to the next turn.
+    ``speakers``: the members who said something.
     """
 
     __slots__ = (
+        "_audience",
         "_deliveries",
         "_offsets",
         "_selections",
-        "ended",
         "members",
         "messages",
         "size",
         "speakers",
     )
 
-    def __init__(self, members: dict[Listener, Membership], deliveries: Deliveries) -> None:
-        self.members = members
+    def __init__(self, audience: Audience, deliveries: Deliveries) -> None:
+        self.members = audience.members
         self.messages: list[Message] = []
         self.speakers: set[Listener] = set()
         self.size = 0
-        self.ended = False
+        self._audience = audience
         self._deliveries = deliveries
         self._offsets: dict[Listener, int] = {}  # 0 for all others
         self._selections: Selections | None = None  # if a member has taken something
@@ -144,6 +147,10 @@ class Turn:
         """Forget ``member``, who has left the room."""
         self._offsets.pop(member, None)
         self.speakers.discard(member)
+
+    def end(self) -> None:
+        """End the turn: what is posted while it is delivered belongs to the next one."""
+        self._audience.end_turn()
 
     def deliver(self) -> None:
         """Deliver to all members what they have not got."""

@@ -26,8 +26,6 @@ from .selections import Selections
 class Pending(Protocol):
     """What waits for the members of a room in this turn: ``audience.Turn``."""
 
-    ended: bool
-
     @property
     def members(self) -> Iterable[Listener]: ...
     @property
@@ -35,6 +33,7 @@ class Pending(Protocol):
     def offset(self, member: Listener, /) -> int | None: ...
     def batches(self, member: Listener, offset: int, /) -> list[Batch]: ...
     def skip_pending(self, member: Listener, /) -> None: ...
+    def end(self) -> None: ...
     def deliver(self) -> None: ...
 
 
@@ -159,7 +158,7 @@ class Deliveries:
         everywhere, self._everywhere = self._everywhere, {}
         self._speakers = set()
         for room in rooms:
-            room.ended = True  # what sinks may cause from here on is delivered in the next turn
+            room.end()
         if everywhere and len(rooms) > 1:
             _deliver_in_order(rooms, everywhere)
         for room in rooms:
