@@ -158,7 +158,9 @@ class Turn:
         batch = Batch(tuple(messages))
         members = list(self.members)  # a copy, in case a sink makes its member leave at once
         exceptions = {speaker for speaker in self.speakers if not speaker.echo}
-        exceptions.update(offsets, self._deliveries.ignorers_of(messages))
+        exceptions.update(offsets)
+        if self._deliveries.ignorers:
+            exceptions.update(self._deliveries.ignorers_of(messages))
         if exceptions:
             selections = Selections(messages, batch)
             count = len(messages)

@@ -132,8 +132,6 @@ class Deliveries:
     def ignorers_of(self, messages: Iterable[Message]) -> Iterable[Listener]:
         """Return the members who ignore somebody who speaks in ``messages``."""
         ignorers = self.ignorers
-        if not ignorers:
-            return ()
         names = {message.sender.lower() for message in messages if message.kind in SPOKEN}
         return {member for name in names if name in ignorers for member in ignorers[name]}
 
