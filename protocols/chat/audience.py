@@ -1,83 +1,67 @@
-"""The members of one room, and what they are to be told at the end of this turn of the loop.
+"""The members of one room, and the messages that they get at the end of this turn of the loop.
 
 A message that is posted is not delivered at once. It is collected, and when the turn's events have
-been dispatched, everyone gets all that was collected as one batch. Twenty lines to a thousand
+been dispatched, each member gets all that was collected as one batch. Twenty lines to a thousand
 members are a thousand deliveries, not twenty thousand.
 
-Nearly all members share the same batch. Four kinds of member get one of their own:
+Nearly all members share the same batch. Four kinds of member get a different one:
 
-* A member that came in the middle of the turn must not hear what was posted before it came.
-* A member that was answered in the middle of the turn had to hear first what was posted before the
+* A member that came in the middle of the turn must not get what was posted before it came.
+* A member that was answered in the middle of the turn had to get first what was posted before the
   answer. So it got that part early (``take_pending``), and must not get it twice.
-* A member without echo must not hear its own lines, and one that ignores others not theirs.
+* A member without echo must not get its own lines, and one that ignores others not theirs.
 * A member of several rooms, if somebody in one of them was renamed or left the chat: see
   ``deliveries.py``.
 
-For the first two, ``_offsets`` says at which pending message the member's own batch begins.
+For the first two, ``offsets`` says at which pending message the member's own batch begins.
+``selections.py`` makes the batches for the first three, and keeps them cheap.
 """
 
 from __future__ import annotations
 
 from reactor.errors import FATAL
 
-from .deliveries import Deliveries, own_batch
+from .deliveries import Deliveries
 from .interfaces import Listener
 from .membership import Membership
-from .messages import EVERYWHERE, SPOKEN, Batch, Message
+from .messages import EVERYWHERE, Batch, Message
+from .selections import Selections
 
 
 class Audience:
     """The members of one room, and the messages of this turn that wait for them.
 
-    Read-only: ``members``, in order of arrival, and what each may do; ``pending_size``, the
-    sum of the sizes of the messages that wait.
+    Read-only: ``members``, in order of arrival, and what each may do.
     """
 
-    __slots__ = (
-        "_deliveries",
-        "_ignoring",
-        "_offsets",
-        "_pending",
-        "_speakers",
-        "members",
-        "pending_size",
-    )
+    __slots__ = ("_deliveries", "_turn", "members")
 
     def __init__(self, deliveries: Deliveries) -> None:
         self.members: dict[Listener, Membership] = {}
-        self.pending_size = 0
         self._deliveries = deliveries
-        self._ignoring: set[Listener] = set()
-        self._pending: list[Message] = []
-        self._speakers: set[Listener] = set()  # of this turn
-        self._offsets: dict[Listener, int] = {}  # 0 for all others
+        self._turn: Turn | None = None  # None if nothing is pending
+
+    @property
+    def pending_size(self) -> int:
+        """The sum of the sizes of the messages that wait."""
+        turn = self._turn
+        return 0 if turn is None else turn.size
 
     def add(self, member: Listener, membership: Membership = Membership.PLAIN) -> None:
-        """Add ``member``, who hears what is posted from now on."""
+        """Add ``member``, who gets what is posted from now on."""
         self.members[member] = membership
-        self.update_ignoring(member)
-        self.skip_pending(member)
+        if self._turn is not None:
+            self._turn.skip_pending(member)
 
     def remove(self, member: Listener) -> None:
-        """Remove ``member``, who hears nothing more, not even what is pending."""
+        """Remove ``member``, who gets nothing more, not even what is pending."""
         del self.members[member]
-        self._offsets.pop(member, None)
-        self._ignoring.discard(member)
-        self._speakers.discard(member)
+        if self._turn is not None:
+            self._turn.forget(member)
 
     def clear(self) -> None:
         """Remove all members."""
         self.members.clear()
-        self._offsets.clear()
-        self._ignoring.clear()
-        self._speakers.clear()
-
-    def update_ignoring(self, member: Listener) -> None:
-        """Take note of whether ``member`` ignores others. It has taken what was pending."""
-        if member.ignores_some:
-            self._ignoring.add(member)
-        else:
-            self._ignoring.discard(member)
 
     def post(
         self,
@@ -89,61 +73,100 @@ class Audience:
     ) -> None:
         """Deliver ``message`` to all members, except ``but``, at the end of this turn's events.
 
-        ``size`` is added to ``pending_size``. ``speaker``: who said it, if somebody did.
+        ``size`` is added to ``pending_size``. ``speaker``: the member who says it, if one does.
         """
         # An offset skips all that is pending, not one message. So ``but`` gets the rest first.
-        if but is not None and (batch := self._deliveries.take_pending(but)) is not None:
-            but.deliver(batch)
-        if not self._pending:
-            self._deliveries.add(self)
-        self._pending.append(message)
-        self.pending_size += size
-        if speaker is not None:
-            self._speakers.add(speaker)
-        elif message.kind in EVERYWHERE:
-            self._deliveries.add_everywhere(self)
         if but is not None:
-            self.skip_pending(but)
+            for batch in self._deliveries.take_pending(but):
+                but.deliver(batch)
+        turn = self._turn
+        if turn is None:
+            turn = self._turn = Turn(self, self._deliveries)
+            self._deliveries.add(turn)
+        turn.messages.append(message)
+        turn.size += size
+        if speaker is not None:
+            turn.speakers.add(speaker)
+            self._deliveries.add_speaker(message.sender)
+        elif message.kind in EVERYWHERE:
+            self._deliveries.add_everywhere(turn)
+        if but is not None:
+            turn.skip_pending(but)
 
-    def has_spoken(self, member: Listener) -> bool:
-        """Return whether something that ``member`` said is pending."""
-        return member in self._speakers
+    def end_turn(self) -> None:
+        """Collect what is posted from now on for the next turn. ``Turn.end`` calls this."""
+        self._turn = None
+
+
+class Turn:
+    """The messages of a room in one turn of the loop, for ``members``.
+
+    ``speakers``: the members who said something.
+    """
+
+    __slots__ = (
+        "_audience",
+        "_deliveries",
+        "_offsets",
+        "_selections",
+        "members",
+        "messages",
+        "size",
+        "speakers",
+    )
+
+    def __init__(self, audience: Audience, deliveries: Deliveries) -> None:
+        self.members = audience.members
+        self.messages: list[Message] = []
+        self.speakers: set[Listener] = set()
+        self.size = 0
+        self._audience = audience
+        self._deliveries = deliveries
+        self._offsets: dict[Listener, int] = {}  # 0 for all others
+        self._selections: Selections | None = None  # if a member has taken something
 
     def offset(self, member: Listener) -> int | None:
-        """Return how many of the pending messages ``member`` has got or must not get; None if it
-        is no member, or none is left."""
+        """Return the number of the first message that ``member`` has not got and may get; None if
+        there is none, or if it is not a member."""
         if member not in self.members:
             return None
         offset = self._offsets.get(member, 0)
-        return offset if offset < len(self._pending) else None
+        return offset if offset < len(self.messages) else None
 
-    def pending(self, offset: int = 0) -> list[Message]:
-        """Return the pending messages from ``offset`` on."""
-        return self._pending[offset:]
+    def batches(self, member: Listener, offset: int) -> list[Batch]:
+        """Return those of the messages from ``offset`` on that ``member`` wants."""
+        if self._selections is None:
+            self._selections = Selections(self.messages)
+        return self._selections.batches(member, offset)
 
     def skip_pending(self, member: Listener) -> None:
-        """Take note that ``member`` has got what is pending, or must not get it."""
-        if self._pending:
-            self._offsets[member] = len(self._pending)
+        """Note that ``member`` has got all messages so far, or must not get them."""
+        self._offsets[member] = len(self.messages)
 
-    def flush(self) -> None:
-        """Deliver to all members what is pending. ``Deliveries.flush`` calls this."""
-        if not self._pending:
-            return
-        messages, self._pending = self._pending, []
-        offsets, self._offsets = self._offsets, {}
-        speakers, self._speakers = self._speakers, set()
-        self.pending_size = 0
+    def forget(self, member: Listener) -> None:
+        """Forget ``member``, who has left the room."""
+        self._offsets.pop(member, None)
+        self.speakers.discard(member)
+
+    def end(self) -> None:
+        """End the turn: what is posted while it is delivered belongs to the next one."""
+        self._audience.end_turn()
+
+    def deliver(self) -> None:
+        """Deliver to all members what they have not got."""
+        messages, offsets = self.messages, self._offsets
         batch = Batch(tuple(messages))
         members = list(self.members)  # a copy, in case a sink makes its member leave at once
-        selective = {speaker for speaker in speakers if not speaker.echo}
-        if self._ignoring and any(message.kind in SPOKEN for message in messages):
-            selective |= self._ignoring
-        if exceptions := offsets.keys() | selective:
+        exceptions = {speaker for speaker in self.speakers if not speaker.echo}
+        exceptions.update(offsets)
+        if self._deliveries.ignorers:
+            exceptions.update(self._deliveries.ignorers_of(messages))
+        if exceptions:
+            selections = Selections(messages, batch)
+            count = len(messages)
             for member in members:
-                if member in exceptions:
-                    own = own_batch(member, messages[offsets.get(member, 0) :], batch)
-                    if own is not None:
+                if member in exceptions and (offset := offsets.get(member, 0)) < count:
+                    for own in selections.batches(member, offset):
                         member.deliver(own)
             members = [member for member in members if member not in exceptions]
         for member in members:

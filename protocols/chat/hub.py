@@ -31,6 +31,7 @@ from .invitations import Invitations
 from .limits import Limits
 from .member import Member
 from .messages import Batch, ChatError, ErrorCode, Kind, Message
+from .new_rooms import check_new_room
 from .origins import Hosts
 from .room import Room
 from .silent import SilentMembers
@@ -74,7 +75,7 @@ class Hub:
         self.members_expelled = 0
         self._origins: dict[bytes, int] = {}  # how many members each has
         self._hosts = Hosts()
-        self._ignores = Ignores()
+        self._ignores = Ignores(self.deliveries)
         self._invitations = Invitations(self.limits.invitations)
         self._former = FormerMembers(self.limits.former_members)
         self._silent = SilentMembers(self.limits.silence)
@@ -129,6 +130,7 @@ class Hub:
             name = self._guest_name()
         if origin is not None:
             self._origins[origin] = self._origins.get(origin, 0) + 1
+        self.deliveries.release_names(name)
         member = Member(self, sink, name, origin, needs_room=needs_room)
         if user or realname:
             own = member.own_settings()
@@ -200,20 +202,21 @@ class Hub:
         if name == member.name:
             raise ChatError(f"You are {name} already")
         self._check_free(name, but=member)
-        for room in member.rooms:  # otherwise a new name would end a ban
-            if not room.members[member] and room.rules.is_banned(member):
+        for room in member.rooms:
+            if not room.members[member] and not room.rules.may_rename(member):
                 raise ChatError(
                     f"You are banned from {room.name}: keep your name, or leave", ErrorCode.BANNED
                 )
             room.check_load()
-        # Those who do not want to hear the member know its lines by the old name until here.
-        spoken = any(room.has_spoken(member) for room in member.rooms)
+        # Who spoke is known by its name: by the old one, and others may have spoken by the new one.
+        spoken = self.deliveries.have_spoken(member.name, name)
         if spoken and not member.echo:
             member.catch_up()
         self._ignores.rename(member.name, name, spoken=spoken)
         self._former.add(member, self.clock())
         del self.members[_key(member.name)]
         self.members[_key(name)] = member
+        self.deliveries.release_names(member.name, name)
         old, member.name = member.name, name
         told = [room for room in member.rooms if room.prepare_rename(member)]
         self._report_everywhere(member, told, Kind.RENAMED, old, name)
@@ -258,10 +261,7 @@ class Hub:
         room = self.rooms.get(name.lower())
         if room is None:
             self._check_name(name)
-            if len(self.rooms) >= self.limits.rooms:
-                raise ChatError(
-                    "There are too many rooms: /rooms lists some", ErrorCode.TOO_MANY_ROOMS
-                )
+            check_new_room(self.rooms.values(), member.origin, self.limits)
             return
         if member in room.members:
             raise ChatError(f"You are in {room.name} already", ErrorCode.IN_ROOM_ALREADY)
@@ -282,7 +282,7 @@ class Hub:
         limit = self.limits.rooms_per_member
         if len(member.rooms) >= limit:
             raise ChatError(f"You are in {limit} rooms: leave one first", ErrorCode.TOO_MANY_ROOMS)
-        room = self._find_or_create_room(name)
+        room = self._find_or_create_room(name, member.origin)
         member.catch_up()
         self._enter(member, room, after=after, welcome=welcome)
         room.announce(member)
@@ -330,13 +330,13 @@ class Hub:
         if name is not None:
             with suppress(ChatError):
                 self.check_entry(member, name)
-                return self._find_or_create_room(name)
+                return self._find_or_create_room(name, member.origin)
         return self.lobby
 
-    def _find_or_create_room(self, name: str) -> Room:
+    def _find_or_create_room(self, name: str, origin: bytes | None) -> Room:
         room = self.rooms.get(name.lower())
         if room is None:
-            room = Room(name, self.deliveries, self.scheduler, self.limits)
+            room = Room(name, self.deliveries, self.scheduler, self.limits, origin)
             self.rooms[name.lower()] = room
         return room
 

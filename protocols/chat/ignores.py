@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
+from .deliveries import Deliveries
 from .member import Member
 
 
 class Ignores:
-    """Those who ignore a name, by name in lower case."""
+    """Those who ignore a name, by name in lower case. ``deliveries`` looks them up there."""
 
     __slots__ = ("_ignorers",)
 
-    def __init__(self) -> None:
+    def __init__(self, deliveries: Deliveries) -> None:
         self._ignorers: dict[str, set[Member]] = {}
+        deliveries.ignorers = self._ignorers
 
     def add(self, member: Member, name: str) -> None:
         """Have ``member`` hear nothing that the member called ``name`` says."""
         member.catch_up()
         member.own_settings().ignored[name.lower()] = None
         self._ignorers.setdefault(name.lower(), set()).add(member)
-        _update(member)
 
     def remove(self, member: Member, name: str) -> None:
         """Have ``member`` hear again what the member called ``name`` says."""
         member.catch_up()
         member.own_settings().ignored.pop(name.lower(), None)
         self._forget(member, name.lower())
-        _update(member)
 
     def rename(self, old: str, new: str, *, spoken: bool) -> None:
-        """Follow the member called ``old``, who will be called ``new``. ``spoken``: whether
-        something that it said is still to be delivered, which depends on the old name."""
+        """Follow the member called ``old``, who will be called ``new``. ``spoken``: whether lines
+        by these names are pending. Those who ignore the member get them before the change."""
         old, new = old.lower(), new.lower()
         if old == new:
             return
@@ -53,8 +53,3 @@ class Ignores:
             ignorers.discard(member)
             if not ignorers:
                 del self._ignorers[name]
-
-
-def _update(member: Member) -> None:
-    for room in member.rooms:
-        room.update_ignoring(member)

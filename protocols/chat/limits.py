@@ -13,6 +13,7 @@ class Limits:
     members_per_origin: int = 256  # for most ways in, an origin is an address; 0: no limit
     silence: float = 600.0  # seconds of silence after which a full chat may dismiss a member
     rooms: int = 1_000
+    rooms_per_origin: int = 50  # that it created, once half of all rooms exist; 0: no limit
     rooms_per_member: int = 20  # for ways in whose members can be in several at a time
     name_length: int = 32  # of members and rooms
     topic_length: int = 200  # also of parting words, of a reason, and of why a member is away

@@ -313,8 +313,7 @@ class Member:
 
     def catch_up(self) -> None:
         """Deliver what was said in this turn, so that an answer may follow it."""
-        batch = self.hub.deliveries.take_pending(self)
-        if batch is not None:
+        for batch in self.hub.deliveries.take_pending(self):
             self.deliver(batch)
 
     def wanted(self, messages: Sequence[Message], /) -> Sequence[Message]:

@@ -17,9 +17,10 @@ from .traffic import Traffic
 
 
 class Room:
-    """One room. ``owned``: whether it has operators; the lobby has none.
+    """One room. ``owned``: whether it has operators; the lobby has none. ``origin``: of the member
+    that created it, or None.
 
-    Read-only: ``name``; ``topic``, which may be empty, and ``topic_setter`` and
+    Read-only: ``name``; ``origin``; ``topic``, which may be empty, and ``topic_setter`` and
     ``topic_time``; ``members``, in order of arrival, and what each may do; ``operators``, those of
     them who decide; ``rules``.
     """
@@ -33,6 +34,7 @@ class Room:
         "members",
         "name",
         "operators",
+        "origin",
         "owned",
         "rules",
         "topic",
@@ -46,10 +48,12 @@ class Room:
         deliveries: Deliveries,
         scheduler: Scheduler,
         limits: Limits,
+        origin: bytes | None = None,
         *,
         owned: bool = True,
     ) -> None:
         self.name = name
+        self.origin = origin
         self.owned = owned
         self.rules = Rules(name)
         self.topic = ""
@@ -124,18 +128,11 @@ class Room:
         self._audience.post(message, message.size)
         return message
 
-    def has_spoken(self, member: Listener) -> bool:
-        """Return whether ``member`` has said something here in this turn."""
-        return self._audience.has_spoken(member)
-
     def prepare_rename(self, member: Listener) -> bool:
-        """Report who has left, whose name ``member`` may get. Return whether the others know
-        ``member``, and so have to be told."""
-        self.rules.forget(member)
-        if member in self._traffic.unannounced:
-            return False
-        self._traffic.report_partings()
-        return True
+        """Note that ``member`` gets another name. Return whether the others know ``member``, and so
+        have to be told."""
+        self.rules.renamed(member)
+        return member not in self._traffic.unannounced
 
     def knows(self, member: Listener) -> bool:
         """Return whether the others know that ``member`` is here."""
@@ -151,6 +148,7 @@ class Room:
         """Let ``member`` in. The others are not told before ``announce``. The first member of a
         room is its operator."""
         first = self.owned and not self.members
+        self._traffic.release_name(member.name)
         self._audience.add(member)
         self._traffic.unannounced.add(member)
         if first:
@@ -177,8 +175,8 @@ class Room:
             self._promote(next(iter(self.members)))
 
     def close(self) -> None:
-        """Deliver what is pending, and let all members out."""
-        self._audience.flush()
+        """Deliver what is pending in all rooms, and let all members out of this one."""
+        self._deliveries.flush()
         self._audience.clear()
         self.operators.clear()
         self._traffic.clear()
@@ -199,12 +197,6 @@ class Room:
         """Make the member that has been here longest the operator: the last one has left."""
         self.grant(member, Membership.OPERATOR, on=True)
         self.report(None, Kind.MODE, "+o", member)
-
-    # Listening
-
-    def update_ignoring(self, member: Listener) -> None:
-        """Take note of whether ``member`` ignores others."""
-        self._audience.update_ignoring(member)
 
     # Looking
 

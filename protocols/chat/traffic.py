@@ -4,13 +4,18 @@ If each of 8,000 newcomers were reported to everyone in the room, that would be 
 deliveries. So a room sends ``BURST`` reports at once, and after that one report about a whole
 crowd every half second.
 
-The reports are consistent: a client that replays them always knows who is in the room. Three rules
+The reports are consistent: a client that replays them always knows who is in the room. Five rules
 make them so:
 
 * A newcomer is ``unannounced`` until it is reported, alone or in a crowd. If it leaves before that,
   neither is reported. If it is renamed, it is reported under its new name.
 * A newcomer's messages follow the report that it joined (``introduce``).
-* Those who left are reported before those who joined, because newcomers may have their names.
+* Those who left are reported before those who joined.
+* Before a member gets another name, or somebody else gets its name, all rooms report that it left
+  (``Deliveries.release_names``). Otherwise a client that still believes the member to be there
+  would take the new owner of the name for it, or follow it under its new name.
+* Before a member comes back, the room reports that it left. Otherwise the member would be told that
+  it has left itself.
 
 A report about a crowd concerns one room. So a member of several rooms that leaves the chat is, in a
 crowd, reported to have left the room.
@@ -107,10 +112,16 @@ class Traffic:
             else:
                 self._add_to_crowd(parting)
 
+    def release_name(self, name: str) -> None:
+        """Report now who has left if one of them was called ``name``, who comes back."""
+        if self._deliveries.is_reserved(name, self):
+            self.report_partings()
+
     def report_partings(self) -> None:
         """Report now who has left: the next message may be about others of the same names."""
         partings, self._partings = self._partings, {}
         for (kind, words), crowd in partings.items():
+            self._deliveries.forget_names(crowd.names, self)
             if len(crowd.names) == 1:
                 self._audience.post(crowd.first._replace(id=self._deliveries.next_id()))
             else:
@@ -146,6 +157,7 @@ class Traffic:
         if crowd is None:
             crowd = self._partings[key] = _Crowd(parting)
         crowd.names.append(parting.sender)
+        self._deliveries.reserve_name(parting.sender, self)
 
     def _report_crowds(self) -> None:
         self._timer = None

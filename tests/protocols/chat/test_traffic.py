@@ -10,7 +10,7 @@ import pytest
 
 from protocols.chat.commands import move
 from protocols.chat.limits import Limits
-from protocols.chat.messages import ChatError
+from protocols.chat.messages import ChatError, Kind
 from protocols.chat.traffic import BURST
 
 if TYPE_CHECKING:
@@ -179,3 +179,71 @@ def test_a_member_that_comes_back_is_first_reported_to_have_left(chat: Chat) -> 
         "*** ada joined lobby",
         "[time] ada: hello",
     ]
+
+
+def busy(chat: Chat, *rooms: str) -> None:
+    """Have so many come and go in these rooms that they report only crowds for a while."""
+    for room in rooms:
+        people = chat.roam(*[f"{room}{number}" for number in range(BURST + 2)])
+        for person in people:
+            person.member.join(room)
+        for person in people[2:]:
+            person.member.part(room)
+
+
+def events(person: Person) -> list[tuple[Kind, str, str]]:
+    return [(m.kind, m.room, m.sender) for m in person.messages() if m.id]
+
+
+def test_one_who_comes_back_under_its_name_is_not_told_that_it_left(chat: Chat) -> None:
+    busy(chat, "tea")
+    (bob,) = chat.roam("bob")
+    bob.member.join("tea")
+    bob.member.say("hello")
+    bob.member.leave()
+    (again,) = chat.roam("bob")
+    again.member.join("tea")
+    chat.scheduler.advance(5)
+    assert (Kind.QUIT, "", "bob") not in events(again)
+
+
+def test_a_departure_is_reported_before_somebody_gets_the_name_in_another_room(chat: Chat) -> None:
+    (watcher,) = chat.roam("watcher")
+    for room in ("tea", "coffee"):
+        watcher.member.join(room)
+    busy(chat, "tea")
+    bob, carol = chat.roam("bob", "carol")
+    bob.member.join("tea")
+    bob.member.say("hello")
+    carol.member.join("coffee")
+    bob.member.leave()
+    chat.forget(watcher)
+    carol.member.rename("bob")
+    assert [sender for _, _, sender in events(watcher)][-2:] == ["bob", "carol"]
+
+
+def test_a_departure_is_reported_before_the_member_changes_its_name(chat: Chat) -> None:
+    (watcher,) = chat.roam("watcher")
+    for room in ("tea", "coffee"):
+        watcher.member.join(room)
+    busy(chat, "tea")
+    (bob,) = chat.roam("bob")
+    for room in ("tea", "coffee"):
+        bob.member.join(room)
+        bob.member.say("hello", room)
+    bob.member.part("tea")
+    chat.forget(watcher)
+    bob.member.rename("robert")
+    kinds = [kind for kind, _, sender in events(watcher) if sender == "bob"]
+    assert kinds == [Kind.LEFT, Kind.RENAMED]
+
+
+def test_one_who_leaves_the_room_and_comes_back_is_not_told_that_it_left(chat: Chat) -> None:
+    busy(chat, "tea")
+    (bob,) = chat.roam("bob")
+    bob.member.join("tea")
+    bob.member.say("hello")
+    bob.member.part("tea")
+    bob.member.join("tea")
+    chat.scheduler.advance(5)
+    assert (Kind.LEFT, "tea", "bob") not in events(bob)
