@@ -23,6 +23,7 @@ def check_new_room(rooms: Collection[Room], origin: bytes | None, limits: Limits
         return
     if sum(room.origin == origin for room in rooms) >= share:
         raise ChatError(
-            f"There are few rooms left, and {share} were created at your address: /rooms lists some",
+            f"There are few rooms left, and {share} were created at your address: /rooms lists"
+            " some",
             ErrorCode.TOO_MANY_ROOMS,
         )
