@@ -20,7 +20,7 @@ from protocols.text import clean_text
 from . import moderation
 from .lists import describe_rooms
 from .member import Member
-from .messages import ChatError, Kind
+from .messages import ChatError, ErrorCode, Kind
 from .modes import FLAGS, Ban, Mode
 from .room import Room
 
@@ -52,7 +52,7 @@ class Context(NamedTuple):
         """The room. Raises ChatError if the member is not in it."""
         place = self.member.where(self.room)
         if place not in self.member.rooms:
-            raise ChatError(f"You are not in {place.name}")
+            raise ChatError(f"You are not in {place.name}", ErrorCode.NOT_IN_ROOM)
         return place
 
     def reply(self, *lines: str) -> None:

@@ -18,7 +18,7 @@ from reactor.errors import FATAL
 from . import commands
 from .flood import FloodGate, Verdict
 from .member import Member
-from .messages import ChatError, Kind
+from .messages import ChatError, ErrorCode, Kind
 
 # The last words for a member that floods.
 TOO_FAST = "You kept sending too fast"
@@ -48,7 +48,8 @@ def receive(member: Member, line: str, room: str | None = None, done: Done | Non
     else:
         taken = submit(member, function, *args, size=len(line))
     if not taken and done is not None and not member.gone:
-        done(ChatError("You are sending too fast: this line was dropped"))
+        why = "You are sending too fast: this line was dropped"
+        done(ChatError(why, ErrorCode.TOO_FAST))
 
 
 def submit(member: Member, function: Callable[..., object], *args: Any, size: int = 0) -> bool:

@@ -61,9 +61,10 @@ class Deliveries:
         text: str = "",
         target: str = "",
         names: tuple[str, ...] = (),
+        tags: tuple[tuple[str, str], ...] = (),
     ) -> Message:
         """Return a message about what happens now, with an id."""
-        return Message(kind, self._clock(), room, sender, text, target, self.next_id(), names)
+        return Message(kind, self._clock(), room, sender, text, target, self.next_id(), names, tags)
 
     def add(self, room: Pending) -> None:
         """Note that ``room`` has something to deliver."""

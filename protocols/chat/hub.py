@@ -24,19 +24,21 @@ from contextlib import suppress
 
 from .deliveries import Deliveries
 from .flood import FloodGate, FloodPolicy
+from .former import FormerMember, FormerMembers
 from .ignores import Ignores
 from .interfaces import Scheduler, Sink
 from .invitations import Invitations
 from .limits import Limits
 from .member import Member
-from .messages import Batch, ChatError, Kind, Message
+from .messages import Batch, ChatError, ErrorCode, Kind, Message
 from .origins import Hosts
 from .room import Room
 from .silent import SilentMembers
 
 # Only ASCII. A name says who speaks, and Unicode has thousands of letters that only look alike (UTS
-# #39), with which one member could pass for another. Also, everyone can type an ASCII name.
-_NAME = re.compile(r"[A-Za-z0-9_.-]+")
+# #39), with which one member could pass for another. Also, everyone can type an ASCII name. The
+# brackets and so on are those of IRC (RFC 2812 section 2.3.1).
+_NAME = re.compile(r"[A-Za-z0-9_.\-\[\]{}\\|^`]+")
 
 LOBBY = "lobby"
 
@@ -75,6 +77,7 @@ class Hub:
         self._hosts = Hosts()
         self._ignores = Ignores()
         self._invitations = Invitations(self.limits.invitations)
+        self._former = FormerMembers(self.limits.former_members)
         self._silent = SilentMembers(self.limits.silence)
         self._last_guest = 0
         self.closed_because = ""
@@ -92,6 +95,8 @@ class Hub:
         origin: bytes | None = None,
         announce: bool = True,
         needs_room: bool = True,
+        user: str = "",
+        realname: str = "",
     ) -> Member:
         """Let someone in, and return the member. ``sink`` is welcomed before this returns.
 
@@ -102,17 +107,21 @@ class Hub:
         ``origin``: the number of members with the same origin is limited; None for no limit.
         ``announce``: False to tell the room only when ``announce(member)`` is called, or never if
         the member leaves first. ``needs_room``: False for a member that may be in no room. It is in
-        none until it joins one, and the way in says so and greets it.
+        none until it joins one, and the way in says so and greets it. ``user`` and ``realname``:
+        what its client calls its user; the name, if they are empty.
 
         If the chat is full, it dismisses a member that has been silent for long. Raises ChatError
         if there is no such member, if there are too many members of this origin, if the chat is
         closed, or if the name is not valid or is taken.
         """
         if self.closed_because:
-            raise ChatError(self.closed_because)
+            raise ChatError(self.closed_because, ErrorCode.CHAT_FULL)
         limit = self.limits.members_per_origin
         if origin is not None and limit and self._origins.get(origin, 0) >= limit:
-            raise ChatError(f"There are {limit} members at your address already: try again later")
+            raise ChatError(
+                f"There are {limit} members at your address already: try again later",
+                ErrorCode.CHAT_FULL,
+            )
         if name is not None:
             self._check_free(name)
         if len(self.members) >= self.limits.members:
@@ -122,6 +131,9 @@ class Hub:
         if origin is not None:
             self._origins[origin] = self._origins.get(origin, 0) + 1
         member = Member(self, sink, name, origin, needs_room=needs_room)
+        if user or realname:
+            own = member.own_settings()
+            own.user, own.realname = user, realname
         if flood is not None:
             member.gate = FloodGate(flood)
         self.members[_key(name)] = member
@@ -161,19 +173,28 @@ class Hub:
         """Return the member called ``name``. Raises ChatError if there is none."""
         member = self.members.get(name.lower())
         if member is None:
-            raise ChatError(f"Nobody is called {_shortened(name)}: /who lists who is in the room")
+            raise ChatError(
+                f"Nobody is called {_shortened(name)}: /who lists who is in the room",
+                ErrorCode.NO_SUCH_MEMBER,
+            )
         return member
 
     def find_room(self, name: str) -> Room:
         """Return the room called ``name``. Raises ChatError if there is none."""
         room = self.rooms.get(name.lower())
         if room is None:
-            raise ChatError(f"There is no room {_shortened(name)}: /rooms lists them")
+            raise ChatError(
+                f"There is no room {_shortened(name)}: /rooms lists them", ErrorCode.NO_SUCH_ROOM
+            )
         return room
 
     def host_of(self, member: Member) -> str:
         """Return a name for the address of ``member``, which bans can use."""
         return self._hosts.name(member.origin)
+
+    def former_members(self, name: str) -> list[FormerMember]:
+        """Return the last members that were called ``name`` and no longer are, latest first."""
+        return self._former.find(name, self._hosts)
 
     def rename(self, member: Member, name: str) -> None:
         """Change the name of ``member`` to ``name``, and tell its rooms, each other member once."""
@@ -182,13 +203,16 @@ class Hub:
         self._check_free(name, but=member)
         for room in member.rooms:  # otherwise a new name would end a ban
             if not room.members[member] and room.rules.is_banned(member):
-                raise ChatError(f"You are banned from {room.name}: keep your name, or leave")
+                raise ChatError(
+                    f"You are banned from {room.name}: keep your name, or leave", ErrorCode.BANNED
+                )
             room.check_load()
         # Those who do not want to hear the member know its lines by the old name until here.
         spoken = any(room.has_spoken(member) for room in member.rooms)
         if spoken and not member.echo:
             member.catch_up()
         self._ignores.rename(member.name, name, spoken=spoken)
+        self._former.add(member, self.clock())
         del self.members[_key(member.name)]
         self.members[_key(name)] = member
         old, member.name = member.name, name
@@ -212,7 +236,9 @@ class Hub:
         if other.name.lower() in ignored:
             raise ChatError(f"You ignore {other.name} already")
         if len(ignored) >= self.limits.ignored:
-            raise ChatError(f"You ignore {len(ignored)} members: /unignore NAME ends one")
+            raise ChatError(
+                f"You ignore {len(ignored)} members: /unignore NAME ends one", ErrorCode.LIST_FULL
+            )
         self._ignores.add(member, other.name)
 
     def unignore(self, member: Member, name: str) -> None:
@@ -234,10 +260,12 @@ class Hub:
         if room is None:
             self._check_name(name)
             if len(self.rooms) >= self.limits.rooms:
-                raise ChatError("There are too many rooms: /rooms lists some")
+                raise ChatError(
+                    "There are too many rooms: /rooms lists some", ErrorCode.TOO_MANY_ROOMS
+                )
             return
         if member in room.members:
-            raise ChatError(f"You are in {room.name} already")
+            raise ChatError(f"You are in {room.name} already", ErrorCode.IN_ROOM_ALREADY)
         invitation = self._invitations.get(member, room)
         room.rules.check_entry(
             member,
@@ -254,7 +282,7 @@ class Hub:
         self.check_entry(member, name, key)
         limit = self.limits.rooms_per_member
         if len(member.rooms) >= limit:
-            raise ChatError(f"You are in {limit} rooms: leave one first")
+            raise ChatError(f"You are in {limit} rooms: leave one first", ErrorCode.TOO_MANY_ROOMS)
         room = self._find_or_create_room(name)
         member.catch_up()
         self._enter(member, room, after=after, welcome=welcome)
@@ -280,6 +308,7 @@ class Hub:
 
     def remove(self, member: Member, reason: str) -> None:
         """Forget ``member``, who is gone, and tell its rooms why."""
+        self._former.add(member, self.clock())
         del self.members[_key(member.name)]
         self._ignores.forget(member)
         self._invitations.forget_member(member)
@@ -359,7 +388,7 @@ class Hub:
         silent for long enough."""
         member = self._silent.pop(self.members.values(), self.scheduler.time())
         if member is None:
-            raise ChatError("The chat is full: try again later")
+            raise ChatError("The chat is full: try again later", ErrorCode.CHAT_FULL)
         minutes = f"{self.limits.silence / 60:g} minutes"
         member.dismiss(
             f"silent for {minutes}",
@@ -379,13 +408,15 @@ class Hub:
         """Raise ChatError if ``name`` is not valid, or if a member other than ``but`` has it."""
         self._check_name(name)
         if self.members.get(name.lower(), but) is not but:
-            raise ChatError(f"Somebody else is called {name}")
+            raise ChatError(f"Somebody else is called {name}", ErrorCode.NAME_IN_USE)
 
     def _check_name(self, name: str) -> None:
         limit = self.limits.name_length
         if not _NAME.fullmatch(name) or len(name) > limit:
             raise ChatError(
-                f"A name has 1 to {limit} characters: letters from A to Z, digits, and _ - ."
+                f"A name has 1 to {limit} characters: letters from A to Z, digits, and"
+                r" _ - . [ ] { } \ | ^ `",
+                ErrorCode.BAD_NAME,
             )
 
 

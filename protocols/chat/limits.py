@@ -21,6 +21,7 @@ class Limits:
     mask_stars: int = 5  # in it; each costs time when somebody comes
     bans: int = 100  # of a room
     invitations: int = 20  # that a member has; the oldest is forgotten
+    former_members: int = 500  # that are remembered after they left, or changed their name
     ignored: int = 50  # names that a member ignores
     text_length: int = 4096  # of a line
     history: int = 50  # lines that a room remembers

@@ -16,7 +16,7 @@ from .deliveries import Deliveries
 from .flood import FloodGate, FloodPolicy
 from .interfaces import Scheduler, Sink
 from .limits import Limits
-from .messages import SPOKEN, Batch, ChatError, Kind, Message
+from .messages import SPOKEN, Batch, ChatError, ErrorCode, Kind, Message
 from .personal import Personal
 from .room import Room
 
@@ -135,7 +135,7 @@ class Member:
         """The room that the member has entered last. Raises ChatError if it is in none."""
         if not self.rooms:
             self.require_present()
-            raise ChatError("You are in no room")
+            raise ChatError("You are in no room", ErrorCode.NOT_IN_ROOM)
         return self.rooms[-1]
 
     @property
@@ -146,7 +146,17 @@ class Member:
     @property
     def mask(self) -> str:
         """The member as bans see it."""
-        return f"{self.name}!{self.name}@{self.host}"
+        return f"{self.name}!{self.user}@{self.host}"
+
+    @property
+    def user(self) -> str:
+        """What the member's client calls its user, or else its name."""
+        return (self.personal is not None and self.personal.user) or self.name
+
+    @property
+    def realname(self) -> str:
+        """What the member's client says about its user, or else its name."""
+        return (self.personal is not None and self.personal.realname) or self.name
 
     @property
     def away(self) -> str:
@@ -176,23 +186,37 @@ class Member:
 
     # Doing
 
-    def say(self, text: str, room: str | None = None) -> None:
-        """Say ``text`` to a room."""
+    def say(
+        self,
+        text: str,
+        room: str | None = None,
+        *,
+        kind: Kind = Kind.SAID,
+        tags: tuple[tuple[str, str], ...] = (),
+    ) -> None:
+        """Say ``text`` to a room. ``kind``: SAID, ACTION or NOTE."""
         alone = room is None and len(self.rooms) == 1  # a shortcut for nearly all
         place = self.rooms[0] if alone else self.where(room)
-        place.say(self, Kind.SAID, self._checked(text))
+        place.say(self, kind, self._checked(text), tags)
 
     def act(self, text: str, room: str | None = None) -> None:
         """Tell a room what this member does: "alice waves"."""
-        place = self.where(room)
-        place.say(self, Kind.ACTION, self._checked(text))
+        self.say(text, room, kind=Kind.ACTION)
 
-    def whisper(self, name: str, text: str) -> None:
-        """Say ``text`` to the member called ``name`` alone, in any room."""
+    def whisper(
+        self,
+        name: str,
+        text: str,
+        *,
+        kind: Kind = Kind.PRIVATE,
+        tags: tuple[tuple[str, str], ...] = (),
+    ) -> None:
+        """Say ``text`` to the member called ``name`` alone, in any room. ``kind``: PRIVATE or
+        NOTE, which is never answered with why the other is away."""
         self.require_present()
         other = self.hub.find(name)
         text = self._checked(text)
-        message = self.hub.deliveries.message(Kind.PRIVATE, "", self.name, text, other.name)
+        message = self.hub.deliveries.message(kind, "", self.name, text, other.name, tags=tags)
         batch = Batch((message,))
         if other.wanted((message,)):
             other.answer(batch)
@@ -200,7 +224,9 @@ class Member:
             return
         if self.echo:
             self.answer(batch)
-        if other.away:  # an answer of the hub, not of the other: two who are away start no loop
+        if (
+            other.away and kind is Kind.PRIVATE
+        ):  # an answer of the hub, not of the other: two who are away start no loop
             self.tell(Kind.AWAY, other.away, sender=other.name, target=self.name)
 
     def rename(self, name: str) -> None:
@@ -235,7 +261,7 @@ class Member:
         place = self.where(room)
         limit = self.hub.limits.topic_length
         if len(topic) > limit:
-            raise ChatError(f"A topic has at most {limit} characters")
+            raise ChatError(f"A topic has at most {limit} characters", ErrorCode.TOO_LONG)
         place.set_topic(self, topic)
 
     def set_echo(self, echo: bool) -> None:
@@ -249,7 +275,9 @@ class Member:
         self.require_present()
         limit = self.hub.limits.topic_length
         if len(text) > limit:
-            raise ChatError(f"The words for being away have at most {limit} characters")
+            raise ChatError(
+                f"The words for being away have at most {limit} characters", ErrorCode.TOO_LONG
+            )
         if text == self.away:
             raise ChatError("You are away already" if text else "You are not away")
         self.hub.set_away(self, text)
@@ -374,12 +402,12 @@ class Member:
     def require_present(self) -> None:
         """Raise ChatError if the member has left the chat."""
         if self.sink is _GONE:
-            raise ChatError("You have left the chat")
+            raise ChatError("You have left the chat", ErrorCode.GONE)
 
     def _own_room(self, room: str | None) -> Room:
         place = self.where(room)
         if place not in self.rooms:
-            raise ChatError(f"You are not in {place.name}")
+            raise ChatError(f"You are not in {place.name}", ErrorCode.NOT_IN_ROOM)
         return place
 
     def _without_ignored(self, messages: Sequence[Message]) -> list[Message]:
@@ -391,7 +419,7 @@ class Member:
     def _checked(self, text: str) -> str:
         limit = self.hub.limits.text_length
         if len(text) > limit:
-            raise ChatError(f"A line has at most {limit} characters")
+            raise ChatError(f"A line has at most {limit} characters", ErrorCode.TOO_LONG)
         if not text or text.isspace():
-            raise ChatError("There is no text to send")
+            raise ChatError("There is no text to send", ErrorCode.NO_TEXT)
         return text

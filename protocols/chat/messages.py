@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum
+from itertools import chain
 from typing import Any, NamedTuple, TypeVar
 
 Rendering = TypeVar("Rendering")
@@ -16,9 +17,43 @@ Rendering = TypeVar("Rendering")
 _OVERHEAD = 64
 
 
+class ErrorCode(Enum):
+    """Why a request is refused, for ways in that must tell their clients in a code of their own.
+
+    The value is a word for programs."""
+
+    OTHER = "refused"
+    BAD_NAME = "bad-name"
+    NAME_IN_USE = "name-in-use"
+    NO_SUCH_MEMBER = "no-such-member"
+    NO_SUCH_ROOM = "no-such-room"
+    NOT_IN_ROOM = "not-in-room"  # the member itself is not
+    MEMBER_NOT_IN_ROOM = "member-not-in-room"  # the other member is not
+    IN_ROOM_ALREADY = "in-room-already"
+    MEMBER_IN_ROOM_ALREADY = "member-in-room-already"
+    NOT_OPERATOR = "not-operator"
+    CANNOT_SPEAK = "cannot-speak"
+    NO_TEXT = "no-text"
+    TOO_LONG = "too-long"
+    BANNED = "banned"
+    INVITE_ONLY = "invite-only"
+    WRONG_KEY = "wrong-key"
+    ROOM_FULL = "room-full"
+    TOO_MANY_ROOMS = "too-many-rooms"
+    LIST_FULL = "list-full"  # of bans, of those who are ignored
+    BUSY = "busy"  # too much is said in the room just now
+    TOO_FAST = "too-fast"  # the member sends too fast: the line was dropped
+    CHAT_FULL = "chat-full"
+    GONE = "gone"  # the member has left
+
+
 class ChatError(Exception):
     """What a member requested cannot be done. The text is one line for the member: the reason, or
-    what it can do instead."""
+    what it can do instead. ``code``: the same for programs."""
+
+    def __init__(self, text: str, code: ErrorCode = ErrorCode.OTHER) -> None:
+        super().__init__(text)
+        self.code = code
 
 
 class Kind(Enum):
@@ -26,6 +61,7 @@ class Kind(Enum):
 
     SAID = "said"  # who spoke; the words
     ACTION = "action"  # who did something (``/me``); what
+    NOTE = "note"  # the same as SAID or, with a ``target``, as PRIVATE, but written by a program
     PRIVATE = "private"  # who spoke to ``target`` alone; the words
     ENTERED = "entered"  # the member's own name, now that it is in ``room``; empty
     JOINED = "joined"  # who came into the room; empty
@@ -44,7 +80,7 @@ class Kind(Enum):
 
 
 # What a member says itself, as opposed to what happens to it.
-SPOKEN = frozenset({Kind.SAID, Kind.ACTION})
+SPOKEN = frozenset({Kind.SAID, Kind.ACTION, Kind.NOTE})
 
 # What happens to a member in all of its rooms. Others are told once, however many of them they
 # share with it.
@@ -66,6 +102,12 @@ class Message(NamedTuple):
 
     ``names``, only in a CROWD: all the members that it is about. ``target`` then is what they did
     in ``room``: "joined", "left" or "quit".
+
+    ``tags``: what the sender's client says about the line, for other clients: names and values. The
+    hub passes them on and knows nothing of them.
+
+    A NOTE may be the answer of a program to another one's. A program must not answer it by itself:
+    two of them would never stop (RFC 2812 section 3.3.2).
     """
 
     kind: Kind
@@ -76,11 +118,13 @@ class Message(NamedTuple):
     target: str = ""
     id: int = 0
     names: tuple[str, ...] = ()
+    tags: tuple[tuple[str, str], ...] = ()
 
     @property
     def size(self) -> int:
         """The message's size in characters, for limits."""
-        return len(self.text) + _OVERHEAD
+        size = len(self.text) + _OVERHEAD
+        return size + sum(map(len, chain(*self.tags))) if self.tags else size
 
 
 class Batch:

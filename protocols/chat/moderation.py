@@ -10,7 +10,7 @@ import re
 
 from .member import Member
 from .membership import Membership
-from .messages import Batch, ChatError, Kind
+from .messages import Batch, ChatError, ErrorCode, Kind
 from .modes import FLAGS, Ban, Mode, compiled, full_mask
 from .room import Room
 
@@ -40,13 +40,15 @@ def invite(member: Member, name: str, room: str | None = None) -> None:
         raise ChatError(f"{place.name} is open to all")
     membership = place.members.get(member)
     if membership is None:
-        raise ChatError(f"You are not in {place.name}")
+        raise ChatError(f"You are not in {place.name}", ErrorCode.NOT_IN_ROOM)
     by_operator = Membership.OPERATOR in membership
     if Mode.INVITED in place.rules.flags and not by_operator:
-        raise ChatError(f"Only operators invite others into {place.name}")
+        raise ChatError(f"Only operators invite others into {place.name}", ErrorCode.NOT_OPERATOR)
     other = member.hub.find(name)
     if other in place.members:
-        raise ChatError(f"{other.name} is in {place.name} already")
+        raise ChatError(
+            f"{other.name} is in {place.name} already", ErrorCode.MEMBER_IN_ROOM_ALREADY
+        )
     message = member.hub.deliveries.message(
         Kind.INVITED, place.name, member.name, target=other.name
     )
@@ -96,7 +98,9 @@ def ban(member: Member, who: str, room: str | None = None) -> None:
     if new.mask.lower() in place.rules.bans:
         raise ChatError(f"{who} is banned from {place.name} already")
     if len(place.rules.bans) >= limits.bans:
-        raise ChatError(f"{place.name} has {limits.bans} bans: /unban NAME removes one")
+        raise ChatError(
+            f"{place.name} has {limits.bans} bans: /unban NAME removes one", ErrorCode.LIST_FULL
+        )
     place.rules.add_ban(new)
     _report(member, place, Mode.BAN, new.mask, on=True, names=(new.name or new.mask,))
 
@@ -121,9 +125,11 @@ def _as_operator(member: Member, room: str | None) -> Room:
     """Return the room, in which ``member`` decides."""
     place = member.where(room)
     if not place.owned:
-        raise ChatError(f"{place.name} has no operators")
+        raise ChatError(f"{place.name} has no operators", ErrorCode.NOT_OPERATOR)
     if member not in place.operators:
-        raise ChatError(f"Only operators of {place.name} can do this: /mode lists them")
+        raise ChatError(
+            f"Only operators of {place.name} can do this: /mode lists them", ErrorCode.NOT_OPERATOR
+        )
     place.check_load()
     return place
 
@@ -131,7 +137,7 @@ def _as_operator(member: Member, room: str | None) -> Room:
 def _present(member: Member, name: str, place: Room) -> Member:
     other = member.hub.find(name)
     if other not in place.members:
-        raise ChatError(f"{other.name} is not in {place.name}")
+        raise ChatError(f"{other.name} is not in {place.name}", ErrorCode.MEMBER_NOT_IN_ROOM)
     return other
 
 

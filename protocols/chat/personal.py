@@ -1,15 +1,18 @@
-"""What a member has set for itself. Few do, so it is kept apart from the member."""
+"""What a member has set for itself, or its way in knows of it. Few have any of it, so it is kept
+apart from the member."""
 
 from __future__ import annotations
 
 
 class Personal:
     """``away``: why the member is away, or empty. ``ignored``: the names of those whom it does not
-    hear, in lower case.
+    hear, in lower case. ``user`` and ``realname``: what its client calls its user, or empty.
     """
 
-    __slots__ = ("away", "ignored")
+    __slots__ = ("away", "ignored", "realname", "user")
 
     def __init__(self) -> None:
         self.away = ""
         self.ignored: dict[str, None] = {}
+        self.user = ""
+        self.realname = ""

@@ -6,6 +6,7 @@ member can fake a notice::
     [12:03:44] alice: good morning
     [12:03:50] * alice pours some tea
     [12:04:02] alice -> bob: this is for you alone
+    [12:04:05] -clock- it is four minutes past twelve
     *** guest2 joined lobby
 """
 
@@ -57,6 +58,8 @@ def render_line(message: Message) -> str:
             line = f"[{_clock(int(when))}] {sender}: {text}"
         case Kind.ACTION:
             line = f"[{_clock(int(when))}] * {sender} {text}"
+        case Kind.NOTE:
+            line = f"[{_clock(int(when))}] -{f'{sender} -> {target}' if target else sender}- {text}"
         case Kind.PRIVATE:
             line = f"[{_clock(int(when))}] {sender} -> {target}: {text}"
         case Kind.JOINED | Kind.LEFT | Kind.QUIT | Kind.KICKED:

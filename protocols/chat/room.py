@@ -11,7 +11,7 @@ from .history import History
 from .interfaces import Listener, Scheduler
 from .limits import Limits
 from .membership import Membership
-from .messages import Batch, ChatError, Kind, Message
+from .messages import Batch, ChatError, ErrorCode, Kind, Message
 from .rules import Rules
 from .traffic import Traffic
 
@@ -65,7 +65,13 @@ class Room:
 
     # Speaking
 
-    def say(self, speaker: Listener, kind: Kind, text: str) -> None:
+    def say(
+        self,
+        speaker: Listener,
+        kind: Kind,
+        text: str,
+        tags: tuple[tuple[str, str], ...] = (),
+    ) -> None:
         """Tell all members what ``speaker`` says, and remember it for those who come later.
 
         Raises ChatError if the rules forbid it, or if more is said in this turn than the members'
@@ -75,7 +81,7 @@ class Room:
         if membership is None or self.rules.restrict_speech:
             self.rules.check_speech(speaker, membership)
         self._traffic.introduce(speaker)
-        message = self._deliveries.message(kind, self.name, speaker.name, text)
+        message = self._deliveries.message(kind, self.name, speaker.name, text, tags=tags)
         size = message.size
         self.check_load(size)
         self._audience.post(message, size, speaker=speaker)
@@ -86,7 +92,8 @@ class Room:
         the members' connections can take."""
         if self._audience.pending_size + size > self._limits.turn_size:
             raise ChatError(
-                f"Too much is being said in {self.name} just now: your line was not sent"
+                f"Too much is being said in {self.name} just now: your line was not sent",
+                ErrorCode.BUSY,
             )
 
     def set_topic(self, speaker: Listener, topic: str) -> None:

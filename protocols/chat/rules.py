@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .interfaces import Listener
 from .membership import Membership
-from .messages import ChatError
+from .messages import ChatError, ErrorCode
 from .modes import FLAGS, Ban, Mode
 
 
@@ -34,25 +34,32 @@ class Rules:
         ``invited``: whether it has an invitation; ``by_operator``: whether an operator's.
         """
         if not by_operator and self._matches(member):
-            raise ChatError(f"You are banned from {self._room}")
+            raise ChatError(f"You are banned from {self._room}", ErrorCode.BANNED)
         if Mode.INVITED in self.flags and not invited:
-            raise ChatError(f"{self._room} is open only to those who are invited")
+            raise ChatError(
+                f"{self._room} is open only to those who are invited", ErrorCode.INVITE_ONLY
+            )
         if self.key and key != self.key:
-            raise ChatError(f"{self._room} has a key: /join {self._room} KEY")
+            raise ChatError(f"{self._room} has a key: /join {self._room} KEY", ErrorCode.WRONG_KEY)
         if self.limit and count >= self.limit:
-            raise ChatError(f"{self._room} is full: it has {count} members")
+            raise ChatError(f"{self._room} is full: it has {count} members", ErrorCode.ROOM_FULL)
 
     def check_speech(self, speaker: Listener, membership: Membership | None) -> None:
         """Raise ChatError if ``speaker`` may not speak. ``membership``: None if it is outside."""
         if membership is None:
             if Mode.INSIDE in self.flags:
-                raise ChatError(f"You are not in {self._room}")
+                raise ChatError(f"You are not in {self._room}", ErrorCode.CANNOT_SPEAK)
         elif membership is not Membership.PLAIN:  # it has a voice, or more
             return
         if Mode.MODERATED in self.flags:
-            raise ChatError(f"{self._room} is moderated: only those with a voice can speak")
+            raise ChatError(
+                f"{self._room} is moderated: only those with a voice can speak",
+                ErrorCode.CANNOT_SPEAK,
+            )
         if self.bans and (self._matches if membership is None else self.is_banned)(speaker):
-            raise ChatError(f"You are banned from {self._room}: you cannot speak there")
+            raise ChatError(
+                f"You are banned from {self._room}: you cannot speak there", ErrorCode.CANNOT_SPEAK
+            )
 
     def set_flag(self, mode: Mode, *, on: bool) -> bool:
         """Set or clear ``mode``, which has no value. Return whether that is a change."""
@@ -64,9 +71,9 @@ class Rules:
     def check_topic(self, membership: Membership | None) -> None:
         """Raise ChatError if a member with ``membership`` may not set the topic."""
         if membership is None:
-            raise ChatError(f"You are not in {self._room}")
+            raise ChatError(f"You are not in {self._room}", ErrorCode.NOT_IN_ROOM)
         if Mode.TOPIC in self.flags and not membership & Membership.OPERATOR:
-            raise ChatError(f"Only operators set the topic of {self._room}")
+            raise ChatError(f"Only operators set the topic of {self._room}", ErrorCode.NOT_OPERATOR)
 
     def is_banned(self, member: Listener) -> bool:
         """Return whether a ban describes ``member``, who is in the room."""

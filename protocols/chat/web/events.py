@@ -50,7 +50,7 @@ def encode(events: Iterable[Event]) -> str:
 
 def _event(message: Message) -> Event:
     """Return the event for ``message``, without empty fields."""
-    kind, time, room, sender, text, target, number, names = message
+    kind, time, room, sender, text, target, number, names, _ = message
     event: Event = {"type": kind.value, "time": round(time, 3)}
     if number:
         event["id"] = number
@@ -159,10 +159,7 @@ def notice(text: str) -> Event:
 
 def error(exc: ChatError, ref: int | None = None) -> Event:
     """Return the event for what could not be done. ``ref``: of the line that asked for it."""
-    event: Event = {"type": "error", "text": str(exc)}
-    code = getattr(exc, "code", None)
-    if code is not None:
-        event["code"] = code.value
+    event: Event = {"type": "error", "text": str(exc), "code": exc.code.value}
     if ref is not None:
         event["ref"] = ref
     return event

@@ -144,7 +144,8 @@ def test_one_address_has_a_limited_number_of_members(make_chat: type[Chat]) -> N
         unlimited.hub.join(unlimited.arrive().sink, origin=b"a")
 
 
-def test_the_hub_forgets_an_address_with_its_last_member(chat: Chat) -> None:
+def test_the_hub_forgets_an_address_with_its_last_member(make_chat: type[Chat]) -> None:
+    chat = make_chat(Limits(former_members=0))
     origin = bytes([192, 0, 2, 1])
     before = sys.getrefcount(origin)
     first, second = (chat.hub.join(chat.arrive().sink, origin=origin) for _ in range(2))
