@@ -279,9 +279,9 @@ class Session:
 
     def _show(self, room: Room, after: int, but: frozenset[int] = frozenset()) -> None:
         """Send a snapshot of ``room``, and the lines after the one with the id ``after``, without
-        those in ``but``."""
+        those in ``but``. Nothing is pending for the member there: it has just entered, or caught
+        up."""
         member = self.member
-        member.catch_up()  # the snapshot is of now, so what has happened comes first
         lines = member.history(room.name, after)
         known = not after or after >= self._sessions.server_id
         self._send(

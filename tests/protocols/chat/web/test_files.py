@@ -160,6 +160,11 @@ def test_origins_and_hosts_can_be_allowed(make_site, monkeypatch):
     assert peer.read().startswith(b"HTTP/1.1 101 ")
 
 
+def test_an_offer_of_another_protocol_is_declined(ask):
+    answer = ask(fields="Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n")
+    assert answer.status == 200
+
+
 def test_websockets_are_at_the_root_alone(ask):
     assert ask("/icon.svg", HANDSHAKE).status == 200
     assert ask("/chat", HANDSHAKE).status == 404

@@ -91,6 +91,17 @@ def test_lines_that_were_on_their_way_come_from_the_history(site):
     assert texts(again.events()) == ["on its way", "kept"]
 
 
+def test_what_is_pending_in_the_turn_of_the_hello_comes_once(site):
+    (alice,) = site.pages("alice")
+    bob = site.arrive("bob")
+    alice.events()
+    alice.vanishes()
+    again = site.socket()
+    bob.member.say("now")
+    again.says("hello", session=alice.session, rooms=[{"name": "lobby"}])
+    assert texts(again.events()) == ["now"]
+
+
 def test_no_line_twice_and_none_lost_wherever_the_connection_breaks(site):
     """The page knows a different part of what was said each time."""
     alice, bob = site.pages("alice", "bob")
