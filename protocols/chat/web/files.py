@@ -65,9 +65,9 @@ class PageFiles:
         """Answer GET or HEAD. Raises ``HTTPError``."""
         file = self._files.get(request.path)
         if file is None:
-            raise HTTPError(404)
+            raise HTTPError(404, headers=_SECURITY)
         if request.method not in ("GET", "HEAD"):
-            raise HTTPError(405, headers=_ALLOW)
+            raise HTTPError(405, headers=(*_ALLOW, *_SECURITY))
         return file.answer(request)
 
 

@@ -71,7 +71,9 @@ def test_files(ask, path, media_type):
     ["/notes.txt", "/parts", "/parts/", "/../index.html", "/%2e%2e/x", "/nothing.js", "//", "/a/"],
 )
 def test_nothing_else_is_found(ask, path):
-    assert ask(path).status == 404
+    answer = ask(path)
+    assert answer.status == 404
+    assert answer.fields["content-security-policy"].startswith("default-src 'none'")
 
 
 def test_head(ask):
