@@ -319,7 +319,7 @@ class WebSocketConnection(Protocol):
 
     def shutdown_requested(self) -> None:
         if self._is_open:
-            self.close(CloseCode.GOING_AWAY, "the server stops")
+            self._call(self._websocket.shutdown_requested)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._is_open = False

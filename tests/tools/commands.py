@@ -13,11 +13,16 @@ from .waiting import TIMEOUT
 
 ROOT = Path(__file__).resolve().parents[2]
 
+# Instead of the default ports of the chat's ways in: any that are free.
+DEFAULT_PORTS = {"REACTOR_WEB_PORT": "0"}
+
 
 def environment(**variables: str) -> dict[str, str]:
     """This process's environment and ``variables``; Python finds our packages in any folder, and
-    shows its stacks when it is aborted."""
-    return {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONFAULTHANDLER": "1", **variables}
+    shows its stacks when it is aborted. No program listens on a default port that a test does not
+    name."""
+    python = {"PYTHONPATH": str(ROOT), "PYTHONFAULTHANDLER": "1"}
+    return {**os.environ, **python, **DEFAULT_PORTS, **variables}
 
 
 def finish(process: subprocess.Popen[str]) -> tuple[str, str]:
