@@ -133,7 +133,7 @@ def prefix_of(room: Room, listener: Listener, viewer: IRCConnection) -> str:
 
 def _kick(client: IRCConnection, line: Line) -> None:
     member = member_of(client)
-    channels, nicks = _words(line.param(0)), _words(line.param(1))
+    channels, nicks = line.param(0).split(","), _words(line.param(1))
     if len(channels) == 1:
         channels *= len(nicks)
     if not nicks or len(channels) != len(nicks):

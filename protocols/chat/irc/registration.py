@@ -12,9 +12,7 @@ from typing import Final
 
 from reactor import __version__
 
-from .. import conversation
 from ..messages import ChatError, ErrorCode
-from ..origins import origin_of
 from .capabilities import CAP_NOTIFY, ECHO_MESSAGE, OFFERED
 from .connection import Command, IRCConnection
 from .grammar import Line, split, without_formatting
@@ -130,7 +128,7 @@ def _refuse_nick(client: IRCConnection, line: Line, exc: ChatError, name: str) -
     if exc.code is ErrorCode.BANNED:
         client.reply(Reply.BANONCHAN, name, "*")
     else:
-        client.refuse(exc, line, nick="*" if " " in name or name.startswith(":") else name)
+        client.refuse(exc, line, nick=name)
 
 
 def _user(client: IRCConnection, line: Line) -> None:
@@ -155,7 +153,7 @@ def _register(client: IRCConnection) -> None:
         member = client.server.hub.join(
             client,
             name=name,
-            origin=origin_of(client.transport.get_extra_info("peername")),
+            origin=client.origin,
             needs_room=False,
             user=client.user,
             realname=client.realname,
@@ -252,7 +250,7 @@ def _quit(client: IRCConnection, line: Line) -> None:
     if client.member is None:
         client.refuse_client(parting)
     else:
-        conversation.finish(client.member, reason, parting)
+        client.member.dismiss(reason, parting)
 
 
 COMMANDS: Final = {

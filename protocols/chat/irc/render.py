@@ -53,7 +53,9 @@ def mask_of(hub: Hub, name: str) -> str:
     if member is not None:
         return member.mask
     former = hub.former_members(name)
-    return f"{name}!{former[0].user}@{former[0].host}" if former else name
+    if former:
+        return f"{former[0].name}!{former[0].user}@{former[0].host}"
+    return f"{name}!{name}@unknown"  # a line from long ago
 
 
 def make_renderer(hub: Hub, server_name: str, capabilities: frozenset[str]) -> Renderer:
@@ -104,10 +106,7 @@ class _Lines:
         return tags
 
     def _speech(self, command: str, message: Message) -> list[str]:
-        text = message.text
-        for name, value in message.tags:
-            if name == IRC_TEXT:
-                text = value
+        text = dict(message.tags).get(IRC_TEXT, message.text) if message.tags else message.text
         start, end = "", ""
         if text.startswith(ACTION):  # one that has formatting
             text = text.removeprefix(ACTION).removesuffix(CTCP)
@@ -139,13 +138,15 @@ class _Lines:
             case Kind.LEFT:
                 command, params = "PART", (channel, text) if text else (channel,)
             case Kind.QUIT:
-                params = (text,)
+                params = (text or "Client Quit",)
             case Kind.KICKED:
                 command, params = "KICK", (channel, target, text or sender)
             case Kind.RENAMED:
                 command, params = "NICK", (text,)
             case Kind.TOPIC:
                 params = (channel, text)
+            case Kind.MODE if text == "-k":  # clients expect a parameter there
+                params = (channel, text, "*")
             case Kind.MODE:
                 params = (channel, text, target) if target else (channel, text)
             case Kind.INVITED:
@@ -163,20 +164,17 @@ class _Lines:
         return (channel, "*", member.realname if member is not None else name)
 
     def _crowd(self, message: Message) -> list[str]:
-        """One line for each member of a crowd, as clients keep a list of who is where."""
-        kind, reason = Kind(message.target), ""
-        if kind is not Kind.JOINED:  # the words in brackets: see traffic.py
-            reason = ""
-        lines = []
+        """Return a line for each member of a crowd: clients keep a list of who is where."""
+        lines: list[str] = []
         size = 0
         for count, name in enumerate(message.names):
             if size > MAX_CROWD:
-                more = len(message.names) - count
-                text = f"{more} more {kind.value}: /NAMES {channel_of(message.room)} lists all"
                 channel = channel_of(message.room)
+                more = f"{len(message.names) - count} more {message.target}"
+                text = f"{more}: NAMES {channel} lists who is there"
                 lines.append(format_line("NOTICE", channel, text, source=self._server_name))
                 break
-            single = Message(kind, message.time, message.room, name, reason)
+            single = Message(Kind(message.target), message.time, message.room, name)
             lines += self.of(single)
             size += len(lines[-1])
         return lines

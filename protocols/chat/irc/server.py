@@ -8,7 +8,8 @@ from reactor import Reactor
 
 from ..hub import Hub
 from . import channels, registration, speech
-from .connection import Command, IRCConnection, Shared
+from .connection import Command, IRCConnection
+from .shared import Shared
 
 COMMANDS: Final[dict[str, Command]] = {
     **registration.COMMANDS,
@@ -21,8 +22,8 @@ class IRCServer(Shared):
     """To serve: ``reactor.listen_tcp(server.connection, ...)``. ``options``: see ``Shared``."""
 
     def __init__(self, hub: Hub, reactor: Reactor, **options: Any) -> None:
-        super().__init__(hub, reactor, COMMANDS, created=hub.clock(), **options)
+        super().__init__(hub, reactor, created=hub.clock(), **options)
 
     def connection(self) -> IRCConnection:
         """Return a protocol for a new connection."""
-        return IRCConnection(self)
+        return IRCConnection(self, COMMANDS)
