@@ -60,12 +60,19 @@ def _part(client: IRCConnection, line: Line) -> None:
 
 def _leave(client: IRCConnection, room: Room, reason: str) -> None:
     member = member_of(client)
+    reason = reason[: member.hub.limits.topic_length]
     member.part(room.name, reason)
-    now = member.hub.clock()
-    client.show(Message(Kind.LEFT, now, room.name, member.name, reason))
+    client.show(Message(Kind.LEFT, member.hub.clock(), room.name, member.name, reason))
 
 
 def _topic(client: IRCConnection, line: Line) -> None:
+    try:
+        _show_or_set_topic(client, line)
+    except ChatError as exc:
+        client.refuse(exc, line, channel=line.param(0))
+
+
+def _show_or_set_topic(client: IRCConnection, line: Line) -> None:
     member = member_of(client)
     room = member.where(room_of(line.param(0)))
     if len(line.params) > 1:
@@ -153,7 +160,11 @@ def _kick(client: IRCConnection, line: Line) -> None:
 def _invite(client: IRCConnection, line: Line) -> None:
     member = member_of(client)
     nick, channel = line.param(0), line.param(1)
-    moderation.invite(member, nick, room_of(channel))
+    try:
+        moderation.invite(member, nick, room_of(channel))
+    except ChatError as exc:
+        client.refuse(exc, line, nick=nick, channel=channel)
+        return
     other = member.hub.find(nick)
     client.reply(Reply.INVITING, other.name, channel)
     if other.away:

@@ -27,6 +27,7 @@ from .isupport import (
     tokens,
 )
 from .numerics import Reply
+from .render import channel_of
 
 VERSION: Final = f"reactor-{__version__}"
 
@@ -125,8 +126,10 @@ def _nick(client: IRCConnection, line: Line) -> None:
 
 
 def _refuse_nick(client: IRCConnection, line: Line, exc: ChatError, name: str) -> None:
-    if exc.code is ErrorCode.BANNED:
-        client.reply(Reply.BANONCHAN, name, "*")
+    if exc.code is ErrorCode.BANNED and client.member is not None:
+        member = client.member
+        banned = [room.name for room in member.rooms if room.rules.is_banned(member)]
+        client.reply(Reply.BANONCHAN, name, channel_of(banned[0]))
     else:
         client.refuse(exc, line, nick=name)
 

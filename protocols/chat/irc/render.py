@@ -51,10 +51,10 @@ def mask_of(hub: Hub, name: str) -> str:
     """Return ``nick!user@host`` of the member that is, or was, called ``name``."""
     member = hub.members.get(name.lower())
     if member is not None:
-        return member.mask
+        return f"{name}!{member.user}@{member.host}"
     former = hub.former_members(name)
     if former:
-        return f"{former[0].name}!{former[0].user}@{former[0].host}"
+        return f"{name}!{former[0].user}@{former[0].host}"
     return f"{name}!{name}@unknown"  # a line from long ago
 
 
