@@ -14,6 +14,8 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Final
 
+from protocols.text import clean_text
+
 from ..hub import Hub
 from ..messages import Kind, Message
 from .capabilities import AWAY_NOTIFY, EXTENDED_JOIN, MESSAGE_TAGS, SERVER_TIME
@@ -107,6 +109,8 @@ class _Lines:
 
     def _speech(self, command: str, message: Message) -> list[str]:
         text = dict(message.tags).get(IRC_TEXT, message.text) if message.tags else message.text
+        if "\n" in text or "\r" in text or "\0" in text:  # text in the hub has none of them
+            text = clean_text(text)
         start, end = "", ""
         if text.startswith(ACTION):  # one that has formatting
             text = text.removeprefix(ACTION).removesuffix(CTCP)
