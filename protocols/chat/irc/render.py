@@ -34,6 +34,8 @@ ACTION: Final = CTCP + "ACTION "
 # Bytes of the lines about one crowd. Much more would exceed the write queue of each member.
 MAX_CROWD: Final = 1 << 18
 
+MAX_REMEMBERED: Final = 128  # messages whose lines are kept for other batches
+
 Renderer = Callable[[Sequence[Message]], bytes]
 
 _SPOKEN: Final = {
@@ -81,13 +83,19 @@ class _Lines:
         self._extended_join = EXTENDED_JOIN in capabilities
         self._message_tags = MESSAGE_TAGS in capabilities
         self._server_time = SERVER_TIME in capabilities
+        # Members without echo each get a batch without their own lines, but with the same others.
+        self._spoken: dict[int, list[str]] = {}
 
     def of(self, message: Message) -> list[str]:
         """Return the lines for ``message``; there may be none."""
         kind = message.kind
         command = _SPOKEN.get(kind)
         if command is not None:
-            return self._speech(command, message)
+            lines = self._spoken.get(message.id)
+            if lines is None:
+                lines = self._speech(command, message)
+                self._remember(message.id, lines)
+            return lines
         if kind is Kind.CROWD:
             return self._crowd(message)
         source, command, params = self._event(message)
@@ -127,6 +135,12 @@ class _Lines:
                 if tags := self.tags(message, first=not number):
                     lines[number] = f"@{format_tags(tags)} {line}"
         return lines
+
+    def _remember(self, message_id: int, lines: list[str]) -> None:
+        if len(self._spoken) >= MAX_REMEMBERED:
+            self._spoken.clear()
+        if message_id:
+            self._spoken[message_id] = lines
 
     def _event(self, message: Message) -> tuple[str, str, tuple[str, ...]]:
         """Return the source, the command and the parameters; no command if there is nothing to
