@@ -1,0 +1,64 @@
+"""What the connections of a server share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from reactor import Reactor
+
+from ..hub import Hub
+from .capabilities import RENDERED
+from .render import Renderer, make_renderer
+
+
+@dataclass
+class Shared:
+    """What all connections of a server share.
+
+    ``name``: the server's. ``motd``: the lines of the message of the day. Times are in seconds: a
+    client has ``registration_timeout`` to register; after a silence of ``ping_interval`` it is sent
+    a PING, and has ``ping_timeout`` to send anything. ``created``: when the server started, in
+    seconds since the epoch.
+
+    Counted: ``unregistered`` clients, of which one address may have as many as members; ``most``,
+    the highest number of members so far.
+    """
+
+    hub: Hub
+    reactor: Reactor
+    name: str = "chat.local"
+    motd: tuple[str, ...] = ()
+    registration_timeout: float = 30.0
+    ping_interval: float = 90.0
+    ping_timeout: float = 60.0
+    created: float = 0.0
+    unregistered: int = 0
+    most: int = 0
+    _renderers: dict[frozenset[str], Renderer] = field(default_factory=dict)
+    _unregistered_at: dict[bytes, int] = field(default_factory=dict)
+
+    def admit(self, origin: bytes | None) -> bool:
+        """Count a client that is not registered yet. Return whether its address may have it."""
+        self.unregistered += 1
+        if origin is None:
+            return True
+        count = self._unregistered_at[origin] = self._unregistered_at.get(origin, 0) + 1
+        limit = self.hub.limits.members_per_origin
+        return not limit or count <= limit
+
+    def discharge(self, origin: bytes | None) -> None:
+        """Count a client no longer: it has registered, or has left."""
+        self.unregistered -= 1
+        if origin is not None:
+            self._unregistered_at[origin] -= 1
+            if not self._unregistered_at[origin]:
+                del self._unregistered_at[origin]
+
+    def renderer(self, capabilities: frozenset[str]) -> Renderer:
+        """Return the function that renders for ``capabilities``, always the same."""
+        capabilities &= RENDERED
+        renderer = self._renderers.get(capabilities)
+        if renderer is None:
+            renderer = make_renderer(self.hub, self.name, capabilities)
+            self._renderers[capabilities] = renderer
+        return renderer
