@@ -67,7 +67,9 @@ class Hub:
         self.flood = flood or FloodPolicy()
         self.clock = clock
         self.deliveries = Deliveries(scheduler, clock)
-        self.lobby = Room(LOBBY, self.deliveries, scheduler, self.limits, owned=False)
+        self.lobby = Room(
+            LOBBY, self.deliveries, scheduler, self.limits, created=clock(), owned=False
+        )
         self.members: dict[str, Member] = {}
         self.rooms: dict[str, Room] = {LOBBY: self.lobby}
         self.lines_dropped = 0
@@ -336,7 +338,8 @@ class Hub:
     def _find_or_create_room(self, name: str) -> Room:
         room = self.rooms.get(name.lower())
         if room is None:
-            room = Room(name, self.deliveries, self.scheduler, self.limits)
+            now = self.clock()
+            room = Room(name, self.deliveries, self.scheduler, self.limits, created=now)
             self.rooms[name.lower()] = room
         return room
 
