@@ -19,9 +19,9 @@ from .traffic import Traffic
 class Room:
     """One room. ``owned``: whether it has operators; the lobby has none.
 
-    Read-only: ``name``; ``created``, when that was, in seconds since the epoch; ``topic``, which
-    may be empty, and ``topic_setter`` and ``topic_time``; ``members``, in order of arrival, and what
-    each may do; ``operators``, those of them who decide; ``rules``.
+    Read-only: ``name``; ``created``, in seconds since the epoch; ``topic``, which may be empty, and
+    ``topic_setter`` and ``topic_time``; ``members``, in order of arrival, and what each may do;
+    ``operators``, those of them who decide; ``rules``.
     """
 
     __slots__ = (
