@@ -42,9 +42,10 @@ def parse_changes(words: Sequence[str]) -> list[Change]:
     """Return the changes in ``words``: strings of signs and letters, each with its values after it.
 
     There may be unknown letters among them, but none twice: a client could otherwise ask for the
-    bans 400 times in one line. What follows after ``MAX_VALUES`` is ignored, as other servers do.
+    bans 400 times in one line. What follows after ``MAX_VALUES`` is ignored, as by
+    other servers.
     """
-    changes: list[Change] = []
+    changes: dict[Change, None] = {}
     values = 0
     rest = list(words)
     while rest:
@@ -57,10 +58,9 @@ def parse_changes(words: Sequence[str]) -> list[Change]:
             if rest and _takes_value(letter, on=on):
                 value = rest.pop(0)
                 values += 1
-                if values > MAX_VALUES:
-                    return changes
-            changes.append(Change(on, letter, value))
-    return list(dict.fromkeys(changes))
+            if values <= MAX_VALUES:
+                changes[Change(on, letter, value)] = None
+    return list(changes)
 
 
 def _takes_value(letter: str, *, on: bool) -> bool:

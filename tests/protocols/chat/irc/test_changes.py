@@ -42,8 +42,18 @@ def test_the_number_of_values_is_limited() -> None:
 
 @pytest.mark.parametrize(
     ("text", "lacking"),
-    [("+o", True), ("-v", True), ("+k", True), ("-k", False), ("+l", True), ("-l", False)]
-    + [("+b", False), ("-b", False), ("+m", False), ("+o a", False)],
+    [
+        ("+o", True),
+        ("-v", True),
+        ("+k", True),
+        ("-k", False),
+        ("+l", True),
+        ("-l", False),
+        ("+b", False),
+        ("-b", False),
+        ("+m", False),
+        ("+o a", False),
+    ],
 )
 def test_which_changes_lack_a_value(text: str, lacking: bool) -> None:
     (change,) = parse_changes(text.split())
