@@ -124,7 +124,7 @@ class Hub:
                 ErrorCode.CHAT_FULL,
             )
         if name is not None:
-            self._check_free(name)
+            self.check_free(name)
         if len(self.members) >= self.limits.members:
             self._dismiss_silent_member()
         if name is None:
@@ -155,6 +155,12 @@ class Hub:
     def is_taken(self, name: str) -> bool:
         """Return whether a member is called ``name``."""
         return name.lower() in self.members
+
+    def check_free(self, name: str, *, but: Member | None = None) -> None:
+        """Raise ChatError if ``name`` is not valid, or if a member other than ``but`` has it."""
+        self._check_name(name)
+        if self.members.get(name.lower(), but) is not but:
+            raise ChatError(f"Somebody else is called {name}", ErrorCode.NAME_IN_USE)
 
     def close(self, reason: str) -> None:
         """Dismiss all members, and let no one in from now on. ``reason`` is for the members."""
@@ -201,7 +207,7 @@ class Hub:
         """Change the name of ``member`` to ``name``, and tell its rooms, each other member once."""
         if name == member.name:
             raise ChatError(f"You are {name} already")
-        self._check_free(name, but=member)
+        self.check_free(name, but=member)
         for room in member.rooms:  # otherwise a new name would end a ban
             if not room.members[member] and room.rules.is_banned(member):
                 raise ChatError(
@@ -405,12 +411,6 @@ class Hub:
             name = f"guest{self._last_guest}"
             if name not in self.members:
                 return name
-
-    def _check_free(self, name: str, *, but: Member | None = None) -> None:
-        """Raise ChatError if ``name`` is not valid, or if a member other than ``but`` has it."""
-        self._check_name(name)
-        if self.members.get(name.lower(), but) is not but:
-            raise ChatError(f"Somebody else is called {name}", ErrorCode.NAME_IN_USE)
 
     def _check_name(self, name: str) -> None:
         limit = self.limits.name_length

@@ -15,7 +15,7 @@ import re
 from collections import deque
 from typing import Final
 
-from reactor import IdleTimer, LineProtocol, Reactor, StreamTransport, WriteBufferOverflow
+from reactor import IdleTimer, LineProtocol, Reactor, StreamTransport
 
 from . import conversation
 from .commands import HEARTBEAT
@@ -23,6 +23,7 @@ from .hub import Hub
 from .member import Member
 from .messages import Batch, ChatError, Kind
 from .origins import origin_of
+from .partings import parting_reason
 from .render import LINE_END, render_lines
 from .telnet import IAC, TelnetFilter
 
@@ -149,7 +150,7 @@ class LineConnection(LineProtocol):
         if self._idle is not None:
             self._idle.cancel()
         if self._member is not None:
-            self._member.leave(_reason(exc))
+            self._member.leave(parting_reason(exc))
 
     def shutdown_requested(self) -> None:
         self._server.hub.close("The server is stopping")
@@ -203,18 +204,3 @@ class LineConnection(LineProtocol):
         if answer:
             self.transport.write(answer)
         return text
-
-
-def _reason(exc: Exception | None) -> str:
-    """Return the reason that the room sees when the connection was lost with ``exc``."""
-    match exc:
-        case None:
-            return ""
-        case WriteBufferOverflow():
-            return "too slow to read"
-        case TimeoutError():  # ETIMEDOUT: also when keepalive gave up
-            return "timed out"
-        case OSError():
-            return "connection lost"
-        case _:
-            return "internal error"

@@ -1,0 +1,34 @@
+"""The capabilities of IRCv3 that a client can turn on (``CAP REQ``)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+AWAY_NOTIFY: Final = "away-notify"
+BATCH: Final = "batch"
+CAP_NOTIFY: Final = "cap-notify"
+CHATHISTORY: Final = "draft/chathistory"
+ECHO_MESSAGE: Final = "echo-message"
+EXTENDED_JOIN: Final = "extended-join"
+INVITE_NOTIFY: Final = "invite-notify"
+LABELED_RESPONSE: Final = "labeled-response"
+MESSAGE_TAGS: Final = "message-tags"
+MULTI_PREFIX: Final = "multi-prefix"
+SERVER_TIME: Final = "server-time"
+SETNAME: Final = "setname"
+USERHOST_IN_NAMES: Final = "userhost-in-names"
+
+# Those that are offered, with their values, or "" for those without one.
+OFFERED: Final[dict[str, str]] = {
+    AWAY_NOTIFY: "",
+    CAP_NOTIFY: "",
+    ECHO_MESSAGE: "",
+    EXTENDED_JOIN: "",
+    MESSAGE_TAGS: "",
+    MULTI_PREFIX: "",
+    SERVER_TIME: "",
+    USERHOST_IN_NAMES: "",
+}
+
+# Those on which it depends how a batch of the hub looks: see ``render.py``.
+RENDERED: Final = frozenset({AWAY_NOTIFY, EXTENDED_JOIN, MESSAGE_TAGS, SERVER_TIME})

@@ -1,0 +1,193 @@
+"""Messages of the hub as lines of IRC, for each set of capabilities that changes how they look.
+
+Members with the same capabilities share a rendering, so it names no receiver. What is for one
+member alone and names it (``Kind.REPLY`` and others) is not rendered here: see ``connection.py``.
+
+Text from other ways in can be longer than a line of IRC. It becomes several ``PRIVMSG``. The first
+alone has the message's id.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Final
+
+from ..hub import Hub
+from ..messages import Kind, Message
+from .capabilities import AWAY_NOTIFY, EXTENDED_JOIN, MESSAGE_TAGS, SERVER_TIME
+from .grammar import MAX_LINE, Tags, format_line, format_tags, split
+
+CHANNEL_PREFIX: Final = "#"
+LINE_END: Final = "\r\n"
+
+# The tag of a message that holds what a member of IRC wrote, if that is not its text: with codes
+# for bold and colours, or as a CTCP message. Only members of IRC see it.
+IRC_TEXT: Final = "irc-text"
+
+CTCP: Final = "\x01"
+ACTION: Final = CTCP + "ACTION "
+
+# Bytes of the lines about one crowd. Much more would exceed the write queue of each member.
+MAX_CROWD: Final = 1 << 18
+
+Renderer = Callable[[Sequence[Message]], bytes]
+
+_SPOKEN: Final = {
+    Kind.SAID: "PRIVMSG",
+    Kind.ACTION: "PRIVMSG",
+    Kind.PRIVATE: "PRIVMSG",
+    Kind.NOTE: "NOTICE",
+}
+
+
+def channel_of(room: str) -> str:
+    """Return the channel that is the room called ``room``."""
+    return CHANNEL_PREFIX + room
+
+
+def mask_of(hub: Hub, name: str) -> str:
+    """Return ``nick!user@host`` of the member that is, or was, called ``name``."""
+    member = hub.members.get(name.lower())
+    if member is not None:
+        return member.mask
+    former = hub.former_members(name)
+    return f"{name}!{former[0].user}@{former[0].host}" if former else name
+
+
+def make_renderer(hub: Hub, server_name: str, capabilities: frozenset[str]) -> Renderer:
+    """Return a function that renders messages for members with ``capabilities``."""
+    lines = _Lines(hub, server_name, capabilities)
+
+    def render(messages: Sequence[Message]) -> bytes:
+        found = [line + LINE_END for message in messages for line in lines.of(message)]
+        return "".join(found).encode(errors="replace")
+
+    return render
+
+
+class _Lines:
+    """Lines for members with ``capabilities``."""
+
+    def __init__(self, hub: Hub, server_name: str, capabilities: frozenset[str]) -> None:
+        self._hub = hub
+        self._server_name = server_name
+        self._away_notify = AWAY_NOTIFY in capabilities
+        self._extended_join = EXTENDED_JOIN in capabilities
+        self._message_tags = MESSAGE_TAGS in capabilities
+        self._server_time = SERVER_TIME in capabilities
+
+    def of(self, message: Message) -> list[str]:
+        """Return the lines for ``message``; there may be none."""
+        kind = message.kind
+        command = _SPOKEN.get(kind)
+        if command is not None:
+            return self._speech(command, message)
+        if kind is Kind.CROWD:
+            return self._crowd(message)
+        source, command, params = self._event(message)
+        if not command:
+            return []
+        return [format_line(command, *params, source=source, tags=self.tags(message))]
+
+    def tags(self, message: Message, *, first: bool = True) -> Tags:
+        """Return the tags of a line for ``message``. ``first``: whether it is the first line."""
+        tags: Tags = ()
+        if self._server_time:
+            tags = (("time", server_time(message.time)),)
+        if self._message_tags and first:
+            if message.id:
+                tags += (("msgid", str(message.id)),)
+            if message.tags:
+                tags += tuple([tag for tag in message.tags if tag[0].startswith("+")])
+        return tags
+
+    def _speech(self, command: str, message: Message) -> list[str]:
+        text = message.text
+        for name, value in message.tags:
+            if name == IRC_TEXT:
+                text = value
+        start, end = "", ""
+        if text.startswith(ACTION):  # one that has formatting
+            text = text.removeprefix(ACTION).removesuffix(CTCP)
+            start, end = ACTION, CTCP
+        elif message.kind is Kind.ACTION:
+            start, end = ACTION, CTCP
+        target = message.target or channel_of(message.room)
+        head = f":{mask_of(self._hub, message.sender)} {command} {target} :{start}"
+        room = MAX_LINE - 2 - len(head) - len(end)
+        parts = split(text, room) if len(text) * 4 > room else [text]
+        lines = [f"{head}{part}{end}" for part in parts]
+        if self._server_time or self._message_tags:
+            for number, line in enumerate(lines):
+                if tags := self.tags(message, first=not number):
+                    lines[number] = f"@{format_tags(tags)} {line}"
+        return lines
+
+    def _event(self, message: Message) -> tuple[str, str, tuple[str, ...]]:
+        """Return the source, the command and the parameters; no command if there is nothing to
+        tell."""
+        kind, _, room, sender, text, target, *_ = message
+        channel = channel_of(room)
+        source = mask_of(self._hub, sender) if sender else self._server_name
+        params: tuple[str, ...]
+        command = kind.name
+        match kind:
+            case Kind.JOINED:
+                command, params = "JOIN", self._join(sender, channel)
+            case Kind.LEFT:
+                command, params = "PART", (channel, text) if text else (channel,)
+            case Kind.QUIT:
+                params = (text,)
+            case Kind.KICKED:
+                command, params = "KICK", (channel, target, text or sender)
+            case Kind.RENAMED:
+                command, params = "NICK", (text,)
+            case Kind.TOPIC:
+                params = (channel, text)
+            case Kind.MODE:
+                params = (channel, text, target) if target else (channel, text)
+            case Kind.INVITED:
+                command, params = "INVITE", (target, channel)
+            case Kind.AWAY if self._away_notify:
+                params = (text,) if text else ()
+            case _:
+                command, params = "", ()
+        return source, command, params
+
+    def _join(self, name: str, channel: str) -> tuple[str, ...]:
+        if not self._extended_join:
+            return (channel,)
+        member = self._hub.members.get(name.lower())
+        return (channel, "*", member.realname if member is not None else name)
+
+    def _crowd(self, message: Message) -> list[str]:
+        """One line for each member of a crowd, as clients keep a list of who is where."""
+        kind, reason = Kind(message.target), ""
+        if kind is not Kind.JOINED:  # the words in brackets: see traffic.py
+            reason = ""
+        lines = []
+        size = 0
+        for count, name in enumerate(message.names):
+            if size > MAX_CROWD:
+                more = len(message.names) - count
+                text = f"{more} more {kind.value}: /NAMES {channel_of(message.room)} lists all"
+                channel = channel_of(message.room)
+                lines.append(format_line("NOTICE", channel, text, source=self._server_name))
+                break
+            single = Message(kind, message.time, message.room, name, reason)
+            lines += self.of(single)
+            size += len(lines[-1])
+        return lines
+
+
+def server_time(when: float) -> str:
+    """Return ``when``, in seconds since the epoch, as IRCv3 writes it, with milliseconds."""
+    second, millisecond = divmod(int(when * 1000), 1000)
+    return f"{_date(second)}.{millisecond:03d}Z"
+
+
+@lru_cache(maxsize=128)
+def _date(second: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))

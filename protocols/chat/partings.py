@@ -1,0 +1,20 @@
+"""Why a member left whose connection was lost, in words for its rooms. For ways in over streams."""
+
+from __future__ import annotations
+
+from reactor import WriteBufferOverflow
+
+
+def parting_reason(exc: Exception | None) -> str:
+    """Return the reason that the room sees when the connection was lost with ``exc``."""
+    match exc:
+        case None:
+            return ""
+        case WriteBufferOverflow():
+            return "too slow to read"
+        case TimeoutError():  # ETIMEDOUT: also when keepalive gave up
+            return "timed out"
+        case OSError():
+            return "connection lost"
+        case _:
+            return "internal error"
