@@ -7,7 +7,7 @@ functions get the connection, and answer with ``send`` and ``reply``.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -18,17 +18,21 @@ from ..hub import Hub
 from ..member import Member
 from ..messages import Batch, ChatError, ErrorCode, Kind, Message
 from ..partings import parting_reason
-from . import numerics
-from .capabilities import RENDERED
+from . import labels, numerics
+from .capabilities import BATCH, ECHO_MESSAGE, LABELED_RESPONSE, RENDERED
+from .credentials import Credentials
 from .grammar import MAX_LINE, MAX_TAGS, Line, LineError, Tags, format_line, parse_line
 from .numerics import Reply
 from .render import CHANNEL_PREFIX, LINE_END, Renderer, channel_of, make_renderer
+from .user_modes import UserMode
 
 MAX_EARLY_LINES: Final = 100  # that a client may send before it is registered
 
 _TLS_HANDSHAKE: Final = b"\x16\x03"  # type and major version of a record (RFC 8446 section 5.1)
 _HTTP_REQUEST = re.compile(r"[A-Z]+ \S+ HTTP/\d")
 _FOR_ONE_MEMBER: Final = frozenset({Kind.ENTERED, Kind.REPLY, Kind.ERROR, Kind.NOTICE})
+_BETWEEN_TWO: Final = frozenset({Kind.PRIVATE, Kind.NOTE})
+_LABELS: Final = frozenset({BATCH, LABELED_RESPONSE})
 
 
 class Command(NamedTuple):
@@ -47,18 +51,24 @@ class Command(NamedTuple):
 class Shared:
     """What all connections of a server share.
 
-    ``name``: the server's. ``motd``: the lines of the message of the day. Times are in seconds: a
+    ``name``: the server's. ``description``: what WHOIS and LINKS say of it. ``admin``: how to reach
+    those who run it, for ADMIN. ``credentials``: of operators. ``motd``: the lines of the message of
+    the day. Times are in seconds: a
     client has ``registration_timeout`` to register; after a silence of ``ping_interval`` it is sent
     a PING, and has ``ping_timeout`` to send anything. ``created``: when the server started, in
     seconds since the epoch.
 
-    Counted: ``unregistered`` clients; ``most``, the highest number of members so far.
+    Counted: ``unregistered`` clients; ``most``, the highest number of members so far; ``checks`` of
+    passwords that are under way; ``batches`` of IRCv3, whose numbers are their ids.
     """
 
     hub: Hub
     reactor: Reactor
     commands: Mapping[str, Command]
     name: str = "chat.local"
+    description: str = "A chat with several ways in"
+    admin: str = ""
+    credentials: Credentials = field(default_factory=Credentials)
     motd: tuple[str, ...] = ()
     registration_timeout: float = 30.0
     ping_interval: float = 90.0
@@ -66,6 +76,8 @@ class Shared:
     created: float = 0.0
     unregistered: int = 0
     most: int = 0
+    checks: int = 0
+    batches: int = 0
     _renderers: dict[frozenset[str], Renderer] = field(default_factory=dict)
 
     def renderer(self, capabilities: frozenset[str]) -> Renderer:
@@ -77,6 +89,11 @@ class Shared:
             self._renderers[capabilities] = renderer
         return renderer
 
+    def next_batch(self) -> str:
+        """Return the id of a new batch."""
+        self.batches += 1
+        return str(self.batches)
+
 
 class IRCConnection(LineProtocol):
     """One connection.
@@ -86,25 +103,30 @@ class IRCConnection(LineProtocol):
     What a client has sent to register: ``nick_wanted``, ``user``, ``realname``; ``negotiating``,
     which is True between CAP LS and CAP END; and ``cap_version``, the version of CAP that it knows.
 
-    ``held``: None, or a list that collects what would be written.
+    ``modes``: of the user. ``signed_on``: when it registered, in seconds since the epoch.
+    ``wrong_passwords``: how many it has given.
     """
 
     __slots__ = (
         "_asked",
         "_early_lines",
+        "_held",
         "_idle",
         "_registration",
         "_render",
         "_valid",
+        "_waiting",
         "cap_version",
         "capabilities",
-        "held",
         "member",
+        "modes",
         "negotiating",
         "nick_wanted",
         "realname",
         "server",
+        "signed_on",
         "user",
+        "wrong_passwords",
     )
 
     max_line_length = MAX_TAGS + MAX_LINE
@@ -119,7 +141,11 @@ class IRCConnection(LineProtocol):
         self.realname = ""
         self.cap_version = 301
         self.negotiating = False
-        self.held: list[bytes] | None = None
+        self.modes = UserMode.NONE
+        self.signed_on = 0.0
+        self.wrong_passwords = 0
+        self._held: list[bytes] | None = None  # what is written while a labelled command is done
+        self._waiting: list[Line] | None = None  # commands, while one of them takes longer
         self._render = server.renderer(self.capabilities)
         self._early_lines = 0
         self._valid = True  # whether the last line was UTF-8
@@ -169,7 +195,8 @@ class IRCConnection(LineProtocol):
             return
         if not valid:
             text = "Send UTF-8: this line was not done"
-            self._answer(self.send, "FAIL", parsed.command, "INVALID_UTF8", text)
+            params = "FAIL", parsed.command, "INVALID_UTF8", text
+            self._answer(self.answer, parsed, self.send, *params)
         elif self.member is None:
             self.execute(parsed)
         elif parsed.command in {"PING", "PONG"}:
@@ -204,14 +231,30 @@ class IRCConnection(LineProtocol):
                 self._tell(message)
         elif lines := batch.rendered(self._render):
             self.write(lines)
+            if first.kind in _BETWEEN_TWO and first.sender == first.target:
+                self._write_to_self(lines)
 
     def close(self, reason: str, /) -> None:
         """Send ``reason`` to the peer, and close the connection."""
         self._cancel_timers()
         self.write_line("ERROR", f"Closing Link: {self.nick} ({reason})")
+        held, self._held = self._held, None
+        if held:
+            self.transport.writelines(held)
         self.transport.close()
 
     # For commands: answering
+
+    @property
+    def address(self) -> str:
+        """The client's address, as far as it is known."""
+        peername = self.transport.get_extra_info("peername")
+        return str(peername[0]) if isinstance(peername, tuple) else "localhost"
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether the connection uses TLS."""
+        return self.transport.get_extra_info("ssl_object") is not None
 
     @property
     def nick(self) -> str:
@@ -231,6 +274,10 @@ class IRCConnection(LineProtocol):
         if words is not None:
             params += (words,)
         self.send(numeric, self.nick, *params)
+
+    def rendered(self, messages: Sequence[Message]) -> bytes:
+        """Return messages of the hub as lines for this client."""
+        return self._render(messages)
 
     def show(self, *messages: Message) -> None:
         """Send messages of the hub, after all that was said before."""
@@ -270,8 +317,8 @@ class IRCConnection(LineProtocol):
 
     def write(self, lines: bytes) -> None:
         """Send lines that are complete, with their endings."""
-        if self.held is not None:
-            self.held.append(lines)
+        if self._held is not None:
+            self._held.append(lines)
         else:
             self.transport.write(lines)
 
@@ -287,6 +334,7 @@ class IRCConnection(LineProtocol):
     def registered(self, member: Member) -> None:
         """From now on this is the connection of ``member``."""
         self.member = member
+        self.signed_on = self.server.hub.clock()
         self.server.unregistered -= 1
         self.server.most = max(self.server.most, len(self.server.hub.members))
         if self._registration is not None:
@@ -301,8 +349,53 @@ class IRCConnection(LineProtocol):
         else:
             self.close(reason)
 
+    # For commands: doing
+
     def execute(self, line: Line) -> None:
-        """Do what ``line`` asks for."""
+        """Do what ``line`` asks for, after the commands before it."""
+        if self._waiting is not None:
+            self._waiting.append(line)
+        else:
+            self.answer(line, self._execute, line)
+
+    def answer(self, line: Line, function: Callable[..., object], *args: object) -> None:
+        """Call ``function(*args)``. What it writes is the answer to ``line``, with its label."""
+        label = line.tags.get("label")
+        if not label or not self.capabilities >= _LABELS:
+            function(*args)
+            return
+        member = self.member
+        if member is not None:
+            member.catch_up()
+        held: list[bytes] = []
+        self._held = held
+        try:
+            function(*args)
+            if member is not None and not member.gone:
+                member.catch_up()
+        finally:
+            if self._held is held:
+                self._held = None
+                if held or self._waiting is None:
+                    server = self.server
+                    batch, lines = server.next_batch(), b"".join(held)
+                    self.write(labels.labelled(label, batch, server.name, lines))
+
+    def wait(self) -> None:
+        """Do no other command until ``go_on`` is called. The transport reads no more meanwhile."""
+        self._waiting = []
+        self.transport.pause_reading()
+
+    def go_on(self) -> None:
+        """Do the commands that have come meanwhile."""
+        lines, self._waiting = self._waiting or [], None
+        self.transport.resume_reading()
+        for line in lines:
+            if self.member is None or self.member.gone:
+                break
+            self.execute(line)
+
+    def _execute(self, line: Line) -> None:
         command = self.server.commands.get(line.command)
         if self.member is None and (command is None or not command.early):
             self.reply(Reply.NOTREGISTERED)
@@ -345,6 +438,12 @@ class IRCConnection(LineProtocol):
             self.reply(Reply.INPUTTOOLONG)
         else:
             self.reply(Reply.UNKNOWNCOMMAND, "*")
+
+    def _write_to_self(self, lines: bytes) -> None:
+        """Deliver what the client has said to itself: so far it has got the echo, if it wants one
+        (IRCv3 echo-message). Only the echo is an answer."""
+        if ECHO_MESSAGE in self.capabilities:
+            self.transport.write(lines)
 
     def _tell(self, message: Message) -> None:
         """Show a message that is for this member alone, and names it on IRC."""

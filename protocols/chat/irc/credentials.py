@@ -83,10 +83,10 @@ _NOBODY: Final = PasswordHash(_N, _R, _P, bytes(16), bytes(32))
 
 
 class Credentials:
-    """Who may become an operator. ``hashes``: by name."""
+    """Who may become an operator. ``hashes``: by name; None if nobody may."""
 
-    def __init__(self, hashes: dict[str, PasswordHash]) -> None:
-        self._hashes = hashes
+    def __init__(self, hashes: dict[str, PasswordHash] | None = None) -> None:
+        self._hashes = hashes or {}
 
     def __bool__(self) -> bool:
         return bool(self._hashes)

@@ -105,6 +105,8 @@ class _Lines:
 
     def _speech(self, command: str, message: Message) -> list[str]:
         text = message.text
+        if not text:
+            return self._tagmsg(message)
         for name, value in message.tags:
             if name == IRC_TEXT:
                 text = value
@@ -124,6 +126,12 @@ class _Lines:
                 if tags := self.tags(message, first=not number):
                     lines[number] = f"@{format_tags(tags)} {line}"
         return lines
+
+    def _tagmsg(self, message: Message) -> list[str]:
+        if not self._message_tags:
+            return []
+        source = mask_of(self._hub, message.sender)
+        return [format_line("TAGMSG", message.target, source=source, tags=self.tags(message))]
 
     def _event(self, message: Message) -> tuple[str, str, tuple[str, ...]]:
         """Return the source, the command and the parameters; no command if there is nothing to

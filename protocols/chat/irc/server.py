@@ -7,13 +7,33 @@ from typing import Any, Final
 from reactor import Reactor
 
 from ..hub import Hub
-from . import channels, registration, speech
+from . import (
+    channels,
+    chathistory,
+    information,
+    listing,
+    modes,
+    operators,
+    registration,
+    speech,
+    tagmsg,
+    who,
+    whois,
+)
 from .connection import Command, IRCConnection, Shared
 
 COMMANDS: Final[dict[str, Command]] = {
     **registration.COMMANDS,
     **channels.COMMANDS,
     **speech.COMMANDS,
+    **chathistory.COMMANDS,
+    **information.COMMANDS,
+    **listing.COMMANDS,
+    **modes.COMMANDS,
+    **operators.COMMANDS,
+    **tagmsg.COMMANDS,
+    **who.COMMANDS,
+    **whois.COMMANDS,
 }
 
 
