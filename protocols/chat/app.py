@@ -1,4 +1,4 @@
-"""``--protocol chat``: a server with the same rooms over TCP and UDP, and the terminal client."""
+"""``--protocol chat``: a server with the same rooms for all ways in, and the terminal client."""
 
 from __future__ import annotations
 
@@ -6,40 +6,35 @@ import argparse
 from dataclasses import replace
 
 from protocols.console.lineclient import add_client_arguments
-from reactor import KeepAlive, Reactor
+from reactor import Reactor
 from reactor.command import (
     WRONG_USAGE,
     Application,
     CommandError,
-    Repeatable,
-    add_udp_arguments,
     client_option,
     count,
     number,
     positive,
-    refuse_unused,
     seconds,
-    serve_both,
     server_option,
 )
-from reactor.sockets.addresses import LOOPBACK, Networks
 
+from . import datagrams, lines
 from .client import ChatClient
-from .datagrams import ChatDatagrams
 from .flood import FloodPolicy
 from .hub import Hub
 from .limits import Limits
-from .lines import LineServer
+from .web import options as web
 
 DEFAULT_PORT = 8555
-DEFAULT_UDP_PORT = 9555
+
+# The ways in. Each has ``add_arguments``, for its options, and ``serve``, which returns its URLs.
+_WAYS_IN = (lines, datagrams, web)
 
 # Seconds for which the loop may collect events. Thousands of idle members send their heartbeats at
 # different times, and without this the loop would wake for each of them. The price: a line that
 # arrives right after a heartbeat waits for this long.
 COLLECT_INTERVAL = 0.02
-
-NONE = "none"  # --udp-trust none
 
 _LIMITS, _FLOOD = Limits(), FloodPolicy()
 _OPTIONS = (
@@ -75,20 +70,12 @@ class ChatApplication(Application):
     connections_option = "--max-members"
 
     def add_arguments(self, parser: argparse._ActionsContainer) -> None:
-        add_udp_arguments(parser, DEFAULT_UDP_PORT)
         add_client_arguments(parser)
         for name, metavar, kind, default, meaning in _OPTIONS:
             text = f"{meaning} ({default:g})"
             server_option(parser, name, metavar=metavar, type=kind, default=default, help=text)
-        server_option(
-            parser,
-            "--udp-trust",
-            metavar="NETWORK",
-            action=Repeatable,
-            type=_networks,
-            help="addresses that need no proof over UDP, in addition to this machine's; 'none': "
-            "not even those; repeatable, or separated by commas",
-        )
+        for way_in in _WAYS_IN:
+            way_in.add_arguments(parser)
         client_option(
             parser,
             "--heartbeat-interval",
@@ -101,8 +88,6 @@ class ChatApplication(Application):
     def serve(self, reactor: Reactor, options: argparse.Namespace) -> list[str]:
         if not options.heartbeat_timeout:
             raise CommandError("--heartbeat-timeout must be more than 0", WRONG_USAGE)
-        if options.no_udp:
-            refuse_unused(options, ("--udp-trust",), "cannot be combined with --no-udp")
         hub = Hub(
             reactor,
             limits=replace(
@@ -121,20 +106,7 @@ class ChatApplication(Application):
             ),
         )
         reactor.io_collect_interval = COLLECT_INTERVAL
-        lines = LineServer(hub, reactor, options.heartbeat_timeout)
-        return serve_both(
-            reactor,
-            options,
-            lines.connection,
-            lambda: ChatDatagrams(
-                hub,
-                reactor,
-                heartbeat_timeout=options.heartbeat_timeout,
-                trusted=_trusted(options.udp_trust),
-                max_remembered=options.max_members,
-            ),
-            keepalive=KeepAlive(),
-        )
+        return [url for way_in in _WAYS_IN for url in way_in.serve(hub, reactor, options)]
 
     def connect(self, reactor: Reactor, options: argparse.Namespace) -> int:
         return ChatClient(
@@ -145,22 +117,6 @@ class ChatApplication(Application):
             tls=options.tls,
             reconnect=options.reconnect,
         ).run()
-
-
-def _networks(text: str) -> list[str]:
-    """Return the names in ``text``. This is the type of ``--udp-trust``."""
-    names = [name.strip() for name in text.split(",")]
-    try:
-        Networks(name for name in names if name != NONE)
-    except ValueError as exc:
-        raise argparse.ArgumentTypeError(f"{exc}") from None
-    return names
-
-
-def _trusted(choices: list[list[str]]) -> Networks:
-    """Return the networks of all uses of ``--udp-trust`` together."""
-    names = {name for choice in choices for name in choice}
-    return Networks(names - {NONE} if NONE in names else names | set(LOOPBACK))
 
 
 app = ChatApplication()

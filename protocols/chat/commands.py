@@ -3,7 +3,10 @@
 A line that begins with a slash is a command. ``QUIT`` alone, in any case, is one too. Everything
 else is said to the room. To say a line that begins with a slash, a member types two.
 
-Members that type lines are in one room at a time: ``move`` keeps them so.
+A line is typed in a room, which the way in names: commands act there, and their replies are about
+it. Over lines and datagrams, members are in one room at a time, so theirs need no name: for them
+``/join`` and ``/part`` are a ``move``. For members that may be in several rooms, or in none
+(``Member.needs_room`` says which), ``/join`` adds a room, and ``/part`` leaves one.
 """
 
 from __future__ import annotations
@@ -17,13 +20,18 @@ from protocols.text import clean_text
 from . import moderation
 from .lists import describe_rooms
 from .member import Member
-from .messages import ChatError, Kind
+from .messages import ChatError, ErrorCode, Kind
 from .modes import FLAGS, Ban, Mode
 from .room import Room
 
 # What peers send from time to time over a way in that cannot see a connection break. It is not a
 # command, and is never said to a room: the way in passes it to ``conversation.heartbeat``.
 HEARTBEAT = "HEARTBEAT"
+
+# The first line that somebody sees who types commands.
+HINT = "/help lists what you can do, /quit leaves"
+
+GOODBYE = "Goodbye"  # the last one
 
 MAX_OPERATORS_SHOWN = 20
 
@@ -33,18 +41,38 @@ _CLEARED = frozenset({Mode.KEY, Mode.LIMIT})  # these need no value to be cleare
 _LONGEST_PING = 32  # characters; a longer line costs too much to count as a ping
 
 
+class Context(NamedTuple):
+    """Who typed a line, and in which room: None for the member's only one."""
+
+    member: Member
+    room: str | None
+
+    @property
+    def place(self) -> Room:
+        """The room. Raises ChatError if the member is not in it."""
+        place = self.member.where(self.room)
+        if place not in self.member.rooms:
+            raise ChatError(f"You are not in {place.name}", ErrorCode.NOT_IN_ROOM)
+        return place
+
+    def reply(self, *lines: str) -> None:
+        """Answer the member, about the room."""
+        self.member.tell(Kind.REPLY, *lines, room=self.room)
+
+
 class Command(NamedTuple):
-    """A command. ``run`` is called with the member and all that was typed after the command."""
+    """A command. ``run`` is called with the context and all that was typed after the command."""
 
     usage: str
     summary: str
-    run: Callable[[Member, str], object]
+    run: Callable[[Context, str], object]
 
 
-def execute(member: Member, line: str) -> None:
+def execute(member: Member, line: str, room: str | None = None) -> None:
     """Clean ``line``, and do what it asks for. Raises ChatError if that cannot be done.
 
-    A blank line asks for nothing, and so does a heartbeat that is one only after cleaning.
+    ``room``: the name of the room where it was typed; None for the member's only one. A blank line
+    asks for nothing, and so does a heartbeat that is one only after cleaning.
     """
     line = clean_text(line)
     if line == HEARTBEAT:
@@ -52,12 +80,12 @@ def execute(member: Member, line: str) -> None:
     line = line.rstrip()
     if not line.startswith("/"):
         if len(line) == 4 and line.upper() == "QUIT":
-            _quit(member, "")
+            member.dismiss("", GOODBYE)
         elif line:
-            member.say(line)
+            member.say(line, room)
         return
     if line.startswith("//"):
-        member.say(line[1:])
+        member.say(line[1:], room)
         return
     word, _, rest = line[1:].partition(" ")
     command = COMMANDS.get(word.lower())
@@ -65,13 +93,18 @@ def execute(member: Member, line: str) -> None:
         raise ChatError(
             f"There is no command /{word[:20]}: /help lists them, // says a line that begins with /"
         )
-    command.run(member, rest.strip())
+    command.run(Context(member, room), rest.strip())
 
 
 def is_ping(line: str) -> bool:
     """Return whether ``line`` is a ``/ping``, and short: flood control has a limit of its own for
     them."""
     return len(line) <= _LONGEST_PING and line[:6].rstrip().lower() == "/ping"
+
+
+def commands_for(member: Member) -> dict[str, Command]:
+    """Return the commands, by name, as they work for ``member``."""
+    return COMMANDS if member.needs_room else _ROAMING
 
 
 def move(member: Member, room: str, key: str = "") -> None:
@@ -84,98 +117,107 @@ def move(member: Member, room: str, key: str = "") -> None:
     member.join(room, key)
 
 
-def _nick(member: Member, rest: str) -> None:
-    member.rename(_one_word("nick", rest))
+def _nick(context: Context, rest: str) -> None:
+    context.member.rename(_one_word("nick", rest))
 
 
-def _join(member: Member, rest: str) -> None:
+def _join(context: Context, rest: str) -> None:
     room, _, key = rest.partition(" ")
     if not room or " " in key.strip():
         raise _wrong_usage("join")
-    move(member, room.removeprefix("#"), key.strip())  # people know "#room" from IRC
-
-
-def _part(member: Member, _: str) -> None:
-    lobby = member.hub.lobby
-    if member.room is lobby:
-        raise ChatError(f"You are in {lobby.name} already: /quit leaves the chat")
-    move(member, lobby.name)
-
-
-def _rooms(member: Member, _: str) -> None:
-    member.tell(Kind.REPLY, describe_rooms(member))
-
-
-def _who(member: Member, _: str) -> None:
-    member.tell(Kind.REPLY, member.room.roster(member))
-
-
-def _msg(member: Member, rest: str) -> None:
-    name, _, text = rest.partition(" ")
-    member.whisper(name, _required("msg", text.strip()))
-
-
-def _me(member: Member, rest: str) -> None:
-    member.act(_required("me", rest))
-
-
-def _topic(member: Member, rest: str) -> None:
-    room = member.room
-    if rest:
-        member.set_topic(rest)
-    elif room.topic:
-        member.tell(Kind.REPLY, f"Topic of {room.name}: {room.topic}")
+    room, key = room.removeprefix("#"), key.strip()  # people know "#room" from IRC
+    if context.member.needs_room:
+        move(context.member, room, key)
     else:
-        member.tell(Kind.REPLY, f"{room.name} has no topic: /topic TEXT sets one")
+        context.member.join(room, key, welcome=False)
 
 
-def _away(member: Member, rest: str) -> None:
-    member.set_away(rest)
+def _part(context: Context, rest: str) -> None:
+    member, lobby = context.member, context.member.hub.lobby
+    if not member.needs_room:
+        member.part(rest.removeprefix("#") or context.room)
+    elif member.room is lobby:
+        raise ChatError(f"You are in {lobby.name} already: /quit leaves the chat")
+    else:
+        move(member, lobby.name)
 
 
-def _ignore(member: Member, rest: str) -> None:
+def _rooms(context: Context, _: str) -> None:
+    context.reply(describe_rooms(context.member))
+
+
+def _who(context: Context, _: str) -> None:
+    context.reply(context.place.roster(context.member))
+
+
+def _msg(context: Context, rest: str) -> None:
+    name, _, text = rest.partition(" ")
+    context.member.whisper(name, _required("msg", text.strip()))
+
+
+def _me(context: Context, rest: str) -> None:
+    context.member.act(_required("me", rest), context.room)
+
+
+def _topic(context: Context, rest: str) -> None:
+    if rest:
+        context.member.set_topic(rest, context.room)
+        return
+    room = context.place
+    if room.topic:
+        context.reply(f"Topic of {room.name}: {room.topic}")
+    else:
+        context.reply(f"{room.name} has no topic: /topic TEXT sets one")
+
+
+def _away(context: Context, rest: str) -> None:
+    context.member.set_away(rest)
+
+
+def _ignore(context: Context, rest: str) -> None:
     if rest:
         name = _one_word("ignore", rest)
-        member.ignore(name)
-        member.tell(Kind.REPLY, f"You hear nothing more of {name}: /unignore {name} ends this")
+        context.member.ignore(name)
+        context.reply(f"You hear nothing more of {name}: /unignore {name} ends this")
     else:
-        names = ", ".join(member.personal.ignored) if member.personal is not None else ""
-        member.tell(Kind.REPLY, f"You ignore {names or 'nobody'}")
+        personal = context.member.personal
+        names = ", ".join(personal.ignored) if personal is not None else ""
+        context.reply(f"You ignore {names or 'nobody'}")
 
 
-def _unignore(member: Member, rest: str) -> None:
+def _unignore(context: Context, rest: str) -> None:
     name = _one_word("unignore", rest)
-    member.unignore(name)
-    member.tell(Kind.REPLY, f"You hear {name} again")
+    context.member.unignore(name)
+    context.reply(f"You hear {name} again")
 
 
-def _kick(member: Member, rest: str) -> None:
+def _kick(context: Context, rest: str) -> None:
     name, _, reason = _required("kick", rest).partition(" ")
-    moderation.kick(member, name, reason.strip())
+    moderation.kick(context.member, name, reason.strip(), context.room)
 
 
-def _ban(member: Member, rest: str) -> None:
+def _ban(context: Context, rest: str) -> None:
     if rest:
-        moderation.ban(member, _one_word("ban", rest))
+        moderation.ban(context.member, _one_word("ban", rest), context.room)
     else:
-        room = member.room
+        room = context.place
         lines = [_described(ban) for ban in room.rules.bans.values()]
-        member.tell(Kind.REPLY, *(lines or [f"Nobody is banned from {room.name}"]))
+        context.reply(*(lines or [f"Nobody is banned from {room.name}"]))
 
 
-def _unban(member: Member, rest: str) -> None:
-    moderation.unban(member, _one_word("unban", rest))
+def _unban(context: Context, rest: str) -> None:
+    moderation.unban(context.member, _one_word("unban", rest), context.room)
 
 
-def _invite(member: Member, rest: str) -> None:
+def _invite(context: Context, rest: str) -> None:
     name = _one_word("invite", rest)
-    moderation.invite(member, name)
-    member.tell(Kind.REPLY, f"You have invited {name} into {member.room.name}")
+    moderation.invite(context.member, name, context.room)
+    context.reply(f"You have invited {name} into {context.place.name}")
 
 
-def _mode(member: Member, rest: str) -> None:
+def _mode(context: Context, rest: str) -> None:
     if not rest:
-        member.tell(Kind.REPLY, _described_modes(member.room))
+        context.reply(_described_modes(context.place))
         return
     change, _, value = rest.partition(" ")
     value = value.strip()
@@ -185,7 +227,7 @@ def _mode(member: Member, rest: str) -> None:
     on = change[0] == "+"
     if (mode not in FLAGS) != bool(value) and (on or mode not in _CLEARED):
         raise _wrong_usage("mode")
-    moderation.set_mode(member, mode, on=on, value=value)
+    moderation.set_mode(context.member, mode, on=on, value=value, room=context.room)
 
 
 def _described(ban: Ban) -> str:
@@ -202,37 +244,35 @@ def _described_modes(room: Room) -> str:
     )
 
 
-def _echo(member: Member, rest: str) -> None:
+def _echo(context: Context, rest: str) -> None:
     choice = {"on": True, "off": False}.get(rest.lower())
     if choice is None:
         raise _wrong_usage("echo")
-    member.set_echo(choice)
-    member.tell(
-        Kind.REPLY, "You see your own lines" if choice else "You do not see your own lines any more"
-    )
+    context.member.set_echo(choice)
+    context.reply("You see your own lines" if choice else "You do not see your own lines any more")
 
 
-def _ping(member: Member, _: str) -> None:
-    member.tell(Kind.REPLY, "pong")
+def _ping(context: Context, _: str) -> None:
+    context.reply("pong")
 
 
-def _help(member: Member, rest: str) -> None:
+def _help(context: Context, rest: str) -> None:
+    commands = commands_for(context.member)
     if rest:
-        command = COMMANDS.get(rest.removeprefix("/").lower())
+        command = commands.get(rest.removeprefix("/").lower())
         if command is None:
             raise ChatError(f"There is no command {rest[:20]}: /help lists them all")
-        member.tell(Kind.REPLY, f"{command.usage}: {command.summary}")
+        context.reply(f"{command.usage}: {command.summary}")
     else:
-        width = max(len(command.usage) for command in COMMANDS.values())
-        member.tell(
-            Kind.REPLY,
-            *[f"{command.usage:<{width}}  {command.summary}" for command in COMMANDS.values()],
+        width = max(len(command.usage) for command in commands.values())
+        context.reply(
+            *[f"{command.usage:<{width}}  {command.summary}" for command in commands.values()],
             f"{'//TEXT':<{width}}  say a line that begins with a slash",
         )
 
 
-def _quit(member: Member, rest: str) -> None:
-    member.dismiss(rest, "Goodbye")
+def _quit(context: Context, rest: str) -> None:
+    context.member.dismiss(rest, GOODBYE)
 
 
 def _one_word(name: str, rest: str) -> str:
@@ -281,4 +321,14 @@ COMMANDS = {
     "ping": Command("/ping", "get an answer", _ping),
     "help": Command("/help [COMMAND]", "list the commands, or explain COMMAND", _help),
     "quit": Command("/quit [TEXT]", "leave the chat, with TEXT as your last words", _quit),
+}
+
+# As members see it who may be in several rooms.
+_ROAMING = COMMANDS | {
+    "join": Command(
+        "/join ROOM",
+        "enter ROOM, which is created if needed; /join ROOM KEY, if it has a key",
+        _join,
+    ),
+    "part": Command("/part [ROOM]", "leave this room, or ROOM", _part),
 }

@@ -18,30 +18,49 @@ from reactor.errors import FATAL
 from . import commands
 from .flood import FloodGate, Verdict
 from .member import Member
-from .messages import ChatError, Kind
+from .messages import ChatError, ErrorCode, Kind
+
+# The last words for a member that floods.
+TOO_FAST = "You kept sending too fast"
+
+Done = Callable[[ChatError | None], object]
 
 
-def receive(member: Member, line: str) -> None:
+def receive(member: Member, line: str, room: str | None = None, done: Done | None = None) -> None:
     """Execute ``line``, as it was typed: now, later or never, as flood control decides.
+
+    ``room``: the name of the room where it was typed; None for the member's only one. ``done``: for
+    a way in that reports on each line. It is called once: with None when the line has been
+    executed, or with the error if it could not be or was dropped; never if the member is dismissed
+    before that. Without ``done``, the member gets the error.
 
     The line is not clean yet. Cleaning comes after flood control, because it would be most of the
     cost of a line that is dropped.
     """
+    function: Callable[..., object] = commands.execute
+    args: tuple[Any, ...] = (member, line, room)
+    if done is not None:
+        function, args = _execute, (member, line, room, done)
     if line[:1] == "/" and commands.is_ping(line):
-        if heartbeat(member):
-            _perform(member, commands.execute, (member, line))
+        taken = heartbeat(member)
+        if taken:
+            _perform(member, function, args)
     else:
-        submit(member, commands.execute, member, line, size=len(line))
+        taken = submit(member, function, *args, size=len(line))
+    if not taken and done is not None and not member.gone:
+        why = "You are sending too fast: this line was dropped"
+        done(ChatError(why, ErrorCode.TOO_FAST))
 
 
-def submit(member: Member, function: Callable[..., object], *args: Any, size: int = 0) -> None:
-    """Call ``function(*args)`` now, later or never, as flood control decides.
+def submit(member: Member, function: Callable[..., object], *args: Any, size: int = 0) -> bool:
+    """Call ``function(*args)`` now, later or never, as flood control decides. Return whether it
+    is called now or later.
 
     ``size``: how many characters it counts as. If the function raises ChatError, the member gets
     the error.
     """
     if member.gone:
-        return
+        return False
     now = member.spoke = member.hub.scheduler.time()
     gate = member.gate or _new_gate(member)
     verdict = gate.admit(now, size, (function, args))
@@ -52,6 +71,8 @@ def submit(member: Member, function: Callable[..., object], *args: Any, size: in
             _set_timer(member, gate, now)
     else:
         _refuse(member, verdict)
+        return False
+    return True
 
 
 def heartbeat(member: Member, count: int = 1) -> bool:
@@ -80,6 +101,15 @@ def finish(member: Member, reason: str, parting: str) -> None:
 def _new_gate(member: Member) -> FloodGate:
     gate = member.gate = FloodGate(member.hub.flood)
     return gate
+
+
+def _execute(member: Member, line: str, room: str | None, done: Done) -> None:
+    try:
+        commands.execute(member, line, room)
+    except ChatError as exc:
+        done(exc)
+    else:
+        done(None)
 
 
 def _perform(member: Member, function: Callable[..., object], args: tuple[Any, ...]) -> None:
@@ -119,4 +149,4 @@ def _refuse(member: Member, verdict: Verdict) -> None:
         )
     elif verdict is Verdict.EXPEL:
         hub.members_expelled += 1
-        member.dismiss("flooding", "You kept sending too fast")
+        member.dismiss("flooding", TOO_FAST)

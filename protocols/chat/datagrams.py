@@ -66,12 +66,21 @@ Datagrams that the network loses are lost: chat over UDP is no more reliable tha
 
 from __future__ import annotations
 
+import argparse
 import logging
 import re
 from collections import OrderedDict
 from typing import Any, Final
 
 from reactor import DatagramProtocol, IdleTimer, Reactor
+from reactor.command import (
+    Repeatable,
+    add_udp_arguments,
+    listen_udp,
+    refuse_unused,
+    server_option,
+    udp_urls,
+)
 from reactor.errors import FATAL
 from reactor.sockets.addresses import LOOPBACK, Networks
 
@@ -88,6 +97,8 @@ from .tokens import TOKEN_LENGTH
 
 logger = logging.getLogger(__name__)
 
+DEFAULT_PORT = 9555
+
 NOTICE = b"*** "  # how everything begins that is sent to an address without proof
 HELLO = "/hello"
 CHALLENGE = f"*** Not sent. To join the chat, send: {HELLO} "  # and the token
@@ -99,6 +110,57 @@ MUTED_FOR = 10.0  # seconds
 
 _HEARTBEAT: Final = HEARTBEAT.encode()
 _PROOF: Final = re.compile(rf"{HELLO}\s+[a-z2-7]{{{TOKEN_LENGTH}}}(?![a-z0-9])", re.IGNORECASE)
+
+_NONE: Final = "none"  # --udp-trust none
+
+
+def add_arguments(parser: argparse._ActionsContainer) -> None:
+    """Add the options for UDP."""
+    add_udp_arguments(parser, DEFAULT_PORT)
+    server_option(
+        parser,
+        "--udp-trust",
+        metavar="NETWORK",
+        action=Repeatable,
+        type=_networks,
+        help="addresses that need no proof over UDP, in addition to this machine's; 'none': "
+        "not even those; repeatable, or separated by commas",
+    )
+
+
+def serve(hub: Hub, reactor: Reactor, options: argparse.Namespace) -> list[str]:
+    """Serve datagrams, unless there is ``--no-udp``. Return the URLs. Raises ``CommandError``."""
+    if options.no_udp:
+        unused = ("--udp-port", "--udp-trust")
+        refuse_unused(options, unused, "cannot be combined with --no-udp")
+        return []
+
+    def protocol() -> ChatDatagrams:
+        return ChatDatagrams(
+            hub,
+            reactor,
+            heartbeat_timeout=options.heartbeat_timeout,
+            trusted=_trusted(options.udp_trust),
+            max_remembered=options.max_members,
+        )
+
+    return udp_urls(listen_udp(reactor, protocol, options.host, options.udp_port))
+
+
+def _networks(text: str) -> list[str]:
+    """Return the names in ``text``. This is the type of ``--udp-trust``."""
+    names = [name.strip() for name in text.split(",")]
+    try:
+        Networks(name for name in names if name != _NONE)
+    except ValueError as exc:
+        raise argparse.ArgumentTypeError(f"{exc}") from None
+    return names
+
+
+def _trusted(choices: list[list[str]]) -> Networks:
+    """Return the networks of all uses of ``--udp-trust`` together."""
+    names = {name for choice in choices for name in choice}
+    return Networks(names - {_NONE} if _NONE in names else names | set(LOOPBACK))
 
 
 class ChatDatagrams(DatagramProtocol):

@@ -8,9 +8,12 @@ from .messages import Batch, Message
 
 
 class History:
-    """A ring of messages: at most ``count`` of them, of at most ``size`` characters together."""
+    """A ring of messages: at most ``count`` of them, of at most ``size`` characters together.
 
-    __slots__ = ("_batch", "_count", "_lines", "_max_size", "_size")
+    Read-only: ``forgotten``, the id of the newest message that it has forgotten, or 0.
+    """
+
+    __slots__ = ("_batch", "_count", "_lines", "_max_size", "_size", "forgotten")
 
     def __init__(self, count: int, size: int) -> None:
         self._count = count
@@ -18,6 +21,7 @@ class History:
         self._lines: deque[Message] = deque()
         self._size = 0
         self._batch: Batch | None = None
+        self.forgotten = 0
 
     def append(self, message: Message) -> None:
         """Remember ``message``, and forget the oldest ones if there are too many."""
@@ -26,7 +30,9 @@ class History:
         self._batch = None
         size = self._size + message.size
         while len(lines) > self._count or size > self._max_size:
-            size -= lines.popleft().size
+            oldest = lines.popleft()
+            size -= oldest.size
+            self.forgotten = oldest.id
         self._size = size
 
     def since(self, when: float = 0.0, after: int = 0) -> Batch | None:

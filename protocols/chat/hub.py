@@ -51,7 +51,8 @@ class Hub:
     in seconds since the epoch.
 
     Read-only: ``members`` and ``rooms``, by name in lower case; ``lobby``; the counters of
-    flood control, ``lines_dropped`` and ``members_expelled``.
+    flood control, ``lines_dropped`` and ``members_expelled``; ``closed_because``, empty while the
+    hub lets members in.
     """
 
     def __init__(
@@ -81,7 +82,7 @@ class Hub:
         self._former = FormerMembers(self.limits.former_members)
         self._silent = SilentMembers(self.limits.silence)
         self._last_guest = 0
-        self._closed_because = ""
+        self.closed_because = ""
 
     # For ways in
 
@@ -115,8 +116,8 @@ class Hub:
         if there is no such member, if there are too many members of this origin, if the chat is
         closed, or if the name is not valid or is taken.
         """
-        if self._closed_because:
-            raise ChatError(self._closed_because, ErrorCode.CHAT_FULL)
+        if self.closed_because:
+            raise ChatError(self.closed_because, ErrorCode.CHAT_FULL)
         limit = self.limits.members_per_origin
         if origin is not None and limit and self._origins.get(origin, 0) >= limit:
             raise ChatError(
@@ -164,7 +165,7 @@ class Hub:
 
     def close(self, reason: str) -> None:
         """Dismiss all members, and let no one in from now on. ``reason`` is for the members."""
-        self._closed_because = reason
+        self.closed_because = reason
         for room in self.rooms.values():
             room.close()
         members = tuple(self.members.values())

@@ -11,14 +11,16 @@ queue exceeds its cap, the peer is disconnected.
 
 from __future__ import annotations
 
+import argparse
 import re
 from collections import deque
 from typing import Final
 
-from reactor import IdleTimer, LineProtocol, Reactor, StreamTransport
+from reactor import IdleTimer, KeepAlive, LineProtocol, Reactor, StreamTransport
+from reactor.command import listen_tcp, tcp_urls
 
 from . import conversation
-from .commands import HEARTBEAT
+from .commands import GOODBYE, HEARTBEAT, HINT
 from .hub import Hub
 from .member import Member
 from .messages import Batch, ChatError, Kind
@@ -35,7 +37,18 @@ _TLS_HANDSHAKE: Final = b"\x16\x03"  # type and major version of a record (RFC 8
 _HTTP_REQUEST = re.compile(r"[A-Z]+ \S+ HTTP/\d")
 _HEARTBEATS = frozenset({f"{HEARTBEAT}\n".encode(), f"{HEARTBEAT}\r\n".encode()})
 _USE_TLS: Final = f"*** This port uses TLS: connect with --tls{LINE_END}".encode()
-_HINT = f"*** /help lists what you can do, /quit leaves{LINE_END}".encode()
+_HINT = f"*** {HINT}{LINE_END}".encode()
+
+
+def add_arguments(_: argparse._ActionsContainer) -> None:
+    """Add no options: ``--port`` and others are those of every server."""
+
+
+def serve(hub: Hub, reactor: Reactor, options: argparse.Namespace) -> list[str]:
+    """Serve lines. Return the URLs. Raises ``CommandError``."""
+    server = LineServer(hub, reactor, options.heartbeat_timeout)
+    listener = listen_tcp(reactor, server.connection, options, keepalive=KeepAlive())
+    return tcp_urls(listener, options.tls)
 
 
 class LineServer:
@@ -143,7 +156,7 @@ class LineConnection(LineProtocol):
             self._idle.cancel()  # the peer can send no more heartbeats
         if self._member is not None:
             # Flood control may still hold lines of the peer, for example of a file in a pipe.
-            conversation.finish(self._member, "", "Goodbye")
+            conversation.finish(self._member, "", GOODBYE)
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:

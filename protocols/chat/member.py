@@ -294,9 +294,12 @@ class Member:
 
     # Being told
 
-    def tell(self, kind: Kind, *lines: str, sender: str = "", target: str = "") -> None:
-        """Tell this member ``lines``, after all that was said before."""
-        place = self.rooms[-1].name if self.rooms else ""
+    def tell(
+        self, kind: Kind, *lines: str, sender: str = "", target: str = "", room: str | None = None
+    ) -> None:
+        """Tell this member ``lines``, after all that was said before. ``room``: what they are
+        about; None for the room that it has entered last."""
+        place = room if room is not None else self.rooms[-1].name if self.rooms else ""
         now = self.hub.clock()
         self.answer(
             Batch(tuple([Message(kind, now, place, sender, line, target) for line in lines]))

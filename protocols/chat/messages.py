@@ -43,6 +43,7 @@ class ErrorCode(Enum):
     TOO_MANY_ROOMS = "too-many-rooms"
     LIST_FULL = "list-full"  # of bans, of those who are ignored
     BUSY = "busy"  # too much is said in the room just now
+    TOO_FAST = "too-fast"  # the member sends too fast: the line was dropped
     CHAT_FULL = "chat-full"
     GONE = "gone"  # the member has left
 

@@ -219,6 +219,11 @@ class Room:
         """
         return self._history.since(since, after)
 
+    @property
+    def forgotten(self) -> int:
+        """The id of the newest line that ``history`` does not return any more, or 0."""
+        return self._history.forgotten
+
     def known(self, viewer: Listener) -> Iterator[Listener]:
         """Give those who are here, as far as ``viewer`` may know it."""
         hidden = self._traffic.unannounced

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 from typing import TYPE_CHECKING, Final
 
 from protocols.http import HTTPError, HTTPServer, Request
@@ -12,7 +11,6 @@ from reactor import KeepAlive, Reactor
 from reactor.command import (
     Application,
     LimitOptions,
-    Repeatable,
     add_limit_options,
     duration,
     limits_given,
@@ -24,7 +22,7 @@ from reactor.command import (
 
 from .handshake import accept
 from .limits import Limits
-from .origins import ANY, is_origin
+from .options import add_page_options
 
 if TYPE_CHECKING:
     from .websocket import WebSocket
@@ -58,22 +56,7 @@ class WebSocketApplication(Application):
         self.default_port = getattr(websocket_class, "default_port", self.default_port)
 
     def add_arguments(self, parser: argparse._ActionsContainer) -> None:
-        parser.add_argument(
-            "--allow-origin",
-            metavar="ORIGIN",
-            action=Repeatable,
-            type=_origin,
-            help="also accept pages of this origin, such as https://example.com; '*': of "
-            "any; repeatable (pages of the same origin)",
-        )
-        parser.add_argument(
-            "--allow-host",
-            metavar="NAME",
-            action=Repeatable,
-            type=_host,
-            help="on a loopback address: another name of this machine that clients use; '*': any; "
-            "repeatable (localhost)",
-        )
+        add_page_options(parser)
         parser.add_argument("--no-deflate", action="store_true", help="no compression")
         parser.add_argument(
             "--max-connections",
@@ -112,20 +95,3 @@ class WebSocketApplication(Application):
             f"{url.replace('tcp:', 'ws:').replace('tls:', 'wss:')}/"
             for url in tcp_urls(listener, options.tls)
         ]
-
-
-def _origin(text: str) -> str:
-    """The type of ``--allow-origin``. Anything else would never match. Browsers send ``null`` for
-    files, among others."""
-    if text not in (ANY, "null") and not is_origin(text):
-        raise argparse.ArgumentTypeError(
-            f"expected an origin, like https://example.com, with nothing behind it, not {text!r}"
-        )
-    return text
-
-
-def _host(text: str) -> str:
-    """The type of ``--allow-host``."""
-    if not re.fullmatch(r"[^\s:/]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*", text):
-        raise argparse.ArgumentTypeError(f"expected a name, without a port, not {text!r}")
-    return text

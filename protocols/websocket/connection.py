@@ -300,7 +300,7 @@ class WebSocketConnection(Protocol):
 
     def shutdown_requested(self) -> None:
         if self._core.state is OPEN:
-            self.close(CloseCode.GOING_AWAY, "the server stops")
+            self._call(self._websocket.shutdown_requested)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._timer is not None:

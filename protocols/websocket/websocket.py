@@ -61,6 +61,10 @@ class WebSocket:
     def resume_writing(self) -> None:
         """The bytes that wait have fallen to the low-water mark: continue."""
 
+    def shutdown_requested(self) -> None:
+        """The server stops: close, within its grace. This closes with code 1001."""
+        self.close(1001, "the server stops")
+
     # -- to be called ------------------------------------------------------------------------------
 
     def send(self, message: str | bytes | bytearray | memoryview | Message) -> None:

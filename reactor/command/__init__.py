@@ -10,8 +10,10 @@ from .application import (
     format_address,
     inherited,
     listen_tcp,
+    listen_udp,
     serve_both,
     tcp_urls,
+    udp_urls,
 )
 from .errors import CANNOT_START, WRONG_USAGE, CommandError, reason
 from .loading import load_object, search_current_folder
@@ -25,6 +27,7 @@ from .options import (
     duration,
     limits_given,
     number,
+    port_number,
     positive,
     refuse_unused,
     seconds,
@@ -49,8 +52,10 @@ __all__ = [
     "inherited",
     "limits_given",
     "listen_tcp",
+    "listen_udp",
     "load_object",
     "number",
+    "port_number",
     "positive",
     "reason",
     "refuse_unused",
@@ -59,4 +64,5 @@ __all__ = [
     "serve_both",
     "server_option",
     "tcp_urls",
+    "udp_urls",
 ]

@@ -69,10 +69,10 @@ from .terminal import Session, Terminal, TranscriptError, receive_until
 
 # Each protocol's default ports, TCP and UDP.
 DEFAULT_PORTS = {
-    "chat": (8555, 9555),
-    "echo": (8007, 8007),
-    "http": (8080, 8080),
-    "time": (8013, 8013),
+    "chat": {"PORT": 8555, "UDP_PORT": 9555, "WEB_PORT": 8580},
+    "echo": {"PORT": 8007, "UDP_PORT": 8007},
+    "http": {"PORT": 8080},
+    "time": {"PORT": 8013, "UDP_PORT": 8013},
 }
 OTHER_PORTS = {8000, 8001, 8002, 8443}
 
@@ -81,7 +81,7 @@ class Ports:
     """A free port in place of each port that the documents mention."""
 
     def __init__(self) -> None:
-        documented = OTHER_PORTS.union(*DEFAULT_PORTS.values())
+        documented = OTHER_PORTS.union(*(ports.values() for ports in DEFAULT_PORTS.values()))
         # Four digits like the documented ports, and outside the range from which the system assigns
         # ports by itself.
         candidates = set(range(2000, 10_000)) - documented
@@ -253,9 +253,8 @@ class Trial:
         )
         protocol = re.search(r"--protocol[ =](\w+)", transcript)
         if protocol and protocol[1] in DEFAULT_PORTS:
-            tcp, udp = DEFAULT_PORTS[protocol[1]]
-            environment["REACTOR_PORT"] = str(self.ports[tcp])
-            environment["REACTOR_UDP_PORT"] = str(self.ports[udp])
+            for option, port in DEFAULT_PORTS[protocol[1]].items():
+                environment[f"REACTOR_{option}"] = str(self.ports[port])
         statuses = self.folder / f".statuses-{block.line}"
         terminal = Terminal(self.folder, environment, statuses)
         session = Session(terminal, transcript, self.ports.replace(block.notes.get("typed", "")))

@@ -13,10 +13,14 @@ from .waiting import TIMEOUT
 
 ROOT = Path(__file__).resolve().parents[2]
 
+# Instead of the default ports of the chat's ways in: any that are free.
+DEFAULT_PORTS = {"REACTOR_WEB_PORT": "0"}
+
 
 def environment(**variables: str) -> dict[str, str]:
-    """This process's environment and ``variables``; Python finds our packages in any folder."""
-    return {**os.environ, "PYTHONPATH": str(ROOT), **variables}
+    """This process's environment and ``variables``; Python finds our packages in any folder, and no
+    program listens on a default port that a test does not name."""
+    return {**os.environ, "PYTHONPATH": str(ROOT), **DEFAULT_PORTS, **variables}
 
 
 def run_script(script: str, *arguments: str) -> tuple[str, str, int]:

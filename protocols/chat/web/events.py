@@ -1,0 +1,175 @@
+"""What the server sends to a page: events as JSON. ``docs/guide/chat-events.rst`` describes them.
+
+Each frame is an array of events. A batch becomes one frame, which is rendered once for all the
+members that get it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from itertools import islice
+from typing import Any, Final
+
+from protocols.websocket import Message as Frame
+
+from ..commands import commands_for
+from ..member import Member
+from ..membership import Membership
+from ..messages import Batch, ChatError, Kind, Message
+from ..room import Room
+
+SUBPROTOCOL: Final = "chat.v1+json"
+
+MAX_MEMBERS_SHOWN: Final = 1000  # in a snapshot of a room
+MAX_AWAY_SHOWN: Final = 40  # characters for each of them
+MAX_ROOMS_SHOWN: Final = 1000
+
+Event = dict[str, Any]
+
+_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+class BatchFrame(Frame):
+    """The frame of a batch. ``kicks``: the messages in it about members who were put out of a room;
+    ``size``: characters."""
+
+    __slots__ = ("kicks", "size")
+
+    def __init__(self, messages: tuple[Message, ...]) -> None:
+        text = encode([_event(message) for message in messages])
+        super().__init__(text)
+        self.size = len(text)
+        self.kicks = tuple([message for message in messages if message.kind is Kind.KICKED])
+
+
+def encode(events: Iterable[Event]) -> str:
+    """Return the text of a frame with ``events``."""
+    return _encode(list(events))
+
+
+def _event(message: Message) -> Event:
+    """Return the event for ``message``, without empty fields."""
+    kind, time, room, sender, text, target, number, names, _ = message
+    event: Event = {"type": kind.value, "time": round(time, 3)}
+    if number:
+        event["id"] = number
+    if room:
+        event["room"] = room
+    if sender:
+        event["sender"] = sender
+    if text:
+        event["text"] = text
+    if target:
+        event["target"] = target
+    if names:
+        event["names"] = names
+    return event
+
+
+def welcome(member: Member, *, session: str, resumed: bool, received: int, server: int) -> Event:
+    """Return the answer to ``hello``."""
+    limits = member.hub.limits
+    return {
+        "type": "welcome",
+        "name": member.name,
+        "session": session,
+        "resumed": resumed,
+        "received": received,
+        "server": server,
+        "limits": {
+            "text": limits.text_length,
+            "name": limits.name_length,
+            "topic": limits.topic_length,
+            "away": limits.topic_length,
+        },
+        "commands": [
+            {"name": name, "usage": command.usage, "summary": command.summary}
+            for name, command in commands_for(member).items()
+        ],
+    }
+
+
+def snapshot(room: Room, viewer: Member) -> Event:
+    """Return what ``viewer`` may know of ``room`` now."""
+    known = room.known(viewer)
+    shown = [_described(room, member) for member in islice(known, MAX_MEMBERS_SHOWN)]
+    event: Event = {
+        "type": "room",
+        "room": room.name,
+        "modes": room.rules.describe(),
+        "count": len(shown) + sum(1 for _ in known),
+        "members": shown,
+    }
+    if room.topic:
+        event["topic"] = room.topic
+        event["topic_setter"] = room.topic_setter
+    return event
+
+
+def _described(room: Room, member: Any) -> dict[str, str]:
+    described = {"name": member.name}
+    membership = room.members[member]
+    if Membership.OPERATOR in membership:
+        described["role"] = "operator"
+    elif Membership.VOICE in membership:
+        described["role"] = "voice"
+    if member.away:
+        described["away"] = member.away[:MAX_AWAY_SHOWN]
+    return described
+
+
+def history(room: Room, batch: Batch | None, *, complete: bool, but: frozenset[int]) -> Event:
+    """Return the lines of ``batch``, without those whose ids are in ``but``. ``complete``: whether
+    no line is missing after the one that was asked for."""
+    messages = batch.messages if batch is not None else ()
+    return {
+        "type": "history",
+        "room": room.name,
+        "events": [_event(message) for message in messages if message.id not in but],
+        "complete": complete,
+    }
+
+
+def rooms(visible: Iterable[Room]) -> Event:
+    """Return the list of the rooms."""
+    listed = []
+    for room in islice(visible, MAX_ROOMS_SHOWN):
+        described: dict[str, Any] = {"name": room.name, "count": len(room.members)}
+        if room.topic:
+            described["topic"] = room.topic
+        listed.append(described)
+    return {"type": "rooms", "rooms": listed}
+
+
+def parted(room: str) -> Event:
+    """Return the event for a room that the member is no longer in."""
+    return {"type": "parted", "room": room}
+
+
+def ack(ref: int) -> Event:
+    """Return the event for a line that was executed."""
+    return {"type": "ack", "ref": ref}
+
+
+def notice(text: str) -> Event:
+    """Return what the server has to say."""
+    return {"type": "notice", "text": text}
+
+
+def error(exc: ChatError, ref: int | None = None) -> Event:
+    """Return the event for what could not be done. ``ref``: of the line that asked for it."""
+    event: Event = {"type": "error", "text": str(exc), "code": exc.code.value}
+    if ref is not None:
+        event["ref"] = ref
+    return event
+
+
+def pong() -> Event:
+    """Return the answer to a ping."""
+    return {"type": "pong"}
+
+
+def closed(text: str, *, retry: bool) -> Event:
+    """Return the last event. ``retry``: whether it makes sense to connect again."""
+    return {"type": "closed", "text": text, "retry": retry}

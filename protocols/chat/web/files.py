@@ -1,0 +1,118 @@
+"""The page's files, from memory: the ones that are in the folder ``page`` when the server starts,
+and no others."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import time
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from typing import Final
+
+from protocols.http import HTTPError, Request, Response
+from protocols.http.files.conditions import Validators
+from protocols.http.files.media_types import media_type
+from protocols.http.files.negotiation import choose_coding
+from protocols.http.response import Header
+
+_ENDINGS: Final = (".css", ".html", ".ico", ".js", ".png", ".svg", ".webmanifest", ".woff2")
+_INDEX: Final = "index.html"
+_ALLOW: Final = (("Allow", "GET, HEAD"),)
+
+# The page loads nothing from elsewhere, and no script or style that is not in a file of its own.
+_POLICY: Final = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "connect-src 'self'",
+        "manifest-src 'self'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+_SECURITY: Final[tuple[Header, ...]] = (
+    ("Content-Security-Policy", _POLICY),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+)
+
+
+class PageFiles:
+    """Serves the files of ``folder``; ``/`` is its ``index.html``."""
+
+    def __init__(self, folder: Traversable | None = None) -> None:
+        self._files: dict[str, _File] = {}
+        self._add(files(__package__) / "page" if folder is None else folder, "/")
+        if f"/{_INDEX}" in self._files:
+            self._files["/"] = self._files[f"/{_INDEX}"]
+
+    def _add(self, folder: Traversable, path: str) -> None:
+        if not folder.is_dir():
+            return
+        for entry in folder.iterdir():
+            if entry.is_dir():
+                self._add(entry, f"{path}{entry.name}/")
+            elif entry.name.endswith(_ENDINGS):
+                self._files[path + entry.name] = _File(entry.name, entry.read_bytes())
+
+    def answer(self, request: Request) -> Response:
+        """Answer GET or HEAD. Raises ``HTTPError``."""
+        file = self._files.get(request.path)
+        if file is None:
+            raise HTTPError(404)
+        if request.method not in ("GET", "HEAD"):
+            raise HTTPError(405, headers=_ALLOW)
+        return file.answer(request)
+
+
+class _File:
+    """One file, as it is and compressed."""
+
+    __slots__ = ("_plain", "_zipped")
+
+    def __init__(self, name: str, content: bytes) -> None:
+        kind = media_type(name)
+        tag = hashlib.blake2s(content, digest_size=12).hexdigest()
+        zipped = gzip.compress(content, mtime=0)
+        self._plain = _Variant(content, f'"{tag}"', kind)
+        self._zipped: _Variant | None = None
+        if len(zipped) < len(content) * 0.9:
+            self._zipped = _Variant(zipped, f'"{tag}-gzip"', kind, "gzip")
+
+    def answer(self, request: Request) -> Response:
+        """Answer GET or HEAD."""
+        variant = self._plain
+        if self._zipped is not None and choose_coding(
+            request.headers.get("accept-encoding"), ["gzip"]
+        ):
+            variant = self._zipped
+        failed = variant.validators.failed(request.method, request.headers)
+        if failed is not None:
+            return Response(b"", failed, variant.validation)
+        return Response(variant.content, 200, variant.headers)
+
+
+class _Variant:
+    """A file in one coding. ``validation``: the fields that a response without content has."""
+
+    __slots__ = ("content", "headers", "validation", "validators")
+
+    def __init__(self, content: bytes, tag: str, kind: str, coding: str = "") -> None:
+        self.content = content
+        self.validators = Validators(tag, int(time.time()))
+        # The browser asks each time, so that the page is the one that this server understands.
+        self.validation: tuple[Header, ...] = (
+            ("ETag", tag),
+            ("Cache-Control", "no-cache"),
+            ("Vary", "Accept-Encoding"),
+            *_SECURITY,
+        )
+        self.headers = (("Content-Type", kind), *self.validation)
+        if coding:
+            self.headers += (("Content-Encoding", coding),)

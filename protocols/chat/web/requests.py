@@ -1,0 +1,122 @@
+"""What a page sends: JSON objects, checked here field by field.
+
+All text is cleaned on its way to the hub or here, so nothing that was sent comes back as it was.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final, NamedTuple, NoReturn
+
+from protocols.text import clean_text
+
+MAX_ROOMS: Final = 100  # in a hello; how many a member may be in is the hub's limit
+_LONGEST_NAME: Final = 64  # characters; longer ones are cut, and then are no names
+_LAST: Final = 2**53  # the first integer that JavaScript cannot tell from the next
+
+
+class WrongMessage(Exception):
+    """The peer sent what is not a message of this protocol; the text says why."""
+
+
+class Place(NamedTuple):
+    """A room to enter. ``after``: the id of the last line that is known of it, or 0."""
+
+    name: str
+    after: int = 0
+    key: str = ""
+
+
+class Hello(NamedTuple):
+    """The first message. ``rooms``: None if there is no such field."""
+
+    session: str
+    name: str
+    rooms: tuple[Place, ...] | None
+
+
+class Line(NamedTuple):
+    """A typed line. ``room``: where it was typed, or empty. The text is not clean yet."""
+
+    ref: int
+    room: str
+    text: str
+
+
+class Rooms(NamedTuple):
+    """Asks for the list of the rooms."""
+
+
+class Ping(NamedTuple):
+    """Asks for a pong."""
+
+
+class Unknown(NamedTuple):
+    """A message of a type that this server does not know."""
+
+
+Request = Hello | Line | Rooms | Ping | Unknown
+
+
+def parse(text: str | bytes) -> Request:
+    """Return the request in ``text``. Raises ``WrongMessage``."""
+    if not isinstance(text, str):
+        raise WrongMessage("Messages are text, not binary")
+    try:
+        fields = json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        raise WrongMessage("A message is a JSON object") from None
+    if not isinstance(fields, dict):
+        raise WrongMessage("A message is a JSON object")
+    match _text(fields, "type"):
+        case "hello":
+            places = _rooms(fields.get("rooms"))
+            return Hello(_text(fields, "session"), _name(fields, "name"), places)
+        case "line":
+            ref = _integer(fields, "ref")
+            if not ref:
+                raise WrongMessage("ref is a number of at least 1")
+            return Line(ref, _name(fields, "room"), _text(fields, "text"))
+        case "rooms":
+            return Rooms()
+        case "ping":
+            return Ping()
+        case _:
+            return Unknown()
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")  # Python's parser takes NaN and Infinity
+
+
+def _rooms(value: Any) -> tuple[Place, ...] | None:
+    if value is None:
+        return None
+    if not isinstance(value, list) or not all(isinstance(room, dict) for room in value):
+        raise WrongMessage("rooms is a list of objects")
+    if len(value) > MAX_ROOMS:
+        raise WrongMessage(f"rooms has at most {MAX_ROOMS} of them")
+    return tuple(
+        [Place(_name(room, "name"), _integer(room, "after"), _name(room, "key")) for room in value]
+    )
+
+
+def _text(fields: dict[str, Any], name: str) -> str:
+    value = fields.get(name)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise WrongMessage(f"{name} is a string")
+    return value
+
+
+def _name(fields: dict[str, Any], name: str) -> str:
+    """A clean name; too long a one is cut."""
+    return clean_text(_text(fields, name)[:_LONGEST_NAME]).strip()
+
+
+def _integer(fields: dict[str, Any], name: str) -> int:
+    value = fields.get(name, 0)
+    if type(value) is not int or not 0 <= value < _LAST:  # True is an int, too
+        raise WrongMessage(f"{name} is a whole number")
+    return value

@@ -1,0 +1,329 @@
+"""A session: one member that speaks JSON, over one connection after the other.
+
+A page's connection breaks when the page is reloaded or the network changes. So a session outlives
+its connection by ``LINGER`` seconds: the member stays, and what it misses is kept for it. A page
+that comes back in time with the session's secret goes on as the same member, and nobody notices.
+
+What was on its way when the connection broke may be lost. So the page says which line of each room
+it has seen last, and gets those that follow from the room's history, and a snapshot of the room,
+before what was kept for it.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from typing import Final, Protocol
+
+from reactor import Reactor, Timer
+
+from .. import conversation
+from ..hub import Hub
+from ..lists import visible_rooms
+from ..member import Member
+from ..messages import Batch, ChatError
+from ..room import Room
+from . import events
+from .events import BatchFrame, Event
+from .requests import Hello, Line, Ping, Place, Request, Rooms
+
+LINGER: Final = 10.0  # seconds that a session outlives its connection
+MAX_LINGERING: Final = 1000  # sessions without a connection; beyond that, the oldest ends
+MAX_MISSED: Final = 1000  # frames that are kept for a session without a connection
+MAX_MISSED_SIZE: Final = 262_144  # characters in them
+
+# Close codes (RFC 6455 section 7.4.1).
+NORMAL: Final = 1000
+GOING_AWAY: Final = 1001
+POLICY_VIOLATION: Final = 1008
+
+
+class Connection(Protocol):
+    """What a session knows of its connection."""
+
+    def send(self, frame: str | BatchFrame, /) -> None: ...
+    def finish(self, text: str, code: int, *, retry: bool) -> None: ...
+
+
+class Sessions:
+    """All sessions of a server. ``linger``: seconds that one outlives its connection."""
+
+    def __init__(self, hub: Hub, reactor: Reactor, linger: float = LINGER) -> None:
+        self.hub = hub
+        self.reactor = reactor
+        self.linger = linger
+        # Changes when the server restarts. Lines said before it are known to no history.
+        self.server_id = hub.deliveries.next_id()
+        self._sessions: dict[str, Session] = {}
+        self._lingering: dict[Session, None] = {}  # the oldest first
+
+    def begin(self, connection: Connection, hello: Hello, origin: bytes | None) -> Session:
+        """Return the session that ``hello`` asks for, or a new one. Raises ChatError if there can
+        be none."""
+        session = self._sessions.get(hello.session)
+        if session is None:
+            session = Session(self, connection)
+            session.start(hello, origin)
+        else:
+            self._lingering.pop(session, None)
+            session.resume(connection, hello)
+        return session
+
+    def add(self, session: Session) -> str:
+        """Remember ``session``, and return its secret."""
+        secret = secrets.token_urlsafe(16)
+        self._sessions[secret] = session
+        return secret
+
+    def remove(self, secret: str, session: Session) -> None:
+        """Forget ``session``, whose member is gone."""
+        self._sessions.pop(secret, None)
+        self._lingering.pop(session, None)
+
+    def add_lingering(self, session: Session) -> None:
+        """``session`` has lost its connection."""
+        self._lingering[session] = None
+        if len(self._lingering) > MAX_LINGERING:
+            next(iter(self._lingering)).end("connection lost")
+
+
+class Session:
+    """One session. It is also its member's sink."""
+
+    __slots__ = (
+        "_connection",
+        "_missed",
+        "_missed_size",
+        "_overflowed",
+        "_received",
+        "_rooms",
+        "_secret",
+        "_sessions",
+        "_timer",
+        "member",
+    )
+
+    def __init__(self, sessions: Sessions, connection: Connection) -> None:
+        self.member: Member
+        self._sessions = sessions
+        self._connection: Connection | None = connection
+        self._secret = ""
+        self._received = 0  # the highest ``ref``
+        self._rooms: tuple[Room, ...] = ()  # those that the page knows
+        self._missed: list[Batch | str] | None = None
+        self._missed_size = 0
+        self._overflowed = False
+        self._timer: Timer | None = None
+
+    # Beginning
+
+    def start(self, hello: Hello, origin: bytes | None) -> None:
+        """Join. Raises ChatError if the hub lets nobody in."""
+        hub = self._sessions.hub
+        refused: ChatError | None = None
+        try:
+            self.member = hub.join(
+                self, name=hello.name or None, origin=origin, needs_room=False, announce=False
+            )
+        except ChatError as exc:
+            refused = exc
+            self.member = hub.join(self, origin=origin, needs_room=False, announce=False)
+        self._secret = self._sessions.add(self)
+        self._welcome(resumed=False)
+        if refused is not None:
+            self._send(events.error(refused))
+        places = hello.rooms
+        if places is None:
+            places = (Place(hub.lobby.name),)
+        for place in places:
+            self._enter(place)
+        if places and not self.member.rooms:
+            self._enter(Place(hub.lobby.name))
+
+    def _enter(self, place: Place) -> None:
+        try:
+            self.member.join(place.name, place.key, welcome=False)
+        except ChatError as exc:
+            self._send(events.error(exc))
+        else:
+            self._show_rooms({place.name.lower(): place.after})
+
+    def resume(self, connection: Connection, hello: Hello) -> None:
+        """Go on over ``connection``, and catch up."""
+        self.member.catch_up()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._connection is not None:
+            # The page has come back before the server noticed that its connection is gone; or it
+            # was duplicated, and only one can have the session.
+            self._connection.finish("This session goes on elsewhere", NORMAL, retry=False)
+        self._connection = connection
+        missed, self._missed = self._missed or [], None
+        self._missed_size = 0
+        kept = frozenset(
+            message.id for part in missed if isinstance(part, Batch) for message in part.messages
+        )
+        self._welcome(resumed=True)
+        if self._overflowed:
+            self._overflowed = False
+            self._send(events.notice("You were away for long: private lines may be missing"))
+        after = {place.name.lower(): place.after for place in hello.rooms or ()}
+        for room in self._rooms:
+            self._show(room, after.get(room.name.lower(), 0), kept)
+        for part in missed:
+            connection.send(part if isinstance(part, str) else part.rendered(BatchFrame))
+
+    def _welcome(self, *, resumed: bool) -> None:
+        self._send(
+            events.welcome(
+                self.member,
+                session=self._secret,
+                resumed=resumed,
+                received=self._received,
+                server=self._sessions.server_id,
+            )
+        )
+
+    # What the page asks for
+
+    def handle(self, request: Request) -> None:
+        """Do what ``request`` asks for."""
+        match request:
+            case Line():
+                self._handle_line(request)
+            case Rooms():
+                conversation.submit(self.member, self._send_rooms)
+            case Ping():
+                if conversation.heartbeat(self.member):
+                    self._send(events.pong())
+            case _:
+                if conversation.heartbeat(self.member):
+                    self._send(events.error(ChatError("This server knows no such message")))
+
+    def _handle_line(self, line: Line) -> None:
+        if line.ref <= self._received:
+            self._send(events.ack(line.ref))
+            return
+        self._received = line.ref
+        room = line.room or None
+        if room is not None:
+            for place in self.member.rooms:  # the name as the room has it, for the replies
+                if place.name.lower() == room.lower():
+                    room = place.name
+
+        def done(exc: ChatError | None) -> None:
+            self._show_rooms({})
+            self._send(events.ack(line.ref) if exc is None else events.error(exc, line.ref))
+
+        conversation.receive(self.member, line.text, room, done)
+
+    def _send_rooms(self) -> None:
+        self._send(events.rooms(visible_rooms(self.member)))
+
+    # What the page is shown
+
+    def deliver(self, batch: Batch, /) -> None:
+        """Send ``batch``, or keep it while there is no connection."""
+        frame = batch.rendered(BatchFrame)
+        if self._connection is not None:
+            self._connection.send(frame)
+        else:
+            self._keep(batch, frame.size)
+        for message in frame.kicks:
+            if message.target == self.member.name:
+                self._rooms = tuple([room for room in self._rooms if room.name != message.room])
+                self._send(events.parted(message.room))
+
+    def _send(self, *happened: Event) -> None:
+        text = events.encode(happened)
+        if self._connection is not None:
+            self._connection.send(text)
+        else:
+            self._keep(text, len(text))
+
+    def _keep(self, part: Batch | str, size: int) -> None:
+        """Keep a frame for later; if there are too many, forget all of them."""
+        if self._overflowed:
+            return
+        if self._missed is None:
+            self._missed = []
+        self._missed.append(part)
+        self._missed_size += size
+        if len(self._missed) > MAX_MISSED or self._missed_size > MAX_MISSED_SIZE:
+            self._overflowed = True
+            self._missed = None
+
+    def _show_rooms(self, after: Mapping[str, int]) -> None:
+        """Tell the page which rooms its member has left, and show those that it has entered.
+        ``after``: by room, the id of the last line that is known."""
+        member = self.member
+        if member.rooms == self._rooms:
+            return
+        before, self._rooms = self._rooms, member.rooms
+        for room in before:
+            if room not in self._rooms:
+                self._send(events.parted(room.name))
+        for room in self._rooms:
+            if room not in before:
+                self._show(room, after.get(room.name.lower(), 0))
+
+    def _show(self, room: Room, after: int, but: frozenset[int] = frozenset()) -> None:
+        """Send a snapshot of ``room``, and the lines after the one with the id ``after``, without
+        those in ``but``."""
+        member = self.member
+        member.catch_up()  # the snapshot is of now, so what has happened comes first
+        lines = member.history(room.name, after)
+        known = not after or after >= self._sessions.server_id
+        self._send(
+            events.snapshot(room, member),
+            events.history(room, lines, complete=known and after >= room.forgotten, but=but),
+        )
+
+    # Ending
+
+    def disconnected(self, connection: Connection, *, for_good: bool) -> None:
+        """``connection`` is lost. ``for_good``: whether the page said that it does not come
+        back."""
+        if connection is not self._connection:
+            return
+        self._connection = None
+        if self.member.gone:
+            return
+        if for_good:
+            self.end("")
+            return
+        sessions = self._sessions
+        self._timer = sessions.reactor.call_later(sessions.linger, self.end, "connection lost")
+        sessions.add_lingering(self)
+
+    def end(self, reason: str) -> None:
+        """Have the member leave: nobody comes back for it."""
+        self._forget()
+        self.member.leave(reason)
+
+    def refuse(self, why: str) -> None:
+        """End the session: its page breaks the rules."""
+        connection, self._connection = self._connection, None
+        self._forget()
+        self.member.leave("sent wrong messages")
+        if connection is not None:
+            connection.finish(why, POLICY_VIOLATION, retry=False)
+
+    def close(self, reason: str, /) -> None:
+        """Send ``reason``, and close the connection: the hub has dismissed the member."""
+        connection, self._connection = self._connection, None
+        self._forget()
+        if connection is not None:
+            stopping = bool(self._sessions.hub.closed_because)
+            code = GOING_AWAY if stopping else NORMAL
+            if reason == conversation.TOO_FAST:
+                code = POLICY_VIOLATION
+            connection.finish(reason, code, retry=stopping)
+
+    def _forget(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._missed = None
+        self._sessions.remove(self._secret, self)
