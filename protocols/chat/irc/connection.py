@@ -7,6 +7,7 @@ functions get the connection, and answer with ``send`` and ``reply``.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
@@ -51,15 +52,16 @@ class Command(NamedTuple):
 class Shared:
     """What all connections of a server share.
 
-    ``name``: the server's. ``description``: what WHOIS and LINKS say of it. ``admin``: how to reach
-    those who run it, for ADMIN. ``credentials``: of operators. ``motd``: the lines of the message of
-    the day. Times are in seconds: a
+    ``name``: the server's. ``description``: what WHOIS and LINKS say of it. ``admin``: for ADMIN,
+    how to reach those who run it. ``credentials``: of operators. ``motd``: the lines of the message
+    of the day. Times are in seconds: a
     client has ``registration_timeout`` to register; after a silence of ``ping_interval`` it is sent
     a PING, and has ``ping_timeout`` to send anything. ``created``: when the server started, in
     seconds since the epoch.
 
-    Counted: ``unregistered`` clients; ``most``, the highest number of members so far; ``checks`` of
-    passwords that are under way; ``batches`` of IRCv3, whose numbers are their ids.
+    Counted: ``unregistered`` clients; ``most``, the highest number of members so far; ``modes``,
+    how many clients have each; ``checks`` of passwords that are under way; ``batches`` of IRCv3,
+    whose numbers are their ids.
     """
 
     hub: Hub
@@ -76,6 +78,7 @@ class Shared:
     created: float = 0.0
     unregistered: int = 0
     most: int = 0
+    modes: Counter[UserMode] = field(default_factory=Counter)
     checks: int = 0
     batches: int = 0
     _renderers: dict[frozenset[str], Renderer] = field(default_factory=dict)
@@ -210,6 +213,7 @@ class IRCConnection(LineProtocol):
             self._answer(self._refuse_line, True)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.set_modes(UserMode.NONE)
         self._cancel_timers()
         if self.member is None:
             self.server.unregistered -= 1
@@ -348,6 +352,12 @@ class IRCConnection(LineProtocol):
             self.member.dismiss(reason, reason)
         else:
             self.close(reason)
+
+    def set_modes(self, modes: UserMode) -> None:
+        """Change the modes of the user."""
+        for mode in UserMode:
+            self.server.modes[mode] += (mode in modes) - (mode in self.modes)
+        self.modes = modes
 
     # For commands: doing
 

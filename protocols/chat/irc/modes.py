@@ -125,7 +125,7 @@ def _user_mode(client: IRCConnection, line: Line, name: str) -> None:
     if len(line.params) == 1:
         client.reply(Reply.UMODEIS, describe(client.modes))
         return
-    before = client.modes
+    modes = client.modes
     unknown = False
     on = True
     for letter in line.param(1):
@@ -134,17 +134,18 @@ def _user_mode(client: IRCConnection, line: Line, name: str) -> None:
         elif letter not in LETTERS:
             unknown = True
         elif not on:
-            client.modes &= ~LETTERS[letter]
+            modes &= ~LETTERS[letter]
         elif letter != "o":  # only OPER grants it (RFC 2812 section 3.1.5)
-            client.modes |= LETTERS[letter]
-    tell_change(client, before)
+            modes |= LETTERS[letter]
+    change_modes(client, modes)
     if unknown:
         client.reply(Reply.UMODEUNKNOWNFLAG)
 
 
-def tell_change(client: IRCConnection, before: UserMode) -> None:
-    """Tell the client how its modes differ from those it had ``before``."""
-    added, removed = client.modes & ~before, before & ~client.modes
+def change_modes(client: IRCConnection, modes: UserMode) -> None:
+    """Give the client ``modes``, and tell it what has changed."""
+    added, removed = modes & ~client.modes, client.modes & ~modes
+    client.set_modes(modes)
     text = describe(added) if added else ""
     if removed:
         text += describe(removed).replace("+", "-")

@@ -14,7 +14,7 @@ from reactor.errors import FATAL
 from .channels import member_of
 from .connection import Command, IRCConnection
 from .grammar import Line, without_formatting
-from .modes import tell_change
+from .modes import change_modes
 from .numerics import Reply
 from .people import connection_of, connections, is_operator
 from .user_modes import UserMode
@@ -54,10 +54,8 @@ def _finish(client: IRCConnection, line: Line, call: ThreadCall[bool]) -> None:
 
 def _tell_result(client: IRCConnection, right: bool) -> None:
     if right:
-        before = client.modes
-        client.modes |= UserMode.OPERATOR
         client.reply(Reply.YOUREOPER)
-        tell_change(client, before)
+        change_modes(client, client.modes | UserMode.OPERATOR)
         return
     client.wrong_passwords += 1
     client.reply(Reply.PASSWDMISMATCH)

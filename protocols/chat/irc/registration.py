@@ -29,6 +29,7 @@ from .isupport import (
     tokens,
 )
 from .numerics import Reply
+from .user_modes import UserMode
 
 VERSION: Final = f"reactor-{__version__}"
 
@@ -197,8 +198,10 @@ def send_lusers(client: IRCConnection) -> None:
     """Tell the client how many users and channels there are."""
     server = client.server
     users, most = len(server.hub.members), server.most
-    client.reply(Reply.LUSERCLIENT, f"There are {users} users and 0 invisible on 1 servers")
-    client.reply(Reply.LUSEROP, "0", "operator(s) online")
+    hidden, operators = server.modes[UserMode.INVISIBLE], server.modes[UserMode.OPERATOR]
+    text = f"There are {users - hidden} users and {hidden} invisible on 1 servers"
+    client.reply(Reply.LUSERCLIENT, text)
+    client.reply(Reply.LUSEROP, str(operators), "operator(s) online")
     client.reply(Reply.LUSERUNKNOWN, str(server.unregistered), "unknown connection(s)")
     client.reply(Reply.LUSERCHANNELS, str(len(server.hub.rooms)), "channels formed")
     client.reply(Reply.LUSERME, f"I have {users} clients and 0 servers")

@@ -32,6 +32,8 @@ ACTION: Final = CTCP + "ACTION "
 # Bytes of the lines about one crowd. Much more would exceed the write queue of each member.
 MAX_CROWD: Final = 1 << 18
 
+MAX_MODE_VALUES: Final = 300  # characters of values in one line with several changes of modes
+
 Renderer = Callable[[Sequence[Message]], bytes]
 
 _SPOKEN: Final = {
@@ -61,6 +63,8 @@ def make_renderer(hub: Hub, server_name: str, capabilities: frozenset[str]) -> R
     lines = _Lines(hub, server_name, capabilities)
 
     def render(messages: Sequence[Message]) -> bytes:
+        if any(message.kind is Kind.MODE for message in messages):
+            messages = merged_modes(messages)
         found = [line + LINE_END for message in messages for line in lines.of(message)]
         return "".join(found).encode(errors="replace")
 
@@ -155,7 +159,7 @@ class _Lines:
             case Kind.TOPIC:
                 params = (channel, text)
             case Kind.MODE:
-                params = (channel, text, target) if target else (channel, text)
+                params = (channel, text, *target.split())
             case Kind.INVITED:
                 command, params = "INVITE", (target, channel)
             case Kind.AWAY if self._away_notify:
@@ -188,6 +192,28 @@ class _Lines:
             lines += self.of(single)
             size += len(lines[-1])
         return lines
+
+
+def merged_modes(messages: Sequence[Message]) -> list[Message]:
+    """Return ``messages`` with changes of modes that follow each other as one: ``+o-m alice``."""
+    merged: list[Message] = []
+    for message in messages:
+        last = merged[-1] if merged else None
+        if (
+            last is not None
+            and message.kind is last.kind is Kind.MODE
+            and (message.room, message.sender) == (last.room, last.sender)
+            and len(last.target) + len(message.target) < MAX_MODE_VALUES
+        ):
+            sign, letter = message.text[0], message.text[1:]
+            same = max(last.text.rfind("+"), last.text.rfind("-")) == last.text.rfind(sign)
+            merged[-1] = last._replace(
+                text=last.text + (letter if same else message.text),
+                target=f"{last.target} {message.target}".strip(),
+            )
+        else:
+            merged.append(message)
+    return merged
 
 
 def server_time(when: float) -> str:
