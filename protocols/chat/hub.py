@@ -262,6 +262,10 @@ class Hub:
             raise ChatError(f"{member.name} has been invited already")
         self._invitations.add(member, room, by_operator=by_operator)
 
+    def invitations(self, member: Member) -> list[Room]:
+        """Return the rooms into which ``member`` is invited, the latest invitation last."""
+        return self._invitations.rooms(member)
+
     def check_entry(self, member: Member, name: str, key: str = "") -> None:
         """Raise ChatError if ``member`` may not enter the room ``name``, which may not exist."""
         room = self.rooms.get(name.lower())

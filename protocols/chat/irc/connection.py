@@ -459,7 +459,7 @@ class IRCConnection(LineProtocol):
         """Show a message that is for this member alone, and names it on IRC."""
         match message.kind:
             case Kind.ENTERED:
-                self.write(self._render((message._replace(kind=Kind.JOINED),)))
+                self.write(self._render((message,)))
             case Kind.AWAY:
                 self.write_line(Reply.AWAY, self.nick, message.sender, message.text)
             case _:

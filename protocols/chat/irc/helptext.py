@@ -18,7 +18,7 @@ _COMMANDS: Final = {
     ),
     "HELP": ("[command]", "Explain a command, or list all."),
     "INFO": ("", "About this server."),
-    "INVITE": ("nick #channel", "Let somebody into a channel once. Alone: who invited you."),
+    "INVITE": ("nick #channel", "Let somebody into a channel once. Alone: where you are invited."),
     "ISON": ("nick [nick...]", "Which of these are here."),
     "JOIN": (
         "#channel[,#channel...] [key[,key...]]",

@@ -57,6 +57,8 @@ class Reply(StrEnum):
     TOPIC = "332"
     TOPICWHOTIME = "333"
     WHOISACTUALLY = "338"
+    INVITELIST = "336"
+    ENDOFINVITELIST = "337"
     INVITING = "341"
     VERSION = "351"
     WHOREPLY = "352"
@@ -136,6 +138,7 @@ WORDS: Final[dict[Reply, str]] = {
     Reply.ENDOFWHO: "End of /WHO list",
     Reply.ENDOFWHOIS: "End of /WHOIS list",
     Reply.LISTEND: "End of /LIST",
+    Reply.ENDOFINVITELIST: "End of /INVITE list",
     Reply.ENDOFLINKS: "End of /LINKS list",
     Reply.ENDOFBANLIST: "End of channel ban list",
     Reply.ENDOFWHOWAS: "End of WHOWAS",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from ..interfaces import Listener
 from ..lists import rooms_of
 from ..member import Member
 from ..room import Room
@@ -19,6 +20,14 @@ def connection_of(member: Member) -> IRCConnection | None:
 def connections(members: Iterable[Member]) -> Iterator[IRCConnection]:
     """Give the connections of those of ``members`` who came by IRC."""
     return (member.sink for member in members if isinstance(member.sink, IRCConnection))
+
+
+def clients(listeners: Iterable[Listener], capability: str) -> Iterator[IRCConnection]:
+    """Give the connections of those of ``listeners`` who came by IRC, and have ``capability``."""
+    for listener in listeners:
+        sink = listener.sink
+        if isinstance(sink, IRCConnection) and capability in sink.capabilities:
+            yield sink
 
 
 def modes_of(member: Member) -> UserMode:

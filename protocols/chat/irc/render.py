@@ -93,7 +93,10 @@ class _Lines:
         source, command, params = self._event(message)
         if not command:
             return []
-        return [format_line(command, *params, source=source, tags=self.tags(message))]
+        lines = [format_line(command, *params, source=source, tags=self.tags(message))]
+        if kind is Kind.JOINED and self._away_notify:
+            lines += self._away(message, source)
+        return lines
 
     def tags(self, message: Message, *, first: bool = True) -> Tags:
         """Return the tags of a line for ``message``. ``first``: whether it is the first line."""
@@ -146,7 +149,7 @@ class _Lines:
         params: tuple[str, ...]
         command = kind.name
         match kind:
-            case Kind.JOINED:
+            case Kind.JOINED | Kind.ENTERED:
                 command, params = "JOIN", self._join(sender, channel)
             case Kind.LEFT:
                 command, params = "PART", (channel, text) if text else (channel,)
@@ -167,6 +170,14 @@ class _Lines:
             case _:
                 command, params = "", ()
         return source, command, params
+
+    def _away(self, message: Message, source: str) -> list[str]:
+        """Return what there is to say about a newcomer that is away already."""
+        member = self._hub.members.get(message.sender.lower())
+        if member is None or not member.away:
+            return []
+        tags = self.tags(message, first=False)
+        return [format_line("AWAY", member.away, source=source, tags=tags)]
 
     def _join(self, name: str, channel: str) -> tuple[str, ...]:
         if not self._extended_join:

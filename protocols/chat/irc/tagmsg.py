@@ -6,11 +6,10 @@ one by one, not through the room.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Final
 
 from ..interfaces import Listener
-from ..member import Member
 from ..messages import Batch, ChatError, Kind
 from .capabilities import ECHO_MESSAGE, MESSAGE_TAGS, SETNAME
 from .channels import member_of
@@ -18,7 +17,7 @@ from .connection import Command, IRCConnection, room_of
 from .grammar import Line, without_formatting
 from .isupport import MAX_TARGETS, REALNAME_LENGTH
 from .numerics import Reply
-from .people import connection_of
+from .people import clients
 from .render import CHANNEL_PREFIX, channel_of
 
 
@@ -54,21 +53,12 @@ def _send_tags(client: IRCConnection, line: Line, target: str) -> None:
         Kind.NOTE, "", member.name, target=target, tags=line.client_tags
     )
     batch = Batch((message,))
-    for other_client in _clients(listeners, MESSAGE_TAGS):
+    for other_client in clients(listeners, MESSAGE_TAGS):
         other = member_of(other_client)
         if other is not member and other.wanted(batch.messages):
             other.answer(batch)
     if target == member.name or ECHO_MESSAGE in client.capabilities:
         member.answer(batch)
-
-
-def _clients(listeners: Iterable[Listener], capability: str) -> Iterator[IRCConnection]:
-    """Give the connections of those of ``listeners`` who have ``capability``."""
-    for listener in listeners:
-        if isinstance(listener, Member):
-            client = connection_of(listener)
-            if client is not None and capability in client.capabilities:
-                yield client
 
 
 def _setname(client: IRCConnection, line: Line) -> None:
@@ -79,11 +69,11 @@ def _setname(client: IRCConnection, line: Line) -> None:
         return
     member = member_of(client)
     member.own_settings().realname = realname
-    told = {member: None}
+    told: dict[Listener, None] = {member: None}
     for room in member.rooms:
         if room.knows(member):
-            told |= dict.fromkeys(other for other in room.members if isinstance(other, Member))
-    for other in _clients(told, SETNAME):
+            told |= dict.fromkeys(room.members)
+    for other in clients(told, SETNAME):
         other.send(line.command, realname, source=member.mask)
 
 

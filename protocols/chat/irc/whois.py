@@ -23,7 +23,7 @@ _LIST_SIZE: Final = MAX_LINE - 160
 
 def _whois(client: IRCConnection, line: Line) -> None:
     """Answer ``WHOIS [server] nick[,nick]``. There is only one server, so its name is ignored."""
-    names = line.params[-1] if len(line.params) < 3 else line.param(1)
+    names = line.param(1) if len(line.params) > 1 else line.param(0)
     viewer = member_of(client)
     if not names:
         client.reply(Reply.NONICKNAMEGIVEN)
