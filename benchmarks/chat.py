@@ -40,7 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> bool:
     commands = {
         OURS: reactor_command(
-            *("--protocol", "chat", "--port", "0", "--no-udp", "--no-web", "--flood-rate", "0")
+            *("--protocol", "chat", "--port", "0", "--no-udp", "--no-web", "--no-irc"),
+            *("--flood-rate", "0"),
         ),
         "plain on reactor": python_server("room", "reactor"),
         "plain on uvloop": python_server("room", "uvloop"),

@@ -40,7 +40,9 @@ def run(options: argparse.Namespace) -> bool:
     allow_descriptors(options.members + 100)
     c_server = compile_c("echo_server")
     commands = {
-        OURS: reactor_command(*("--protocol", "chat", "--port", "0", "--no-udp", "--no-web")),
+        OURS: reactor_command(
+            *("--protocol", "chat", "--port", "0", "--no-udp", "--no-web", "--no-irc")
+        ),
         BARE: python_server("silent", "reactor"),
         "bare in C": [c_server, "silent"],
         "bare on uvloop": python_server("silent", "uvloop"),

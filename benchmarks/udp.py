@@ -74,7 +74,7 @@ def _measure(rate: int, options: argparse.Namespace) -> tuple[int, int, float, i
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
     command = reactor_command(
-        *("--protocol", "chat", "--port", "0", "--no-web", "--udp-port", str(port)),
+        *("--protocol", "chat", "--port", "0", "--no-web", "--no-irc", "--udp-port", str(port)),
         *("--heartbeat-timeout", f"{_TIMEOUT:g}"),
     )
     with Server(command) as server, contextlib.ExitStack() as sockets:

@@ -23,13 +23,14 @@ from . import datagrams, lines
 from .client import ChatClient
 from .flood import FloodPolicy
 from .hub import Hub
+from .irc import options as irc
 from .limits import Limits
 from .web import options as web
 
 DEFAULT_PORT = 8555
 
 # The ways in. Each has ``add_arguments``, for its options, and ``serve``, which returns its URLs.
-_WAYS_IN = (lines, datagrams, web)
+_WAYS_IN = (lines, datagrams, web, irc)
 
 # Seconds for which the loop may collect events. Thousands of idle members send their heartbeats at
 # different times, and without this the loop would wake for each of them. The price: a line that

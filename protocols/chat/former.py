@@ -22,24 +22,37 @@ class FormerMember(NamedTuple):
     time: float
 
 
+# A name, user, origin, real name and time. The host is computed when somebody asks for it:
+# thousands may leave at once.
+_Entry = tuple[str, str, bytes | None, str, float]
+
+
 class FormerMembers:
     """Remembers the last ``most`` of them."""
 
-    __slots__ = ("_entries",)
+    __slots__ = ("_by_name", "_entries", "_most")
 
     def __init__(self, most: int) -> None:
-        # The host is computed when somebody asks for it: thousands may leave at once.
-        self._entries: deque[tuple[str, str, bytes | None, str, float]] = deque(maxlen=most)
+        self._most = most
+        self._entries: deque[_Entry] = deque()
+        self._by_name: dict[str, list[_Entry]] = {}  # the same, by name in lower case
 
     def add(self, member: Member, now: float) -> None:
         """Remember that ``member`` was called what it is called now."""
-        self._entries.append((member.name, member.user, member.origin, member.realname, now))
+        entry = (member.name, member.user, member.origin, member.realname, now)
+        self._entries.append(entry)
+        self._by_name.setdefault(member.name.lower(), []).append(entry)
+        if len(self._entries) > self._most:
+            key = self._entries.popleft()[0].lower()
+            self._by_name[key].pop(0)  # the oldest of all is also the oldest of its name
+            if not self._by_name[key]:
+                del self._by_name[key]
 
     def find(self, name: str, hosts: Hosts) -> list[FormerMember]:
         """Return those who were called ``name``, latest first."""
-        key = name.lower()
         return [
             FormerMember(former, user, hosts.name(origin), realname, time)
-            for former, user, origin, realname, time in reversed(self._entries)
-            if former.lower() == key
+            for former, user, origin, realname, time in reversed(
+                self._by_name.get(name.lower(), ())
+            )
         ]

@@ -80,15 +80,20 @@ class Room:
         Raises ChatError if the rules forbid it, or if more is said in this turn than the members'
         connections can take.
         """
-        membership = self.members.get(speaker)
-        if membership is None or self.rules.restrict_speech:
-            self.rules.check_speech(speaker, membership)
-        self._traffic.introduce(speaker)
+        self.prepare_speech(speaker)
         message = self._deliveries.message(kind, self.name, speaker.name, text, tags=tags)
         size = message.size
         self.check_load(size)
         self._audience.post(message, size, speaker=speaker)
         self._history.append(message)
+
+    def prepare_speech(self, speaker: Listener) -> None:
+        """Raise ChatError if the rules forbid ``speaker`` to speak here. If the others do not know
+        yet that it came, tell them."""
+        membership = self.members.get(speaker)
+        if membership is None or self.rules.restrict_speech:
+            self.rules.check_speech(speaker, membership)
+        self._traffic.introduce(speaker)
 
     def check_load(self, size: int = 0) -> None:
         """Raise ChatError if, with a message of ``size``, there is more to tell in this turn than

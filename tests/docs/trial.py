@@ -69,7 +69,7 @@ from .terminal import Session, Terminal, TranscriptError, receive_until
 
 # Each protocol's default ports, TCP and UDP.
 DEFAULT_PORTS = {
-    "chat": {"PORT": 8555, "UDP_PORT": 9555, "WEB_PORT": 8580},
+    "chat": {"PORT": 8555, "UDP_PORT": 9555, "WEB_PORT": 8580, "IRC_PORT": 6667},
     "echo": {"PORT": 8007, "UDP_PORT": 8007},
     "http": {"PORT": 8080},
     "time": {"PORT": 8013, "UDP_PORT": 8013},

@@ -61,12 +61,19 @@ def _part(client: IRCConnection, line: Line) -> None:
 
 def _leave(client: IRCConnection, room: Room, reason: str) -> None:
     member = member_of(client)
+    reason = reason[: member.hub.limits.topic_length]
     member.part(room.name, reason)
-    now = member.hub.clock()
-    client.show(Message(Kind.LEFT, now, room.name, member.name, reason))
+    client.show(Message(Kind.LEFT, member.hub.clock(), room.name, member.name, reason))
 
 
 def _topic(client: IRCConnection, line: Line) -> None:
+    try:
+        _show_or_set_topic(client, line)
+    except ChatError as exc:
+        client.refuse(exc, line, channel=line.param(0))
+
+
+def _show_or_set_topic(client: IRCConnection, line: Line) -> None:
     member = member_of(client)
     room = member.where(room_of(line.param(0)))
     if len(line.params) > 1:
@@ -134,7 +141,7 @@ def prefix_of(room: Room, listener: Listener, viewer: IRCConnection) -> str:
 
 def _kick(client: IRCConnection, line: Line) -> None:
     member = member_of(client)
-    channels, nicks = _words(line.param(0)), _words(line.param(1))
+    channels, nicks = line.param(0).split(","), _words(line.param(1))
     if len(channels) == 1:
         channels *= len(nicks)
     if not nicks or len(channels) != len(nicks):
@@ -162,8 +169,12 @@ def _invite(client: IRCConnection, line: Line) -> None:
     if not channel:
         client.reply(Reply.NEEDMOREPARAMS, line.command)
         return
-    room = member.where(room_of(channel))
-    moderation.invite(member, nick, room.name)
+    try:
+        room = member.where(room_of(channel))
+        moderation.invite(member, nick, room.name)
+    except ChatError as exc:
+        client.refuse(exc, line, nick=nick, channel=channel)
+        return
     other = member.hub.find(nick)
     client.reply(Reply.INVITING, other.name, channel)
     if other.away:

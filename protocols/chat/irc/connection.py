@@ -1,30 +1,28 @@
 """One connection of IRC: its lines, its registration, its life signs. It is also its member's sink.
 
-What a command does is not here: ``IRCConnection`` finds it in the table of its server. The table's
-functions get the connection, and answer with ``send`` and ``reply``.
+What a command does is not here: ``IRCConnection`` finds it in a table. The table's functions get
+the connection, and answer with ``send`` and ``reply``.
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from reactor import IdleTimer, LineProtocol, Reactor, StreamTransport, Timer
+from reactor import IdleTimer, LineProtocol, StreamTransport, Timer
 
 from .. import conversation
-from ..hub import Hub
 from ..member import Member
 from ..messages import Batch, ChatError, ErrorCode, Kind, Message
+from ..origins import origin_of
 from ..partings import parting_reason
 from . import labels, numerics
-from .capabilities import BATCH, ECHO_MESSAGE, LABELED_RESPONSE, RENDERED
-from .credentials import Credentials
+from .capabilities import BATCH, ECHO_MESSAGE, LABELED_RESPONSE
 from .grammar import MAX_LINE, MAX_TAGS, Line, LineError, Tags, format_line, parse_line
 from .numerics import Reply
-from .render import CHANNEL_PREFIX, LINE_END, Renderer, channel_of, make_renderer
+from .render import CHANNEL_PREFIX, LINE_END
+from .shared import Shared
 from .user_modes import UserMode
 
 MAX_EARLY_LINES: Final = 100  # that a client may send before it is registered
@@ -48,60 +46,11 @@ class Command(NamedTuple):
     early: bool = False
 
 
-@dataclass
-class Shared:
-    """What all connections of a server share.
-
-    ``name``: the server's. ``description``: what WHOIS and LINKS say of it. ``admin``: for ADMIN,
-    how to reach those who run it. ``credentials``: of operators. ``motd``: the lines of the message
-    of the day. Times are in seconds: a
-    client has ``registration_timeout`` to register; after a silence of ``ping_interval`` it is sent
-    a PING, and has ``ping_timeout`` to send anything. ``created``: when the server started, in
-    seconds since the epoch.
-
-    Counted: ``unregistered`` clients; ``most``, the highest number of members so far; ``modes``,
-    how many clients have each; ``checks`` of passwords that are under way; ``batches`` of IRCv3,
-    whose numbers are their ids.
-    """
-
-    hub: Hub
-    reactor: Reactor
-    commands: Mapping[str, Command]
-    name: str = "chat.local"
-    description: str = "A chat with several ways in"
-    admin: str = ""
-    credentials: Credentials = field(default_factory=Credentials)
-    motd: tuple[str, ...] = ()
-    registration_timeout: float = 30.0
-    ping_interval: float = 90.0
-    ping_timeout: float = 60.0
-    created: float = 0.0
-    unregistered: int = 0
-    most: int = 0
-    modes: Counter[UserMode] = field(default_factory=Counter)
-    checks: int = 0
-    batches: int = 0
-    _renderers: dict[frozenset[str], Renderer] = field(default_factory=dict)
-
-    def renderer(self, capabilities: frozenset[str]) -> Renderer:
-        """Return the function that renders for ``capabilities``, always the same."""
-        capabilities &= RENDERED
-        renderer = self._renderers.get(capabilities)
-        if renderer is None:
-            renderer = make_renderer(self.hub, self.name, capabilities)
-            self._renderers[capabilities] = renderer
-        return renderer
-
-    def next_batch(self) -> str:
-        """Return the id of a new batch."""
-        self.batches += 1
-        return str(self.batches)
-
-
 class IRCConnection(LineProtocol):
-    """One connection.
+    """One connection. ``commands``: the table of commands.
 
-    Read-only: ``server``; ``member``, or None before registration; ``capabilities``.
+    Read-only: ``server``; ``member``, or None before registration; ``capabilities``; ``origin``,
+    for ``Hub.join``.
 
     What a client has sent to register: ``nick_wanted``, ``user``, ``realname``; ``negotiating``,
     which is True between CAP LS and CAP END; and ``cap_version``, the version of CAP that it knows.
@@ -112,6 +61,7 @@ class IRCConnection(LineProtocol):
 
     __slots__ = (
         "_asked",
+        "_commands",
         "_early_lines",
         "_held",
         "_idle",
@@ -125,6 +75,7 @@ class IRCConnection(LineProtocol):
         "modes",
         "negotiating",
         "nick_wanted",
+        "origin",
         "realname",
         "server",
         "signed_on",
@@ -134,12 +85,14 @@ class IRCConnection(LineProtocol):
 
     max_line_length = MAX_TAGS + MAX_LINE
 
-    def __init__(self, server: Shared) -> None:
+    def __init__(self, server: Shared, commands: Mapping[str, Command]) -> None:
         super().__init__()
         self.server = server
+        self._commands = commands
         self.member: Member | None = None
         self.capabilities: frozenset[str] = frozenset()
         self.nick_wanted = ""
+        self.origin: bytes | None = None
         self.user = ""
         self.realname = ""
         self.cap_version = 301
@@ -161,7 +114,10 @@ class IRCConnection(LineProtocol):
     def connection_made(self, transport: StreamTransport) -> None:
         super().connection_made(transport)
         server = self.server
-        server.unregistered += 1
+        self.origin = origin_of(transport.get_extra_info("peername"))
+        if not server.admit(self.origin):
+            self.close("There are too many connections from your address: try again later")
+            return
         self._registration = server.reactor.call_later(
             server.registration_timeout, self.refuse_client, "Registration timed out"
         )
@@ -212,11 +168,19 @@ class IRCConnection(LineProtocol):
         if self._may_continue(""):
             self._answer(self._refuse_line, True)
 
+    def eof_received(self) -> bool | None:
+        super().eof_received()
+        if self.member is None:
+            return None
+        # Flood control may still hold lines of the peer, for example of a file in a pipe.
+        conversation.finish(self.member, "", "Connection closed")
+        return True
+
     def connection_lost(self, exc: Exception | None) -> None:
         self.set_modes(UserMode.NONE)
         self._cancel_timers()
         if self.member is None:
-            self.server.unregistered -= 1
+            self.server.discharge(self.origin)
         else:
             self.member.leave(parting_reason(exc))
 
@@ -241,10 +205,9 @@ class IRCConnection(LineProtocol):
     def close(self, reason: str, /) -> None:
         """Send ``reason`` to the peer, and close the connection."""
         self._cancel_timers()
-        self.write_line("ERROR", f"Closing Link: {self.nick} ({reason})")
         held, self._held = self._held, None
-        if held:
-            self.transport.writelines(held)
+        self.transport.writelines(held or ())
+        self.write_line("ERROR", f"Closing Link: {self.nick} ({reason})")
         self.transport.close()
 
     # For commands: answering
@@ -339,7 +302,7 @@ class IRCConnection(LineProtocol):
         """From now on this is the connection of ``member``."""
         self.member = member
         self.signed_on = self.server.hub.clock()
-        self.server.unregistered -= 1
+        self.server.discharge(self.origin)
         self.server.most = max(self.server.most, len(self.server.hub.members))
         if self._registration is not None:
             self._registration.cancel()
@@ -406,7 +369,7 @@ class IRCConnection(LineProtocol):
             self.execute(line)
 
     def _execute(self, line: Line) -> None:
-        command = self.server.commands.get(line.command)
+        command = self._commands.get(line.command)
         if self.member is None and (command is None or not command.early):
             self.reply(Reply.NOTREGISTERED)
         elif command is None:
@@ -427,7 +390,7 @@ class IRCConnection(LineProtocol):
             return not self.member.gone
         # A web page can have its browser POST anything to a local port. The request line comes
         # first, and everything after it is ignored.
-        if not self._early_lines and _HTTP_REQUEST.search(line):
+        if not self._early_lines and _HTTP_REQUEST.match(line):
             self.refuse_client("This is a chat, not a web server")
             return False
         self._early_lines += 1
@@ -506,6 +469,3 @@ def room_of(channel: str) -> str:
 def _first(params: Iterable[str], *, channel: bool) -> str:
     found = [param for param in params if param.startswith(CHANNEL_PREFIX) is channel]
     return found[0].partition(" ")[0] if found and found[0] else "*"
-
-
-__all__ = ["Command", "IRCConnection", "Shared", "channel_of", "room_of"]

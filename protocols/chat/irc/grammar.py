@@ -26,7 +26,7 @@ _ESCAPED: Final = str.maketrans(
 _ESCAPE = re.compile(r"\\(.?)", re.DOTALL)
 _CLIENT_TAG = re.compile(r"\+(?:[A-Za-z0-9.-]+/)?[A-Za-z0-9-]+")
 
-_COMMAND = re.compile(r"[A-Za-z]+|[0-9]{3}")
+_COMMAND = re.compile(r"[A-Za-z][A-Za-z_]*|[0-9]{3}")
 _FORBIDDEN: Final = str.maketrans(dict.fromkeys("\0\r\n"))
 
 Tags = tuple[tuple[str, str], ...]
@@ -110,7 +110,7 @@ def format_line(command: str, *params: str, source: str = "", tags: Tags = ()) -
     words = [f":{source}", command] if source else [command]
     if params:
         *middle, last = params
-        words += middle
+        words += [_middle(word) for word in middle]
         plain = last and " " not in last and not last.startswith(":")
         words.append(last if plain else f":{last}")
     line = cut(" ".join(words).translate(_FORBIDDEN), MAX_LINE - 2)
@@ -171,6 +171,13 @@ def with_formatting(text: str) -> str:
             for number, piece in enumerate(_FORMATS.split(text))
         ]
     )
+
+
+def _middle(word: str) -> str:
+    """Return ``word`` as a parameter that is not the last. It has no space, and is not empty."""
+    if word and " " not in word and word[0] != ":":
+        return word
+    return word.replace(" ", "").lstrip(":") or "*"
 
 
 def _size(text: str) -> int:

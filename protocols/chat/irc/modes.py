@@ -90,7 +90,7 @@ def _change(client: IRCConnection, line: Line, room: Room, change: Change) -> bo
         moderation.set_mode(member_of(client), what, on=change.on, value=value, room=room.name)
     except ChatError as exc:
         if exc.code is ErrorCode.OTHER:
-            shown = value if _is_one_word(value) else "*"
+            shown = value if what is not Mode.KEY and _is_one_word(value) else "*"
             client.reply(Reply.INVALIDMODEPARAM, channel, change.letter, shown, str(exc))
         elif exc.code is not ErrorCode.NO_CHANGE:  # no other server says that it is so already
             client.refuse(exc, line, nick=value, channel=channel)

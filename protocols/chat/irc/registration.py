@@ -12,9 +12,7 @@ from typing import Final
 
 from reactor import __version__
 
-from .. import conversation
 from ..messages import ChatError, ErrorCode
-from ..origins import origin_of
 from .capabilities import CAP_NOTIFY, ECHO_MESSAGE, OFFERED
 from .connection import Command, IRCConnection
 from .grammar import Line, split, without_formatting
@@ -29,6 +27,7 @@ from .isupport import (
     tokens,
 )
 from .numerics import Reply
+from .render import channel_of
 from .user_modes import UserMode
 
 VERSION: Final = f"reactor-{__version__}"
@@ -68,16 +67,17 @@ def _cap_list(client: IRCConnection, line: Line) -> None:
 
 def _cap_req(client: IRCConnection, line: Line) -> None:
     client.negotiating = client.member is None
-    words = dict.fromkeys(line.param(1).split())
+    asked = line.param(1).strip()
+    words = dict.fromkeys(asked.split())
     wanted = set(client.capabilities)
     for word in words:
         name = word.removeprefix("-")
         fixed = name == CAP_NOTIFY and name != word and client.cap_version >= _WITH_VALUES
         if name not in OFFERED or fixed:
-            client.send("CAP", client.nick, "NAK", " ".join(words))
+            client.send("CAP", client.nick, "NAK", asked)
             return
         (wanted.add if name == word else wanted.discard)(name)
-    client.send("CAP", client.nick, "ACK", " ".join(words))
+    client.send("CAP", client.nick, "ACK", asked)
     client.set_capabilities(wanted)
     _update_echo(client)
 
@@ -128,10 +128,12 @@ def _nick(client: IRCConnection, line: Line) -> None:
 
 
 def _refuse_nick(client: IRCConnection, line: Line, exc: ChatError, name: str) -> None:
-    if exc.code is ErrorCode.BANNED:
-        client.reply(Reply.BANONCHAN, name, "*")
+    if exc.code is ErrorCode.BANNED and client.member is not None:
+        member = client.member
+        banned = [room.name for room in member.rooms if room.rules.is_banned(member)]
+        client.reply(Reply.BANONCHAN, name, channel_of(banned[0]))
     else:
-        client.refuse(exc, line, nick="*" if " " in name or name.startswith(":") else name)
+        client.refuse(exc, line, nick=name)
 
 
 def _user(client: IRCConnection, line: Line) -> None:
@@ -156,7 +158,7 @@ def _register(client: IRCConnection) -> None:
         member = client.server.hub.join(
             client,
             name=name,
-            origin=origin_of(client.transport.get_extra_info("peername")),
+            origin=client.origin,
             needs_room=False,
             user=client.user,
             realname=client.realname,
@@ -255,7 +257,7 @@ def _quit(client: IRCConnection, line: Line) -> None:
     if client.member is None:
         client.refuse_client(parting)
     else:
-        conversation.finish(client.member, reason, parting)
+        client.member.dismiss(reason, parting)
 
 
 COMMANDS: Final = {

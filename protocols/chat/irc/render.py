@@ -53,9 +53,11 @@ def mask_of(hub: Hub, name: str) -> str:
     """Return ``nick!user@host`` of the member that is, or was, called ``name``."""
     member = hub.members.get(name.lower())
     if member is not None:
-        return member.mask
+        return f"{name}!{member.user}@{member.host}"
     former = hub.former_members(name)
-    return f"{name}!{former[0].user}@{former[0].host}" if former else name
+    if former:
+        return f"{name}!{former[0].user}@{former[0].host}"
+    return f"{name}!{name}@unknown"  # a line from long ago
 
 
 def make_renderer(hub: Hub, server_name: str, capabilities: frozenset[str]) -> Renderer:
@@ -111,12 +113,9 @@ class _Lines:
         return tags
 
     def _speech(self, command: str, message: Message) -> list[str]:
-        text = message.text
+        text = dict(message.tags).get(IRC_TEXT, message.text) if message.tags else message.text
         if not text:
             return self._tagmsg(message)
-        for name, value in message.tags:
-            if name == IRC_TEXT:
-                text = value
         start, end = "", ""
         if text.startswith(ACTION):  # one that has formatting
             text = text.removeprefix(ACTION).removesuffix(CTCP)
@@ -138,7 +137,8 @@ class _Lines:
         if not self._message_tags:
             return []
         source = mask_of(self._hub, message.sender)
-        return [format_line("TAGMSG", message.target, source=source, tags=self.tags(message))]
+        target = message.target or channel_of(message.room)
+        return [format_line("TAGMSG", target, source=source, tags=self.tags(message))]
 
     def _event(self, message: Message) -> tuple[str, str, tuple[str, ...]]:
         """Return the source, the command and the parameters; no command if there is nothing to
@@ -154,7 +154,7 @@ class _Lines:
             case Kind.LEFT:
                 command, params = "PART", (channel, text) if text else (channel,)
             case Kind.QUIT:
-                params = (text,)
+                params = (text or "Client Quit",)
             case Kind.KICKED:
                 command, params = "KICK", (channel, target, text or sender)
             case Kind.RENAMED:
@@ -186,20 +186,17 @@ class _Lines:
         return (channel, "*", member.realname if member is not None else name)
 
     def _crowd(self, message: Message) -> list[str]:
-        """One line for each member of a crowd, as clients keep a list of who is where."""
-        kind, reason = Kind(message.target), ""
-        if kind is not Kind.JOINED:  # the words in brackets: see traffic.py
-            reason = ""
-        lines = []
+        """Return a line for each member of a crowd: clients keep a list of who is where."""
+        lines: list[str] = []
         size = 0
         for count, name in enumerate(message.names):
             if size > MAX_CROWD:
-                more = len(message.names) - count
-                text = f"{more} more {kind.value}: /NAMES {channel_of(message.room)} lists all"
                 channel = channel_of(message.room)
+                more = f"{len(message.names) - count} more {message.target}"
+                text = f"{more}: NAMES {channel} lists who is there"
                 lines.append(format_line("NOTICE", channel, text, source=self._server_name))
                 break
-            single = Message(kind, message.time, message.room, name, reason)
+            single = Message(Kind(message.target), message.time, message.room, name)
             lines += self.of(single)
             size += len(lines[-1])
         return lines
@@ -209,6 +206,8 @@ def merged_modes(messages: Sequence[Message]) -> list[Message]:
     """Return ``messages`` with changes of modes that follow each other as one: ``+o-m alice``."""
     merged: list[Message] = []
     for message in messages:
+        if message.kind is Kind.MODE and message.text == "-k":  # clients expect a value there
+            message = message._replace(target="*")  # noqa: PLW2901
         last = merged[-1] if merged else None
         if (
             last is not None

@@ -20,7 +20,8 @@ from . import (
     who,
     whois,
 )
-from .connection import Command, IRCConnection, Shared
+from .connection import Command, IRCConnection
+from .shared import Shared
 
 COMMANDS: Final[dict[str, Command]] = {
     **registration.COMMANDS,
@@ -41,8 +42,8 @@ class IRCServer(Shared):
     """To serve: ``reactor.listen_tcp(server.connection, ...)``. ``options``: see ``Shared``."""
 
     def __init__(self, hub: Hub, reactor: Reactor, **options: Any) -> None:
-        super().__init__(hub, reactor, COMMANDS, created=hub.clock(), **options)
+        super().__init__(hub, reactor, created=hub.clock(), **options)
 
     def connection(self) -> IRCConnection:
         """Return a protocol for a new connection."""
-        return IRCConnection(self)
+        return IRCConnection(self, COMMANDS)

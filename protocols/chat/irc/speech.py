@@ -1,21 +1,28 @@
-"""What a member says: PRIVMSG and NOTICE, to channels and to members; and AWAY."""
+"""What a member says: PRIVMSG and NOTICE, to channels and to members; and AWAY.
+
+What enters the hub is clean text, for all ways in. Codes for bold and colours, and CTCP messages,
+are for members of IRC alone: a tag of the message holds the text that has them (``IRC_TEXT``).
+"""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Final
 
-from ..messages import ChatError, Kind
+from ..member import Member
+from ..messages import Batch, ChatError, Kind, Message
+from ..room import Room
 from .capabilities import MESSAGE_TAGS
 from .channels import member_of
 from .connection import Command, IRCConnection, room_of
-from .grammar import Line, Tags, with_formatting, without_formatting
+from .grammar import MAX_LINE, Line, Tags, with_formatting, without_formatting
 from .isupport import MAX_TARGETS
 from .numerics import Reply
 from .render import ACTION, CHANNEL_PREFIX, CTCP, IRC_TEXT
 
 
 def _privmsg(client: IRCConnection, line: Line) -> None:
-    targets = [word for word in line.param(0).split(",") if word]
+    targets = targets_of(line)
     if not targets:
         client.reply(Reply.NORECIPIENT)
     elif not line.param(1):
@@ -32,40 +39,93 @@ def _privmsg(client: IRCConnection, line: Line) -> None:
 
 def _notice(client: IRCConnection, line: Line) -> None:
     # Nothing may be answered to a NOTICE, not even an error (RFC 2812 section 3.3.2).
-    if not line.param(1):
-        return
-    for target in [word for word in line.param(0).split(",") if word][:MAX_TARGETS]:
-        try:
+    for target in targets_of(line)[:MAX_TARGETS]:
+        with suppress(ChatError):
             _speak(client, line, target, note=True)
-        except ChatError:
-            pass
+
+
+def targets_of(line: Line) -> list[str]:
+    """Return the channels and nicks to which a message goes."""
+    return [word for word in line.param(0).split(",") if word]
+
+
+def client_tags(client: IRCConnection, line: Line) -> Tags:
+    """Return the tags of ``line`` that others get, too."""
+    return line.client_tags if MESSAGE_TAGS in client.capabilities else ()
 
 
 def _speak(client: IRCConnection, line: Line, target: str, *, note: bool) -> None:
     """Say the text in ``line`` to ``target``, a channel or a nick."""
-    member = member_of(client)
-    raw = line.param(1)
-    tags: Tags = line.client_tags if MESSAGE_TAGS in client.capabilities else ()
-    kind = Kind.NOTE if note else Kind.SAID
-    to_room = target.startswith(CHANNEL_PREFIX)
-    formatted = with_formatting(raw)
-    text = without_formatting(raw)
-    if raw.startswith(ACTION) and not note:
-        kind = Kind.ACTION
-        raw = raw.removeprefix(ACTION).removesuffix(CTCP)
-        text = without_formatting(raw)
-        formatted = with_formatting(raw)
-        if not to_room:
-            formatted = ACTION + formatted + CTCP
-            text = f"* {member.name} {text}"
-        elif formatted != text:
-            formatted = ACTION + formatted + CTCP
+    tags = client_tags(client, line)
+    words = line.param(1)
+    if words.startswith(CTCP):
+        body = words.strip(CTCP)
+        if words.startswith(ACTION) and not note:
+            _act(client, target, body.removeprefix(ACTION.strip(CTCP)), tags)
+        else:
+            _pass_ctcp(client, target, body, tags, note=note)
+        return
+    text, formatted = without_formatting(words), with_formatting(words)
     if formatted != text:
         tags += ((IRC_TEXT, formatted),)
-    if to_room:
-        member.say(text, room_of(target), kind=kind, tags=tags)
+    member = member_of(client)
+    head = f":{member.mask} {line.command} {target} :"
+    if not note and len(head) + len(formatted.encode(errors="replace")) > MAX_LINE - 2:
+        client.reply(Reply.INPUTTOOLONG)  # it would not fit into one line for the others
+        return
+    if target.startswith(CHANNEL_PREFIX):
+        member.say(text, room_of(target), kind=Kind.NOTE if note else Kind.SAID, tags=tags)
     else:
         member.whisper(target, text, kind=Kind.NOTE if note else Kind.PRIVATE, tags=tags)
+
+
+def _act(client: IRCConnection, target: str, words: str, tags: Tags) -> None:
+    """Tell ``target`` what the member does: CTCP ACTION, which clients send for ``/me``."""
+    member = member_of(client)
+    text, formatted = without_formatting(words), with_formatting(words)
+    private = not target.startswith(CHANNEL_PREFIX)
+    if private or formatted != text:
+        tags += ((IRC_TEXT, f"{ACTION}{formatted}{CTCP}"),)
+    if private:
+        member.whisper(target, f"* {member.name} {text}", tags=tags)
+    else:
+        member.say(text, room_of(target), kind=Kind.ACTION, tags=tags)
+
+
+def _pass_ctcp(client: IRCConnection, target: str, body: str, tags: Tags, *, note: bool) -> None:
+    """Pass on a request or an answer of CTCP, such as VERSION, to clients of IRC."""
+    member = member_of(client)
+    text = without_formatting(body)
+    tags += ((IRC_TEXT, f"{CTCP}{with_formatting(body)}{CTCP}"),)
+    if target.startswith(CHANNEL_PREFIX):
+        kind = Kind.NOTE if note else Kind.SAID
+        room = member.where(room_of(target))
+        deliveries = member.hub.deliveries
+        message = deliveries.message(kind, room.name, member.name, text, tags=tags)
+        pass_on(client, room, message)
+    elif isinstance(member.hub.find(target).sink, IRCConnection):
+        member.whisper(target, text, kind=Kind.NOTE if note else Kind.PRIVATE, tags=tags)
+    elif not note:
+        client.send("NOTICE", client.nick, f"{target} does not come by IRC and has no CTCP")
+
+
+def pass_on(client: IRCConnection, room: Room, message: Message) -> None:
+    """Deliver ``message``, which the client sends, to those members of ``room`` who come by IRC,
+    after all that was said in this turn; its echo at once. Raises ChatError if it may not speak
+    there."""
+    member = member_of(client)
+    room.prepare_speech(member)
+    batch = Batch((message,))
+    if member.wanted(batch.messages):
+        member.answer(batch)
+    client.server.reactor.call_soon(_deliver, room, batch, member)
+
+
+def _deliver(room: Room, batch: Batch, sender: Member) -> None:
+    for other in tuple(room.members):
+        by_irc = isinstance(other.sink, IRCConnection)
+        if by_irc and other is not sender and other.wanted(batch.messages):
+            other.deliver(batch)
 
 
 def _away(client: IRCConnection, line: Line) -> None:

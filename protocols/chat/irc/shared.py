@@ -1,0 +1,80 @@
+"""What the connections of a server share."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from reactor import Reactor
+
+from ..hub import Hub
+from .capabilities import RENDERED
+from .credentials import Credentials
+from .render import Renderer, make_renderer
+from .user_modes import UserMode
+
+
+@dataclass
+class Shared:
+    """What all connections of a server share.
+
+    ``name``: the server's. ``description``: what WHOIS and LINKS say of it. ``admin``: for ADMIN,
+    how to reach those who run it. ``credentials``: of operators. ``motd``: the lines of the message
+    of the day. Times are in seconds: a client has ``registration_timeout`` to register; after a
+    silence of ``ping_interval`` it is sent a PING, and has ``ping_timeout`` to send anything.
+    ``created``: when the server started, in seconds since the epoch.
+
+    Counted: ``unregistered`` clients, of which one address may have as many as members; ``most``,
+    the highest number of members so far; ``modes``, how many clients have each; ``checks`` of
+    passwords that are under way; ``batches`` of IRCv3, whose numbers are their ids.
+    """
+
+    hub: Hub
+    reactor: Reactor
+    name: str = "chat.local"
+    description: str = "A chat with several ways in"
+    admin: str = ""
+    credentials: Credentials = field(default_factory=Credentials)
+    motd: tuple[str, ...] = ()
+    registration_timeout: float = 30.0
+    ping_interval: float = 90.0
+    ping_timeout: float = 60.0
+    created: float = 0.0
+    unregistered: int = 0
+    most: int = 0
+    modes: Counter[UserMode] = field(default_factory=Counter)
+    checks: int = 0
+    batches: int = 0
+    _renderers: dict[frozenset[str], Renderer] = field(default_factory=dict)
+    _unregistered_at: dict[bytes, int] = field(default_factory=dict)
+
+    def admit(self, origin: bytes | None) -> bool:
+        """Count a client that is not registered yet. Return whether its address may have it."""
+        self.unregistered += 1
+        if origin is None:
+            return True
+        count = self._unregistered_at[origin] = self._unregistered_at.get(origin, 0) + 1
+        limit = self.hub.limits.members_per_origin
+        return not limit or count <= limit
+
+    def discharge(self, origin: bytes | None) -> None:
+        """Count a client no longer: it has registered, or has left."""
+        self.unregistered -= 1
+        if origin is not None:
+            self._unregistered_at[origin] -= 1
+            if not self._unregistered_at[origin]:
+                del self._unregistered_at[origin]
+
+    def renderer(self, capabilities: frozenset[str]) -> Renderer:
+        """Return the function that renders for ``capabilities``, always the same."""
+        capabilities &= RENDERED
+        renderer = self._renderers.get(capabilities)
+        if renderer is None:
+            renderer = make_renderer(self.hub, self.name, capabilities)
+            self._renderers[capabilities] = renderer
+        return renderer
+
+    def next_batch(self) -> str:
+        """Return the id of a new batch."""
+        self.batches += 1
+        return str(self.batches)
