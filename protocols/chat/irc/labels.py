@@ -6,11 +6,13 @@ An answer of one line gets the label itself, several become a batch, and none be
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from .grammar import Tags, format_line, format_tags
 
 _END: Final = b"\r\n"
+_START: Final = re.compile(rb"^(?:@[^ ]+ )?:[^ ]+ BATCH \+([^ ]+) ")
 
 
 def labelled(label: str, batch: str, server: str, lines: bytes) -> bytes:
@@ -54,8 +56,8 @@ def tagged(lines: bytes, *tags: tuple[str, str]) -> bytes:
 
 def _is_batch(answer: list[bytes]) -> bool:
     """Return whether ``answer`` is one batch already."""
-    batch = _batch_of(answer[1])
-    return bool(batch) and answer[-1].endswith(b" BATCH -" + batch)
+    start = _START.search(answer[0])
+    return start is not None and answer[-1].endswith(b" BATCH -" + start[1])
 
 
 def _batch_of(line: bytes) -> bytes:
