@@ -48,6 +48,7 @@ class Reply(StrEnum):
     WHOISIDLE = "317"
     ENDOFWHOIS = "318"
     WHOISCHANNELS = "319"
+    WHOISSPECIAL = "320"
     LISTSTART = "321"
     LIST = "322"
     LISTEND = "323"

@@ -52,8 +52,9 @@ def _describe(client: IRCConnection, viewer: Member, member: Member) -> None:
     if is_operator(member):
         reply(Reply.WHOISOPERATOR, name)
     other = connection_of(member)
-    if other is None:  # only IRC keeps the time of registration
-        reply(Reply.WHOISIDLE, name, str(seconds_idle(member)), "seconds idle")
+    if other is None:  # not 317: clients would show that it signed on in 1970
+        idle = seconds_idle(member)
+        reply(Reply.WHOISSPECIAL, name, f"does not come by IRC; has been silent for {idle} s")
         return
     if other is client or is_operator(viewer):
         reply(Reply.WHOISACTUALLY, name, other.address, "is actually using host")

@@ -153,7 +153,7 @@ def test_whois_of_people_of_other_ways_in(house: IRCHouse) -> None:
         "311 alice typist typist HOST * typist",
         "319 alice typist #lobby",
         "312 alice typist irc.test :A chat with several ways in",
-        "317 alice typist 1 :seconds idle",
+        "320 alice typist :does not come by IRC; has been silent for 1 s",
         "318 alice typist :End of /WHOIS list",
     ]
 
