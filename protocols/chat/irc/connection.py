@@ -213,17 +213,6 @@ class IRCConnection(LineProtocol):
     # For commands: answering
 
     @property
-    def address(self) -> str:
-        """The client's address, as far as it is known."""
-        peername = self.transport.get_extra_info("peername")
-        return str(peername[0]) if isinstance(peername, tuple) else "localhost"
-
-    @property
-    def is_secure(self) -> bool:
-        """Whether the connection uses TLS."""
-        return self.transport.get_extra_info("ssl_object") is not None
-
-    @property
     def nick(self) -> str:
         """The client's name, or ``*`` as long as it has none."""
         return self.member.name if self.member is not None else self.nick_wanted or "*"

@@ -113,7 +113,10 @@ def format_line(command: str, *params: str, source: str = "", tags: Tags = ()) -
         words += [_middle(word) for word in middle]
         plain = last and " " not in last and not last.startswith(":")
         words.append(last if plain else f":{last}")
-    line = cut(" ".join(words).translate(_FORBIDDEN), MAX_LINE - 2)
+    line = " ".join(words)
+    if "\n" in line or "\r" in line or "\0" in line:  # translating takes longer than this
+        line = line.translate(_FORBIDDEN)
+    line = cut(line, MAX_LINE - 2)
     return f"@{format_tags(tags)} {line}" if tags else line
 
 

@@ -17,7 +17,7 @@ MAX_TARGETS: Final = 4
 TARGETS: Final[dict[str, str]] = {
     "JOIN": "",
     "KICK": str(MAX_TARGETS),
-    "NAMES": str(MAX_TARGETS),
+    "NAMES": "1",
     "NOTICE": str(MAX_TARGETS),
     "PART": "",
     "PRIVMSG": str(MAX_TARGETS),

@@ -14,9 +14,12 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Final
 
+from protocols.text import clean_text
+
 from ..hub import Hub
 from ..messages import Kind, Message
 from .capabilities import AWAY_NOTIFY, EXTENDED_JOIN, MESSAGE_TAGS, SERVER_TIME
+from .changes import MAX_VALUES
 from .grammar import MAX_LINE, Tags, format_line, format_tags, split
 
 CHANNEL_PREFIX: Final = "#"
@@ -32,7 +35,8 @@ ACTION: Final = CTCP + "ACTION "
 # Bytes of the lines about one crowd. Much more would exceed the write queue of each member.
 MAX_CROWD: Final = 1 << 18
 
-MAX_MODE_VALUES: Final = 300  # characters of values in one line with several changes of modes
+MAX_MODE_VALUES: Final = 300  # characters of values in one line that changes several modes
+MAX_REMEMBERED: Final = 128  # messages whose lines are kept for other batches
 
 Renderer = Callable[[Sequence[Message]], bytes]
 
@@ -83,13 +87,19 @@ class _Lines:
         self._extended_join = EXTENDED_JOIN in capabilities
         self._message_tags = MESSAGE_TAGS in capabilities
         self._server_time = SERVER_TIME in capabilities
+        # Members without echo each get a batch without their own lines, but with the same others.
+        self._spoken: dict[int, list[str]] = {}
 
     def of(self, message: Message) -> list[str]:
         """Return the lines for ``message``; there may be none."""
         kind = message.kind
         command = _SPOKEN.get(kind)
         if command is not None:
-            return self._speech(command, message)
+            lines = self._spoken.get(message.id)
+            if lines is None:
+                lines = self._speech(command, message)
+                self._remember(message.id, lines)
+            return lines
         if kind is Kind.CROWD:
             return self._crowd(message)
         source, command, params = self._event(message)
@@ -116,6 +126,8 @@ class _Lines:
         text = dict(message.tags).get(IRC_TEXT, message.text) if message.tags else message.text
         if not text:
             return self._tagmsg(message)
+        if "\n" in text or "\r" in text or "\0" in text:  # text in the hub has none of them
+            text = clean_text(text)
         start, end = "", ""
         if text.startswith(ACTION):  # one that has formatting
             text = text.removeprefix(ACTION).removesuffix(CTCP)
@@ -139,6 +151,12 @@ class _Lines:
         source = mask_of(self._hub, message.sender)
         target = message.target or channel_of(message.room)
         return [format_line("TAGMSG", target, source=source, tags=self.tags(message))]
+
+    def _remember(self, message_id: int, lines: list[str]) -> None:
+        if len(self._spoken) >= MAX_REMEMBERED:
+            self._spoken.clear()
+        if message_id:
+            self._spoken[message_id] = lines
 
     def _event(self, message: Message) -> tuple[str, str, tuple[str, ...]]:
         """Return the source, the command and the parameters; no command if there is nothing to
@@ -213,6 +231,7 @@ def merged_modes(messages: Sequence[Message]) -> list[Message]:
             last is not None
             and message.kind is last.kind is Kind.MODE
             and (message.room, message.sender) == (last.room, last.sender)
+            and len(last.target.split()) < MAX_VALUES
             and len(last.target) + len(message.target) < MAX_MODE_VALUES
         ):
             sign, letter = message.text[0], message.text[1:]

@@ -53,12 +53,14 @@ def _describe(client: IRCConnection, viewer: Member, member: Member) -> None:
         reply(Reply.WHOISOPERATOR, name)
     other = connection_of(member)
     if other is None:  # not 317: clients would show that it signed on in 1970
-        idle = seconds_idle(member)
-        reply(Reply.WHOISSPECIAL, name, f"does not come by IRC; has been silent for {idle} s")
+        silence = f"has been silent for {seconds_idle(member)} s"
+        reply(Reply.WHOISSPECIAL, name, f"does not come by IRC; {silence}")
         return
     if other is client or is_operator(viewer):
-        reply(Reply.WHOISACTUALLY, name, other.address, "is actually using host")
-    if other.is_secure:
+        peername = other.transport.get_extra_info("peername")
+        address = str(peername[0]) if isinstance(peername, tuple) else "localhost"
+        reply(Reply.WHOISACTUALLY, name, address, "is actually using host")
+    if other.transport.get_extra_info("ssl_object") is not None:
         reply(Reply.WHOISSECURE, name)
     idle, signon = str(seconds_idle(member)), str(int(other.signed_on))
     reply(Reply.WHOISIDLE, name, idle, signon, "seconds idle, signon time")
