@@ -7,7 +7,7 @@ the connection, and answer with ``send`` and ``reply``.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from reactor import IdleTimer, LineProtocol, StreamTransport, Timer
@@ -17,17 +17,21 @@ from ..member import Member
 from ..messages import Batch, ChatError, ErrorCode, Kind, Message
 from ..origins import origin_of
 from ..partings import parting_reason
-from . import numerics
+from . import labels, numerics
+from .capabilities import BATCH, ECHO_MESSAGE, LABELED_RESPONSE
 from .grammar import MAX_LINE, MAX_TAGS, Line, LineError, Tags, format_line, parse_line
 from .numerics import Reply
 from .render import CHANNEL_PREFIX, LINE_END
 from .shared import Shared
+from .user_modes import UserMode
 
 MAX_EARLY_LINES: Final = 100  # that a client may send before it is registered
 
 _TLS_HANDSHAKE: Final = b"\x16\x03"  # type and major version of a record (RFC 8446 section 5.1)
 _HTTP_REQUEST = re.compile(r"[A-Z]+ \S+ HTTP/\d")
 _FOR_ONE_MEMBER: Final = frozenset({Kind.ENTERED, Kind.REPLY, Kind.ERROR, Kind.NOTICE})
+_BETWEEN_TWO: Final = frozenset({Kind.PRIVATE, Kind.NOTE})
+_LABELS: Final = frozenset({BATCH, LABELED_RESPONSE})
 
 
 class Command(NamedTuple):
@@ -51,27 +55,32 @@ class IRCConnection(LineProtocol):
     What a client has sent to register: ``nick_wanted``, ``user``, ``realname``; ``negotiating``,
     which is True between CAP LS and CAP END; and ``cap_version``, the version of CAP that it knows.
 
-    ``held``: None, or a list that collects what would be written.
+    ``modes``: of the user. ``signed_on``: when it registered, in seconds since the epoch.
+    ``wrong_passwords``: how many it has given.
     """
 
     __slots__ = (
         "_asked",
         "_commands",
         "_early_lines",
+        "_held",
         "_idle",
         "_registration",
         "_render",
         "_valid",
+        "_waiting",
         "cap_version",
         "capabilities",
-        "held",
         "member",
+        "modes",
         "negotiating",
         "nick_wanted",
         "origin",
         "realname",
         "server",
+        "signed_on",
         "user",
+        "wrong_passwords",
     )
 
     max_line_length = MAX_TAGS + MAX_LINE
@@ -88,7 +97,11 @@ class IRCConnection(LineProtocol):
         self.realname = ""
         self.cap_version = 301
         self.negotiating = False
-        self.held: list[bytes] | None = None
+        self.modes = UserMode.NONE
+        self.signed_on = 0.0
+        self.wrong_passwords = 0
+        self._held: list[bytes] | None = None  # what is written while a labelled command is done
+        self._waiting: list[Line] | None = None  # commands, while one of them takes longer
         self._render = server.renderer(self.capabilities)
         self._early_lines = 0
         self._valid = True  # whether the last line was UTF-8
@@ -141,7 +154,8 @@ class IRCConnection(LineProtocol):
             return
         if not valid:
             text = "Send UTF-8: this line was not done"
-            self._answer(self.send, "FAIL", parsed.command, "INVALID_UTF8", text)
+            params = "FAIL", parsed.command, "INVALID_UTF8", text
+            self._answer(self.answer, parsed, self.send, *params)
         elif self.member is None:
             self.execute(parsed)
         elif parsed.command in {"PING", "PONG"}:
@@ -163,6 +177,7 @@ class IRCConnection(LineProtocol):
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.set_modes(UserMode.NONE)
         self._cancel_timers()
         if self.member is None:
             self.server.discharge(self.origin)
@@ -184,11 +199,13 @@ class IRCConnection(LineProtocol):
                 self._tell(message)
         elif lines := batch.rendered(self._render):
             self.write(lines)
+            if first.kind in _BETWEEN_TWO and first.sender == first.target:
+                self._write_to_self(lines)
 
     def close(self, reason: str, /) -> None:
         """Send ``reason`` to the peer, and close the connection."""
         self._cancel_timers()
-        held, self.held = self.held, None
+        held, self._held = self._held, None
         self.transport.writelines(held or ())
         self.write_line("ERROR", f"Closing Link: {self.nick} ({reason})")
         self.transport.close()
@@ -213,6 +230,10 @@ class IRCConnection(LineProtocol):
         if words is not None:
             params += (words,)
         self.send(numeric, self.nick, *params)
+
+    def rendered(self, messages: Sequence[Message]) -> bytes:
+        """Return messages of the hub as lines for this client."""
+        return self._render(messages)
 
     def show(self, *messages: Message) -> None:
         """Send messages of the hub, after all that was said before."""
@@ -252,8 +273,8 @@ class IRCConnection(LineProtocol):
 
     def write(self, lines: bytes) -> None:
         """Send lines that are complete, with their endings."""
-        if self.held is not None:
-            self.held.append(lines)
+        if self._held is not None:
+            self._held.append(lines)
         else:
             self.transport.write(lines)
 
@@ -269,6 +290,7 @@ class IRCConnection(LineProtocol):
     def registered(self, member: Member) -> None:
         """From now on this is the connection of ``member``."""
         self.member = member
+        self.signed_on = self.server.hub.clock()
         self.server.discharge(self.origin)
         self.server.most = max(self.server.most, len(self.server.hub.members))
         if self._registration is not None:
@@ -283,8 +305,59 @@ class IRCConnection(LineProtocol):
         else:
             self.close(reason)
 
+    def set_modes(self, modes: UserMode) -> None:
+        """Change the modes of the user."""
+        for mode in UserMode:
+            self.server.modes[mode] += (mode in modes) - (mode in self.modes)
+        self.modes = modes
+
+    # For commands: doing
+
     def execute(self, line: Line) -> None:
-        """Do what ``line`` asks for."""
+        """Do what ``line`` asks for, after the commands before it."""
+        if self._waiting is not None:
+            self._waiting.append(line)
+        else:
+            self.answer(line, self._execute, line)
+
+    def answer(self, line: Line, function: Callable[..., object], *args: object) -> None:
+        """Call ``function(*args)``. What it writes is the answer to ``line``, with its label."""
+        label = line.tags.get("label")
+        if not label or not self.capabilities >= _LABELS:
+            function(*args)
+            return
+        member = self.member
+        if member is not None:
+            member.catch_up()
+        held: list[bytes] = []
+        self._held = held
+        try:
+            function(*args)
+            if member is not None and not member.gone:
+                member.catch_up()
+        finally:
+            if self._held is held:
+                self._held = None
+                if held or self._waiting is None:
+                    server = self.server
+                    batch, lines = server.next_batch(), b"".join(held)
+                    self.write(labels.labelled(label, batch, server.name, lines))
+
+    def wait(self) -> None:
+        """Do no other command until ``go_on`` is called. The transport reads no more meanwhile."""
+        self._waiting = []
+        self.transport.pause_reading()
+
+    def go_on(self) -> None:
+        """Do the commands that have come meanwhile."""
+        lines, self._waiting = self._waiting or [], None
+        self.transport.resume_reading()
+        for line in lines:
+            if self.member is None or self.member.gone:
+                break
+            self.execute(line)
+
+    def _execute(self, line: Line) -> None:
         command = self._commands.get(line.command)
         if self.member is None and (command is None or not command.early):
             self.reply(Reply.NOTREGISTERED)
@@ -328,11 +401,17 @@ class IRCConnection(LineProtocol):
         else:
             self.reply(Reply.UNKNOWNCOMMAND, "*")
 
+    def _write_to_self(self, lines: bytes) -> None:
+        """Deliver what the client has said to itself: so far it has got the echo, if it wants one
+        (IRCv3 echo-message). Only the echo is an answer."""
+        if ECHO_MESSAGE in self.capabilities:
+            self.transport.write(lines)
+
     def _tell(self, message: Message) -> None:
         """Show a message that is for this member alone, and names it on IRC."""
         match message.kind:
             case Kind.ENTERED:
-                self.write(self._render((message._replace(kind=Kind.JOINED),)))
+                self.write(self._render((message,)))
             case Kind.AWAY:
                 self.write_line(Reply.AWAY, self.nick, message.sender, message.text)
             case _:
