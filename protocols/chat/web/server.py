@@ -19,7 +19,10 @@ from .lines import LineSocket
 from .session import Sessions
 
 # A line of 4,096 characters has up to 49,152 bytes in JSON, if each is escaped.
-WEBSOCKET_LIMITS: Final = Limits(message_size=65_536, inflated_size=65_536, fragments=64)
+# Snapshots of twenty rooms with a thousand members each have 2 MB, and what was missed up to 1 MB.
+WEBSOCKET_LIMITS: Final = Limits(
+    message_size=65_536, inflated_size=65_536, fragments=64, write_buffer=4 << 20
+)
 HTTP_LIMITS: Final = HTTPLimits(body=65_536)
 
 
