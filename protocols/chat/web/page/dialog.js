@@ -29,6 +29,11 @@ export function openDialog({ title, content, className = "", closed }) {
   dialog.addEventListener("close", () => {
     dialog.remove();
     closed?.();
+    // The field that has the focus again may be without a cursor, and then ignores keys: Chromium
+    // gives the focus back while the page behind the dialog is still inert.
+    const field = document.activeElement;
+    field?.blur();
+    field?.focus({ preventScroll: true });
   });
   document.body.append(dialog);
   dialog.showModal();

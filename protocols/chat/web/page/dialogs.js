@@ -267,7 +267,10 @@ export function openSwitcher({ places, open }) {
   };
   const show = () => {
     const wanted = field.value.trim().toLowerCase().replace(/^[#@]/, "");
-    found = places.filter(({ name }) => name.toLowerCase().includes(wanted)).slice(0, 12);
+    const begins = ({ name }) => name.toLowerCase().startsWith(wanted);
+    found = places.filter(({ name }) => name.toLowerCase().includes(wanted));
+    found.sort((a, b) => begins(b) - begins(a)); // and otherwise as they are listed
+    found = found.slice(0, 12);
     index = 0;
     list.replaceChildren(...found.map((place, i) => placeItem(place, i, choose)));
     mark();

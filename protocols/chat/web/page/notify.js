@@ -18,7 +18,7 @@ export class Attention {
     const forMe = rooms.reduce((sum, room) => sum + room.mentions, 0);
     const count = unread ? `(${unread > 999 ? "999+" : unread}) ` : "";
     const place = current ? `${current.isPrivate ? "" : "#"}${current.name}` : "Chat";
-    document.title = `${count}${isConnected ? "" : "\u26a0 "}${place}${current ? " \u2013 Chat" : ""}`;
+    document.title = `${count}${isConnected ? "" : "\u26a0 "}${place}${current ? " \u00b7 Chat" : ""}`;
     const badge = forMe ? (forMe > 9 ? "9+" : String(forMe)) : unread ? "\u2022" : "";
     if (badge === this.#shown) return;
     this.#shown = badge;
