@@ -16,11 +16,10 @@ export class Actions {
   /** Send what was typed in the current room. Returns whether it was taken. */
   say(lines) {
     const room = this.model.current;
-    if (!room) return false;
     for (const line of lines) {
       if (!this.#page(line) && !this.#say(line, room)) return false;
     }
-    room.setMarker(0);
+    room?.setMarker(0);
     return true;
   }
 
@@ -40,12 +39,27 @@ export class Actions {
       case "rooms":
         this.browse();
         return true;
+      case "join": {
+        const known = this.model.rooms.get(rest.trim().replace(/^#/, "").toLowerCase());
+        if (!known || known.gone) return false;
+        this.model.open(known);
+        return true;
+      }
+      case "msg":
+        if (!/^[\w.-]+$/.test(rest)) return false; // there is something to say, too
+        this.converse(rest);
+        return true;
       default:
         return false;
     }
   }
 
   #say(line, room) {
+    if (!room) {
+      if (line.startsWith("/")) return this.command(line, null);
+      this.warn("You are in no room: join one to write");
+      return false;
+    }
     if (!room.isPrivate) return this.#submit({ room, text: line, place: room.key, shown: shownOf(line) });
     const context = this.model.context();
     const isCommand = /^\/[^/]/.test(line);

@@ -46,13 +46,18 @@ export class Composer {
   }
 
   focus() {
+    // On a phone, that would open the keyboard, over what the user wants to read.
+    if (!matchMedia("(pointer: coarse)").matches) this.#focus();
+  }
+
+  #focus() {
     this.field.focus({ preventScroll: true });
   }
 
   /** Insert `text` at the cursor. */
   insert(text) {
     const { field } = this;
-    this.focus();
+    this.#focus();
     field.setRangeText(text, field.selectionStart, field.selectionEnd, "end");
     field.dispatchEvent(new Event("input", { bubbles: true }));
   }

@@ -205,7 +205,7 @@ export function openRooms({ limit, joined, join, closed }) {
       form(
         { class: "row", submitted: () => go(field.value.trim(), key.value.trim()) },
         labelled("Find or create a room", field),
-        element("details", {}, element("summary", {}, "Key"), labelled("Key, if the room has one", key)),
+        element("details", {}, element("summary", {}, "The room has a key"), labelled("Key", key)),
         button("Join", "primary"),
       ),
       list,

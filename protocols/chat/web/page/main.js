@@ -113,7 +113,7 @@ const membersView = new MembersView(
   model,
 );
 const placeView = new PlaceView(
-  { title: byId("title"), topic: byId("topic"), membersCount: byId("members-count"), membersButton: byId("members-open"), log: byId("log") },
+  { app: byId("app"), title: byId("title"), topic: byId("topic"), membersCount: byId("members-count"), membersButton: byId("members-open"), log: byId("log") },
   model,
 );
 const meView = new MeView({ me: byId("me") }, model, session);

@@ -21,7 +21,7 @@ export function renderLine(line, previous, room, me) {
   if (!previous || dayOf(previous.time) !== dayOf(line.time)) {
     entry.append(element("div", { class: "day" }, element("span", {}, dayName(line.time))));
   }
-  if (line.serial === room.marker) {
+  if (line.serial === room.marker && previous) {
     entry.append(element("div", { class: "marker" }, element("span", {}, "New messages")));
   }
   entry.append(RENDERERS[line.kind](line, previous, room, me));

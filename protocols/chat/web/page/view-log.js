@@ -14,6 +14,7 @@ export class LogView {
   #positions = new WeakMap(); // of rooms: the serial at the top and its offset, or nothing
   #day = 0;
   #atEnd = true;
+  #waitingShown = "";
 
   /** `read()`: the user has come to the end. */
   constructor({ scroller, log, waiting, empty, jump, jumpLabel }, { model, session, shows, read }) {
@@ -139,6 +140,10 @@ export class LogView {
     const place = this.#room?.key;
     const entries = this.session.outbox.entries.filter((entry) => entry.place === place);
     const isConnected = this.session.state === "connected";
+    // Elements that stay the same stay where they are: a click or the focus may be on them.
+    const shown = JSON.stringify([entries, isConnected, this.model.me]);
+    if (shown === this.#waitingShown) return;
+    this.#waitingShown = shown;
     this.waiting.replaceChildren(
       ...entries.map((entry) => renderWaiting(entry, this.model.me || "you", isConnected)),
     );
@@ -147,11 +152,11 @@ export class LogView {
 
   #showEmpty() {
     const room = this.#room;
-    this.empty.hidden = !room || this.#serials.length > 0 || !this.waiting.hidden;
+    this.empty.hidden = room
+      ? this.#serials.length > 0 || !this.waiting.hidden
+      : !this.model.ready;
     if (this.empty.hidden) return;
-    const [title, text] = room.isPrivate
-      ? [`You and ${room.name}`, "Only the two of you see what is written here."]
-      : [`Welcome to ${room.name}`, "Nobody has said anything here yet. You can be the first."];
+    const [title, text] = wordsFor(room);
     this.empty.replaceChildren(element("strong", {}, title), element("p", {}, text));
   }
 
@@ -216,4 +221,14 @@ export class LogView {
     change();
     requestAnimationFrame(() => this.log.setAttribute("aria-live", "polite"));
   }
+}
+
+/** A title and a sentence where no lines are. */
+function wordsFor(room) {
+  if (!room) return ["You are in no room", "The + next to \u201cRooms\u201d lists those that you can join."];
+  if (room.isPrivate) return [`You and ${room.name}`, "Only the two of you see what is written here."];
+  return [
+    `Welcome to ${room.name}`,
+    "Nobody has said anything here yet. You can be the first. Type / to see the commands.",
+  ];
 }

@@ -13,6 +13,8 @@ const GROUPS = [
 ];
 
 export class MembersView {
+  #shown = "";
+
   constructor({ panel, list, filter, count, more }, model) {
     Object.assign(this, { panel, list, filter, count, more, model });
     filter.addEventListener("input", () => this.update());
@@ -27,33 +29,38 @@ export class MembersView {
     const found = wanted
       ? members.filter((member) => member.name.toLowerCase().includes(wanted))
       : members;
-    found.sort(byName);
-    const focused = this.list.contains(document.activeElement)
-      ? document.activeElement.dataset.member
-      : null;
-    this.#show(found);
+    found.sort((a, b) => rankOf(a) - rankOf(b) || byName(a, b));
+    this.#showOnce(found.slice(0, SHOWN));
     const hidden = (wanted ? found.length : room?.count ?? 0) - Math.min(found.length, SHOWN);
     this.more.hidden = hidden <= 0;
     this.more.textContent = `and ${hidden.toLocaleString("en")} more`;
+  }
+
+  /** Show `found`, unless that is what is shown already: a click or the focus may be there. */
+  #showOnce(found) {
+    const shown = JSON.stringify([found, this.model.me]);
+    if (shown === this.#shown) return;
+    this.#shown = shown;
+    const { activeElement } = document;
+    const focused = this.list.contains(activeElement) ? activeElement.dataset.member : null;
+    this.#show(found);
     if (focused) this.#button(focused)?.focus({ preventScroll: true });
   }
 
   #show(found) {
     const sections = [];
-    let left = SHOWN;
     for (const [role, title] of GROUPS) {
       const group = found.filter((member) => member.role === role);
-      if (!group.length || left <= 0) continue;
+      if (!group.length) continue;
       const id = `members-${role ?? "plain"}`;
       sections.push(
         element("h3", { id }, title),
         element(
           "ul",
           { "aria-labelledby": id },
-          ...group.slice(0, left).map((member) => this.#item(member)),
+          ...group.map((member) => this.#item(member)),
         ),
       );
-      left -= group.length;
     }
     this.list.replaceChildren(...sections);
   }
@@ -86,7 +93,8 @@ export class MembersView {
   }
 }
 
-function byName(a, b) {
-  const [first, second] = [a.name.toLowerCase(), b.name.toLowerCase()];
-  return first < second ? -1 : first > second ? 1 : 0;
-}
+const rankOf = ({ role }) => GROUPS.findIndex(([other]) => other === role);
+
+const ORDER = new Intl.Collator("en", { numeric: true }); // guest9 before guest10
+
+const byName = (a, b) => ORDER.compare(a.name, b.name);

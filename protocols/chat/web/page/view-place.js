@@ -6,8 +6,8 @@ import { harmless } from "./format.js";
 import { avatar } from "./view-line.js";
 
 export class PlaceView {
-  constructor({ title, topic, membersCount, membersButton, log }, model) {
-    Object.assign(this, { title, topic, membersCount, membersButton, log, model });
+  constructor({ app, title, topic, membersCount, membersButton, log }, model) {
+    Object.assign(this, { app, title, topic, membersCount, membersButton, log, model });
   }
 
   update() {
@@ -21,6 +21,7 @@ export class PlaceView {
     this.topic.replaceChildren(element("bdi", {}, this.#topicOf(room)));
     this.topic.classList.toggle("unset", !room?.topic);
     this.topic.disabled = !room?.isChannel || Boolean(room.gone);
+    this.app.classList.toggle("alone", !room?.isChannel); // there are no members to show
     this.membersButton.hidden = !room?.isChannel;
     this.membersCount.textContent = room ? room.count.toLocaleString("en") : "";
     this.membersButton.setAttribute("aria-label", `Members: ${plural(room?.count ?? 0, "person", "people")}`);

@@ -4,6 +4,8 @@ import { element, icon, plural } from "./dom.js";
 import { avatar } from "./view-line.js";
 
 export class RoomsView {
+  #items = new Map(); // by key: {shown, item}
+
   constructor({ rooms, conversations, noConversations }, model, { open, close }) {
     Object.assign(this, { rooms, conversations, noConversations, model });
     for (const list of [rooms, conversations]) {
@@ -18,17 +20,32 @@ export class RoomsView {
   }
 
   update() {
-    const focused = document.activeElement?.closest?.("li")?.dataset.key;
-    const inList = this.rooms.parentElement.contains(document.activeElement);
+    const focused = document.activeElement?.closest?.(".side-lists li")?.dataset.key;
+    const before = this.#items;
+    this.#items = new Map();
+    for (const room of this.model.places()) this.#items.set(room.key, this.#kept(room, before));
     const conversations = this.model.conversations();
-    this.rooms.replaceChildren(...this.model.channels().map((room) => this.#item(room)));
-    this.conversations.replaceChildren(...conversations.map((room) => this.#item(room)));
+    this.#fill(this.rooms, this.model.channels());
+    this.#fill(this.conversations, conversations);
     this.noConversations.hidden = conversations.length > 0;
-    if (inList && focused) {
-      const item = [...this.rooms.children, ...this.conversations.children].find(
-        (other) => other.dataset.key === focused,
-      );
-      item?.querySelector(".place").focus({ preventScroll: true });
+    const item = focused && this.#items.get(focused)?.item;
+    if (item && !item.contains(document.activeElement)) {
+      item.querySelector(".place").focus({ preventScroll: true });
+    }
+  }
+
+  /** The item for `room`: the same one as before if it looks the same, as a click may be on it. */
+  #kept(room, before) {
+    const isCurrent = room === this.model.current;
+    const shown = [room.name, isCurrent, room.unread, room.mentions, room.gone].join("|");
+    const old = before.get(room.key);
+    return old?.shown === shown ? old : { shown, item: this.#item(room) };
+  }
+
+  #fill(list, rooms) {
+    const items = rooms.map((room) => this.#items.get(room.key).item);
+    if (items.length !== list.children.length || items.some((item, i) => item !== list.children[i])) {
+      list.replaceChildren(...items);
     }
   }
 

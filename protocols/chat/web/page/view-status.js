@@ -41,12 +41,13 @@ export class StatusView {
 
   #show(state) {
     const { reason, retryAt } = this.session.connection;
+    const why = navigator.onLine ? harmless(reason) || "Connection lost" : "You are offline";
     const waiting = this.session.outbox.entries.filter((entry) => entry.state === "waiting").length;
     const seconds = Math.max(0, Math.ceil((retryAt - Date.now()) / 1000));
     const [text, detail] = {
       connecting: ["Connecting\u2026", ""],
-      lost: ["Connection lost.", `Next try in ${seconds} s.`],
-      closed: [reason ? harmless(reason) : "You have left the chat.", ""],
+      lost: [`${why}.`, `Next try in ${seconds} s.`],
+      closed: [harmless(reason) || "You have left the chat.", ""],
     }[state];
     const queued = waiting ? `${plural(waiting, "line")} will be sent when it is back.` : "";
     const button = { lost: "Try now", closed: "Connect again" }[state];
