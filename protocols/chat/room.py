@@ -20,9 +20,9 @@ class Room:
     """One room. ``owned``: whether it has operators; the lobby has none. ``origin``: of the member
     that created it, or None.
 
-    Read-only: ``name``; ``origin``; ``created``, in seconds since the epoch; ``topic``, which may be
-    empty, and ``topic_setter`` and ``topic_time``; ``members``, in order of arrival, and what each
-    may do; ``operators``, those of them who decide; ``rules``.
+    Read-only: ``name``; ``origin``; ``created``, in seconds since the epoch; ``topic``, which may
+    be empty, and ``topic_setter`` and ``topic_time``; ``members``, in order of arrival, and what
+    each may do; ``operators``, those of them who decide; ``rules``.
     """
 
     __slots__ = (
