@@ -23,6 +23,7 @@ SUBPROTOCOL: Final = "chat.v1+json"
 
 MAX_MEMBERS_SHOWN: Final = 1000  # in a snapshot of a room
 MAX_AWAY_SHOWN: Final = 40  # characters for each of them
+MAX_AWAY_SIZE: Final = 4096  # characters for all of them
 MAX_ROOMS_SHOWN: Final = 1000
 
 Event = dict[str, Any]
@@ -93,7 +94,15 @@ def welcome(member: Member, *, session: str, resumed: bool, received: int, serve
 def snapshot(room: Room, viewer: Member) -> Event:
     """Return what ``viewer`` may know of ``room`` now."""
     known = room.known(viewer)
-    shown = [_described(room, member) for member in islice(known, MAX_MEMBERS_SHOWN)]
+    shown = []
+    away_size = 0
+    for member in islice(known, MAX_MEMBERS_SHOWN):
+        described = _described(room, member)
+        away = described.get("away", "")
+        away_size += len(away)
+        if away_size > MAX_AWAY_SIZE and away:
+            described["away"] = "\u2026"
+        shown.append(described)
     event: Event = {
         "type": "room",
         "room": room.name,

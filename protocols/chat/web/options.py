@@ -25,9 +25,7 @@ from ..hub import Hub
 
 DEFAULT_PORT: Final = 8580
 
-_MISSING: Final = (
-    "the page needs the libraries httptools and websockets: pip install httptools websockets"
-)
+_MISSING: Final = "the page in the browser needs two libraries: pip install httptools websockets"
 
 
 def add_arguments(parser: argparse._ActionsContainer) -> None:

@@ -19,7 +19,10 @@ from .lines import LineSocket
 from .session import Sessions
 
 # A line of 4,096 characters has up to 49,152 bytes in JSON, if each is escaped.
-WEBSOCKET_LIMITS: Final = Limits(message_size=65_536, inflated_size=65_536, fragments=64)
+# Snapshots of twenty rooms with a thousand members each have 2 MB, and what was missed up to 1 MB.
+WEBSOCKET_LIMITS: Final = Limits(
+    message_size=65_536, inflated_size=65_536, fragments=64, write_buffer=4 << 20
+)
 HTTP_LIMITS: Final = HTTPLimits(body=65_536)
 
 
@@ -49,7 +52,7 @@ class WebServer:
         self._limits = limits
 
     def _handle(self, request: Request) -> Response | None:
-        if request.path == "/" and request.upgrade is not None:
+        if request.path == "/" and _wants_websocket(request):
             accept(
                 request,
                 self._event_socket if _offers_events(request) else self._line_socket,
@@ -67,6 +70,12 @@ class WebServer:
 
     def _line_socket(self) -> WebSocket:
         return LineSocket(self._hub)
+
+
+def _wants_websocket(request: Request) -> bool:
+    """Whether the client asks for a WebSocket, and not, as curl does, for HTTP/2."""
+    offered = (request.upgrade or "").split(",")
+    return any(protocol.strip().lower() == "websocket" for protocol in offered)
 
 
 def _offers_events(request: Request) -> bool:

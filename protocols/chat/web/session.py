@@ -21,7 +21,7 @@ from .. import conversation
 from ..hub import Hub
 from ..lists import visible_rooms
 from ..member import Member
-from ..messages import Batch, ChatError
+from ..messages import Batch, ChatError, ErrorCode
 from ..room import Room
 from . import events
 from .events import BatchFrame, Event
@@ -31,6 +31,8 @@ LINGER: Final = 10.0  # seconds that a session outlives its connection
 MAX_LINGERING: Final = 1000  # sessions without a connection; beyond that, the oldest ends
 MAX_MISSED: Final = 1000  # frames that are kept for a session without a connection
 MAX_MISSED_SIZE: Final = 262_144  # characters in them
+
+_LIST_COST: Final = 4096  # characters: a list of the rooms is as much work as a long line
 
 # Close codes (RFC 6455 section 7.4.1).
 NORMAL: Final = 1000
@@ -126,6 +128,8 @@ class Session:
                 self, name=hello.name or None, origin=origin, needs_room=False, announce=False
             )
         except ChatError as exc:
+            if exc.code not in (ErrorCode.BAD_NAME, ErrorCode.NAME_IN_USE):
+                raise
             refused = exc
             self.member = hub.join(self, origin=origin, needs_room=False, announce=False)
         self._secret = self._sessions.add(self)
@@ -159,6 +163,7 @@ class Session:
             # was duplicated, and only one can have the session.
             self._connection.finish("This session goes on elsewhere", NORMAL, retry=False)
         self._connection = connection
+        self._rooms = self.member.rooms
         missed, self._missed = self._missed or [], None
         self._missed_size = 0
         kept = frozenset(
@@ -173,6 +178,11 @@ class Session:
             self._show(room, after.get(room.name.lower(), 0), kept)
         for part in missed:
             connection.send(part if isinstance(part, str) else part.rendered(BatchFrame))
+        # That the member is no longer in a room may have been on its way, too.
+        rooms = {room.name.lower() for room in self._rooms}
+        for place in hello.rooms or ():
+            if place.name.lower() not in rooms:
+                self._send(events.parted(place.name))
 
     def _welcome(self, *, resumed: bool) -> None:
         self._send(
@@ -193,7 +203,7 @@ class Session:
             case Line():
                 self._handle_line(request)
             case Rooms():
-                conversation.submit(self.member, self._send_rooms)
+                conversation.submit(self.member, self._send_rooms, size=_LIST_COST)
             case Ping():
                 if conversation.heartbeat(self.member):
                     self._send(events.pong())
@@ -270,9 +280,9 @@ class Session:
 
     def _show(self, room: Room, after: int, but: frozenset[int] = frozenset()) -> None:
         """Send a snapshot of ``room``, and the lines after the one with the id ``after``, without
-        those in ``but``."""
+        those in ``but``. Nothing is pending for the member there: it has just entered, or caught
+        up."""
         member = self.member
-        member.catch_up()  # the snapshot is of now, so what has happened comes first
         lines = member.history(room.name, after)
         known = not after or after >= self._sessions.server_id
         self._send(

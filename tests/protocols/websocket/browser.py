@@ -55,7 +55,8 @@ _NAMES = ("opened", "pause_writing", "resume_writing")
 
 
 class Browser:
-    """One client. ``websocket`` is the server's side of its connection."""
+    """One client. ``websocket`` is the server's side of its connection. ``server``: another one
+    than one that accepts ``factory()``."""
 
     def __init__(
         self,
@@ -64,6 +65,7 @@ class Browser:
         *,
         deflate: ClientPerMessageDeflateFactory | bool = False,
         offers: list[str] | None = None,
+        server: HTTPServer | None = None,
         **options: Any,
     ) -> None:
         self.reactor = reactor
@@ -81,7 +83,7 @@ class Browser:
             subprotocols=offers,
             max_size=None,
         )
-        server = HTTPServer(lambda request: accept(request, make, **options))
+        server = server or HTTPServer(lambda request: accept(request, make, **options))
         self.peer: StreamPeer = reactor.connect(server)
         self.core.send_request(self.core.connect())
         self._flush()
