@@ -68,7 +68,9 @@ class Hub:
         self.flood = flood or FloodPolicy()
         self.clock = clock
         self.deliveries = Deliveries(scheduler, clock)
-        self.lobby = Room(LOBBY, self.deliveries, scheduler, self.limits, owned=False)
+        self.lobby = Room(
+            LOBBY, self.deliveries, scheduler, self.limits, created=clock(), owned=False
+        )
         self.members: dict[str, Member] = {}
         self.rooms: dict[str, Room] = {LOBBY: self.lobby}
         self.lines_dropped = 0
@@ -260,6 +262,10 @@ class Hub:
             raise ChatError(f"{member.name} has been invited already")
         self._invitations.add(member, room, by_operator=by_operator)
 
+    def invitations(self, member: Member) -> list[Room]:
+        """Return the rooms into which ``member`` is invited, the latest invitation last."""
+        return self._invitations.rooms(member)
+
     def check_entry(self, member: Member, name: str, key: str = "") -> None:
         """Raise ChatError if ``member`` may not enter the room ``name``, which may not exist."""
         room = self.rooms.get(name.lower())
@@ -343,7 +349,8 @@ class Hub:
     def _find_or_create_room(self, name: str) -> Room:
         room = self.rooms.get(name.lower())
         if room is None:
-            room = Room(name, self.deliveries, self.scheduler, self.limits)
+            now = self.clock()
+            room = Room(name, self.deliveries, self.scheduler, self.limits, created=now)
             self.rooms[name.lower()] = room
         return room
 

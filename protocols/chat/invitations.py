@@ -30,6 +30,10 @@ class Invitations:
         rooms = self._rooms.get(member)
         return None if rooms is None else rooms.get(room)
 
+    def rooms(self, member: Member) -> list[Room]:
+        """Return the rooms into which ``member`` is invited, the latest invitation last."""
+        return list(self._rooms.get(member, ()))
+
     def remove(self, member: Member, room: Room) -> None:
         """Forget the invitation of ``member`` into ``room``, if there is one."""
         rooms = self._rooms.get(member)

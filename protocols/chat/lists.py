@@ -14,7 +14,7 @@ from .room import Room
 
 def visible_rooms(viewer: Member) -> list[Room]:
     """Return the rooms that ``viewer`` may know of: each with its topic and its members."""
-    return [room for room in viewer.hub.rooms.values() if _is_visible(room, viewer)]
+    return [room for room in viewer.hub.rooms.values() if is_visible(room, viewer)]
 
 
 def rooms_of(member: Member, viewer: Member) -> list[Room]:
@@ -22,7 +22,7 @@ def rooms_of(member: Member, viewer: Member) -> list[Room]:
     return [
         room
         for room in member.rooms
-        if _is_visible(room, viewer) and (member is viewer or room.knows(member))
+        if is_visible(room, viewer) and (member is viewer or room.knows(member))
     ]
 
 
@@ -36,5 +36,6 @@ def describe_rooms(viewer: Member) -> str:
     return f"{len(visible)} {noun}: {shown}" + (f", and {more} more" if more else "")
 
 
-def _is_visible(room: Room, viewer: Member) -> bool:
+def is_visible(room: Room, viewer: Member) -> bool:
+    """Return whether ``viewer`` may know of ``room``."""
     return Mode.SECRET not in room.rules.flags or viewer in room.members

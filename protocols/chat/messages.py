@@ -23,6 +23,7 @@ class ErrorCode(Enum):
     The value is a word for programs."""
 
     OTHER = "refused"
+    NO_CHANGE = "no-change"  # it is so already
     BAD_NAME = "bad-name"
     NAME_IN_USE = "name-in-use"
     NO_SUCH_MEMBER = "no-such-member"

@@ -96,7 +96,7 @@ def ban(member: Member, who: str, room: str | None = None) -> None:
         )
     new = _ban_of(member, who)
     if new.mask.lower() in place.rules.bans:
-        raise ChatError(f"{who} is banned from {place.name} already")
+        raise ChatError(f"{who} is banned from {place.name} already", ErrorCode.NO_CHANGE)
     if len(place.rules.bans) >= limits.bans:
         raise ChatError(
             f"{place.name} has {limits.bans} bans: /unban NAME removes one", ErrorCode.LIST_FULL
@@ -115,7 +115,9 @@ def unban(member: Member, who: str, room: str | None = None) -> None:
         if ban.mask.lower() == mask or ban.name.lower() == who.lower()
     ]
     if not found:
-        raise ChatError(f"No ban of {place.name} is for {who[:40]}: /ban lists them")
+        raise ChatError(
+            f"No ban of {place.name} is for {who[:40]}: /ban lists them", ErrorCode.NO_CHANGE
+        )
     for old in found:
         place.rules.remove_ban(old)
         _report(member, place, Mode.BAN, old.mask, on=False, names=(old.name or old.mask,))
@@ -155,7 +157,8 @@ def _report(
 
 def _grant(member: Member, place: Room, mode: Mode, name: str, *, on: bool) -> None:
     other = _present(member, name, place)
-    if mode is Mode.OPERATOR and not on and place.operators == {other}:
+    last = mode is Mode.OPERATOR and not on and place.operators == {other}
+    if last and len(place.members) > 1:
         raise ChatError(f"{other.name} is the only operator: make somebody else one first")
     if place.grant(other, _GRANTS[mode], on=on):
         place.report(member, Kind.MODE, f"{'+' if on else '-'}{mode.value}", other)

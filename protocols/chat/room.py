@@ -19,9 +19,9 @@ from .traffic import Traffic
 class Room:
     """One room. ``owned``: whether it has operators; the lobby has none.
 
-    Read-only: ``name``; ``topic``, which may be empty, and ``topic_setter`` and
-    ``topic_time``; ``members``, in order of arrival, and what each may do; ``operators``, those of
-    them who decide; ``rules``.
+    Read-only: ``name``; ``created``, in seconds since the epoch; ``topic``, which may be empty, and
+    ``topic_setter`` and ``topic_time``; ``members``, in order of arrival, and what each may do;
+    ``operators``, those of them who decide; ``rules``.
     """
 
     __slots__ = (
@@ -30,6 +30,7 @@ class Room:
         "_history",
         "_limits",
         "_traffic",
+        "created",
         "members",
         "name",
         "operators",
@@ -47,9 +48,11 @@ class Room:
         scheduler: Scheduler,
         limits: Limits,
         *,
+        created: float,
         owned: bool = True,
     ) -> None:
         self.name = name
+        self.created = created
         self.owned = owned
         self.rules = Rules(name)
         self.topic = ""

@@ -21,12 +21,17 @@ USERHOST_IN_NAMES: Final = "userhost-in-names"
 # Those that are offered, with their values, or "" for those without one.
 OFFERED: Final[dict[str, str]] = {
     AWAY_NOTIFY: "",
+    BATCH: "",
     CAP_NOTIFY: "",
+    CHATHISTORY: "",
     ECHO_MESSAGE: "",
     EXTENDED_JOIN: "",
+    INVITE_NOTIFY: "",
+    LABELED_RESPONSE: "",
     MESSAGE_TAGS: "",
     MULTI_PREFIX: "",
     SERVER_TIME: "",
+    SETNAME: "",
     USERHOST_IN_NAMES: "",
 }
 

@@ -12,11 +12,12 @@ from ..membership import Membership
 from ..messages import ChatError, ErrorCode, Kind, Message
 from ..modes import Mode
 from ..room import Room
-from .capabilities import MULTI_PREFIX, USERHOST_IN_NAMES
+from .capabilities import INVITE_NOTIFY, MULTI_PREFIX, USERHOST_IN_NAMES
 from .connection import Command, IRCConnection, room_of
 from .grammar import MAX_LINE, Line, without_formatting
 from .isupport import MAX_TARGETS
 from .numerics import Reply
+from .people import clients
 from .render import channel_of
 
 _MAX_NAMES: Final = 1 << 18  # bytes in one answer to NAMES, so that it fits into the write queue
@@ -159,9 +160,18 @@ def _kick(client: IRCConnection, line: Line) -> None:
 
 def _invite(client: IRCConnection, line: Line) -> None:
     member = member_of(client)
+    if not line.params:
+        for room in client.server.hub.invitations(member):
+            client.reply(Reply.INVITELIST, channel_of(room.name))
+        client.reply(Reply.ENDOFINVITELIST)
+        return
     nick, channel = line.param(0), line.param(1)
+    if not channel:
+        client.reply(Reply.NEEDMOREPARAMS, line.command)
+        return
     try:
-        moderation.invite(member, nick, room_of(channel))
+        room = member.where(room_of(channel))
+        moderation.invite(member, nick, room.name)
     except ChatError as exc:
         client.refuse(exc, line, nick=nick, channel=channel)
         return
@@ -169,6 +179,9 @@ def _invite(client: IRCConnection, line: Line) -> None:
     client.reply(Reply.INVITING, other.name, channel)
     if other.away:
         client.reply(Reply.AWAY, other.name, other.away)
+    for listener in clients(room.members, INVITE_NOTIFY):
+        if listener is not client:
+            listener.send(line.command, other.name, channel_of(room.name), source=member.mask)
 
 
 def member_of(client: IRCConnection) -> Member:
@@ -192,7 +205,7 @@ def _words(param: str) -> list[str]:
 
 
 COMMANDS: Final = {
-    "INVITE": Command(_invite, least=2),
+    "INVITE": Command(_invite),
     "JOIN": Command(_join, least=1),
     "KICK": Command(_kick, least=2),
     "NAMES": Command(_names),

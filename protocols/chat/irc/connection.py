@@ -1,31 +1,30 @@
 """One connection of IRC: its lines, its registration, its life signs. It is also its member's sink.
 
 What a command does is not here: ``IRCConnection`` finds it in a table. The table's functions get
-the connection, and answer with ``send`` and ``reply``.
+the connection, and answer with the methods of ``output.py``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
-from reactor import IdleTimer, LineProtocol, StreamTransport, Timer
+from reactor import IdleTimer, StreamTransport, Timer
 
 from .. import conversation
 from ..member import Member
-from ..messages import Batch, ChatError, ErrorCode, Kind, Message
+from ..messages import ChatError, ErrorCode
 from ..origins import origin_of
 from ..partings import parting_reason
 from ..wrong_port import NOT_HTTP, NOT_TLS, speaks_http, speaks_tls
-from . import numerics
-from .grammar import MAX_LINE, MAX_TAGS, Line, LineError, Tags, format_line, parse_line
+from .grammar import MAX_LINE, MAX_TAGS, Line, LineError, parse_line
 from .numerics import Reply
-from .render import CHANNEL_PREFIX, LINE_END
+from .output import Output
+from .render import CHANNEL_PREFIX
 from .shared import Shared
+from .user_modes import UserMode
 
 MAX_EARLY_LINES: Final = 100  # that a client may send before it is registered
-
-_FOR_ONE_MEMBER: Final = frozenset({Kind.ENTERED, Kind.REPLY, Kind.ERROR, Kind.NOTICE})
 
 
 class Command(NamedTuple):
@@ -40,16 +39,16 @@ class Command(NamedTuple):
     early: bool = False
 
 
-class IRCConnection(LineProtocol):
+class IRCConnection(Output):
     """One connection. ``commands``: the table of commands.
 
-    Read-only: ``server``; ``member``, or None before registration; ``capabilities``; ``origin``,
-    for ``Hub.join``.
+    Read-only: ``origin``, for ``Hub.join``.
 
     What a client has sent to register: ``nick_wanted``, ``user``, ``realname``; ``negotiating``,
     which is True between CAP LS and CAP END; and ``cap_version``, the version of CAP that it knows.
 
-    ``held``: None, or a list that collects what would be written.
+    ``modes``: of the user. ``signed_on``: when it registered, in seconds since the epoch.
+    ``wrong_passwords``: how many it has given.
     """
 
     __slots__ = (
@@ -58,36 +57,30 @@ class IRCConnection(LineProtocol):
         "_early_lines",
         "_idle",
         "_registration",
-        "_render",
         "_valid",
         "cap_version",
-        "capabilities",
-        "held",
-        "member",
+        "modes",
         "negotiating",
-        "nick_wanted",
         "origin",
         "realname",
-        "server",
+        "signed_on",
         "user",
+        "wrong_passwords",
     )
 
     max_line_length = MAX_TAGS + MAX_LINE
 
     def __init__(self, server: Shared, commands: Mapping[str, Command]) -> None:
-        super().__init__()
-        self.server = server
+        super().__init__(server)
         self._commands = commands
-        self.member: Member | None = None
-        self.capabilities: frozenset[str] = frozenset()
-        self.nick_wanted = ""
         self.origin: bytes | None = None
         self.user = ""
         self.realname = ""
         self.cap_version = 301
         self.negotiating = False
-        self.held: list[bytes] | None = None
-        self._render = server.renderer(self.capabilities)
+        self.modes = UserMode.NONE
+        self.signed_on = 0.0
+        self.wrong_passwords = 0
         self._early_lines = 0
         self._valid = True  # whether the last line was UTF-8
         self._registration: Timer | None = None
@@ -139,7 +132,8 @@ class IRCConnection(LineProtocol):
             return
         if not valid:
             text = "Send UTF-8: this line was not done"
-            self._answer(self.send, "FAIL", parsed.command, "INVALID_UTF8", text)
+            params = "FAIL", parsed.command, "INVALID_UTF8", text
+            self._answer(self.answer, parsed, self.send, *params)
         elif self.member is None:
             self.execute(parsed)
         elif parsed.command in {"PING", "PONG"}:
@@ -161,6 +155,7 @@ class IRCConnection(LineProtocol):
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.set_modes(UserMode.NONE)
         self._cancel_timers()
         if self.member is None:
             self.server.discharge(self.origin)
@@ -174,99 +169,19 @@ class IRCConnection(LineProtocol):
 
     # Called by the member
 
-    def deliver(self, batch: Batch, /) -> None:
-        """Show ``batch`` to the peer."""
-        first = batch.messages[0]
-        if first.kind in _FOR_ONE_MEMBER or (first.kind is Kind.AWAY and first.target):
-            for message in batch.messages:
-                self._tell(message)
-        elif lines := batch.rendered(self._render):
-            self.write(lines)
-
     def close(self, reason: str, /) -> None:
         """Send ``reason`` to the peer, and close the connection."""
         self._cancel_timers()
-        held, self.held = self.held, None
-        self.transport.writelines(held or ())
+        self.release()
         self.write_line("ERROR", f"Closing Link: {self.nick} ({reason})")
         self.transport.close()
 
-    # For commands: answering
-
-    @property
-    def nick(self) -> str:
-        """The client's name, or ``*`` as long as it has none."""
-        return self.member.name if self.member is not None else self.nick_wanted or "*"
-
-    def send(self, command: str, *params: str, source: str | None = None, tags: Tags = ()) -> None:
-        """Send one message, after all that was said before. ``source``: None for the server."""
-        if self.member is not None:
-            self.member.catch_up()
-        self.write_line(command, *params, source=source, tags=tags)
-
-    def reply(self, numeric: Reply, *params: str) -> None:
-        """Send a numeric with ``params``, and after them the words that belong to it, if it has
-        some."""
-        words = numerics.WORDS.get(numeric)
-        if words is not None:
-            params += (words,)
-        self.send(numeric, self.nick, *params)
-
-    def show(self, *messages: Message) -> None:
-        """Send messages of the hub, after all that was said before."""
-        if self.member is not None:
-            self.member.catch_up()
-        if lines := self._render(messages):
-            self.write(lines)
-
-    def refuse(self, exc: ChatError, line: Line, *, nick: str = "", channel: str = "") -> None:
-        """Answer ``line`` with the numeric for ``exc``.
-
-        ``nick`` and ``channel``: what the error is about; the first of the parameters, if empty.
-        """
-        numeric, places = numerics.ERRORS.get(exc.code, (None, ()))
-        if exc.code is ErrorCode.GONE:
-            return
-        if numeric is None:
-            self.send("NOTICE", self.nick, str(exc))
-            return
-        subjects = {
-            numerics.NICK: nick or _first(line.params, channel=False),
-            numerics.CHANNEL: channel or _first(line.params, channel=True),
-            numerics.COMMAND: line.command,
-        }
-        words = () if numeric in numerics.WORDS else (str(exc),)
-        self.reply(numeric, *[subjects[place] for place in places], *words)
-
-    def write_line(
-        self, command: str, *params: str, source: str | None = None, tags: Tags = ()
-    ) -> None:
-        """Send one message at once."""
-        source = self.server.name if source is None else source
-        if command == "ERROR":
-            source = ""
-        line = format_line(command, *params, source=source, tags=tags)
-        self.write((line + LINE_END).encode(errors="replace"))
-
-    def write(self, lines: bytes) -> None:
-        """Send lines that are complete, with their endings."""
-        if self.held is not None:
-            self.held.append(lines)
-        else:
-            self.transport.write(lines)
-
     # For commands: registration
-
-    def set_capabilities(self, capabilities: Iterable[str]) -> None:
-        """Show what follows to the client as ``capabilities`` say."""
-        if self.member is not None:
-            self.member.catch_up()
-        self.capabilities = frozenset(capabilities)
-        self._render = self.server.renderer(self.capabilities)
 
     def registered(self, member: Member) -> None:
         """From now on this is the connection of ``member``."""
         self.member = member
+        self.signed_on = self.server.hub.clock()
         self.server.discharge(self.origin)
         self.server.most = max(self.server.most, len(self.server.hub.members))
         if self._registration is not None:
@@ -281,8 +196,36 @@ class IRCConnection(LineProtocol):
         else:
             self.close(reason)
 
+    def set_modes(self, modes: UserMode) -> None:
+        """Change the modes of the user."""
+        for mode in UserMode:
+            self.server.modes[mode] += (mode in modes) - (mode in self.modes)
+        self.modes = modes
+
+    # For commands: doing
+
     def execute(self, line: Line) -> None:
-        """Do what ``line`` asks for."""
+        """Do what ``line`` asks for, after the commands before it."""
+        if self._waiting is not None:
+            self._waiting.append(line)
+        else:
+            self.answer(line, self._execute, line)
+
+    def wait(self) -> None:
+        """Do no other command until ``go_on`` is called. The transport reads no more meanwhile."""
+        self._waiting = []
+        self.transport.pause_reading()
+
+    def go_on(self) -> None:
+        """Do the commands that have come meanwhile."""
+        lines, self._waiting = self._waiting or [], None
+        self.transport.resume_reading()
+        for line in lines:
+            if self.member is None or self.member.gone:
+                break
+            self.execute(line)
+
+    def _execute(self, line: Line) -> None:
         command = self._commands.get(line.command)
         if self.member is None and (command is None or not command.early):
             self.reply(Reply.NOTREGISTERED)
@@ -324,16 +267,6 @@ class IRCConnection(LineProtocol):
         else:
             self.reply(Reply.UNKNOWNCOMMAND, "*")
 
-    def _tell(self, message: Message) -> None:
-        """Show a message that is for this member alone, and names it on IRC."""
-        match message.kind:
-            case Kind.ENTERED:
-                self.write(self._render((message._replace(kind=Kind.JOINED),)))
-            case Kind.AWAY:
-                self.write_line(Reply.AWAY, self.nick, message.sender, message.text)
-            case _:
-                self.write_line("NOTICE", self.nick, message.text)
-
     def _expect_life(self) -> None:
         """Send a PING after a silence."""
         server = self.server
@@ -370,8 +303,3 @@ def room_of(channel: str) -> str:
     if not channel.startswith(CHANNEL_PREFIX):
         raise ChatError("No such channel", ErrorCode.NO_SUCH_ROOM)
     return channel.removeprefix(CHANNEL_PREFIX)
-
-
-def _first(params: Iterable[str], *, channel: bool) -> str:
-    found = [param for param in params if param.startswith(CHANNEL_PREFIX) is channel]
-    return found[0].partition(" ")[0] if found and found[0] else "*"

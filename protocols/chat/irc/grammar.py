@@ -26,7 +26,7 @@ _ESCAPED: Final = str.maketrans(
 _ESCAPE = re.compile(r"\\(.?)", re.DOTALL)
 _CLIENT_TAG = re.compile(r"\+(?:[A-Za-z0-9.-]+/)?[A-Za-z0-9-]+")
 
-_COMMAND = re.compile(r"[A-Za-z]+|[0-9]{3}")
+_COMMAND = re.compile(r"[A-Za-z][A-Za-z_]*|[0-9]{3}")
 _FORBIDDEN: Final = str.maketrans(dict.fromkeys("\0\r\n"))
 
 Tags = tuple[tuple[str, str], ...]

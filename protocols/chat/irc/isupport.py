@@ -6,7 +6,9 @@ from typing import Final
 
 from ..limits import Limits
 from ..modes import FLAGS, Mode
+from .changes import MAX_VALUES
 from .render import CHANNEL_PREFIX
+from .user_modes import LETTERS
 
 NETWORK: Final = "chat"
 
@@ -15,7 +17,7 @@ MAX_TARGETS: Final = 4
 TARGETS: Final[dict[str, str]] = {
     "JOIN": "",
     "KICK": str(MAX_TARGETS),
-    "NAMES": str(MAX_TARGETS),
+    "NAMES": "1",
     "NOTICE": str(MAX_TARGETS),
     "PART": "",
     "PRIVMSG": str(MAX_TARGETS),
@@ -26,7 +28,7 @@ REALNAME_LENGTH: Final = 100  # characters
 
 TOKENS_PER_LINE: Final = 13  # at most (modern.ircdocs.horse)
 
-USER_MODES: Final = ""
+USER_MODES: Final = "".join(LETTERS)
 CHANNEL_MODES: Final = "".join(sorted(mode.value for mode in Mode))
 # Those of them that have a value, at least when they are set.
 VALUED_MODES: Final = "".join(sorted(mode.value for mode in Mode if mode not in FLAGS))
@@ -38,13 +40,17 @@ def tokens(limits: Limits) -> list[str]:
     values = {
         "AWAYLEN": limits.topic_length,
         "CASEMAPPING": "ascii",
+        "CHATHISTORY": limits.history,
         "CHANLIMIT": f"{CHANNEL_PREFIX}:{limits.rooms_per_member}",
         "CHANMODES": f"b,k,l,{flags}",
         "CHANNELLEN": limits.name_length + len(CHANNEL_PREFIX),
         "CHANTYPES": CHANNEL_PREFIX,
+        "ELIST": "CMNTU",
         "KEYLEN": limits.key_length,
         "KICKLEN": limits.topic_length,
         "MAXLIST": f"b:{limits.bans}",
+        "MODES": MAX_VALUES,
+        "MSGREFTYPES": "msgid,timestamp",
         "NAMELEN": REALNAME_LENGTH,
         "NETWORK": NETWORK,
         "NICKLEN": limits.name_length,
@@ -53,5 +59,6 @@ def tokens(limits: Limits) -> list[str]:
         "TOPICLEN": limits.topic_length,
         "USERLEN": USER_LENGTH,
         "UTF8ONLY": "",
+        "WHOX": "",
     }
     return [f"{name}={value}" if value != "" else name for name, value in values.items()]

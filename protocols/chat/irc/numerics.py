@@ -19,40 +19,82 @@ class Reply(StrEnum):
     CREATED = "003"
     MYINFO = "004"
     ISUPPORT = "005"
+    ENDOFSTATS = "219"
+    UMODEIS = "221"
+    STATSUPTIME = "242"
+    STATSOLINE = "243"
     LUSERCLIENT = "251"
     LUSEROP = "252"
     LUSERUNKNOWN = "253"
     LUSERCHANNELS = "254"
     LUSERME = "255"
+    ADMINME = "256"
+    ADMINLOC1 = "257"
+    ADMINLOC2 = "258"
+    ADMINEMAIL = "259"
     TRYAGAIN = "263"
     LOCALUSERS = "265"
     GLOBALUSERS = "266"
     AWAY = "301"
+    USERHOST = "302"
+    ISON = "303"
     UNAWAY = "305"
     NOWAWAY = "306"
+    WHOISUSER = "311"
+    WHOISSERVER = "312"
+    WHOISOPERATOR = "313"
+    WHOWASUSER = "314"
+    ENDOFWHO = "315"
+    WHOISIDLE = "317"
+    ENDOFWHOIS = "318"
+    WHOISCHANNELS = "319"
+    WHOISSPECIAL = "320"
+    LISTSTART = "321"
+    LIST = "322"
+    LISTEND = "323"
+    CHANNELMODEIS = "324"
+    CREATIONTIME = "329"
     NOTOPIC = "331"
     TOPIC = "332"
     TOPICWHOTIME = "333"
+    WHOISACTUALLY = "338"
+    INVITELIST = "336"
+    ENDOFINVITELIST = "337"
     INVITING = "341"
+    VERSION = "351"
+    WHOREPLY = "352"
     NAMREPLY = "353"
+    WHOSPCRPL = "354"
+    LINKS = "364"
+    ENDOFLINKS = "365"
     ENDOFNAMES = "366"
+    BANLIST = "367"
+    ENDOFBANLIST = "368"
+    ENDOFWHOWAS = "369"
+    INFO = "371"
     MOTD = "372"
+    ENDOFINFO = "374"
     MOTDSTART = "375"
     ENDOFMOTD = "376"
+    YOUREOPER = "381"
+    TIME = "391"
 
     NOSUCHNICK = "401"
     NOSUCHSERVER = "402"
     NOSUCHCHANNEL = "403"
     CANNOTSENDTOCHAN = "404"
     TOOMANYCHANNELS = "405"
+    WASNOSUCHNICK = "406"
     TOOMANYTARGETS = "407"
     NOORIGIN = "409"
     INVALIDCAPCMD = "410"
     NORECIPIENT = "411"
     NOTEXTTOSEND = "412"
+    TOOMANYMATCHES = "416"
     INPUTTOOLONG = "417"
     UNKNOWNCOMMAND = "421"
     NOMOTD = "422"
+    NOADMININFO = "423"
     NONICKNAMEGIVEN = "431"
     ERRONEUSNICKNAME = "432"
     NICKNAMEINUSE = "433"
@@ -60,16 +102,30 @@ class Reply(StrEnum):
     USERNOTINCHANNEL = "441"
     NOTONCHANNEL = "442"
     USERONCHANNEL = "443"
+    SUMMONDISABLED = "445"
+    USERSDISABLED = "446"
     NOTREGISTERED = "451"
     NEEDMOREPARAMS = "461"
     ALREADYREGISTERED = "462"
+    PASSWDMISMATCH = "464"
     CHANNELISFULL = "471"
+    UNKNOWNMODE = "472"
     INVITEONLYCHAN = "473"
     BANNEDFROMCHAN = "474"
     BADCHANNELKEY = "475"
     BADCHANMASK = "476"
     BANLISTFULL = "478"
+    NOPRIVILEGES = "481"
     CHANOPRIVSNEEDED = "482"
+    NOOPERHOST = "491"
+    UMODEUNKNOWNFLAG = "501"
+    USERSDONTMATCH = "502"
+    HELPNOTFOUND = "524"
+    WHOISSECURE = "671"
+    INVALIDMODEPARAM = "696"
+    HELPSTART = "704"
+    HELPTXT = "705"
+    ENDOFHELP = "706"
 
 
 WORDS: Final[dict[Reply, str]] = {
@@ -78,6 +134,19 @@ WORDS: Final[dict[Reply, str]] = {
     Reply.UNAWAY: "You are no longer marked as being away",
     Reply.NOWAWAY: "You have been marked as being away",
     Reply.ENDOFMOTD: "End of /MOTD command",
+    Reply.ENDOFSTATS: "End of /STATS report",
+    Reply.WHOISOPERATOR: "is an operator of the server",
+    Reply.ENDOFWHO: "End of /WHO list",
+    Reply.ENDOFWHOIS: "End of /WHOIS list",
+    Reply.LISTEND: "End of /LIST",
+    Reply.ENDOFINVITELIST: "End of /INVITE list",
+    Reply.ENDOFLINKS: "End of /LINKS list",
+    Reply.ENDOFBANLIST: "End of channel ban list",
+    Reply.ENDOFWHOWAS: "End of WHOWAS",
+    Reply.ENDOFINFO: "End of /INFO list",
+    Reply.YOUREOPER: "You are now an operator of the server",
+    Reply.WHOISSECURE: "is using a secure connection",
+    Reply.ENDOFHELP: "End of /HELP",
     Reply.NOSUCHNICK: "No such nick/channel",
     Reply.NOSUCHSERVER: "No such server",
     Reply.NOSUCHCHANNEL: "No such channel",
@@ -90,6 +159,16 @@ WORDS: Final[dict[Reply, str]] = {
     Reply.NOTEXTTOSEND: "No text to send",
     Reply.INPUTTOOLONG: "Input line was too long",
     Reply.UNKNOWNCOMMAND: "Unknown command",
+    Reply.WASNOSUCHNICK: "There was no such nickname",
+    Reply.TOOMANYMATCHES: "Output too long, truncated",
+    Reply.NOADMININFO: "No administrative info available",
+    Reply.SUMMONDISABLED: "SUMMON has been disabled",
+    Reply.USERSDISABLED: "USERS has been disabled",
+    Reply.NOPRIVILEGES: "Permission denied: you're not an operator of the server",
+    Reply.NOOPERHOST: "No operators are configured",
+    Reply.UMODEUNKNOWNFLAG: "Unknown user mode",
+    Reply.USERSDONTMATCH: "Cannot see or change the modes of others",
+    Reply.HELPNOTFOUND: "There is no help on this subject",
     Reply.NOMOTD: "There is no message of the day",
     Reply.NONICKNAMEGIVEN: "No nickname given",
     Reply.ERRONEUSNICKNAME: "Erroneous nickname",
@@ -101,6 +180,7 @@ WORDS: Final[dict[Reply, str]] = {
     Reply.NOTREGISTERED: "You have not registered",
     Reply.NEEDMOREPARAMS: "Not enough parameters",
     Reply.ALREADYREGISTERED: "You may not reregister",
+    Reply.PASSWDMISMATCH: "Password incorrect",
     Reply.CHANNELISFULL: "Cannot join channel (+l)",
     Reply.INVITEONLYCHAN: "Cannot join channel (+i)",
     Reply.BANNEDFROMCHAN: "Cannot join channel (+b)",

@@ -19,12 +19,16 @@ from reactor.command import (
 )
 
 from ..hub import Hub
+from .credentials import Credentials, CredentialsError, read_credentials
 from .server import IRCServer
+from .shared import Shared
 
 DEFAULT_PORT: Final = 6667
 DEFAULT_NAME: Final = "chat.local"
 
 MAX_MOTD: Final = 65_536  # bytes
+
+_OPTIONS: Final = ("port", "name", "motd", "description", "admin", "operators")
 
 # With a dot, a server's name is not taken for a nick (RFC 2812 section 2.3.1).
 _NAME = re.compile(r"(?=.{1,63}$)[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
@@ -55,6 +59,27 @@ def add_arguments(parser: argparse._ActionsContainer) -> None:
         metavar="FILE",
         help="text that IRC clients show when they have connected",
     )
+    server_option(
+        parser,
+        "--irc-description",
+        metavar="TEXT",
+        default=Shared.description,
+        help="what /whois says about the server (%(default)s)",
+    )
+    server_option(
+        parser,
+        "--irc-admin",
+        metavar="TEXT",
+        default="",
+        help="what /admin says: how to reach those who run the server",
+    )
+    server_option(
+        parser,
+        "--irc-operators",
+        metavar="FILE",
+        help="who may use /oper: a line with name and hash for each, as"
+        " 'python -m protocols.chat.irc.credentials NAME' prints it",
+    )
 
 
 def serve(hub: Hub, reactor: Reactor, options: argparse.Namespace) -> list[str]:
@@ -62,12 +87,20 @@ def serve(hub: Hub, reactor: Reactor, options: argparse.Namespace) -> list[str]:
     if options.no_irc:
         refuse_unused(
             options,
-            ("--irc-port", "--irc-name", "--irc-motd"),
+            [f"--irc-{name}" for name in _OPTIONS],
             "cannot be combined with --no-irc",
         )
         return []
     motd = _read_motd(options.irc_motd) if options.irc_motd else ()
-    server = IRCServer(hub, reactor, name=options.irc_name, motd=motd)
+    server = IRCServer(
+        hub,
+        reactor,
+        name=options.irc_name,
+        motd=motd,
+        description=options.irc_description,
+        admin=options.irc_admin,
+        credentials=_read_credentials(options.irc_operators),
+    )
     place = argparse.Namespace(host=options.host, port=options.irc_port, tls=options.tls)
     try:
         listener = listen_tcp(
@@ -95,6 +128,18 @@ def _read_motd(path: str) -> tuple[str, ...]:
     if len(content) > MAX_MOTD:
         raise CommandError(f"{path} has more than {MAX_MOTD} bytes", WRONG_USAGE)
     return tuple(content.decode(errors="replace").splitlines())
+
+
+def _read_credentials(path: str | None) -> Credentials:
+    """Return who may become an operator. Raises CommandError."""
+    if not path:
+        return Credentials()
+    try:
+        return read_credentials(Path(path))
+    except OSError as exc:
+        raise CommandError(f"cannot read {path}: {exc.strerror}") from exc
+    except CredentialsError as exc:
+        raise CommandError(str(exc), WRONG_USAGE) from exc
 
 
 def _server_name(text: str) -> str:

@@ -28,6 +28,7 @@ from .isupport import (
 )
 from .numerics import Reply
 from .render import channel_of
+from .user_modes import UserMode
 
 VERSION: Final = f"reactor-{__version__}"
 
@@ -66,16 +67,17 @@ def _cap_list(client: IRCConnection, line: Line) -> None:
 
 def _cap_req(client: IRCConnection, line: Line) -> None:
     client.negotiating = client.member is None
-    words = dict.fromkeys(line.param(1).split())
+    asked = line.param(1).strip()
+    words = dict.fromkeys(asked.split())
     wanted = set(client.capabilities)
     for word in words:
         name = word.removeprefix("-")
         fixed = name == CAP_NOTIFY and name != word and client.cap_version >= _WITH_VALUES
         if name not in OFFERED or fixed:
-            client.send("CAP", client.nick, "NAK", " ".join(words))
+            client.send("CAP", client.nick, "NAK", asked)
             return
         (wanted.add if name == word else wanted.discard)(name)
-    client.send("CAP", client.nick, "ACK", " ".join(words))
+    client.send("CAP", client.nick, "ACK", asked)
     client.set_capabilities(wanted)
     _update_echo(client)
 
@@ -198,8 +200,10 @@ def send_lusers(client: IRCConnection) -> None:
     """Tell the client how many users and channels there are."""
     server = client.server
     users, most = len(server.hub.members), server.most
-    client.reply(Reply.LUSERCLIENT, f"There are {users} users and 0 invisible on 1 servers")
-    client.reply(Reply.LUSEROP, "0", "operator(s) online")
+    hidden, operators = server.modes[UserMode.INVISIBLE], server.modes[UserMode.OPERATOR]
+    text = f"There are {users - hidden} users and {hidden} invisible on 1 servers"
+    client.reply(Reply.LUSERCLIENT, text)
+    client.reply(Reply.LUSEROP, str(operators), "operator(s) online")
     client.reply(Reply.LUSERUNKNOWN, str(server.unregistered), "unknown connection(s)")
     client.reply(Reply.LUSERCHANNELS, str(len(server.hub.rooms)), "channels formed")
     client.reply(Reply.LUSERME, f"I have {users} clients and 0 servers")

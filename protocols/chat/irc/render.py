@@ -19,6 +19,7 @@ from protocols.text import clean_text
 from ..hub import Hub
 from ..messages import Kind, Message
 from .capabilities import AWAY_NOTIFY, EXTENDED_JOIN, MESSAGE_TAGS, SERVER_TIME
+from .changes import MAX_VALUES
 from .grammar import MAX_LINE, Tags, format_line, format_tags, split
 
 CHANNEL_PREFIX: Final = "#"
@@ -34,6 +35,7 @@ ACTION: Final = CTCP + "ACTION "
 # Bytes of the lines about one crowd. Much more would exceed the write queue of each member.
 MAX_CROWD: Final = 1 << 18
 
+MAX_MODE_VALUES: Final = 300  # characters of values in one line that changes several modes
 MAX_REMEMBERED: Final = 128  # messages whose lines are kept for other batches
 
 Renderer = Callable[[Sequence[Message]], bytes]
@@ -67,6 +69,8 @@ def make_renderer(hub: Hub, server_name: str, capabilities: frozenset[str]) -> R
     lines = _Lines(hub, server_name, capabilities)
 
     def render(messages: Sequence[Message]) -> bytes:
+        if any(message.kind is Kind.MODE for message in messages):
+            messages = merged_modes(messages)
         found = [line + LINE_END for message in messages for line in lines.of(message)]
         return "".join(found).encode(errors="replace")
 
@@ -101,7 +105,10 @@ class _Lines:
         source, command, params = self._event(message)
         if not command:
             return []
-        return [format_line(command, *params, source=source, tags=self.tags(message))]
+        lines = [format_line(command, *params, source=source, tags=self.tags(message))]
+        if kind is Kind.JOINED and self._away_notify:
+            lines += self._away(message, source)
+        return lines
 
     def tags(self, message: Message, *, first: bool = True) -> Tags:
         """Return the tags of a line for ``message``. ``first``: whether it is the first line."""
@@ -117,6 +124,8 @@ class _Lines:
 
     def _speech(self, command: str, message: Message) -> list[str]:
         text = dict(message.tags).get(IRC_TEXT, message.text) if message.tags else message.text
+        if not text:
+            return self._tagmsg(message)
         if "\n" in text or "\r" in text or "\0" in text:  # text in the hub has none of them
             text = clean_text(text)
         start, end = "", ""
@@ -136,6 +145,13 @@ class _Lines:
                     lines[number] = f"@{format_tags(tags)} {line}"
         return lines
 
+    def _tagmsg(self, message: Message) -> list[str]:
+        if not self._message_tags:
+            return []
+        source = mask_of(self._hub, message.sender)
+        target = message.target or channel_of(message.room)
+        return [format_line("TAGMSG", target, source=source, tags=self.tags(message))]
+
     def _remember(self, message_id: int, lines: list[str]) -> None:
         if len(self._spoken) >= MAX_REMEMBERED:
             self._spoken.clear()
@@ -151,7 +167,7 @@ class _Lines:
         params: tuple[str, ...]
         command = kind.name
         match kind:
-            case Kind.JOINED:
+            case Kind.JOINED | Kind.ENTERED:
                 command, params = "JOIN", self._join(sender, channel)
             case Kind.LEFT:
                 command, params = "PART", (channel, text) if text else (channel,)
@@ -163,10 +179,8 @@ class _Lines:
                 command, params = "NICK", (text,)
             case Kind.TOPIC:
                 params = (channel, text)
-            case Kind.MODE if text == "-k":  # clients expect a parameter there
-                params = (channel, text, "*")
             case Kind.MODE:
-                params = (channel, text, target) if target else (channel, text)
+                params = (channel, text, *target.split())
             case Kind.INVITED:
                 command, params = "INVITE", (target, channel)
             case Kind.AWAY if self._away_notify:
@@ -174,6 +188,14 @@ class _Lines:
             case _:
                 command, params = "", ()
         return source, command, params
+
+    def _away(self, message: Message, source: str) -> list[str]:
+        """Return what there is to say about a newcomer that is away already."""
+        member = self._hub.members.get(message.sender.lower())
+        if member is None or not member.away:
+            return []
+        tags = self.tags(message, first=False)
+        return [format_line("AWAY", member.away, source=source, tags=tags)]
 
     def _join(self, name: str, channel: str) -> tuple[str, ...]:
         if not self._extended_join:
@@ -196,6 +218,31 @@ class _Lines:
             lines += self.of(single)
             size += len(lines[-1])
         return lines
+
+
+def merged_modes(messages: Sequence[Message]) -> list[Message]:
+    """Return ``messages`` with changes of modes that follow each other as one: ``+o-m alice``."""
+    merged: list[Message] = []
+    for message in messages:
+        if message.kind is Kind.MODE and message.text == "-k":  # clients expect a value there
+            message = message._replace(target="*")  # noqa: PLW2901
+        last = merged[-1] if merged else None
+        if (
+            last is not None
+            and message.kind is last.kind is Kind.MODE
+            and (message.room, message.sender) == (last.room, last.sender)
+            and len(last.target.split()) < MAX_VALUES
+            and len(last.target) + len(message.target) < MAX_MODE_VALUES
+        ):
+            sign, letter = message.text[0], message.text[1:]
+            same = max(last.text.rfind("+"), last.text.rfind("-")) == last.text.rfind(sign)
+            merged[-1] = last._replace(
+                text=last.text + (letter if same else message.text),
+                target=f"{last.target} {message.target}".strip(),
+            )
+        else:
+            merged.append(message)
+    return merged
 
 
 def server_time(when: float) -> str:

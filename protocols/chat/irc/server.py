@@ -7,7 +7,19 @@ from typing import Any, Final
 from reactor import Reactor
 
 from ..hub import Hub
-from . import channels, registration, speech
+from . import (
+    channels,
+    chathistory,
+    information,
+    listing,
+    modes,
+    operators,
+    registration,
+    speech,
+    tagmsg,
+    who,
+    whois,
+)
 from .connection import Command, IRCConnection
 from .shared import Shared
 
@@ -15,6 +27,14 @@ COMMANDS: Final[dict[str, Command]] = {
     **registration.COMMANDS,
     **channels.COMMANDS,
     **speech.COMMANDS,
+    **chathistory.COMMANDS,
+    **information.COMMANDS,
+    **listing.COMMANDS,
+    **modes.COMMANDS,
+    **operators.COMMANDS,
+    **tagmsg.COMMANDS,
+    **who.COMMANDS,
+    **whois.COMMANDS,
 }
 
 

@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 from reactor import Reactor
 
 from ..hub import Hub
 from .capabilities import RENDERED
+from .credentials import Credentials
 from .render import Renderer, make_renderer
+from .user_modes import UserMode
 
 
 @dataclass
 class Shared:
     """What all connections of a server share.
 
-    ``name``: the server's. ``motd``: the lines of the message of the day. Times are in seconds: a
-    client has ``registration_timeout`` to register; after a silence of ``ping_interval`` it is sent
-    a PING, and has ``ping_timeout`` to send anything. ``created``: when the server started, in
-    seconds since the epoch.
+    ``name``: the server's. ``description``: what WHOIS and LINKS say of it. ``admin``: for ADMIN,
+    how to reach those who run it. ``credentials``: of operators. ``motd``: the lines of the message
+    of the day. Times are in seconds: a client has ``registration_timeout`` to register; after a
+    silence of ``ping_interval`` it is sent a PING, and has ``ping_timeout`` to send anything.
+    ``created``: when the server started, in seconds since the epoch.
 
     Counted: ``unregistered`` clients, of which one address may have as many as members; ``most``,
-    the highest number of members so far.
+    the highest number of members so far; ``modes``, how many clients have each; ``checks`` of
+    passwords that are under way; ``batches`` of IRCv3, whose numbers are their ids.
     """
 
     hub: Hub
     reactor: Reactor
     name: str = "chat.local"
+    description: str = "A chat with several ways in"
+    admin: str = ""
+    credentials: Credentials = field(default_factory=Credentials)
     motd: tuple[str, ...] = ()
     registration_timeout: float = 30.0
     ping_interval: float = 90.0
@@ -34,6 +42,9 @@ class Shared:
     created: float = 0.0
     unregistered: int = 0
     most: int = 0
+    modes: Counter[UserMode] = field(default_factory=Counter)
+    checks: int = 0
+    batches: int = 0
     _renderers: dict[frozenset[str], Renderer] = field(default_factory=dict)
     _unregistered_at: dict[bytes, int] = field(default_factory=dict)
 
@@ -62,3 +73,8 @@ class Shared:
             renderer = make_renderer(self.hub, self.name, capabilities)
             self._renderers[capabilities] = renderer
         return renderer
+
+    def next_batch(self) -> str:
+        """Return the id of a new batch."""
+        self.batches += 1
+        return str(self.batches)

@@ -9,12 +9,13 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Final
 
+from ..member import Member
 from ..messages import Batch, ChatError, Kind, Message
 from ..room import Room
 from .capabilities import MESSAGE_TAGS
 from .channels import member_of
 from .connection import Command, IRCConnection, room_of
-from .grammar import Line, Tags, with_formatting, without_formatting
+from .grammar import MAX_LINE, Line, Tags, with_formatting, without_formatting
 from .isupport import MAX_TARGETS
 from .numerics import Reply
 from .render import ACTION, CHANNEL_PREFIX, CTCP, IRC_TEXT
@@ -68,6 +69,10 @@ def _speak(client: IRCConnection, line: Line, target: str, *, note: bool) -> Non
     if formatted != text:
         tags += ((IRC_TEXT, formatted),)
     member = member_of(client)
+    head = f":{member.mask} {line.command} {target} :"
+    if not note and len(head) + len(formatted.encode(errors="replace")) > MAX_LINE - 2:
+        client.reply(Reply.INPUTTOOLONG)  # it would not fit into one line for the others
+        return
     if target.startswith(CHANNEL_PREFIX):
         member.say(text, room_of(target), kind=Kind.NOTE if note else Kind.SAID, tags=tags)
     else:
@@ -106,15 +111,20 @@ def _pass_ctcp(client: IRCConnection, target: str, body: str, tags: Tags, *, not
 
 def pass_on(client: IRCConnection, room: Room, message: Message) -> None:
     """Deliver ``message``, which the client sends, to those members of ``room`` who come by IRC,
-    after all that was said in this turn. Raises ChatError if it may not speak there."""
+    after all that was said in this turn; its echo at once. Raises ChatError if it may not speak
+    there."""
     member = member_of(client)
     room.prepare_speech(member)
-    client.server.reactor.call_soon(_deliver, room, Batch((message,)))
+    batch = Batch((message,))
+    if member.wanted(batch.messages):
+        member.answer(batch)
+    client.server.reactor.call_soon(_deliver, room, batch, member)
 
 
-def _deliver(room: Room, batch: Batch) -> None:
+def _deliver(room: Room, batch: Batch, sender: Member) -> None:
     for other in tuple(room.members):
-        if isinstance(other.sink, IRCConnection) and other.wanted(batch.messages):
+        by_irc = isinstance(other.sink, IRCConnection)
+        if by_irc and other is not sender and other.wanted(batch.messages):
             other.deliver(batch)
 
 

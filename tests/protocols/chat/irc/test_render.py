@@ -10,7 +10,7 @@ from protocols.chat.irc import render
 from protocols.chat.irc.render import make_renderer, mask_of, server_time
 from protocols.chat.limits import Limits
 from protocols.chat.messages import Batch, Kind, Message
-from protocols.chat.moderation import ban, set_mode, unban
+from protocols.chat.moderation import set_mode
 from protocols.chat.modes import Mode
 from reactor.testing import VirtualReactor
 
@@ -25,18 +25,20 @@ def lines_of(house: IRCHouse, message: Message, *capabilities: str) -> list[str]
 def test_modes_as_irc_writes_them(house: IRCHouse) -> None:
     _, bob = house.users("alice", "bob")
     alice = house.member("alice")
-    set_mode(alice, Mode.MODERATED, on=True, room="tea")
-    set_mode(alice, Mode.KEY, on=True, value="sesame", room="tea")
-    set_mode(alice, Mode.KEY, on=False, room="tea")
-    set_mode(alice, Mode.LIMIT, on=True, value="9", room="tea")
-    set_mode(alice, Mode.LIMIT, on=False, room="tea")
-    set_mode(alice, Mode.VOICE, on=True, value="bob", room="tea")
-    ban(alice, "evil!*@*", "tea")
-    unban(alice, "evil!*@*", "tea")
-    changes = [line.removeprefix(":alice!~alice@host MODE #tea ") for line in bob.sees()]
-    assert changes == [
-        "+m", "+k sesame", "-k *", "+l 9", "-l", "+v bob", "+b evil!*@*", "-b evil!*@*"
-    ]  # fmt: skip
+
+    def change(mode: Mode, *, on: bool, value: str = "") -> str:
+        set_mode(alice, mode, on=on, value=value, room="tea")
+        (line,) = bob.sees()
+        return line.removeprefix(":alice!~alice@host MODE #tea ")
+
+    assert change(Mode.MODERATED, on=True) == "+m"
+    assert change(Mode.KEY, on=True, value="sesame") == "+k sesame"
+    assert change(Mode.KEY, on=False) == "-k *"
+    assert change(Mode.LIMIT, on=True, value="9") == "+l 9"
+    assert change(Mode.LIMIT, on=False) == "-l"
+    assert change(Mode.VOICE, on=True, value="bob") == "+v bob"
+    assert change(Mode.BAN, on=True, value="evil!*@*") == "+b evil!*@*"
+    assert change(Mode.BAN, on=False, value="evil!*@*") == "-b evil!*@*"
 
 
 def test_the_server_makes_a_new_operator(house: IRCHouse) -> None:

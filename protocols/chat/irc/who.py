@@ -1,0 +1,155 @@
+"""WHO, and its longer form WHOX: lists of members, with what there is to know about each.
+
+``WHO #tea`` lists a channel. ``WHO alice`` finds her even if she is invisible, ``WHO al*`` only if
+not. ``WHO #tea %tcuhnf,123`` asks for some fields only, and gives the list a number
+(https://ircv3.net/specs/extensions/whox).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Final
+
+from ..lists import is_visible
+from ..member import Member
+from ..modes import compiled
+from ..room import Room
+from .channels import member_of, prefix_of
+from .connection import Command, IRCConnection
+from .grammar import Line
+from .numerics import Reply
+from .people import is_hidden, is_operator, seconds_idle, visible_rooms_of
+from .render import CHANNEL_PREFIX, channel_of
+
+MAX_REPLIES: Final = 1000  # about 100 KB; the rest is left out, and the client is told
+MAX_STARS: Final = 5  # in a mask: the time to match it grows with them
+
+# The hosts of members stand for their addresses and hide them; so does this.
+_HIDDEN_ADDRESS: Final = "255.255.255.255"
+_HOPS: Final = "0"  # there are no other servers
+
+
+class _Row:
+    """What one reply is about. ``room``: the one to show, or None."""
+
+    def __init__(self, client: IRCConnection, member: Member, room: Room | None) -> None:
+        self._client = client
+        self._member = member
+        self._room = room
+
+    @property
+    def channel(self) -> str:
+        return "*" if self._room is None else channel_of(self._room.name)
+
+    @property
+    def flags(self) -> str:
+        member, room = self._member, self._room
+        flags = "G" if member.away else "H"
+        if is_operator(member):
+            flags += "*"
+        if room is not None:
+            flags += prefix_of(room, member, self._client)
+        return flags
+
+    def params(self) -> tuple[str, ...]:
+        """The parameters of 352."""
+        member = self._member
+        return (
+            self.channel,
+            member.user,
+            member.host,
+            self._client.server.name,
+            member.name,
+            self.flags,
+            f"{_HOPS} {member.realname}",
+        )
+
+    def fields(self, wanted: str, token: str) -> tuple[str, ...]:
+        """The parameters of 354: the ``wanted`` fields, in the order of the specification."""
+        return tuple([get(self, token) for letter, get in _FIELDS.items() if letter in wanted])
+
+    @property
+    def member(self) -> Member:
+        return self._member
+
+    @property
+    def server(self) -> str:
+        return self._client.server.name
+
+
+_FIELDS: Final[dict[str, Callable[[_Row, str], str]]] = {
+    "t": lambda _, token: token,
+    "c": lambda row, _: row.channel,
+    "u": lambda row, _: row.member.user,
+    "i": lambda *_: _HIDDEN_ADDRESS,
+    "h": lambda row, _: row.member.host,
+    "s": lambda row, _: row.server,
+    "n": lambda row, _: row.member.name,
+    "f": lambda row, _: row.flags,
+    "d": lambda *_: _HOPS,
+    "l": lambda row, _: str(seconds_idle(row.member)),
+    "a": lambda *_: "0",  # nobody has an account
+    "o": lambda *_: "n/a",
+    "r": lambda row, _: row.member.realname,
+}
+
+
+def _who(client: IRCConnection, line: Line) -> None:
+    """Answer ``WHO [mask [o | %fields[,token]]]``."""
+    mask = line.param(0) or "*"
+    flags, percent, rest = line.param(1).partition("%")
+    wanted, _, token = rest.partition(",")
+    rows = _rows(client, mask)
+    if "o" in flags:
+        rows = (row for row in rows if is_operator(row.member))
+    for row in islice(rows, MAX_REPLIES):
+        if percent:
+            client.reply(Reply.WHOSPCRPL, *row.fields(wanted.lower(), token or "0"))
+        else:
+            client.reply(Reply.WHOREPLY, *row.params())
+    if next(rows, None) is not None:
+        client.reply(Reply.TOOMANYMATCHES, "WHO", mask)
+    client.reply(Reply.ENDOFWHO, mask)
+
+
+def _rows(client: IRCConnection, mask: str) -> Iterator[_Row]:
+    viewer = member_of(client)
+    if mask.startswith(CHANNEL_PREFIX):
+        room = viewer.hub.rooms.get(mask.removeprefix(CHANNEL_PREFIX).lower())
+        if room is not None and is_visible(room, viewer):
+            for member in room.known(viewer):
+                if isinstance(member, Member) and not is_hidden(member, viewer):
+                    yield _Row(client, member, room)
+        return
+    for member in _matching(viewer, mask):
+        rooms = visible_rooms_of(member, viewer)
+        shared = [room for room in rooms if viewer in room.members]
+        yield _Row(client, member, next(iter(shared or rooms), None))
+
+
+def _matching(viewer: Member, mask: str) -> Iterator[Member]:
+    """Give the members whom ``mask`` describes: by nick, user name, real name or, for operators,
+    host."""
+    members = viewer.hub.members
+    exact = members.get(mask.lower())
+    if exact is not None:
+        return iter((exact,))
+    visible = (member for member in tuple(members.values()) if not is_hidden(member, viewer))
+    if mask in {"*", "0"}:
+        return visible
+    if mask.count("*") > MAX_STARS:
+        return iter(())
+    matches = compiled(mask).fullmatch
+    with_hosts = is_operator(viewer)  # a host takes longer to compute than all the rest
+    return (
+        member
+        for member in visible
+        if matches(member.name)
+        or matches(member.user)
+        or matches(member.realname)
+        or (with_hosts and matches(member.host))
+    )
+
+
+COMMANDS: Final = {"WHO": Command(_who)}
