@@ -1,37 +1,30 @@
 """One connection of IRC: its lines, its registration, its life signs. It is also its member's sink.
 
 What a command does is not here: ``IRCConnection`` finds it in a table. The table's functions get
-the connection, and answer with ``send`` and ``reply``.
+the connection, and answer with the methods of ``output.py``.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
-from reactor import IdleTimer, LineProtocol, StreamTransport, Timer
+from reactor import IdleTimer, StreamTransport, Timer
 
 from .. import conversation
 from ..member import Member
-from ..messages import Batch, ChatError, ErrorCode, Kind, Message
+from ..messages import ChatError, ErrorCode
 from ..origins import origin_of
 from ..partings import parting_reason
-from . import labels, numerics
-from .capabilities import BATCH, ECHO_MESSAGE, LABELED_RESPONSE
-from .grammar import MAX_LINE, MAX_TAGS, Line, LineError, Tags, format_line, parse_line
+from ..wrong_port import NOT_HTTP, NOT_TLS, speaks_http, speaks_tls
+from .grammar import MAX_LINE, MAX_TAGS, Line, LineError, parse_line
 from .numerics import Reply
-from .render import CHANNEL_PREFIX, LINE_END
+from .output import Output
+from .render import CHANNEL_PREFIX
 from .shared import Shared
 from .user_modes import UserMode
 
 MAX_EARLY_LINES: Final = 100  # that a client may send before it is registered
-
-_TLS_HANDSHAKE: Final = b"\x16\x03"  # type and major version of a record (RFC 8446 section 5.1)
-_HTTP_REQUEST = re.compile(r"[A-Z]+ \S+ HTTP/\d")
-_FOR_ONE_MEMBER: Final = frozenset({Kind.ENTERED, Kind.REPLY, Kind.ERROR, Kind.NOTICE})
-_BETWEEN_TWO: Final = frozenset({Kind.PRIVATE, Kind.NOTE})
-_LABELS: Final = frozenset({BATCH, LABELED_RESPONSE})
 
 
 class Command(NamedTuple):
@@ -46,11 +39,10 @@ class Command(NamedTuple):
     early: bool = False
 
 
-class IRCConnection(LineProtocol):
+class IRCConnection(Output):
     """One connection. ``commands``: the table of commands.
 
-    Read-only: ``server``; ``member``, or None before registration; ``capabilities``; ``origin``,
-    for ``Hub.join``.
+    Read-only: ``origin``, for ``Hub.join``.
 
     What a client has sent to register: ``nick_wanted``, ``user``, ``realname``; ``negotiating``,
     which is True between CAP LS and CAP END; and ``cap_version``, the version of CAP that it knows.
@@ -63,21 +55,14 @@ class IRCConnection(LineProtocol):
         "_asked",
         "_commands",
         "_early_lines",
-        "_held",
         "_idle",
         "_registration",
-        "_render",
         "_valid",
-        "_waiting",
         "cap_version",
-        "capabilities",
-        "member",
         "modes",
         "negotiating",
-        "nick_wanted",
         "origin",
         "realname",
-        "server",
         "signed_on",
         "user",
         "wrong_passwords",
@@ -86,12 +71,8 @@ class IRCConnection(LineProtocol):
     max_line_length = MAX_TAGS + MAX_LINE
 
     def __init__(self, server: Shared, commands: Mapping[str, Command]) -> None:
-        super().__init__()
-        self.server = server
+        super().__init__(server)
         self._commands = commands
-        self.member: Member | None = None
-        self.capabilities: frozenset[str] = frozenset()
-        self.nick_wanted = ""
         self.origin: bytes | None = None
         self.user = ""
         self.realname = ""
@@ -100,9 +81,6 @@ class IRCConnection(LineProtocol):
         self.modes = UserMode.NONE
         self.signed_on = 0.0
         self.wrong_passwords = 0
-        self._held: list[bytes] | None = None  # what is written while a labelled command is done
-        self._waiting: list[Line] | None = None  # commands, while one of them takes longer
-        self._render = server.renderer(self.capabilities)
         self._early_lines = 0
         self._valid = True  # whether the last line was UTF-8
         self._registration: Timer | None = None
@@ -128,8 +106,8 @@ class IRCConnection(LineProtocol):
     def data_received(self, data: bytes) -> None:
         if self._idle is not None:
             self._heard(self._idle)
-        elif not self._early_lines and (self._partial[:2] + data[:2])[:2] == _TLS_HANDSHAKE:
-            self.refuse_client("This port speaks plain text, not TLS: connect without TLS")
+        elif not self._early_lines and speaks_tls(self._partial, data):
+            self.refuse_client(NOT_TLS)
             return
         # "\r" alone ends a line as well. Blank lines mean nothing.
         super().data_received(data.replace(b"\r", b"\n"))
@@ -191,101 +169,14 @@ class IRCConnection(LineProtocol):
 
     # Called by the member
 
-    def deliver(self, batch: Batch, /) -> None:
-        """Show ``batch`` to the peer."""
-        first = batch.messages[0]
-        if first.kind in _FOR_ONE_MEMBER or (first.kind is Kind.AWAY and first.target):
-            for message in batch.messages:
-                self._tell(message)
-        elif lines := batch.rendered(self._render):
-            self.write(lines)
-            if first.kind in _BETWEEN_TWO and first.sender == first.target:
-                self._write_to_self(lines)
-
     def close(self, reason: str, /) -> None:
         """Send ``reason`` to the peer, and close the connection."""
         self._cancel_timers()
-        held, self._held = self._held, None
-        self.transport.writelines(held or ())
+        self.release()
         self.write_line("ERROR", f"Closing Link: {self.nick} ({reason})")
         self.transport.close()
 
-    # For commands: answering
-
-    @property
-    def nick(self) -> str:
-        """The client's name, or ``*`` as long as it has none."""
-        return self.member.name if self.member is not None else self.nick_wanted or "*"
-
-    def send(self, command: str, *params: str, source: str | None = None, tags: Tags = ()) -> None:
-        """Send one message, after all that was said before. ``source``: None for the server."""
-        if self.member is not None:
-            self.member.catch_up()
-        self.write_line(command, *params, source=source, tags=tags)
-
-    def reply(self, numeric: Reply, *params: str) -> None:
-        """Send a numeric with ``params``, and after them the words that belong to it, if it has
-        some."""
-        words = numerics.WORDS.get(numeric)
-        if words is not None:
-            params += (words,)
-        self.send(numeric, self.nick, *params)
-
-    def rendered(self, messages: Sequence[Message]) -> bytes:
-        """Return messages of the hub as lines for this client."""
-        return self._render(messages)
-
-    def show(self, *messages: Message) -> None:
-        """Send messages of the hub, after all that was said before."""
-        if self.member is not None:
-            self.member.catch_up()
-        if lines := self._render(messages):
-            self.write(lines)
-
-    def refuse(self, exc: ChatError, line: Line, *, nick: str = "", channel: str = "") -> None:
-        """Answer ``line`` with the numeric for ``exc``.
-
-        ``nick`` and ``channel``: what the error is about; the first of the parameters, if empty.
-        """
-        numeric, places = numerics.ERRORS.get(exc.code, (None, ()))
-        if exc.code is ErrorCode.GONE:
-            return
-        if numeric is None:
-            self.send("NOTICE", self.nick, str(exc))
-            return
-        subjects = {
-            numerics.NICK: nick or _first(line.params, channel=False),
-            numerics.CHANNEL: channel or _first(line.params, channel=True),
-            numerics.COMMAND: line.command,
-        }
-        words = () if numeric in numerics.WORDS else (str(exc),)
-        self.reply(numeric, *[subjects[place] for place in places], *words)
-
-    def write_line(
-        self, command: str, *params: str, source: str | None = None, tags: Tags = ()
-    ) -> None:
-        """Send one message at once."""
-        source = self.server.name if source is None else source
-        if command == "ERROR":
-            source = ""
-        line = format_line(command, *params, source=source, tags=tags)
-        self.write((line + LINE_END).encode(errors="replace"))
-
-    def write(self, lines: bytes) -> None:
-        """Send lines that are complete, with their endings."""
-        if self._held is not None:
-            self._held.append(lines)
-        else:
-            self.transport.write(lines)
-
     # For commands: registration
-
-    def set_capabilities(self, capabilities: Iterable[str]) -> None:
-        """Show what follows to the client as ``capabilities`` say."""
-        if self.member is not None:
-            self.member.catch_up()
-        self.capabilities = frozenset(capabilities)
-        self._render = self.server.renderer(self.capabilities)
 
     def registered(self, member: Member) -> None:
         """From now on this is the connection of ``member``."""
@@ -319,29 +210,6 @@ class IRCConnection(LineProtocol):
             self._waiting.append(line)
         else:
             self.answer(line, self._execute, line)
-
-    def answer(self, line: Line, function: Callable[..., object], *args: object) -> None:
-        """Call ``function(*args)``. What it writes is the answer to ``line``, with its label."""
-        label = line.tags.get("label")
-        if not label or not self.capabilities >= _LABELS:
-            function(*args)
-            return
-        member = self.member
-        if member is not None:
-            member.catch_up()
-        held: list[bytes] = []
-        self._held = held
-        try:
-            function(*args)
-            if member is not None and not member.gone:
-                member.catch_up()
-        finally:
-            if self._held is held:
-                self._held = None
-                if held or self._waiting is None:
-                    server = self.server
-                    batch, lines = server.next_batch(), b"".join(held)
-                    self.write(labels.labelled(label, batch, server.name, lines))
 
     def wait(self) -> None:
         """Do no other command until ``go_on`` is called. The transport reads no more meanwhile."""
@@ -377,10 +245,8 @@ class IRCConnection(LineProtocol):
         """Return whether to look at ``line``; if not, its sender is a client that is refused."""
         if self.member is not None:
             return not self.member.gone
-        # A web page can have its browser POST anything to a local port. The request line comes
-        # first, and everything after it is ignored.
-        if not self._early_lines and _HTTP_REQUEST.match(line):
-            self.refuse_client("This is a chat, not a web server")
+        if not self._early_lines and speaks_http(line):
+            self.refuse_client(NOT_HTTP)
             return False
         self._early_lines += 1
         if self._early_lines > MAX_EARLY_LINES:
@@ -400,22 +266,6 @@ class IRCConnection(LineProtocol):
             self.reply(Reply.INPUTTOOLONG)
         else:
             self.reply(Reply.UNKNOWNCOMMAND, "*")
-
-    def _write_to_self(self, lines: bytes) -> None:
-        """Deliver what the client has said to itself: so far it has got the echo, if it wants one
-        (IRCv3 echo-message). Only the echo is an answer."""
-        if ECHO_MESSAGE in self.capabilities:
-            self.transport.write(lines)
-
-    def _tell(self, message: Message) -> None:
-        """Show a message that is for this member alone, and names it on IRC."""
-        match message.kind:
-            case Kind.ENTERED:
-                self.write(self._render((message,)))
-            case Kind.AWAY:
-                self.write_line(Reply.AWAY, self.nick, message.sender, message.text)
-            case _:
-                self.write_line("NOTICE", self.nick, message.text)
 
     def _expect_life(self) -> None:
         """Send a PING after a silence."""
@@ -453,8 +303,3 @@ def room_of(channel: str) -> str:
     if not channel.startswith(CHANNEL_PREFIX):
         raise ChatError("No such channel", ErrorCode.NO_SUCH_ROOM)
     return channel.removeprefix(CHANNEL_PREFIX)
-
-
-def _first(params: Iterable[str], *, channel: bool) -> str:
-    found = [param for param in params if param.startswith(CHANNEL_PREFIX) is channel]
-    return found[0].partition(" ")[0] if found and found[0] else "*"

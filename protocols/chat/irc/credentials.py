@@ -34,6 +34,7 @@ _MAX_MEMORY: Final = 64 * 2**20  # bytes; a file cannot ask for more
 _MAX_PARALLELISM: Final = 16
 
 _NAME = re.compile(r"[!-~]{1,64}")
+_PASSWORD = re.compile(r"[^\s:]\S{0,199}")  # so that it is one parameter of OPER
 
 
 class CredentialsError(Exception):
@@ -143,8 +144,8 @@ def main(arguments: list[str] | None = None) -> int:
             parser.error("the two passwords differ")
     else:
         password = sys.stdin.readline().rstrip("\r\n")
-    if not password:
-        parser.error("an empty password is not allowed")
+    if not _PASSWORD.fullmatch(password):
+        parser.error("a password has 1 to 200 characters, no spaces, and no colon at the beginning")
     print(name, PasswordHash.of(password))
     return 0
 

@@ -101,3 +101,12 @@ def test_only_so_many_are_remembered(make_chat: type[Chat]) -> None:
         chat.hub.join(chat.recorder(), name=name).leave()
     assert not chat.hub.former_members("alice")
     assert chat.hub.former_members("bob")
+    former = chat.hub._former
+    assert (len(former._entries), list(former._by_name)) == (1, ["bob"])
+
+
+def test_several_were_called_the_same(make_chat: type[Chat]) -> None:
+    chat = make_chat(Limits(former_members=3))
+    for name in ("alice", "alice", "bob", "Alice"):
+        chat.hub.join(chat.recorder(), name=name).leave()
+    assert [former.name for former in chat.hub.former_members("ALICE")] == ["Alice", "alice"]

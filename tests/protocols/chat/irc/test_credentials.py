@@ -89,7 +89,13 @@ def test_the_command_prints_a_line_for_the_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "typed", "message"),
-    [("#alice", "tea\n", "NAME has"), ("a b", "tea\n", "NAME has"), ("alice", "\n", "empty")],
+    [
+        ("#alice", "tea\n", "NAME has"),
+        ("a b", "tea\n", "NAME has"),
+        ("alice", "\n", "a password has"),
+        ("alice", "green tea\n", "a password has"),
+        ("alice", ":tea\n", "a password has"),
+    ],
 )
 def test_the_command_refuses_what_the_file_could_not_hold(
     name: str,

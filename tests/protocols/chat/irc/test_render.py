@@ -14,7 +14,7 @@ from protocols.chat.moderation import set_mode
 from protocols.chat.modes import Mode
 from reactor.testing import VirtualReactor
 
-from ....tools.irc import SERVER, IRCHouse
+from ....tools.irc import SERVER, WALL_TEXT, IRCHouse
 
 
 def lines_of(house: IRCHouse, message: Message, *capabilities: str) -> list[str]:
@@ -115,3 +115,26 @@ def test_members_with_the_same_capabilities_share_a_rendering(house: IRCHouse) -
 def test_times_have_milliseconds() -> None:
     assert server_time(1_700_000_000.0456) == "2023-11-14T22:13:20.045Z"
     assert server_time(time.time()).endswith("Z")
+
+
+def test_events_have_times_and_ids(house: IRCHouse) -> None:
+    alice = house.user("alice", "server-time", "message-tags", join="#tea")
+    alice.sends("TOPIC #tea :x", "NICK al", "PART #tea")
+    topic, nick, part = alice.hears()
+    assert {line.tags["time"] for line in (topic, nick, part)} == {WALL_TEXT}
+    assert int(topic.tags["msgid"]) < int(nick.tags["msgid"])
+
+
+def test_a_line_in_several_batches_is_rendered_once(
+    house: IRCHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    masks: list[str] = []
+    monkeypatch.setattr(render, "mask_of", lambda _, name: masks.append(name) or f"{name}!x@y")
+    monkeypatch.setattr(render, "MAX_REMEMBERED", 3)
+    lines = make_renderer(house.hub, SERVER, frozenset())
+    messages = [Message(Kind.SAID, 0, "tea", f"u{n}", "hi", id=n + 1) for n in range(4)]
+    assert lines(messages[:2]) + lines(messages[2:3]) == lines(messages[:3])
+    assert masks == ["u0", "u1", "u2"]
+    lines(messages)  # the fourth is one too many
+    lines(messages[:1])
+    assert masks == ["u0", "u1", "u2", "u3", "u0"]
