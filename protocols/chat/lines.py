@@ -12,7 +12,6 @@ queue exceeds its cap, the peer is disconnected.
 from __future__ import annotations
 
 import argparse
-import re
 from collections import deque
 from typing import Final
 
@@ -28,13 +27,12 @@ from .origins import origin_of
 from .partings import parting_reason
 from .render import LINE_END, render_lines
 from .telnet import IAC, TelnetFilter
+from .wrong_port import NOT_HTTP, NOT_TLS, speaks_http, speaks_tls
 
 # Seconds until a newcomer that has sent nothing is announced to the room. A client on the wrong
 # port (TLS, HTTP) sends something sooner, and is never announced.
 ANNOUNCE_AFTER: Final = 0.1
 
-_TLS_HANDSHAKE: Final = b"\x16\x03"  # type and major version of a record (RFC 8446 section 5.1)
-_HTTP_REQUEST = re.compile(r"[A-Z]+ \S+ HTTP/\d")
 _HEARTBEATS = frozenset({f"{HEARTBEAT}\n".encode(), f"{HEARTBEAT}\r\n".encode()})
 _USE_TLS: Final = f"*** This port uses TLS: connect with --tls{LINE_END}".encode()
 _HINT = f"*** {HINT}{LINE_END}".encode()
@@ -115,8 +113,8 @@ class LineConnection(LineProtocol):
         return _USE_TLS
 
     def data_received(self, data: bytes) -> None:
-        if not self._heard_from and (self._partial[:2] + data[:2])[:2] == _TLS_HANDSHAKE:
-            self._refuse("This port speaks plain text, not TLS: connect without TLS")
+        if not self._heard_from and speaks_tls(self._partial, data):
+            self._refuse(NOT_TLS)
             return
         if self._idle is not None:
             self._idle.touch()
@@ -131,10 +129,8 @@ class LineConnection(LineProtocol):
         if member is None:
             return
         if not self._heard_from:
-            if _HTTP_REQUEST.match(line):
-                # A web page can have its browser POST anything to a local port. The request line
-                # comes first, and everything after it is ignored.
-                self._refuse("This is a chat, not a web server")
+            if speaks_http(line):
+                self._refuse(NOT_HTTP)
                 return
             self._announce(member)
         if line == HEARTBEAT:

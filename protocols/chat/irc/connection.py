@@ -6,7 +6,6 @@ the connection, and answer with the methods of ``output.py``.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
@@ -17,6 +16,7 @@ from ..member import Member
 from ..messages import ChatError, ErrorCode
 from ..origins import origin_of
 from ..partings import parting_reason
+from ..wrong_port import NOT_HTTP, NOT_TLS, speaks_http, speaks_tls
 from .grammar import MAX_LINE, MAX_TAGS, Line, LineError, parse_line
 from .numerics import Reply
 from .output import Output
@@ -25,9 +25,6 @@ from .shared import Shared
 from .user_modes import UserMode
 
 MAX_EARLY_LINES: Final = 100  # that a client may send before it is registered
-
-_TLS_HANDSHAKE: Final = b"\x16\x03"  # type and major version of a record (RFC 8446 section 5.1)
-_HTTP_REQUEST = re.compile(r"[A-Z]+ \S+ HTTP/\d")
 
 
 class Command(NamedTuple):
@@ -109,8 +106,8 @@ class IRCConnection(Output):
     def data_received(self, data: bytes) -> None:
         if self._idle is not None:
             self._heard(self._idle)
-        elif not self._early_lines and (self._partial[:2] + data[:2])[:2] == _TLS_HANDSHAKE:
-            self.refuse_client("This port speaks plain text, not TLS: connect without TLS")
+        elif not self._early_lines and speaks_tls(self._partial, data):
+            self.refuse_client(NOT_TLS)
             return
         # "\r" alone ends a line as well. Blank lines mean nothing.
         super().data_received(data.replace(b"\r", b"\n"))
@@ -248,10 +245,8 @@ class IRCConnection(Output):
         """Return whether to look at ``line``; if not, its sender is a client that is refused."""
         if self.member is not None:
             return not self.member.gone
-        # A web page can have its browser POST anything to a local port. The request line comes
-        # first, and everything after it is ignored.
-        if not self._early_lines and _HTTP_REQUEST.match(line):
-            self.refuse_client("This is a chat, not a web server")
+        if not self._early_lines and speaks_http(line):
+            self.refuse_client(NOT_HTTP)
             return False
         self._early_lines += 1
         if self._early_lines > MAX_EARLY_LINES:

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from protocols.chat.irc.capabilities import OFFERED
 from protocols.chat.limits import Limits
 from reactor.testing import VirtualReactor
 
@@ -218,6 +219,22 @@ def test_version_302_includes_cap_notify(house: IRCHouse) -> None:
     alice.sends("CAP LS 302")
     assert alice.asks("CAP LIST") == ["CAP alice LIST cap-notify"]
     assert alice.asks("CAP REQ -cap-notify") == ["CAP alice NAK -cap-notify"]
+
+
+def test_a_long_list_of_capabilities_takes_several_lines(
+    house: IRCHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"example.org/{number:02}" for number in range(60)]
+    for name in names:
+        monkeypatch.setitem(OFFERED, name, "value")
+    client = house.client()
+    client.sends("CAP LS 302")
+    lines = client.hears()
+    assert len(lines) > 2
+    assert all(line.params[:3] == ["*", "LS", "*"] for line in lines[:-1])
+    assert len(lines[-1].params) == 3
+    listed = " ".join(line.params[-1] for line in lines).split()
+    assert listed == [f"{name}={value}" if value else name for name, value in OFFERED.items()]
 
 
 def test_irssi_registers(house: IRCHouse) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from protocols.chat.limits import Limits
 from protocols.chat.messages import Kind
 from protocols.chat.moderation import set_mode
 from protocols.chat.modes import Mode
+from reactor.testing import VirtualReactor
 
 from ....tools.irc import IRCHouse
 
@@ -61,6 +63,15 @@ def test_what_cannot_be_said(house: IRCHouse, line: str, answer: str) -> None:
     assert alice.asks(line) == [answer]
     assert alice.asks(line.replace("PRIVMSG", "NOTICE")) == []
     assert bob.sees() == []
+
+
+def test_too_much_in_one_turn_can_be_tried_again(reactor: VirtualReactor) -> None:
+    house = IRCHouse(reactor, limits=Limits(turn_size=200))
+    alice, bob = house.users("alice", "bob")
+    alice.sends_bytes(b"PRIVMSG #tea :a\r\n" * 4)
+    text = "Too much is being said in tea just now: your line was not sent"
+    assert alice.sees() == [f"263 alice PRIVMSG :{text}"]
+    assert len(bob.sees()) == 3
 
 
 # With other ways in

@@ -19,7 +19,7 @@ from websockets.sync.client import ClientConnection, connect
 from ....tools.commands import ROOT, Command, environment, one_line
 from ....tools.waiting import TIMEOUT
 
-CHAT = ("--protocol", "chat", "--port", "0", "--udp-port", "0")
+CHAT = ("--protocol", "chat", "--no-irc", "--port", "0", "--udp-port", "0")
 EVENTS = ["chat.v1+json"]
 
 # Runs the command as if the libraries were not installed.
