@@ -100,9 +100,7 @@ def _who(client: IRCConnection, line: Line) -> None:
     mask = line.param(0) or "*"
     flags, percent, rest = line.param(1).partition("%")
     wanted, _, token = rest.partition(",")
-    rows = _rows(client, mask)
-    if "o" in flags:
-        rows = (row for row in rows if is_operator(row.member))
+    rows = _rows(client, mask, operators="o" in flags)
     for row in islice(rows, MAX_REPLIES):
         if percent:
             client.reply(Reply.WHOSPCRPL, *row.fields(wanted.lower(), token or "0"))
@@ -113,29 +111,34 @@ def _who(client: IRCConnection, line: Line) -> None:
     client.reply(Reply.ENDOFWHO, mask)
 
 
-def _rows(client: IRCConnection, mask: str) -> Iterator[_Row]:
+def _rows(client: IRCConnection, mask: str, *, operators: bool) -> Iterator[_Row]:
+    """Give what ``mask`` describes. ``operators``: only those of the server."""
     viewer = member_of(client)
     if mask.startswith(CHANNEL_PREFIX):
         room = viewer.hub.rooms.get(mask.removeprefix(CHANNEL_PREFIX).lower())
         if room is not None and is_visible(room, viewer):
             for member in room.known(viewer):
-                if isinstance(member, Member) and not is_hidden(member, viewer):
+                if not isinstance(member, Member) or (operators and not is_operator(member)):
+                    continue
+                if not is_hidden(member, viewer):
                     yield _Row(client, member, room)
         return
-    for member in _matching(viewer, mask):
+    for member in _matching(viewer, mask, operators=operators):
         rooms = visible_rooms_of(member, viewer)
         shared = [room for room in rooms if viewer in room.members]
         yield _Row(client, member, next(iter(shared or rooms), None))
 
 
-def _matching(viewer: Member, mask: str) -> Iterator[Member]:
+def _matching(viewer: Member, mask: str, *, operators: bool) -> Iterator[Member]:
     """Give the members whom ``mask`` describes: by nick, user name, real name or, for operators,
     host."""
-    members = viewer.hub.members
-    exact = members.get(mask.lower())
+    exact = viewer.hub.members.get(mask.lower())
+    members = (exact,) if exact is not None else tuple(viewer.hub.members.values())
+    if operators:
+        members = tuple([member for member in members if is_operator(member)])
     if exact is not None:
-        return iter((exact,))
-    visible = (member for member in tuple(members.values()) if not is_hidden(member, viewer))
+        return iter(members)
+    visible = (member for member in members if not is_hidden(member, viewer))
     if mask in {"*", "0"}:
         return visible
     if mask.count("*") > MAX_STARS:

@@ -123,3 +123,24 @@ def test_kill_reaches_people_of_other_ways_in(house: IRCHouse) -> None:
     alice.sends("OPER boss tea", "KILL typist")
     assert typist.sees() == ["*** Killed by alice: no reason given"]
     assert typist.peer.eof_received
+
+
+def test_what_follows_quit_is_not_done(house: IRCHouse) -> None:
+    alice, bob = house.users("alice", "bob")
+    alice.sends_bytes(b"OPER boss tea\r\nQUIT :bye\r\nPRIVMSG bob :still here\r\n")
+    assert bob.sees() == [":alice!~alice@host QUIT bye", "MODE #tea +o bob"]
+
+
+def test_an_error_of_ours_costs_one_connection(
+    house: IRCHouse, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    alice, bob = house.users("alice", "bob")
+
+    def fail(name: str, password: str) -> bool:
+        raise MemoryError
+
+    monkeypatch.setattr(house.server.credentials, "check", fail)
+    alice.sends("OPER boss tea")
+    assert alice.sees() == ["ERROR :Closing Link: alice (Internal error)"]
+    assert "MemoryError" in caplog.text
+    assert bob.asks("PING 1") == ["PONG irc.test 1"]

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from protocols.chat.irc.credentials import PasswordHash
+
 from ....tools.certificates import Certificate
 from ....tools.commands import Command, one_line
 from ....tools.waiting import TIMEOUT
@@ -100,6 +102,16 @@ def test_a_message_of_the_day_from_a_file(serve: Callable[..., Command], tmp_pat
     alice.close()
 
 
+def test_operators_from_a_file(serve: Callable[..., Command], tmp_path: Path) -> None:
+    (tmp_path / "operators").write_text(f"boss {PasswordHash.of('tea')}\n")
+    server = serve(*CHAT, "--irc-operators", str(tmp_path / "operators"), "--irc-admin", "root")
+    alice = connect(server.ports["irc"])
+    alice.send("NICK alice", "USER alice 0 * :Alice", "OPER boss tea", "ADMIN")
+    alice.wait_for(" 381 ")
+    assert alice.wait_for(" 259 ").endswith(" root")
+    alice.close()
+
+
 def test_without_irc(serve: Callable[..., Command]) -> None:
     server = serve("--protocol", "chat", "--port", "0", "--no-udp", "--no-web", "--no-irc")
     assert list(server.ports) == ["tcp"]
@@ -113,6 +125,9 @@ def test_without_irc(serve: Callable[..., Command]) -> None:
         (("--irc-name", "no_dots"), 2, "expected a name such as chat.local, not 'no_dots'"),
         (("--irc-port", "x"), 2, "--irc-port"),
         (("--irc-motd", "/nonexistent"), 1, "cannot read /nonexistent: No such file"),
+        (("--no-irc", "--irc-operators", "x"), 2, "--irc-operators cannot be combined with"),
+        (("--irc-operators", "/nonexistent"), 1, "cannot read /nonexistent: No such file"),
+        (("--irc-operators", __file__), 2, "test_server.py, line 1: must be a name and a hash"),
     ],
 )
 def test_options_that_cannot_be(

@@ -30,6 +30,18 @@ def test_they_follow_what_was_said_before(house: IRCHouse) -> None:
     assert [line.command for line in bob.hears()] == ["PRIVMSG", "TAGMSG"]
 
 
+def test_the_echo_of_tags_comes_once(house: IRCHouse) -> None:
+    alice, bob = (
+        house.user(nick, *TAGS, "echo-message", "batch", "labeled-response", join="#tea")
+        for nick in ("alice", "bob")
+    )
+    house.look(alice, bob)
+    alice.sends("@+x;label=a TAGMSG #tea")
+    (echo,), (seen,) = alice.hears(), bob.hears()
+    assert echo.tags.pop("label") == "a"
+    assert echo == seen
+
+
 def test_tags_for_one_member(house: IRCHouse) -> None:
     alice, bob = (house.user(nick, *TAGS, "echo-message") for nick in ("alice", "bob"))
     alice.sends("@+x TAGMSG BOB")

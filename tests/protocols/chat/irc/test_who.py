@@ -83,6 +83,8 @@ def test_who_finds_the_invisible_only_by_name_or_in_a_common_channel(house: IRCH
     assert names(alice, "WHO al*") == ["alice"]
     bob.sends("JOIN #tea")
     assert names(bob, "WHO al*") == ["alice"]
+    alice.sends("PART #tea")
+    assert names(alice, "WHO al*") == ["alice"]
 
 
 def test_a_secret_channel_is_for_its_members(house: IRCHouse) -> None:
