@@ -10,7 +10,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Final
 
-from protocols.http import HTTPError, Request, Response
+from protocols.http import Request, Response
 from protocols.http.files.conditions import Validators
 from protocols.http.files.media_types import media_type
 from protocols.http.files.negotiation import choose_coding
@@ -62,12 +62,13 @@ class PageFiles:
                 self._files[path + entry.name] = _File(entry.name, entry.read_bytes())
 
     def answer(self, request: Request) -> Response:
-        """Answer GET or HEAD. Raises ``HTTPError``."""
+        """Answer GET or HEAD."""
         file = self._files.get(request.path)
+        # As text, because the style of the server's error page is not allowed here.
         if file is None:
-            raise HTTPError(404)
+            return Response.text("Not found\n", 404, _SECURITY)
         if request.method not in ("GET", "HEAD"):
-            raise HTTPError(405, headers=_ALLOW)
+            return Response.text("Only GET and HEAD\n", 405, (*_ALLOW, *_SECURITY))
         return file.answer(request)
 
 

@@ -52,7 +52,7 @@ class WebServer:
         self._limits = limits
 
     def _handle(self, request: Request) -> Response | None:
-        if request.path == "/" and request.upgrade is not None:
+        if request.path == "/" and _wants_websocket(request):
             accept(
                 request,
                 self._event_socket if _offers_events(request) else self._line_socket,
@@ -70,6 +70,12 @@ class WebServer:
 
     def _line_socket(self) -> WebSocket:
         return LineSocket(self._hub)
+
+
+def _wants_websocket(request: Request) -> bool:
+    """Whether the client asks for a WebSocket, and not, as curl does, for HTTP/2."""
+    offered = (request.upgrade or "").split(",")
+    return any(protocol.strip().lower() == "websocket" for protocol in offered)
 
 
 def _offers_events(request: Request) -> bool:

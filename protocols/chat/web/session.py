@@ -173,15 +173,16 @@ class Session:
         if self._overflowed:
             self._overflowed = False
             self._send(events.notice("You were away for long: private lines may be missing"))
-            known = {room.name.lower() for room in self._rooms}
-            for place in hello.rooms or ():
-                if place.name.lower() not in known:
-                    self._send(events.parted(place.name))
         after = {place.name.lower(): place.after for place in hello.rooms or ()}
         for room in self._rooms:
             self._show(room, after.get(room.name.lower(), 0), kept)
         for part in missed:
             connection.send(part if isinstance(part, str) else part.rendered(BatchFrame))
+        # That the member is no longer in a room may have been on its way, too.
+        rooms = {room.name.lower() for room in self._rooms}
+        for place in hello.rooms or ():
+            if place.name.lower() not in rooms:
+                self._send(events.parted(place.name))
 
     def _welcome(self, *, resumed: bool) -> None:
         self._send(
@@ -279,9 +280,9 @@ class Session:
 
     def _show(self, room: Room, after: int, but: frozenset[int] = frozenset()) -> None:
         """Send a snapshot of ``room``, and the lines after the one with the id ``after``, without
-        those in ``but``."""
+        those in ``but``. Nothing is pending for the member there: it has just entered, or caught
+        up."""
         member = self.member
-        member.catch_up()  # the snapshot is of now, so what has happened comes first
         lines = member.history(room.name, after)
         known = not after or after >= self._sessions.server_id
         self._send(

@@ -10,7 +10,7 @@ from protocols.chat.limits import Limits
 from protocols.chat.messages import Kind
 from protocols.chat.web.events import MAX_AWAY_SHOWN, MAX_AWAY_SIZE, MAX_MEMBERS_SHOWN
 
-from ....tools.chat import WALL_TIME
+from ....tools.chat import WALL_TIME, RecordingSink
 
 WELCOME = {"type": "welcome", "name": "guest1", "resumed": False, "received": 0}
 
@@ -282,6 +282,19 @@ def test_the_snapshot_of_a_room(site):
             {"name": "carol"},
         ],
     }
+
+
+def test_the_snapshot_hides_those_who_are_not_announced(site):
+    """They may be gone before they are, and then nobody hears of them."""
+    (alice,) = site.pages("alice")
+    member = site.hub.join(RecordingSink(), name="silent", announce=False)
+    page = site.page(name="bob")
+    room = page.events()[2]
+    assert [shown["name"] for shown in room["members"]] == ["alice", "bob"]
+    assert room["count"] == 2
+    alice.events()
+    member.leave()
+    assert page.sees() == alice.sees() == []
 
 
 def test_the_snapshot_has_a_bound(site):

@@ -71,7 +71,9 @@ def test_files(ask, path, media_type):
     ["/notes.txt", "/parts", "/parts/", "/../index.html", "/%2e%2e/x", "/nothing.js", "//", "/a/"],
 )
 def test_nothing_else_is_found(ask, path):
-    assert ask(path).status == 404
+    answer = ask(path)
+    assert answer.status == 404
+    assert answer.fields["content-security-policy"].startswith("default-src 'none'")
 
 
 def test_head(ask):
@@ -158,6 +160,11 @@ def test_origins_and_hosts_can_be_allowed(make_site, monkeypatch):
     )
     site.reactor.settle()
     assert peer.read().startswith(b"HTTP/1.1 101 ")
+
+
+def test_an_offer_of_another_protocol_is_declined(ask):
+    answer = ask(fields="Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n")
+    assert answer.status == 200
 
 
 def test_websockets_are_at_the_root_alone(ask):

@@ -91,6 +91,17 @@ def test_lines_that_were_on_their_way_come_from_the_history(site):
     assert texts(again.events()) == ["on its way", "kept"]
 
 
+def test_what_is_pending_in_the_turn_of_the_hello_comes_once(site):
+    (alice,) = site.pages("alice")
+    bob = site.arrive("bob")
+    alice.events()
+    alice.vanishes()
+    again = site.socket()
+    bob.member.say("now")
+    again.says("hello", session=alice.session, rooms=[{"name": "lobby"}])
+    assert texts(again.events()) == ["now"]
+
+
 def test_no_line_twice_and_none_lost_wherever_the_connection_breaks(site):
     """The page knows a different part of what was said each time."""
     alice, bob = site.pages("alice", "bob")
@@ -179,10 +190,10 @@ def test_what_is_kept_has_a_bound(site, count, size):
     rooms = [{"name": "lobby"}, {"name": "tea"}]
     again.says("hello", session=alice.session, rooms=rooms)
     events = again.sees()
-    assert [event["type"] for event in events] == ["welcome", "notice", "parted", "room", "history"]
+    assert [event["type"] for event in events] == ["welcome", "notice", "room", "history", "parted"]
     assert events[0]["resumed"]
-    assert events[4]["events"]
-    assert not events[4]["complete"]
+    assert events[3]["events"]
+    assert not events[3]["complete"]
     again.types("still here")
     assert texts(bob.events()) == ["still here"]
 
@@ -200,6 +211,20 @@ def test_being_put_out_of_a_room_while_away(site):
         ("kicked", "tea"),
         ("parted", "tea"),
     ]
+
+
+def test_being_put_out_of_a_room_while_the_connection_breaks(site):
+    bob = site.page(name="bob", rooms=[{"name": "tea"}])
+    alice = site.page(name="alice", rooms=[{"name": "lobby"}, {"name": "tea"}])
+    alice.events()
+    alice.browser.peer.stall()
+    bob.types("/kick alice", room="tea")
+    bob.events()
+    alice.vanishes()
+    again = site.socket()
+    again.says("hello", session=alice.session, rooms=[{"name": "lobby"}, {"name": "tea"}])
+    kinds = [(event["type"], event.get("room")) for event in again.events()]
+    assert kinds[1:] == [("room", "lobby"), ("history", "lobby"), ("parted", "tea")]
 
 
 def test_sessions_without_a_connection_have_a_limit(site, monkeypatch):
