@@ -60,7 +60,8 @@ export class Actions {
       this.warn("You are in no room: join one to write");
       return false;
     }
-    if (!room.isPrivate) return this.#submit({ room, text: line, place: room.key, shown: shownOf(line) });
+    if (!room.isPrivate)
+      return this.#submit({ room, text: line, place: room.key, shown: shownOf(line) });
     const context = this.model.context();
     const isCommand = /^\/[^/]/.test(line);
     if (/^\/me(?!\S)/i.test(line)) {
@@ -134,7 +135,10 @@ export class Actions {
       const isOperator = theirs.role === "operator";
       items.push(
         null,
-        run(isOperator ? "Take the operator\u2019s rights" : "Make an operator", `/mode ${isOperator ? "-" : "+"}o ${name}`),
+        run(
+          isOperator ? "Take the operator\u2019s rights" : "Make an operator",
+          `/mode ${isOperator ? "-" : "+"}o ${name}`,
+        ),
         run("Put out of the room", `/kick ${name}`),
         run("Ban from the room", `/ban ${name}`),
       );

@@ -18,7 +18,11 @@ export function completions(text, caret, { commands, names, rooms }) {
     forArgument(before, TAKES_NAME, names) ??
     forArgument(before, MODE_NAME, names) ??
     forArgument(before, TAKES_ROOM, rooms) ??
-    forArgument(before, TAKES_COMMAND, commands.map((command) => command.name));
+    forArgument(
+      before,
+      TAKES_COMMAND,
+      commands.map((command) => command.name),
+    );
   if (argument) return argument;
   const word = /(?:^|[\s(])(@?)([\w.-]*)$/.exec(before);
   if (!word || (!word[1] && !word[2])) return null;

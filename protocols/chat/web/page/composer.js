@@ -133,10 +133,15 @@ export class Composer {
 
   #submit() {
     const { field } = this;
-    const lines = field.value.split(/\r?\n/).map((line) => line.trimEnd()).filter(Boolean);
+    const lines = field.value
+      .split(/\r?\n/)
+      .map((line) => line.trimEnd())
+      .filter(Boolean);
     if (!lines.length) return;
     if (lines.length > MAX_LINES) {
-      this.warn(`${plural(lines.length, "line")} are too many: send at most ${MAX_LINES} at a time`);
+      this.warn(
+        `${plural(lines.length, "line")} are too many: send at most ${MAX_LINES} at a time`,
+      );
       return;
     }
     if (!this.#measure()) {

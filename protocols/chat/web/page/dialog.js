@@ -1,6 +1,7 @@
 // Dialogs and menus: the parts that all of them share.
 
-import { element, icon } from "./dom.js";
+import { element } from "./dom.js";
+import { icon } from "./icons.js";
 
 let lastId = 0;
 
@@ -41,7 +42,7 @@ export function openDialog({ title, content, className = "", closed }) {
   return dialog;
 }
 
-/** Return a form whose `submitted` is called when it is sent. No form of this page has an action. */
+/** Return a form whose `submitted` is called when it is sent. No form here has an action. */
 export function form({ submitted, ...properties }, ...children) {
   const made = element("form", properties, ...children);
   made.addEventListener("submit", (event) => {
@@ -55,7 +56,12 @@ export function form({ submitted, ...properties }, ...children) {
 export function labelled(label, control, hint) {
   const id = control.id || `control-${++lastId}`;
   control.id = id;
-  const shown = element("div", { class: "control" }, element("label", { htmlFor: id }, label), control);
+  const shown = element(
+    "div",
+    { class: "control" },
+    element("label", { htmlFor: id }, label),
+    control,
+  );
   if (hint) {
     control.setAttribute("aria-describedby", `${id}-hint`);
     shown.append(element("p", { class: "hint", id: `${id}-hint` }, hint));
@@ -66,7 +72,12 @@ export function labelled(label, control, hint) {
 /** Open a menu at `anchor`. `items`: `{label, run}`, or null for a line between groups. */
 export function openMenu(anchor, title, items) {
   document.querySelector(".menu")?.hidePopover();
-  const menu = element("div", { class: "menu", role: "menu", "aria-label": title, popover: "auto" });
+  const menu = element("div", {
+    class: "menu",
+    role: "menu",
+    "aria-label": title,
+    popover: "auto",
+  });
   menu.append(element("div", { class: "menu-title", "aria-hidden": "true" }, title));
   for (const item of items) {
     if (!item) {
@@ -78,7 +89,11 @@ export function openMenu(anchor, title, items) {
       item.run();
     };
     menu.append(
-      element("button", { role: "menuitem", type: "button", tabIndex: -1, onclick: run }, item.label),
+      element(
+        "button",
+        { role: "menuitem", type: "button", tabIndex: -1, onclick: run },
+        item.label,
+      ),
     );
   }
   document.body.append(menu);

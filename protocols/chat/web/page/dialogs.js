@@ -64,7 +64,12 @@ export function openWelcome({ limit, chosen }) {
 export function openSettings({ me, limit, away, rename, setAway, changed, help }) {
   const field = nameField(me, limit);
   delete field.dataset.first;
-  const awayField = element("input", { type: "text", value: away, placeholder: "Back at three", maxLength: 200 });
+  const awayField = element("input", {
+    type: "text",
+    value: away,
+    placeholder: "Back at three",
+    maxLength: 200,
+  });
   const dialog = openDialog({
     title: "Settings",
     className: "settings",
@@ -91,19 +96,26 @@ export function openSettings({ me, limit, away, rename, setAway, changed, help }
         labelled("Away", awayField, "Others see that you are away, and why. Empty: you are here."),
         button("Set", ""),
       ),
-      element("fieldset", { class: "themes" }, element("legend", {}, "Theme"),
-        ...["system", "light", "dark"].map(themeChoice)),
+      element(
+        "fieldset",
+        { class: "themes" },
+        element("legend", {}, "Theme"),
+        ...["system", "light", "dark"].map(themeChoice),
+      ),
       checkbox("Show who joins and leaves", settings.passages, (on) => {
         settings.set("passages", on);
         changed();
       }),
       notifyBox(),
-      element("div", { class: "buttons" },
+      element(
+        "div",
+        { class: "buttons" },
         button("Commands and keys", "", () => {
           dialog.close();
           help();
         }),
-        button("Done", "primary", () => dialog.close())),
+        button("Done", "primary", () => dialog.close()),
+      ),
     ],
   });
 }
@@ -148,15 +160,25 @@ const KEYS = [
 /** List the commands and the keys. */
 export function openHelp(commands) {
   const rows = (pairs, cell) =>
-    pairs.map(([name, text]) => element("div", {}, element("dt", {}, cell(name)), element("dd", {}, text)));
+    pairs.map(([name, text]) =>
+      element("div", {}, element("dt", {}, cell(name)), element("dd", {}, text)),
+    );
   openDialog({
     title: "Commands and keys",
     className: "wide",
     content: [
       element("h3", {}, "Commands"),
-      element("dl", { class: "help" },
-        ...rows(commands.map(({ usage, summary }) => [usage, summary]), (name) => element("code", {}, name)),
-        ...rows([["//TEXT", "say a line that begins with a slash"]], (name) => element("code", {}, name))),
+      element(
+        "dl",
+        { class: "help" },
+        ...rows(
+          commands.map(({ usage, summary }) => [usage, summary]),
+          (name) => element("code", {}, name),
+        ),
+        ...rows([["//TEXT", "say a line that begins with a slash"]], (name) =>
+          element("code", {}, name),
+        ),
+      ),
       element("h3", {}, "Keys"),
       element("dl", { class: "help" }, ...rows(KEYS, (name) => element("kbd", {}, name))),
     ],
@@ -180,7 +202,11 @@ export function openRooms({ limit, joined, join, closed }) {
     "data-first": "",
   });
   const key = element("input", { type: "text", autocomplete: "off", maxLength: 32 });
-  const list = element("ul", { class: "rooms-found" }, element("li", { class: "hint" }, "Loading\u2026"));
+  const list = element(
+    "ul",
+    { class: "rooms-found" },
+    element("li", { class: "hint" }, "Loading\u2026"),
+  );
   const go = (name, withKey = "") => {
     dialog.close();
     join(name, withKey);
@@ -192,7 +218,9 @@ export function openRooms({ limit, joined, join, closed }) {
       `${name} ${topic}`.toLowerCase().includes(wanted),
     );
     found.sort((a, b) => b.count - a.count || a.name.localeCompare(b.name));
-    list.replaceChildren(...found.slice(0, 100).map((room) => roomItem(room, joined(room.name), go)));
+    list.replaceChildren(
+      ...found.slice(0, 100).map((room) => roomItem(room, joined(room.name), go)),
+    );
     if (!found.length && wanted) {
       list.append(element("li", { class: "hint" }, "No such room yet: joining creates it."));
     }
@@ -240,7 +268,12 @@ function roomItem({ name, topic = "", count }, isJoined, go) {
 
 /** Go to one of `places` by typing a part of its name. */
 export function openSwitcher({ places, open }) {
-  const list = element("ul", { role: "listbox", id: "switcher-list", class: "switcher-list", "aria-label": "Rooms and people" });
+  const list = element("ul", {
+    role: "listbox",
+    id: "switcher-list",
+    class: "switcher-list",
+    "aria-label": "Rooms and people",
+  });
   const field = element("input", {
     type: "text",
     role: "combobox",
@@ -302,7 +335,15 @@ function placeItem(place, index, choose) {
 /** Show a room's topic, rules and what one can do with it. */
 export function openDetails({ room, limits, setTopic, invite, leave }) {
   const topic = element("textarea", { rows: 3, value: room.topic, maxLength: limits.topic });
-  const guest = element("input", { type: "text", maxLength: limits.name, pattern: NAME, title: NAME_HINT, required: true, autocomplete: "off", autocapitalize: "off" });
+  const guest = element("input", {
+    type: "text",
+    maxLength: limits.name,
+    pattern: NAME,
+    title: NAME_HINT,
+    required: true,
+    autocomplete: "off",
+    autocapitalize: "off",
+  });
   const submit = (run) => () => {
     dialog.close();
     run();
@@ -315,16 +356,26 @@ export function openDetails({ room, limits, setTopic, invite, leave }) {
     content: [
       element("p", { class: "hint" }, plural(room.count, "person", "people")),
       room.topic ? element("p", { class: "topic-text", dir: "auto" }, formatted(room.topic)) : null,
-      form({ submitted: submit(() => setTopic(topic.value.replace(/\s+/g, " ").trim())) },
+      form(
+        { submitted: submit(() => setTopic(topic.value.replace(/\s+/g, " ").trim())) },
         labelled("Topic", topic),
-        element("div", { class: "buttons" }, button("Set the topic", ""))),
+        element("div", { class: "buttons" }, button("Set the topic", "")),
+      ),
       rules.length ? element("h3", {}, "Rules") : null,
-      rules.length ? element("ul", { class: "rules" }, ...rules.map((rule) => element("li", {}, rule))) : null,
-      form({ class: "row", submitted: submit(() => invite(guest.value.trim())) },
-        labelled("Invite somebody", guest), button("Invite", "")),
-      element("div", { class: "buttons" },
+      rules.length
+        ? element("ul", { class: "rules" }, ...rules.map((rule) => element("li", {}, rule)))
+        : null,
+      form(
+        { class: "row", submitted: submit(() => invite(guest.value.trim())) },
+        labelled("Invite somebody", guest),
+        button("Invite", ""),
+      ),
+      element(
+        "div",
+        { class: "buttons" },
         button("Leave the room", "danger", submit(leave)),
-        button("Done", "primary", () => dialog.close())),
+        button("Done", "primary", () => dialog.close()),
+      ),
     ].filter(Boolean),
   });
 }

@@ -53,7 +53,9 @@ export class Drawers {
   #apply() {
     for (const drawer of this.#all()) {
       const covers = drawer.query.matches;
-      const isShown = covers ? Boolean(drawer.isOpen) : drawer !== this.members || !this.#hidesMembers;
+      const isShown = covers
+        ? Boolean(drawer.isOpen)
+        : drawer !== this.members || !this.#hidesMembers;
       drawer.panel.classList.toggle("open", covers && isShown);
       drawer.panel.inert = !isShown; // out of sight is out of the order of focus
       drawer.opener.setAttribute("aria-expanded", String(isShown));

@@ -5,21 +5,21 @@ import { element } from "./dom.js";
 
 // Control characters, and those that change the order or the shape of what is displayed. The server
 // removes them. A page that trusts nobody shows what is left as code points. Not the joiners
-// U+200C and U+200D, which Persian, scripts of India and emoji need.
+// U+200C and U+200D, which Persian, scripts of India and emoji need; nor the signs of Arabic and
+// Syriac that Unicode counts as format characters (protocols/text.py keeps the same ones).
 const HARMFUL =
-  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|\udb40[\udc00-\udc7f]/g;
+  /[[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]--[\n\t\u200c\u200d\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2]]/gv;
 
 const LINK = /\bhttps?:\/\/[^\s<>"\u201c\u201d\u00ab\u00bb]+/gi;
 
 // Up to five emoji alone are a greeting, a laugh or a vote: they are shown large.
-const EMOJI =
-  /^(?:(?:\p{Regional_Indicator}{2}|\p{Extended_Pictographic}(?:\ufe0f|\p{Emoji_Modifier})?(?:\u200d\p{Extended_Pictographic}(?:\ufe0f|\p{Emoji_Modifier})?)*)\s*){1,5}$/u;
+const EMOJI = /^(?:\p{RGI_Emoji}\s*){1,5}$/v;
 
 /** Return a regular expression that finds `name` as a word, or null if there is no name. */
 export function mentionPattern(name) {
   if (!name) return null;
   const literal = name.replace(/[.*+?^${}()|[\]\\-]/g, "\\$&");
-  // A name may contain . and -, so "bob" is not mentioned in "bob-2", but it is in "bob." and "@bob".
+  // A name may contain . and -, so "bob" is not mentioned in "bob-2", but in "bob." and "@bob".
   return new RegExp(`(?<![\\w-]|\\w\\.)@?${literal}(?![\\w-]|\\.\\w)`, "gi");
 }
 
@@ -104,7 +104,11 @@ export const harmless = (text) => text.replace(HARMFUL, "\ufffd");
 
 const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 const EXACT = new Intl.DateTimeFormat("en-GB", { dateStyle: "full", timeStyle: "medium" });
-const WEEKDAY = new Intl.DateTimeFormat("en-GB", { weekday: "long", day: "numeric", month: "long" });
+const WEEKDAY = new Intl.DateTimeFormat("en-GB", {
+  weekday: "long",
+  day: "numeric",
+  month: "long",
+});
 const DATE = new Intl.DateTimeFormat("en-GB", { dateStyle: "full" });
 
 export const clockOf = (time) => CLOCK.format(time * 1000);

@@ -7,6 +7,7 @@ import { byId, element } from "./dom.js";
 import { Drawers } from "./drawers.js";
 import { harmless } from "./format.js";
 import { Frames } from "./frames.js";
+import { drawIcons } from "./icons.js";
 import { handleKeys } from "./keys.js";
 import { Model } from "./model.js";
 import { Attention, notify } from "./notify.js";
@@ -51,7 +52,13 @@ const session = new Session(`${scheme}//${location.host}/`, model, {
 });
 
 const composer = new Composer(
-  { form: byId("composer"), field: byId("text"), list: byId("suggestions"), counter: byId("counter"), button: byId("send") },
+  {
+    form: byId("composer"),
+    field: byId("text"),
+    list: byId("suggestions"),
+    counter: byId("counter"),
+    button: byId("send"),
+  },
   {
     send: (lines) => {
       const isTaken = actions.say(lines);
@@ -97,7 +104,11 @@ const drawers = new Drawers({
 });
 
 const roomsView = new RoomsView(
-  { rooms: byId("rooms"), conversations: byId("conversations"), noConversations: byId("no-conversations") },
+  {
+    rooms: byId("rooms"),
+    conversations: byId("conversations"),
+    noConversations: byId("no-conversations"),
+  },
   model,
   {
     open: (room) => {
@@ -109,11 +120,24 @@ const roomsView = new RoomsView(
   },
 );
 const membersView = new MembersView(
-  { panel: byId("members-panel"), list: byId("members"), filter: byId("filter"), count: byId("members-total"), more: byId("members-more") },
+  {
+    panel: byId("members-panel"),
+    list: byId("members"),
+    filter: byId("filter"),
+    count: byId("members-total"),
+    more: byId("members-more"),
+  },
   model,
 );
 const placeView = new PlaceView(
-  { app: byId("app"), title: byId("title"), topic: byId("topic"), membersCount: byId("members-count"), membersButton: byId("members-open"), log: byId("log") },
+  {
+    app: byId("app"),
+    title: byId("title"),
+    topic: byId("topic"),
+    membersCount: byId("members-count"),
+    membersButton: byId("members-open"),
+    log: byId("log"),
+  },
   model,
 );
 const meView = new MeView({ me: byId("me") }, model, session);
@@ -138,7 +162,11 @@ function show(what) {
   }
   if (what.has("me")) meView.update();
   if (what.has("status")) statusView.update();
-  attention.update(model.places(), model.current, session.state === "connected" || session.state === "idle");
+  attention.update(
+    model.places(),
+    model.current,
+    session.state === "connected" || session.state === "idle",
+  );
 }
 
 function isLooking() {
@@ -154,8 +182,16 @@ function showGone() {
   if (!room?.gone) return;
   bar.replaceChildren(
     element("p", {}, element("bdi", {}, harmless(room.gone))),
-    element("button", { type: "button", class: "small primary", onclick: () => actions.join(room.name) }, "Join again"),
-    element("button", { type: "button", class: "small", onclick: () => model.close(room) }, "Close"),
+    element(
+      "button",
+      { type: "button", class: "small primary", onclick: () => actions.join(room.name) },
+      "Join again",
+    ),
+    element(
+      "button",
+      { type: "button", class: "small", onclick: () => model.close(room) },
+      "Close",
+    ),
   );
 }
 
@@ -206,6 +242,7 @@ function putAway() {
 }
 
 function start() {
+  drawIcons();
   listen();
   const tab = takeTab();
   if (tab) {

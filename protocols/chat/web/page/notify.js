@@ -18,7 +18,8 @@ export class Attention {
     const forMe = rooms.reduce((sum, room) => sum + room.mentions, 0);
     const count = unread ? `(${unread > 999 ? "999+" : unread}) ` : "";
     const place = current ? `${current.isPrivate ? "" : "#"}${current.name}` : "Chat";
-    document.title = `${count}${isConnected ? "" : "\u26a0 "}${place}${current ? " \u00b7 Chat" : ""}`;
+    const warning = isConnected ? "" : "\u26a0 ";
+    document.title = `${count}${warning}${place}${current ? " \u00b7 Chat" : ""}`;
     const badge = forMe ? (forMe > 9 ? "9+" : String(forMe)) : unread ? "\u2022" : "";
     if (badge === this.#shown) return;
     this.#shown = badge;
@@ -31,9 +32,11 @@ function iconWith(badge) {
   const ink = badge === "\u2022" ? "none" : "#fff";
   return `data:image/svg+xml,${encodeURIComponent(
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 64 64">
-<path fill="#0b6e69" d="M14 6h36a10 10 0 0 1 10 10v22a10 10 0 0 1-10 10H32L18 60V48h-4A10 10 0 0 1 4 38V16A10 10 0 0 1 14 6Z"/>
+<path fill="#0b6e69"
+ d="M14 6h36a10 10 0 0 1 10 10v22a10 10 0 0 1-10 10H32L18 60V48h-4A10 10 0 0 1 4 38V16A10 10 0 0 1 14 6Z"/>
 <circle cx="44" cy="44" r="19" fill="${ground}" stroke="#fff" stroke-width="3"/>
-<text x="44" y="53" text-anchor="middle" font-family="sans-serif" font-weight="bold" font-size="26" fill="${ink}">${badge}</text>
+<text x="44" y="53" text-anchor="middle" font-family="sans-serif" font-weight="bold" font-size="26"
+ fill="${ink}">${badge}</text>
 </svg>`,
   )}`;
 }

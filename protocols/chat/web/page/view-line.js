@@ -1,7 +1,8 @@
 // One line of the log as an element.
 
 import { paint } from "./colours.js";
-import { element, icon } from "./dom.js";
+import { element } from "./dom.js";
+import { icon } from "./icons.js";
 import { dayName, dayOf, formatted, isEmoji, timeElement } from "./format.js";
 import { describePassages } from "./wording.js";
 
@@ -29,8 +30,7 @@ export function renderLine(line, previous, room, me) {
 }
 
 function said(line, previous, room, me) {
-  const continues =
-    room.continues(line, previous) && dayOf(previous.time) === dayOf(line.time);
+  const continues = room.continues(line, previous) && dayOf(previous.time) === dayOf(line.time);
   const shown = element("div", { class: `line said${continues ? "" : " first"}` });
   if (line.own) shown.classList.add("own");
   if (line.mention) shown.classList.add("mentioned");
@@ -99,9 +99,18 @@ function gap(line) {
   );
 }
 
-const RENDERERS = { said, private: said, note: said, action, event: happened, passages, reply, gap };
+const RENDERERS = {
+  said,
+  private: said,
+  note: said,
+  action,
+  event: happened,
+  passages,
+  reply,
+  gap,
+};
 
-/** A name in the log. A click opens the menu; the keyboard finds the same in the list of members. */
+/** A name in the log. A click opens the menu; for the keyboard, the list of members has it. */
 function nameOf(name) {
   const button = element("button", { class: "who", type: "button", tabIndex: -1 });
   button.dataset.member = name;
@@ -115,23 +124,35 @@ const WAITING = {
   doubtful: "The connection was lost: this may not have been sent",
 };
 
-/** Return the element for `entry` of the outbox. */
-export function renderWaiting(entry, me, isConnected) {
-  const { state } = entry;
-  const why = state === "waiting" && isConnected ? "Sending" : WAITING[state];
-  const shown = element(
-    "li",
-    { class: `line said first waiting ${state}` },
-    avatar(me),
-    element("div", { class: "head" }, paint(element("span", { class: "who" }, me), me), " ",
-      element("span", { class: "why" }, icon(state === "doubtful" ? "warning" : "clock"), why)),
-    element("div", { class: "text", dir: "auto" }, formatted(entry.shown)),
-  );
-  if (state === "doubtful") {
-    const act = (name, label) =>
-      element("button", { class: "small", type: "button", "data-act": name }, label);
-    shown.append(element("div", { class: "acts" }, act("retry", "Send again"), act("discard", "Discard")));
-  }
-  shown.dataset.ref = entry.ref;
-  return shown;
+/** Return the elements for `entries` of the outbox. */
+export function renderWaiting(entries, me, isConnected) {
+  let said = ""; // what the head above says; the same is not said again
+  return entries.map((entry) => {
+    const { state, ref, shown: text } = entry;
+    const why = state === "waiting" && isConnected ? WAITING.sent : WAITING[state];
+    const isDoubtful = state === "doubtful";
+    const item = element("li", { class: `line said waiting ${state}` });
+    item.dataset.ref = ref;
+    if (why !== said || isDoubtful) {
+      item.classList.add("first");
+      item.append(avatar(me), waitingHead(me, why, isDoubtful));
+      said = why;
+    }
+    item.append(element("div", { class: "text", dir: "auto" }, formatted(text)));
+    if (isDoubtful) item.append(decision());
+    return item;
+  });
+}
+
+function waitingHead(me, why, isDoubtful) {
+  const name = paint(element("span", { class: "who" }, me), me);
+  const mark = icon(isDoubtful ? "warning" : "clock");
+  return element("div", { class: "head" }, name, " ", element("span", { class: "why" }, mark, why));
+}
+
+/** Only the user can decide whether a line that may have been sent is sent again. */
+function decision() {
+  const act = (name, label) =>
+    element("button", { class: "small", type: "button", "data-act": name }, label);
+  return element("div", { class: "acts" }, act("retry", "Send again"), act("discard", "Discard"));
 }

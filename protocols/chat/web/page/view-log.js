@@ -144,17 +144,14 @@ export class LogView {
     const shown = JSON.stringify([entries, isConnected, this.model.me]);
     if (shown === this.#waitingShown) return;
     this.#waitingShown = shown;
-    this.waiting.replaceChildren(
-      ...entries.map((entry) => renderWaiting(entry, this.model.me || "you", isConnected)),
-    );
+    const me = this.model.me || "you";
+    this.waiting.replaceChildren(...renderWaiting(entries, me, isConnected));
     this.waiting.hidden = !entries.length;
   }
 
   #showEmpty() {
     const room = this.#room;
-    this.empty.hidden = room
-      ? this.#serials.length > 0 || !this.waiting.hidden
-      : !this.model.ready;
+    this.empty.hidden = room ? this.#serials.length > 0 || !this.waiting.hidden : !this.model.ready;
     if (this.empty.hidden) return;
     const [title, text] = wordsFor(room);
     this.empty.replaceChildren(element("strong", {}, title), element("p", {}, text));
@@ -225,8 +222,10 @@ export class LogView {
 
 /** A title and a sentence where no lines are. */
 function wordsFor(room) {
-  if (!room) return ["You are in no room", "The + next to \u201cRooms\u201d lists those that you can join."];
-  if (room.isPrivate) return [`You and ${room.name}`, "Only the two of you see what is written here."];
+  if (!room)
+    return ["You are in no room", "The + next to \u201cRooms\u201d lists those that you can join."];
+  if (room.isPrivate)
+    return [`You and ${room.name}`, "Only the two of you see what is written here."];
   return [
     `Welcome to ${room.name}`,
     "Nobody has said anything here yet. You can be the first. Type / to see the commands.",

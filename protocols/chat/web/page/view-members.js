@@ -1,6 +1,7 @@
 // The members of the current room. A long list is cut, and can be filtered.
 
-import { element, icon } from "./dom.js";
+import { element } from "./dom.js";
+import { icon } from "./icons.js";
 import { avatar } from "./view-line.js";
 
 const SHOWN = 150; // members shown at most: each one costs the browser time
@@ -31,7 +32,7 @@ export class MembersView {
       : members;
     found.sort((a, b) => rankOf(a) - rankOf(b) || byName(a, b));
     this.#showOnce(found.slice(0, SHOWN));
-    const hidden = (wanted ? found.length : room?.count ?? 0) - Math.min(found.length, SHOWN);
+    const hidden = (wanted ? found.length : (room?.count ?? 0)) - Math.min(found.length, SHOWN);
     this.more.hidden = hidden <= 0;
     this.more.textContent = `and ${hidden.toLocaleString("en")} more`;
   }
@@ -55,11 +56,7 @@ export class MembersView {
       const id = `members-${role ?? "plain"}`;
       sections.push(
         element("h3", { id }, title),
-        element(
-          "ul",
-          { "aria-labelledby": id },
-          ...group.map((member) => this.#item(member)),
-        ),
+        element("ul", { "aria-labelledby": id }, ...group.map((member) => this.#item(member))),
       );
     }
     this.list.replaceChildren(...sections);
@@ -77,8 +74,11 @@ export class MembersView {
     if (isMe) button.append(element("span", { class: "tag" }, "you"));
     if (role) {
       button.append(
-        element("span", { class: "role", title: role === "voice" ? "Has a voice" : "Operator" },
-          icon(role === "voice" ? "voice" : "shield")),
+        element(
+          "span",
+          { class: "role", title: role === "voice" ? "Has a voice" : "Operator" },
+          icon(role === "voice" ? "voice" : "shield"),
+        ),
       );
     }
     if (away) {

@@ -1,7 +1,8 @@
 // The head of the current room: its name, its topic and how many are there. Also the user's own
 // name at the foot of the list of rooms.
 
-import { element, icon, plural } from "./dom.js";
+import { element, plural } from "./dom.js";
+import { icon } from "./icons.js";
 import { harmless } from "./format.js";
 import { avatar } from "./view-line.js";
 
@@ -24,7 +25,10 @@ export class PlaceView {
     this.app.classList.toggle("alone", !room?.isChannel); // there are no members to show
     this.membersButton.hidden = !room?.isChannel;
     this.membersCount.textContent = room ? room.count.toLocaleString("en") : "";
-    this.membersButton.setAttribute("aria-label", `Members: ${plural(room?.count ?? 0, "person", "people")}`);
+    this.membersButton.setAttribute(
+      "aria-label",
+      `Members: ${plural(room?.count ?? 0, "person", "people")}`,
+    );
     this.log.setAttribute("aria-label", room ? `Messages: ${name}` : "Messages");
   }
 

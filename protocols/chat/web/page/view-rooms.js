@@ -1,6 +1,7 @@
 // The list of rooms and conversations, with what is unread in them.
 
-import { element, icon, plural } from "./dom.js";
+import { element, plural } from "./dom.js";
+import { icon } from "./icons.js";
 import { avatar } from "./view-line.js";
 
 export class RoomsView {
@@ -44,7 +45,10 @@ export class RoomsView {
 
   #fill(list, rooms) {
     const items = rooms.map((room) => this.#items.get(room.key).item);
-    if (items.length !== list.children.length || items.some((item, i) => item !== list.children[i])) {
+    if (
+      items.length !== list.children.length ||
+      items.some((item, i) => item !== list.children[i])
+    ) {
       list.replaceChildren(...items);
     }
   }
@@ -54,15 +58,24 @@ export class RoomsView {
     const place = element("button", { class: "place", type: "button" });
     if (isCurrent) place.setAttribute("aria-current", "page");
     place.append(
-      room.isPrivate ? avatar(room.name) : element("span", { class: "hash", "aria-hidden": "true" }, "#"),
+      room.isPrivate
+        ? avatar(room.name)
+        : element("span", { class: "hash", "aria-hidden": "true" }, "#"),
       element("bdi", { class: "name" }, room.name),
     );
     if (room.unread) {
       place.append(
-        element("span", { class: `badge${room.mentions ? " for-me" : ""}`, "aria-hidden": "true" },
-          room.mentions && room.isChannel ? "@" : "", room.unread > 99 ? "99+" : `${room.unread}`),
-        element("span", { class: "visually-hidden" },
-          `, ${plural(room.unread, "unread message")}${room.mentions ? ", for you" : ""}`),
+        element(
+          "span",
+          { class: `badge${room.mentions ? " for-me" : ""}`, "aria-hidden": "true" },
+          room.mentions && room.isChannel ? "@" : "",
+          room.unread > 99 ? "99+" : `${room.unread}`,
+        ),
+        element(
+          "span",
+          { class: "visually-hidden" },
+          `, ${plural(room.unread, "unread message")}${room.mentions ? ", for you" : ""}`,
+        ),
       );
     }
     const leave = element(

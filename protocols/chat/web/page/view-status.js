@@ -62,10 +62,12 @@ export class StatusView {
     const words = this.bar.querySelector("p") ?? element("p");
     words.replaceChildren(
       element("span", { class: "spinner", "aria-hidden": "true" }),
-      element("strong", {}, text), ` ${detail} ${queued}`,
+      element("strong", {}, text),
+      ` ${detail} ${queued}`,
     );
     const old = this.bar.querySelector("button");
-    if (!old && button) this.bar.append(element("button", { class: "small", type: "button" }, button));
+    if (!old && button)
+      this.bar.append(element("button", { class: "small", type: "button" }, button));
     else if (old && button) old.textContent = button;
     else old?.remove();
     if (!words.parentElement) this.bar.prepend(words);

@@ -54,7 +54,8 @@ export function describe(event, me) {
       const whom = names[0] ?? target;
       const named = same(whom, me) ? "you" : whom;
       if (!sender) {
-        return `${named === "you" ? "You are" : `${named} is`} an operator now: the last one has left`;
+        const promoted = named === "you" ? "You are" : `${named} is`;
+        return `${promoted} an operator now: the last one has left`;
       }
       return `${who} ${MODES[text]?.(named) ?? `changed the mode ${text} ${target}`.trimEnd()}`;
     }

@@ -62,7 +62,9 @@ test("a name is no pattern", () => assert.equal(mentions("aXb", "a.b"), false));
 
 test("emoji alone are shown large", () => {
   assert.deepEqual(
-    ["\u{1f389}", "\u{1f44d}\u{1f3fd} \u{1f469}\u200d\u{1f4bb}", "ok \u{1f389}", "12", ""].map(isEmoji),
+    ["\u{1f389}", "\u{1f44d}\u{1f3fd} \u{1f469}\u200d\u{1f4bb}", "ok \u{1f389}", "12", ""].map(
+      isEmoji,
+    ),
     [true, true, false, false, false],
   );
 });

@@ -107,6 +107,21 @@ def test_two_tabs_are_two_members(site):
     wait_until(lambda: len(anna.members()) == 2)
 
 
+def test_a_duplicated_tab_is_another_member(site):
+    anna = site.page("anna")
+    anna.front().refresh()  # what is stored for a reload is not left for a duplicate
+    anna.wait_until_connected()
+    anna.run("window.open('/')")  # with a copy of the session storage, as for a duplicate
+    wait_until(lambda: len(anna.members()) == 2)
+    copy = next(handle for handle in site.browser.window_handles[1:] if handle != anna.handle)
+    site.browser.switch_to.window(copy)
+    site.browser.close()
+    site.browser.switch_to.window(anna.handle)
+    assert anna.name == "anna"
+    anna.types("still here")
+    anna.sees("still here")
+
+
 def test_leaving_and_coming_back(site):
     anna = site.page("anna")
     anna.types("/quit bye")

@@ -97,3 +97,29 @@ def test_an_error_is_next_to_the_field_and_the_line_is_given_back(site):
     assert anna.run("return document.querySelector('#warning').getAttribute('role')") == "alert"
     anna.fill("something else")
     assert anna.text("#warning") == ""
+
+
+def test_notifications_are_for_mentions_and_private_lines_and_opted_in(site):
+    anna, bob = site.page("anna"), site.netcat("bob")
+    anna.command(
+        "Browser.grantPermissions", origin=site.url.rstrip("/"), permissions=["notifications"]
+    )
+    anna.run(
+        "window.notified = [];"
+        "window.Notification = class {"
+        "  static permission = 'granted';"
+        "  static requestPermission() { return Promise.resolve('granted'); }"
+        "  constructor(title, options) { notified.push([title, options.body]); }"
+        "};"
+        "document.hasFocus = () => false"
+    )
+    bob.types("before, anna")
+    anna.sees("before, anna")
+    anna.click("#me")
+    anna.wait_for(".choice:last-of-type input[type=checkbox]").click()
+    wait_until(lambda: anna.run("return JSON.parse(localStorage['chat.settings']).notify"))
+    anna.press(Keys.ESCAPE)
+    bob.types("not for you", "now, anna", "/msg anna psst")
+    wait_until(
+        lambda: anna.run("return notified") == [["bob in #lobby", "now, anna"], ["bob", "psst"]]
+    )
