@@ -59,4 +59,5 @@ __all__ = [
     "ThreadPool",
     "Timer",
     "WriteBufferOverflow",
+    "__version__",
 ]

@@ -8,9 +8,7 @@ from dataclasses import replace
 from protocols.console.lineclient import add_client_arguments
 from reactor import Reactor
 from reactor.command import (
-    WRONG_USAGE,
     Application,
-    CommandError,
     client_option,
     count,
     number,
@@ -29,7 +27,8 @@ from .web import options as web
 
 DEFAULT_PORT = 8555
 
-# The ways in. Each has ``add_arguments``, for its options, and ``serve``, which returns its URLs.
+# The ways in. Each has ``add_arguments``, for its options; ``check``, which refuses those that
+# contradict each other; and ``serve``, which returns its URLs.
 _WAYS_IN = (lines, datagrams, web, irc)
 
 # Seconds for which the loop may collect events. Thousands of idle members send their heartbeats at
@@ -87,8 +86,8 @@ class ChatApplication(Application):
         )
 
     def serve(self, reactor: Reactor, options: argparse.Namespace) -> list[str]:
-        if not options.heartbeat_timeout:
-            raise CommandError("--heartbeat-timeout must be more than 0", WRONG_USAGE)
+        for way_in in _WAYS_IN:
+            way_in.check(options)
         hub = Hub(
             reactor,
             limits=replace(

@@ -128,11 +128,16 @@ def add_arguments(parser: argparse._ActionsContainer) -> None:
     )
 
 
-def serve(hub: Hub, reactor: Reactor, options: argparse.Namespace) -> list[str]:
-    """Serve datagrams, unless there is ``--no-udp``. Return the URLs. Raises ``CommandError``."""
+def check(options: argparse.Namespace) -> None:
+    """Raise ``CommandError`` if the options contradict each other."""
     if options.no_udp:
         unused = ("--udp-port", "--udp-trust")
         refuse_unused(options, unused, "cannot be combined with --no-udp")
+
+
+def serve(hub: Hub, reactor: Reactor, options: argparse.Namespace) -> list[str]:
+    """Serve datagrams, unless there is ``--no-udp``. Return the URLs. Raises ``CommandError``."""
+    if options.no_udp:
         return []
 
     def protocol() -> ChatDatagrams:

@@ -16,7 +16,7 @@ from collections import deque
 from typing import Final
 
 from reactor import IdleTimer, KeepAlive, LineProtocol, Reactor, StreamTransport
-from reactor.command import listen_tcp, tcp_urls
+from reactor.command import WRONG_USAGE, CommandError, listen_tcp, tcp_urls
 
 from . import conversation
 from .commands import GOODBYE, HEARTBEAT, HINT
@@ -40,6 +40,12 @@ _HINT = f"*** {HINT}{LINE_END}".encode()
 
 def add_arguments(_: argparse._ActionsContainer) -> None:
     """Add no options: ``--port`` and others are those of every server."""
+
+
+def check(options: argparse.Namespace) -> None:
+    """Raise ``CommandError`` if the options make no sense."""
+    if not options.heartbeat_timeout:
+        raise CommandError("--heartbeat-timeout must be more than 0", WRONG_USAGE)
 
 
 def serve(hub: Hub, reactor: Reactor, options: argparse.Namespace) -> list[str]:

@@ -7,18 +7,16 @@ import re
 from pathlib import Path
 from typing import Final
 
-from reactor import KeepAlive, Reactor
+from reactor import Reactor
 from reactor.command import (
     WRONG_USAGE,
     CommandError,
-    listen_tcp,
-    port_number,
     refuse_unused,
     server_option,
-    tcp_urls,
 )
 
 from ..hub import Hub
+from ..listening import add_port_options, listen
 from .credentials import Credentials, CredentialsError, read_credentials
 from .server import IRCServer
 from .shared import Shared
@@ -36,15 +34,7 @@ _NAME = re.compile(r"(?=.{1,63}$)[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 
 def add_arguments(parser: argparse._ActionsContainer) -> None:
     """Add the options."""
-    server_option(
-        parser,
-        "--irc-port",
-        metavar="N",
-        type=port_number,
-        default=DEFAULT_PORT,
-        help="port for IRC clients, 0 for any (%(default)d)",
-    )
-    server_option(parser, "--no-irc", action="store_true", help="serve no IRC")
+    add_port_options(parser, "irc", DEFAULT_PORT, "IRC clients", "serve no IRC")
     server_option(
         parser,
         "--irc-name",
@@ -82,14 +72,16 @@ def add_arguments(parser: argparse._ActionsContainer) -> None:
     )
 
 
+def check(options: argparse.Namespace) -> None:
+    """Raise ``CommandError`` if the options contradict each other."""
+    if options.no_irc:
+        unused = [f"--irc-{name}" for name in _OPTIONS]
+        refuse_unused(options, unused, "cannot be combined with --no-irc")
+
+
 def serve(hub: Hub, reactor: Reactor, options: argparse.Namespace) -> list[str]:
     """Serve IRC, unless there is ``--no-irc``. Return the URLs. Raises ``CommandError``."""
     if options.no_irc:
-        refuse_unused(
-            options,
-            [f"--irc-{name}" for name in _OPTIONS],
-            "cannot be combined with --no-irc",
-        )
         return []
     motd = _read_motd(options.irc_motd) if options.irc_motd else ()
     server = IRCServer(
@@ -101,21 +93,7 @@ def serve(hub: Hub, reactor: Reactor, options: argparse.Namespace) -> list[str]:
         admin=options.irc_admin,
         credentials=_read_credentials(options.irc_operators),
     )
-    place = argparse.Namespace(host=options.host, port=options.irc_port, tls=options.tls)
-    try:
-        listener = listen_tcp(
-            reactor,
-            server.connection,
-            place,
-            max_connections=options.max_members,
-            keepalive=KeepAlive(),
-        )
-    except CommandError as exc:
-        raise CommandError(f"{exc} (--irc-port N takes another one, --no-irc none)") from exc
-    return [
-        url.replace("tcp:", "irc:").replace("tls:", "ircs:")
-        for url in tcp_urls(listener, options.tls)
-    ]
+    return listen(reactor, server.connection, options, "irc", "irc")
 
 
 def _read_motd(path: str) -> tuple[str, ...]:

@@ -10,18 +10,11 @@ import sys
 from contextlib import suppress
 from typing import Final
 
-from reactor import KeepAlive, Reactor
-from reactor.command import (
-    CANNOT_START,
-    CommandError,
-    listen_tcp,
-    port_number,
-    refuse_unused,
-    server_option,
-    tcp_urls,
-)
+from reactor import Reactor
+from reactor.command import CANNOT_START, CommandError, refuse_unused
 
 from ..hub import Hub
+from ..listening import add_port_options, listen
 
 DEFAULT_PORT: Final = 8580
 
@@ -30,29 +23,23 @@ _MISSING: Final = "the page in the browser needs two libraries: pip install http
 
 def add_arguments(parser: argparse._ActionsContainer) -> None:
     """Add the options."""
-    server_option(
-        parser,
-        "--web-port",
-        metavar="N",
-        type=port_number,
-        default=DEFAULT_PORT,
-        help="port for the page in a browser, 0 for any (%(default)d)",
-    )
-    server_option(parser, "--no-web", action="store_true", help="serve no page")
+    add_port_options(parser, "web", DEFAULT_PORT, "the page in a browser", "serve no page")
     with suppress(ImportError):  # without the libraries, these options would have no effect
         from protocols.websocket.options import add_page_options
 
         add_page_options(parser)
 
 
+def check(options: argparse.Namespace) -> None:
+    """Raise ``CommandError`` if the options contradict each other."""
+    if options.no_web:
+        unused = ("--web-port", "--allow-origin", "--allow-host")
+        refuse_unused(options, unused, "cannot be combined with --no-web")
+
+
 def serve(hub: Hub, reactor: Reactor, options: argparse.Namespace) -> list[str]:
     """Serve the page, unless there is ``--no-web``. Return the URLs. Raises ``CommandError``."""
     if options.no_web:
-        refuse_unused(
-            options,
-            ("--web-port", "--allow-origin", "--allow-host"),
-            "cannot be combined with --no-web",
-        )
         return []
     try:
         from .server import WebServer
@@ -64,18 +51,4 @@ def serve(hub: Hub, reactor: Reactor, options: argparse.Namespace) -> list[str]:
         print(f"reactor: {_MISSING}", file=sys.stderr)
         return []
     server = WebServer(hub, reactor, origins=options.allow_origin, hosts=options.allow_host)
-    place = argparse.Namespace(host=options.host, port=options.web_port, tls=options.tls)
-    try:
-        listener = listen_tcp(
-            reactor,
-            server.http,
-            place,
-            max_connections=options.max_members,
-            keepalive=KeepAlive(),
-        )
-    except CommandError as exc:
-        raise CommandError(f"{exc} (--web-port N takes another one, --no-web none)") from exc
-    return [
-        f"{url.replace('tcp:', 'http:').replace('tls:', 'https:')}/"
-        for url in tcp_urls(listener, options.tls)
-    ]
+    return [f"{url}/" for url in listen(reactor, server.http, options, "web", "http")]

@@ -1,0 +1,51 @@
+"""What ways in with ports of their own share: the options ``--NAME-port N`` and ``--no-NAME``."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+from reactor import KeepAlive, Protocol, Reactor
+from reactor.command import CommandError, listen_tcp, port_number, server_option, tcp_urls
+
+
+def add_port_options(
+    parser: argparse._ActionsContainer, name: str, default: int, what: str, without: str
+) -> None:
+    """Add the two options for the way in called ``name``. ``what``: what its port is for;
+    ``without``: what ``--no-NAME`` means."""
+    server_option(
+        parser,
+        f"--{name}-port",
+        metavar="N",
+        type=port_number,
+        default=default,
+        help=f"port for {what}, 0 for any (%(default)d)",
+    )
+    server_option(parser, f"--no-{name}", action="store_true", help=without)
+
+
+def listen(
+    reactor: Reactor,
+    factory: Callable[[], Protocol],
+    options: argparse.Namespace,
+    name: str,
+    scheme: str,
+) -> list[str]:
+    """Listen where the options of the way in called ``name`` say, and return the URLs.
+
+    ``scheme``: of the URLs without TLS; with TLS, an "s" follows. Raises ``CommandError``.
+    """
+    place = argparse.Namespace(
+        host=options.host, port=getattr(options, f"{name}_port"), tls=options.tls
+    )
+    try:
+        listener = listen_tcp(
+            reactor, factory, place, max_connections=options.max_members, keepalive=KeepAlive()
+        )
+    except CommandError as exc:
+        raise CommandError(f"{exc} (--{name}-port N takes another one, --no-{name} none)") from exc
+    return [
+        url.replace("tcp:", f"{scheme}:").replace("tls:", f"{scheme}s:")
+        for url in tcp_urls(listener, options.tls)
+    ]
