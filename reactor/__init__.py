@@ -32,6 +32,7 @@ from .transports.stream import StreamTransport
 from .transports.tls import TLSTransport
 from .transports.write_queue import WriteBufferOverflow
 
+#: The version of the distribution.
 __version__ = "0.1.0"
 
 __all__ = [
