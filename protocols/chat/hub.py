@@ -17,7 +17,6 @@ its members as ``Listener``.
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -31,15 +30,11 @@ from .invitations import Invitations
 from .limits import Limits
 from .member import Member
 from .messages import Batch, ChatError, ErrorCode, Kind, Message
+from .names import check_name, folded, shortened
 from .new_rooms import check_new_room
 from .origins import Hosts
 from .room import Room
 from .silent import SilentMembers
-
-# Only ASCII. A name says who speaks, and Unicode has thousands of letters that only look alike (UTS
-# #39), with which one member could pass for another. Also, everyone can type an ASCII name. The
-# brackets and so on are those of IRC (RFC 2812 section 2.3.1).
-_NAME = re.compile(r"[A-Za-z0-9_.\-\[\]{}\\|^`]+")
 
 LOBBY = "lobby"
 
@@ -140,7 +135,7 @@ class Hub:
             own.user, own.realname = user, realname
         if flood is not None:
             member.gate = FloodGate(flood)
-        self.members[_key(name)] = member
+        self.members[folded(name)] = member
         if needs_room:
             self._enter(member, self._first_room(member, room), since=since)
         if announce:
@@ -161,7 +156,7 @@ class Hub:
 
     def check_free(self, name: str, *, but: Member | None = None) -> None:
         """Raise ChatError if ``name`` is not valid, or if a member other than ``but`` has it."""
-        self._check_name(name)
+        check_name(name, self.limits.name_length)
         if self.members.get(name.lower(), but) is not but:
             raise ChatError(f"Somebody else is called {name}", ErrorCode.NAME_IN_USE)
 
@@ -184,7 +179,7 @@ class Hub:
         member = self.members.get(name.lower())
         if member is None:
             raise ChatError(
-                f"Nobody is called {_shortened(name)}: /who lists who is in the room",
+                f"Nobody is called {shortened(name)}: /who lists who is in the room",
                 ErrorCode.NO_SUCH_MEMBER,
             )
         return member
@@ -194,7 +189,7 @@ class Hub:
         room = self.rooms.get(name.lower())
         if room is None:
             raise ChatError(
-                f"There is no room {_shortened(name)}: /rooms lists them", ErrorCode.NO_SUCH_ROOM
+                f"There is no room {shortened(name)}: /rooms lists them", ErrorCode.NO_SUCH_ROOM
             )
         return room
 
@@ -223,8 +218,8 @@ class Hub:
             member.catch_up()
         self._ignores.rename(member.name, name, spoken=spoken)
         self._former.add(member, self.clock())
-        del self.members[_key(member.name)]
-        self.members[_key(name)] = member
+        del self.members[folded(member.name)]
+        self.members[folded(name)] = member
         self.deliveries.release_names(member.name, name)
         old, member.name = member.name, name
         told = [room for room in member.rooms if room.prepare_rename(member)]
@@ -255,7 +250,7 @@ class Hub:
     def unignore(self, member: Member, name: str) -> None:
         """Have ``member`` hear again what the member called ``name`` says."""
         if name.lower() not in member.own_settings().ignored:
-            raise ChatError(f"You do not ignore {_shortened(name)}: /ignore lists them")
+            raise ChatError(f"You do not ignore {shortened(name)}: /ignore lists them")
         self._ignores.remove(member, name)
 
     def invite(self, member: Member, room: Room, *, by_operator: bool) -> None:
@@ -273,7 +268,7 @@ class Hub:
         """Raise ChatError if ``member`` may not enter the room ``name``, which may not exist."""
         room = self.rooms.get(name.lower())
         if room is None:
-            self._check_name(name)
+            check_name(name, self.limits.name_length)
             check_new_room(self.rooms.values(), member.origin, self.limits)
             return
         if member in room.members:
@@ -321,7 +316,7 @@ class Hub:
     def remove(self, member: Member, reason: str) -> None:
         """Forget ``member``, who is gone, and tell its rooms why."""
         self._former.add(member, self.clock())
-        del self.members[_key(member.name)]
+        del self.members[folded(member.name)]
         self._ignores.forget(member)
         self._invitations.forget_member(member)
         origin = member.origin
@@ -416,22 +411,3 @@ class Hub:
             name = f"guest{self._last_guest}"
             if name not in self.members:
                 return name
-
-    def _check_name(self, name: str) -> None:
-        limit = self.limits.name_length
-        if not _NAME.fullmatch(name) or len(name) > limit:
-            raise ChatError(
-                f"A name has 1 to {limit} characters: letters from A to Z, digits, and"
-                r" _ - . [ ] { } \ | ^ `",
-                ErrorCode.BAD_NAME,
-            )
-
-
-def _key(name: str) -> str:
-    """Return ``name`` in lower case, as the same object if it is so: it saves memory."""
-    key = name.lower()
-    return name if key == name else key
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= 40 else text[:39] + "\u2026"
