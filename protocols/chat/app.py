@@ -43,7 +43,8 @@ _OPTIONS = (
         "S",
         seconds,
         15.0,
-        "seconds of silence after which a member times out",
+        "seconds of silence after which a member over UDP, or one that has sent HEARTBEAT,"
+        " times out",
     ),
     ("--max-members", "N", positive, _LIMITS.members, "members at a time"),
     (
@@ -51,7 +52,8 @@ _OPTIONS = (
         "N",
         count,
         _LIMITS.members_per_origin,
-        "members at a time at one address other than this machine's; 0: no limit",
+        "members at a time at one address other than this machine's, over all ways in together;"
+        " 0: no limit",
     ),
     ("--max-rooms", "N", positive, _LIMITS.rooms, "rooms at a time"),
     ("--history", "N", count, _LIMITS.history, "lines that a room remembers"),

@@ -18,8 +18,8 @@ def add_page_options(parser: argparse._ActionsContainer) -> None:
         metavar="ORIGIN",
         action=Repeatable,
         type=_origin,
-        help="also accept pages of this origin, such as https://example.com; '*': of "
-        "any; repeatable (pages of the same origin)",
+        help="accept pages of this origin, too, such as https://example.com; '*': of any; "
+        "repeatable (only those of the server's own)",
     )
     server_option(
         parser,

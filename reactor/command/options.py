@@ -133,7 +133,7 @@ def add_udp_arguments(parser: argparse._ActionsContainer, default_port: int | No
         default=default_port,
         help=f"port for UDP, 0 for any ({default})",
     )
-    server_option(parser, "--no-udp", action="store_true", help="serve TCP alone")
+    server_option(parser, "--no-udp", action="store_true", help="serve no UDP")
 
 
 # -- types of options ------------------------------------------------------------------------------

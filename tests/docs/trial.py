@@ -90,7 +90,7 @@ class Ports:
         free = filter(_is_free, random.sample(sorted(candidates), len(candidates)))
         self._replacements = dict(zip(sorted(documented), free, strict=False))
         ports = "|".join(map(str, documented))
-        self._pattern = re.compile(rf"(?<![\d.,])({ports})(?![\d,]|\.\d)")
+        self._pattern = re.compile(rf"(?<![\d.,])({ports})(?!\d|[.,]\d)")
 
     def __getitem__(self, port: int) -> int:
         return self._replacements[port]
