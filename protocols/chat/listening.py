@@ -1,9 +1,11 @@
-"""What ways in with ports of their own share: the options ``--NAME-port N`` and ``--no-NAME``."""
+"""What ways in share when they listen: an error that names the option for the port, and for those
+beside the lines the options ``--NAME-port N`` and ``--no-NAME``."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from reactor import KeepAlive, Protocol, Reactor
 from reactor.command import CommandError, listen_tcp, port_number, server_option, tcp_urls
@@ -25,6 +27,16 @@ def add_port_options(
     server_option(parser, f"--no-{name}", action="store_true", help=without)
 
 
+@contextmanager
+def naming(remedy: str) -> Iterator[None]:
+    """Add ``remedy`` to the error if the port cannot be had: the chat has several, each with an
+    option of its own."""
+    try:
+        yield
+    except CommandError as exc:
+        raise CommandError(f"{exc} ({remedy})") from exc
+
+
 def listen(
     reactor: Reactor,
     factory: Callable[[], Protocol],
@@ -39,12 +51,10 @@ def listen(
     place = argparse.Namespace(
         host=options.host, port=getattr(options, f"{name}_port"), tls=options.tls
     )
-    try:
+    with naming(f"--{name}-port N takes another one, --no-{name} none"):
         listener = listen_tcp(
             reactor, factory, place, max_connections=options.max_members, keepalive=KeepAlive()
         )
-    except CommandError as exc:
-        raise CommandError(f"{exc} (--{name}-port N takes another one, --no-{name} none)") from exc
     return [
         url.replace("tcp:", f"{scheme}:").replace("tls:", f"{scheme}s:")
         for url in tcp_urls(listener, options.tls)

@@ -51,7 +51,9 @@ def check_host(request: Request, hosts: Collection[str]) -> None:
     if not isinstance(sockname, tuple) or not _is_loopback(sockname[0]) or ANY in hosts:
         return
     host = _host_name(request.origin.host)
-    local = host == "localhost" or host.endswith(".localhost") or _is_loopback(host)
+    # An address that means "any of this machine" is what a server on all addresses announces. Like
+    # every address it cannot be rebound.
+    local = host == "localhost" or host.endswith(".localhost") or _is_local(host)
     if not local and host not in map(str.lower, hosts):
         logger.info("refused %r, which is no name of this machine", host)
         raise HTTPError(403, "The host is not this machine (--allow-host).")
@@ -79,9 +81,18 @@ def _host_name(authority: str) -> str:
 
 
 def _is_loopback(host: str) -> bool:
+    address = _address(host)
+    return address is not None and address.is_loopback
+
+
+def _is_local(host: str) -> bool:
+    address = _address(host)
+    return address is not None and (address.is_loopback or address.is_unspecified)
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
-        return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    return (mapped or address).is_loopback
+        return None
+    return getattr(address, "ipv4_mapped", None) or address

@@ -175,14 +175,30 @@ def test_wrong_options(run_reactor, option, message):
     assert message in one_line(result.stderr)
 
 
-def test_a_port_in_use(run_reactor):
-    with socket.create_server(("127.0.0.1", 0)) as taken:
+@pytest.mark.parametrize(
+    ("option", "scheme", "remedy"),
+    [
+        ("--port", "tcp", "--port N takes another one"),
+        ("--udp-port", "udp", "--udp-port N takes another one, --no-udp none"),
+        ("--web-port", "tcp", "--web-port N takes another one, --no-web none"),
+        ("--irc-port", "tcp", "--irc-port N takes another one, --no-irc none"),
+    ],
+)
+def test_the_error_for_a_port_in_use_names_its_option(run_reactor, option, scheme, remedy):
+    ports = {"--port": "0", "--udp-port": "0", "--web-port": "0", "--irc-port": "0"}
+    kind = socket.SOCK_DGRAM if scheme == "udp" else socket.SOCK_STREAM
+    with socket.socket(socket.AF_INET, kind) as taken:
+        taken.bind(("127.0.0.1", 0))
+        if scheme == "tcp":
+            taken.listen()
         port = str(taken.getsockname()[1])
-        result = run_reactor(*CHAT, "--web-port", port)
+        words = [word for pair in (ports | {option: port}).items() for word in pair]
+        result = run_reactor("--protocol", "chat", *words)
     assert result.returncode == 1
-    line = one_line(result.stderr)
-    assert f"cannot listen on tcp://127.0.0.1:{port}: Address already in use" in line
-    assert "--web-port" in line
+    assert one_line(result.stderr) == (
+        f"reactor: cannot listen on {scheme}://127.0.0.1:{port}: Address already in use"
+        f" ({remedy})\n"
+    )
 
 
 def test_without_the_libraries_the_chat_starts_without_the_page():
