@@ -6,8 +6,15 @@ import pytest
 
 from protocols.chat.flood import FloodPolicy
 from protocols.chat.limits import Limits
+from protocols.chat.messages import Kind
 from protocols.chat.web import session as sessions
-from protocols.chat.web.session import LINGER, MAX_MISSED, MAX_MISSED_SIZE
+from protocols.chat.web.session import (
+    LINGER,
+    MAX_MISSED,
+    MAX_MISSED_SIZE,
+    MAX_PRIVATE,
+    PRIVATE_AGE,
+)
 
 
 def resume(site, page, after=0, room="lobby", **options):
@@ -127,6 +134,66 @@ def test_no_line_twice_and_none_lost_wherever_the_connection_breaks(site):
             )
     seen += texts(page.events())
     assert seen == [f"line {number}" for number in range(40)]
+
+
+def privates(events):
+    return [event["text"] for event in events if event["type"] in ("private", "note")]
+
+
+def test_private_lines_that_were_on_their_way_come_again(site):
+    alice, bob = site.pages("alice", "bob")
+    bob.types("/msg alice old")
+    assert privates(alice.events()) == ["old"]
+    for _ in range(7):
+        site.reactor.advance(PRIVATE_AGE / 6)
+        for page in (alice, bob):
+            page.events()  # with answers to pings
+    alice.browser.peer.stall()
+    bob.types("/msg alice one")
+    site.hub.find("bob").whisper("alice", "two", kind=Kind.NOTE)
+    site.reactor.settle()
+    alice.vanishes()
+    bob.types("/msg alice three", "in the room")
+    again = resume(site, alice)
+    events = again.events()
+    assert privates(events) == ["one", "two", "three"]
+    numbers = [event["id"] for event in events if event["type"] in ("private", "note")]
+    assert numbers == sorted(set(numbers))
+    bob.types("/msg alice four")
+    assert privates(again.events()) == ["four"]
+
+
+def test_private_lines_that_are_repeated_have_a_bound(site):
+    alice, bob = site.pages("alice", "bob")
+    bob.types(*[f"/msg alice {number}" for number in range(MAX_PRIVATE + 5)])
+    alice.events()
+    assert privates(resume(site, alice).events()) == [
+        str(number) for number in range(5, MAX_PRIVATE + 5)
+    ]
+
+
+def test_a_name_that_somebody_else_took_meanwhile(site):
+    """What was kept says so without the room, so the page cannot follow it from the snapshot."""
+    alice, bob, carol = site.pages("alice", "bob", "carol")
+    alice.vanishes()
+    bob.types("/nick robert")
+    carol.types("/nick bob")
+    site.reactor.settle()
+    again = resume(site, alice)
+    events = again.sees()
+    kinds = [event["type"] for event in events]
+    assert kinds == ["welcome", "room", "history", "renamed", "renamed", "room"]
+    assert [member["name"] for member in events[-1]["members"]] == ["alice", "robert", "bob"]
+
+
+def test_refs_that_were_taken_are_limited(make_site):
+    site = make_site(flood=FloodPolicy(rate=1, burst=2, drops=30, ping_cost=1))
+    (alice,) = site.pages("alice")
+    for _ in range(60):
+        alice.says("line", ref=1, room="lobby", text="hello")
+    events = alice.events()
+    assert len(events) < 10
+    assert events[-1]["type"] == "closed"
 
 
 def test_lines_are_executed_once(site):
