@@ -47,6 +47,11 @@ class Client:
         self.catching_up = False
         self.page = site.page(name=name)
 
+    def names(self, event: Event) -> dict[str, Role]:
+        """Who is in the room of ``event``. It may have left it since then if it catches up."""
+        assert self.catching_up or event["room"] in self.rooms, event
+        return self.rooms.get(event["room"], {})
+
     # Events
 
     def read(self) -> None:
@@ -85,7 +90,7 @@ class Client:
 
     def on_said(self, event: Event) -> None:
         # What was kept is from before the snapshot: the sender may have left since then.
-        assert self.catching_up or event["sender"] in self.rooms[event["room"]], event
+        assert self.catching_up or event["sender"] in self.names(event), event
         self.line(event)
 
     def on_private(self, event: Event) -> None:
@@ -99,20 +104,20 @@ class Client:
         self.last[room] = max(self.last.get(room, 0), number)
 
     def on_joined(self, event: Event) -> None:
-        self.rooms[event["room"]].setdefault(event["sender"], frozenset())
+        self.names(event).setdefault(event["sender"], frozenset())
 
     def on_left(self, event: Event) -> None:
-        self.rooms[event["room"]].pop(event["sender"], None)
+        self.names(event).pop(event["sender"], None)
 
     def on_quit(self, event: Event) -> None:
         for names in self.rooms.values():
             names.pop(event["sender"], None)
 
     def on_kicked(self, event: Event) -> None:
-        self.rooms[event["room"]].pop(event["target"], None)
+        self.names(event).pop(event["target"], None)
 
     def on_crowd(self, event: Event) -> None:
-        names = self.rooms[event["room"]]
+        names = self.names(event)
         for name in event["names"]:
             if event["target"] == "joined":
                 names.setdefault(name, frozenset())
@@ -129,7 +134,7 @@ class Client:
 
     def on_mode(self, event: Event) -> None:
         role = {"o": "operator", "v": "voice"}.get(event["text"][1])
-        names = self.rooms[event["room"]]
+        names = self.names(event)
         if role is not None and event["target"] in names:
             if event["text"][0] == "+":
                 names[event["target"]] |= {role}
