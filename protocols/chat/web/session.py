@@ -29,7 +29,7 @@ from .events import BatchFrame, Event
 from .requests import Hello, Line, Ping, Place, Request, Rooms
 
 LINGER: Final = 10.0  # seconds that a session outlives its connection
-MAX_LINGERING: Final = 1000  # sessions without a connection; beyond that, the oldest ends
+MAX_LINGERING: Final = 10_000  # sessions without a connection; beyond that, the oldest ends
 MAX_MISSED: Final = 1000  # frames that are kept for a session without a connection
 MAX_MISSED_SIZE: Final = 262_144  # characters in them
 MAX_PRIVATE: Final = 20  # private lines that are remembered in case they did not arrive
