@@ -25,6 +25,10 @@ from ..hub import Hub
 
 DEFAULT_PORT: Final = 8580
 
+# Connections for more than the members: of those who load the page, or come back before their old
+# connection is gone, and of those who are told that the chat is full.
+VISITORS: Final = 1000
+
 _MISSING: Final = "the page in the browser needs two libraries: pip install httptools websockets"
 
 
@@ -70,7 +74,7 @@ def serve(hub: Hub, reactor: Reactor, options: argparse.Namespace) -> list[str]:
             reactor,
             server.http,
             place,
-            max_connections=options.max_members,
+            max_connections=options.max_members + VISITORS,
             keepalive=KeepAlive(),
         )
     except CommandError as exc:
