@@ -29,6 +29,7 @@ from .events import BatchFrame, Event
 from .requests import Hello, Line, Ping, Place, Request, Rooms
 
 LINGER: Final = 10.0  # seconds that a session outlives its connection
+STALL: Final = 1.0  # seconds; if that ends later, the server stood still
 MAX_LINGERING: Final = 10_000  # sessions without a connection; beyond that, the oldest ends
 MAX_MISSED: Final = 1000  # frames that are kept for a session without a connection
 MAX_MISSED_SIZE: Final = 262_144  # characters in them
@@ -332,8 +333,17 @@ class Session:
             self.end("")
             return
         sessions = self._sessions
-        self._timer = sessions.reactor.call_later(sessions.linger, self.end, "connection lost")
+        until = sessions.reactor.time() + sessions.linger
+        self._timer = sessions.reactor.call_later(sessions.linger, self._expired, until)
         sessions.add_lingering(self)
+
+    def _expired(self, until: float) -> None:
+        """Nobody has come back; but if the server stood still, nobody could: wait once more."""
+        sessions = self._sessions
+        if sessions.reactor.time() - until > STALL:
+            self._timer = sessions.reactor.call_later(sessions.linger, self.end, "connection lost")
+        else:
+            self.end("connection lost")
 
     def end(self, reason: str) -> None:
         """Have the member leave: nobody comes back for it."""

@@ -62,6 +62,22 @@ def test_a_session_ends_when_nobody_comes_back(site):
     assert events[0]["session"] != alice.session
 
 
+@pytest.mark.parametrize("waiting", [False, True])
+def test_a_session_survives_a_stall_of_the_server(site, waiting):
+    (alice,) = site.pages("alice")
+    alice.vanishes()
+    site.reactor.advance(1)
+    site.reactor.stall(LINGER * 3, waiting=waiting)
+    site.reactor.advance(1)  # the page's handshake takes a moment
+    again = resume(site, alice)
+    assert again.events()[0]["resumed"]
+    again.vanishes()
+    site.reactor.stall(LINGER * 3, waiting=waiting)
+    site.reactor.advance(LINGER / 2)
+    site.reactor.advance(LINGER)
+    assert "alice" not in site.hub.members
+
+
 def test_a_page_that_says_goodbye_leaves_at_once(site):
     alice, bob = site.pages("alice", "bob")
     alice.browser.close(1000)
