@@ -226,7 +226,8 @@ class Session:
 
     def _handle_line(self, line: Line, cost: int) -> None:
         if line.ref <= self._received:
-            if conversation.heartbeat(self.member, cost):
+            conversation.heartbeat(self.member, cost)
+            if not self.member.gone:  # answered even if it is too fast: the page waits for it
                 self._send(events.ack(line.ref))
             return
         self._received = line.ref

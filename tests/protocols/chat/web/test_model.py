@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from protocols.chat import conversation
+from protocols.chat.flood import FloodPolicy
 from protocols.chat.hub import Hub
 from protocols.chat.membership import Membership
 from protocols.chat.messages import ChatError
@@ -47,6 +48,7 @@ class Client:
         self.broken = False
         self.catching_up = False
         self.page = site.page(name=name)
+        self.read()
 
     def names(self, event: Event) -> dict[str, Role]:
         """Who is in the room of ``event``. It may have left it since then if it catches up."""
@@ -302,3 +304,18 @@ def test_a_client_knows_who_is_where(site, seed, monkeypatch):
             world.step()
         world.rest()
         world.check()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_each_line_is_answered_even_if_it_has_to_wait(make_site, seed):
+    world = World(make_site(flood=FloodPolicy(rate=2, burst=2, queue=8, drops=10**6)), seed)
+    for _ in range(30):
+        for _ in range(6):
+            world.step()
+        world.rest()
+        for _ in range(3):  # with answers to pings
+            world.site.reactor.advance(8)
+            for client in world.clients:
+                client.read()
+        world.check()
+        assert [client.unanswered for client in world.clients] == [{}] * PAGES
