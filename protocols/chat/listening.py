@@ -6,9 +6,14 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from reactor import KeepAlive, Protocol, Reactor
 from reactor.command import CommandError, listen_tcp, port_number, server_option, tcp_urls
+
+# Connections for more than the members: of those who have not joined yet, or come back before their
+# old connection is gone, and of those who are told that the chat is full.
+VISITORS: Final = 1000
 
 
 def add_port_options(
@@ -53,7 +58,11 @@ def listen(
     )
     with naming(f"--{name}-port N takes another one, --no-{name} none"):
         listener = listen_tcp(
-            reactor, factory, place, max_connections=options.max_members, keepalive=KeepAlive()
+            reactor,
+            factory,
+            place,
+            max_connections=options.max_members + VISITORS,
+            keepalive=KeepAlive(),
         )
     return [
         url.replace("tcp:", f"{scheme}:").replace("tls:", f"{scheme}s:")

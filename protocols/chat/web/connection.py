@@ -38,7 +38,7 @@ class EventSocket(WebSocket):
             elif self._session is None:
                 raise WrongMessage("Say hello first")
             else:
-                self._session.handle(request)
+                self._session.handle(request, len(message))
         except WrongMessage as exc:
             if self._session is None:
                 self.finish(str(exc), POLICY_VIOLATION)

@@ -7,7 +7,7 @@ members that get it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, Final
 
@@ -32,16 +32,26 @@ _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).enc
 
 
 class BatchFrame(Frame):
-    """The frame of a batch. ``kicks``: the messages in it about members who were put out of a room;
-    ``size``: characters."""
+    """The frame of a batch. ``size``: characters. ``personal``: those of its messages that a
+    session must know of: private lines, and about members who were put out of a room."""
 
-    __slots__ = ("kicks", "size")
+    __slots__ = ("personal", "size")
 
     def __init__(self, messages: tuple[Message, ...]) -> None:
         text = encode([_event(message) for message in messages])
         super().__init__(text)
         self.size = len(text)
-        self.kicks = tuple([message for message in messages if message.kind is Kind.KICKED])
+        self.personal = tuple([message for message in messages if _is_personal(message)])
+
+
+def _is_personal(message: Message) -> bool:
+    kind = message.kind
+    return kind is Kind.PRIVATE or kind is Kind.KICKED or (kind is Kind.NOTE and not message.room)
+
+
+def lines(messages: Iterable[Message]) -> list[Event]:
+    """Return the events for ``messages``, which were sent before."""
+    return [_event(message) for message in messages]
 
 
 def encode(events: Iterable[Event]) -> str:
@@ -93,10 +103,14 @@ def welcome(member: Member, *, session: str, resumed: bool, received: int, serve
 
 def snapshot(room: Room, viewer: Member) -> Event:
     """Return what ``viewer`` may know of ``room`` now."""
-    known = room.known(viewer)
-    shown = []
+    known: Iterator[Any] = room.known(viewer)
+    shown: list[dict[str, Any]] = []
     away_size = 0
+    memberships = room.members
     for member in islice(known, MAX_MEMBERS_SHOWN):
+        if memberships[member] is Membership.PLAIN and not member.away:  # a shortcut for most
+            shown.append({"name": member.name})
+            continue
         described = _described(room, member)
         away = described.get("away", "")
         away_size += len(away)
@@ -116,11 +130,13 @@ def snapshot(room: Room, viewer: Member) -> Event:
     return event
 
 
-def _described(room: Room, member: Any) -> dict[str, str]:
-    described = {"name": member.name}
+def _described(room: Room, member: Any) -> dict[str, Any]:
+    described: dict[str, Any] = {"name": member.name}
     membership = room.members[member]
     if Membership.OPERATOR in membership:
         described["role"] = "operator"
+        if Membership.VOICE in membership:
+            described["voice"] = True
     elif Membership.VOICE in membership:
         described["role"] = "voice"
     if member.away:

@@ -6,12 +6,13 @@ that comes back in time with the session's secret goes on as the same member, an
 
 What was on its way when the connection broke may be lost. So the page says which line of each room
 it has seen last, and gets those that follow from the room's history, and a snapshot of the room,
-before what was kept for it.
+before what was kept for it. The last private lines come again: no history has them.
 """
 
 from __future__ import annotations
 
 import secrets
+from collections import deque
 from collections.abc import Mapping
 from typing import Final, Protocol
 
@@ -21,16 +22,20 @@ from .. import conversation
 from ..hub import Hub
 from ..lists import visible_rooms
 from ..member import Member
-from ..messages import Batch, ChatError, ErrorCode
+from ..messages import Batch, ChatError, ErrorCode, Kind, Message
 from ..room import Room
 from . import events
 from .events import BatchFrame, Event
 from .requests import Hello, Line, Ping, Place, Request, Rooms
 
 LINGER: Final = 10.0  # seconds that a session outlives its connection
-MAX_LINGERING: Final = 1000  # sessions without a connection; beyond that, the oldest ends
+STALL: Final = 1.0  # seconds; if that ends later, the server stood still
+MAX_LINGERING: Final = 10_000  # sessions without a connection; beyond that, the oldest ends
 MAX_MISSED: Final = 1000  # frames that are kept for a session without a connection
 MAX_MISSED_SIZE: Final = 262_144  # characters in them
+MAX_PRIVATE: Final = 20  # private lines that are remembered in case they did not arrive
+# Seconds. Before that, a connection that is gone was noticed: WebSocket's pings see to it.
+PRIVATE_AGE: Final = 60.0
 
 _LIST_COST: Final = 4096  # characters: a list of the rooms is as much work as a long line
 
@@ -97,6 +102,7 @@ class Session:
         "_missed",
         "_missed_size",
         "_overflowed",
+        "_private",
         "_received",
         "_rooms",
         "_secret",
@@ -115,6 +121,7 @@ class Session:
         self._missed: list[Batch | str] | None = None
         self._missed_size = 0
         self._overflowed = False
+        self._private: deque[tuple[float, Message]] | None = None  # the last lines, and when
         self._timer: Timer | None = None
 
     # Beginning
@@ -158,17 +165,16 @@ class Session:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._connection is not None:
+        earlier, self._connection = self._connection, connection
+        if earlier is not None:
             # The page has come back before the server noticed that its connection is gone; or it
             # was duplicated, and only one can have the session.
-            self._connection.finish("This session goes on elsewhere", NORMAL, retry=False)
-        self._connection = connection
+            earlier.finish("This session goes on elsewhere", NORMAL, retry=False)
         self._rooms = self.member.rooms
         missed, self._missed = self._missed or [], None
         self._missed_size = 0
-        kept = frozenset(
-            message.id for part in missed if isinstance(part, Batch) for message in part.messages
-        )
+        messages = [m for part in missed if isinstance(part, Batch) for m in part.messages]
+        kept = frozenset([message.id for message in messages])
         self._welcome(resumed=True)
         if self._overflowed:
             self._overflowed = False
@@ -176,8 +182,14 @@ class Session:
         after = {place.name.lower(): place.after for place in hello.rooms or ()}
         for room in self._rooms:
             self._show(room, after.get(room.name.lower(), 0), kept)
+        self._repeat_private_lines(kept)
         for part in missed:
             connection.send(part if isinstance(part, str) else part.rendered(BatchFrame))
+        # Who is where follows from the snapshots and what was kept since, with one exception: a
+        # name that was given up and taken by another, whom the snapshots know by it already.
+        if any(message.kind is Kind.RENAMED for message in messages):
+            for room in self._rooms:
+                self._send(events.snapshot(room, self.member))
         # That the member is no longer in a room may have been on its way, too.
         rooms = {room.name.lower() for room in self._rooms}
         for place in hello.rooms or ():
@@ -197,23 +209,26 @@ class Session:
 
     # What the page asks for
 
-    def handle(self, request: Request) -> None:
-        """Do what ``request`` asks for."""
+    def handle(self, request: Request, size: int) -> None:
+        """Do what ``request`` asks for. ``size``: its characters."""
+        cost = 1 + size // 1024
         match request:
             case Line():
-                self._handle_line(request)
+                self._handle_line(request, cost)
             case Rooms():
                 conversation.submit(self.member, self._send_rooms, size=_LIST_COST)
             case Ping():
-                if conversation.heartbeat(self.member):
+                if conversation.heartbeat(self.member, cost):
                     self._send(events.pong())
             case _:
-                if conversation.heartbeat(self.member):
+                if conversation.heartbeat(self.member, cost):
                     self._send(events.error(ChatError("This server knows no such message")))
 
-    def _handle_line(self, line: Line) -> None:
+    def _handle_line(self, line: Line, cost: int) -> None:
         if line.ref <= self._received:
-            self._send(events.ack(line.ref))
+            conversation.heartbeat(self.member, cost)
+            if not self.member.gone:  # answered even if it is too fast: the page waits for it
+                self._send(events.ack(line.ref))
             return
         self._received = line.ref
         room = line.room or None
@@ -240,10 +255,25 @@ class Session:
             self._connection.send(frame)
         else:
             self._keep(batch, frame.size)
-        for message in frame.kicks:
-            if message.target == self.member.name:
+        for message in frame.personal:
+            if message.kind is not Kind.KICKED:
+                self._remember(message)
+            elif message.target == self.member.name:
                 self._rooms = tuple([room for room in self._rooms if room.name != message.room])
                 self._send(events.parted(message.room))
+
+    def _remember(self, message: Message) -> None:
+        if self._private is None:
+            self._private = deque(maxlen=MAX_PRIVATE)
+        self._private.append((self._sessions.reactor.time(), message))
+
+    def _repeat_private_lines(self, but: frozenset[int]) -> None:
+        """Send the last private lines again, without those in ``but``."""
+        since = self._sessions.reactor.time() - PRIVATE_AGE
+        private = self._private or ()
+        again = [line for when, line in private if when >= since and line.id not in but]
+        if again:
+            self._send(*events.lines(again))
 
     def _send(self, *happened: Event) -> None:
         text = events.encode(happened)
@@ -304,8 +334,17 @@ class Session:
             self.end("")
             return
         sessions = self._sessions
-        self._timer = sessions.reactor.call_later(sessions.linger, self.end, "connection lost")
+        until = sessions.reactor.time() + sessions.linger
+        self._timer = sessions.reactor.call_later(sessions.linger, self._expired, until)
         sessions.add_lingering(self)
+
+    def _expired(self, until: float) -> None:
+        """Nobody has come back; but if the server stood still, nobody could: wait once more."""
+        sessions = self._sessions
+        if sessions.reactor.time() - until > STALL:
+            self._timer = sessions.reactor.call_later(sessions.linger, self.end, "connection lost")
+        else:
+            self.end("connection lost")
 
     def end(self, reason: str) -> None:
         """Have the member leave: nobody comes back for it."""

@@ -196,6 +196,8 @@ def test_two_origins_are_none(reactor):
         ("app.localhost", True),
         ("[::1]:8080", True),
         ("[::ffff:127.0.0.1]", True),
+        ("0.0.0.0:8080", True),  # what a server on all addresses announces
+        ("[::]", True),
         ("evil.org", False),
         ("evil.org:8080", False),
         ("localhost.evil.org", False),

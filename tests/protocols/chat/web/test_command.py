@@ -106,6 +106,21 @@ def test_members_of_all_ways_in_see_each_other(serve):
                 sees(f"{name}: this is {name}")
 
 
+def test_a_full_chat_says_so_and_still_shows_the_page(serve):
+    port = serve(*CHAT, "--web-port", "0", "--max-members", "1").ports["http"]
+    with open_page(port) as page:
+        page.says("hello")
+        session = page.until(type="welcome")["session"]
+        with open_page(port) as other:
+            other.says("hello")
+            assert not other.until(type="closed", text="The chat is full: try again later")["retry"]
+        with urllib.request.urlopen(f"http://localhost:{port}/", timeout=TIMEOUT) as response:
+            assert response.status == 200
+        with open_page(port) as again:  # before the server knows that the connection is gone
+            again.says("hello", session=session)
+            assert again.until(type="welcome")["resumed"]
+
+
 def test_a_killed_connection_is_resumed(serve):
     port = serve(*CHAT, "--web-port", "0").ports["http"]
     with open_page(port) as page:

@@ -284,6 +284,14 @@ def test_the_snapshot_of_a_room(site):
     }
 
 
+def test_the_snapshot_says_that_an_operator_also_has_a_voice(site):
+    """It keeps the voice when it is no operator any more."""
+    alice = site.page(name="alice", rooms=[{"name": "tea"}])
+    alice.types("/mode +v alice", room="tea")
+    carol = site.page(name="carol", rooms=[{"name": "tea"}])
+    assert carol.sees()[2]["members"][0] == {"name": "alice", "role": "operator", "voice": True}
+
+
 def test_the_snapshot_hides_those_who_are_not_announced(site):
     """They may be gone before they are, and then nobody hears of them."""
     (alice,) = site.pages("alice")

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from protocols.chat.flood import FloodPolicy
 from protocols.chat.web.connection import HELLO_TIMEOUT
-from protocols.chat.web.requests import MAX_ROOMS, WrongMessage, parse
+from protocols.chat.web.requests import MAX_ROOMS, MAX_SIGNS, WrongMessage, parse
 
 HELLO = '{"type":"hello"}'
 
@@ -39,6 +40,8 @@ WRONG = [
     '{"type":1}',
     "[" * 30_000,
     '{"a":' * 10_000,
+    '{"type":"ping","x":[' + "[]," * 20_000 + "0]}",
+    '{"type":"ping",' + ",".join(f'"{key}":0' for key in range(MAX_SIGNS + 1)) + "}",
     HELLO,  # a second time
 ]
 
@@ -106,6 +109,29 @@ def test_the_longest_line_fits_even_if_each_character_is_escaped(site):
     alice, bob = site.pages("alice", "bob")
     alice.types("\U0001f600" * 4096)
     assert bob.sees()[0]["text"] == "\U0001f600" * 4096
+
+
+@pytest.mark.parametrize("sign", ["[", "{", ",", '"', "\\"])
+def test_the_longest_line_may_be_all_signs(site, sign):
+    alice, bob = site.pages("alice", "bob")
+    alice.types(sign * 4096)
+    assert bob.sees()[0]["text"] == sign * 4096
+
+
+def test_numbers_in_fields_that_nobody_knows(site):
+    (alice,) = site.pages("alice")
+    for number in ("1.5", "1e999", "-" + "9" * 5000):
+        alice.sends(f'{{"type":"ping","x":{number}}}')
+    assert alice.kinds() == ["pong"] * 3
+
+
+@pytest.mark.parametrize("kind", ["ping", "dance"])
+def test_large_messages_cost_more(make_site, kind):
+    site = make_site(flood=FloodPolicy(rate=1, burst=10, ping_cost=0.1))
+    (alice,) = site.pages("alice")
+    for _ in range(5):
+        alice.says(kind, x="x" * 50_000)
+    assert len(alice.events()) == 2
 
 
 def test_a_line_that_is_too_long(site):

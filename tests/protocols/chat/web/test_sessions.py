@@ -6,8 +6,15 @@ import pytest
 
 from protocols.chat.flood import FloodPolicy
 from protocols.chat.limits import Limits
+from protocols.chat.messages import Kind
 from protocols.chat.web import session as sessions
-from protocols.chat.web.session import LINGER, MAX_MISSED, MAX_MISSED_SIZE
+from protocols.chat.web.session import (
+    LINGER,
+    MAX_MISSED,
+    MAX_MISSED_SIZE,
+    MAX_PRIVATE,
+    PRIVATE_AGE,
+)
 
 
 def resume(site, page, after=0, room="lobby", **options):
@@ -53,6 +60,22 @@ def test_a_session_ends_when_nobody_comes_back(site):
     events = resume(site, alice).events()
     assert (events[0]["name"], events[0]["resumed"]) == ("guest1", False)
     assert events[0]["session"] != alice.session
+
+
+@pytest.mark.parametrize("waiting", [False, True])
+def test_a_session_survives_a_stall_of_the_server(site, waiting):
+    (alice,) = site.pages("alice")
+    alice.vanishes()
+    site.reactor.advance(1)
+    site.reactor.stall(LINGER * 3, waiting=waiting)
+    site.reactor.advance(1)  # the page's handshake takes a moment
+    again = resume(site, alice)
+    assert again.events()[0]["resumed"]
+    again.vanishes()
+    site.reactor.stall(LINGER * 3, waiting=waiting)
+    site.reactor.advance(LINGER / 2)
+    site.reactor.advance(LINGER)
+    assert "alice" not in site.hub.members
 
 
 def test_a_page_that_says_goodbye_leaves_at_once(site):
@@ -127,6 +150,64 @@ def test_no_line_twice_and_none_lost_wherever_the_connection_breaks(site):
             )
     seen += texts(page.events())
     assert seen == [f"line {number}" for number in range(40)]
+
+
+def privates(events):
+    return [event["text"] for event in events if event["type"] in ("private", "note")]
+
+
+def test_private_lines_that_were_on_their_way_come_again(site):
+    alice, bob = site.pages("alice", "bob")
+    bob.types("/msg alice old")
+    assert privates(alice.events()) == ["old"]
+    for _ in range(7):
+        site.reactor.advance(PRIVATE_AGE / 6)
+        for page in (alice, bob):
+            page.events()  # with answers to pings
+    alice.browser.peer.stall()
+    bob.types("/msg alice one")
+    site.hub.find("bob").whisper("alice", "two", kind=Kind.NOTE)
+    site.reactor.settle()
+    alice.vanishes()
+    bob.types("/msg alice three", "in the room")
+    again = resume(site, alice)
+    events = again.events()
+    assert privates(events) == ["one", "two", "three"]
+    numbers = [event["id"] for event in events if event["type"] in ("private", "note")]
+    assert numbers == sorted(set(numbers))
+    bob.types("/msg alice four")
+    assert privates(again.events()) == ["four"]
+
+
+def test_private_lines_that_are_repeated_have_a_bound(site):
+    alice, bob = site.pages("alice", "bob")
+    bob.types(*[f"/msg alice {number}" for number in range(MAX_PRIVATE + 5)])
+    alice.events()
+    assert privates(resume(site, alice).events()) == [
+        str(number) for number in range(5, MAX_PRIVATE + 5)
+    ]
+
+
+def test_a_name_that_somebody_else_took_meanwhile(site):
+    """What was kept says so without the room, so the page cannot follow it from the snapshot."""
+    alice, bob, carol = site.pages("alice", "bob", "carol")
+    alice.vanishes()
+    bob.types("/nick robert")
+    carol.types("/nick bob")
+    site.reactor.settle()
+    again = resume(site, alice)
+    events = again.sees()
+    kinds = [event["type"] for event in events]
+    assert kinds == ["welcome", "room", "history", "renamed", "renamed", "room"]
+    assert [member["name"] for member in events[-1]["members"]] == ["alice", "robert", "bob"]
+
+
+def test_refs_that_were_taken_are_limited(make_site):
+    site = make_site(flood=FloodPolicy(rate=1, burst=2, drops=30, ping_cost=1))
+    (alice,) = site.pages("alice")
+    for _ in range(60):
+        alice.says("line", ref=1, room="lobby", text="hello")
+    assert alice.kinds() == ["ack", "said"] + ["ack"] * 31 + ["closed"]
 
 
 def test_lines_are_executed_once(site):
