@@ -324,7 +324,7 @@ class Member:
         others."""
         if not self.echo:
             name = self.name
-            messages = [m for m in messages if m.sender != name or m.kind not in SPOKEN]
+            messages = [m for m in messages if m.sender != name or m.kind not in SPOKEN or m.target]
         return self._without_ignored(messages) if self.ignores_some else messages
 
     def without_ignored(self, batch: Batch | None) -> Batch | None:

@@ -86,6 +86,7 @@ def test_a_message_to_oneself_has_the_label_once(house: IRCHouse) -> None:
     assert sorted(alice.asks("@label=a PRIVMSG alice :hm")) == [line, f"@label=a {line}"]
     bob = house.user("bob", *LABELS)
     assert bob.asks("PRIVMSG bob :hm") == [":bob!~bob@host PRIVMSG bob :hm"]
+    assert bob.asks("NOTICE bob :hm") == [":bob!~bob@host NOTICE bob :hm"]
 
 
 def test_a_line_that_is_not_utf8_is_answered_with_its_label(house: IRCHouse) -> None:
