@@ -24,6 +24,8 @@ from .render import CHANNEL_PREFIX
 from .shared import Shared
 from .user_modes import UserMode
 
+STEPS_PER_TOKEN: Final = 500  # of a command, for one token of flood control
+
 MAX_EARLY_LINES: Final = 100  # that a client may send before it is registered
 
 
@@ -201,6 +203,12 @@ class IRCConnection(Output):
         for mode in UserMode:
             self.server.modes[mode] += (mode in modes) - (mode in self.modes)
         self.modes = modes
+
+    def charge(self, steps: int) -> None:
+        """Have flood control delay what the client sends next, as a command took ``steps``: about
+        3 us each, so that a member who asks for long lists leaves the loop to the others."""
+        if self.member is not None:
+            conversation.charge(self.member, steps / STEPS_PER_TOKEN)
 
     # For commands: doing
 
