@@ -37,7 +37,7 @@ class Shared:
 
     Counted: ``unregistered`` clients, of which one address may have as many as members; ``most``,
     the highest number of members so far; ``modes``, how many clients have each; ``checks`` of
-    passwords that are under way; ``batches`` of IRCv3, whose numbers are their ids.
+    passwords that are under way, by address; ``batches`` of IRCv3, whose numbers are their ids.
 
     ``passing``: what is passed on in this turn, by room.
     """
@@ -56,7 +56,7 @@ class Shared:
     unregistered: int = 0
     most: int = 0
     modes: Counter[UserMode] = field(default_factory=Counter)
-    checks: int = 0
+    checks: Counter[bytes | None] = field(default_factory=Counter)
     batches: int = 0
     passing: dict[Room, Passing] = field(default_factory=dict)
     _renderers: dict[frozenset[str], Renderer] = field(default_factory=dict)
