@@ -86,7 +86,7 @@ def _speak(client: IRCConnection, line: Line, target: str, *, note: bool) -> Non
         client.reply(Reply.INPUTTOOLONG)  # it would not fit into one line for the others
         return
     if target.startswith(CHANNEL_PREFIX):
-        member.say(text, room_of(target), kind=Kind.NOTE if note else Kind.SAID, tags=tags)
+        _say(client, target, text, Kind.NOTE if note else Kind.SAID, tags)
     else:
         member.whisper(target, text, kind=Kind.NOTE if note else Kind.PRIVATE, tags=tags)
 
@@ -101,7 +101,15 @@ def _act(client: IRCConnection, target: str, words: str, tags: Tags) -> None:
     if private:
         member.whisper(target, f"* {member.name} {text}", tags=tags)
     else:
-        member.say(text, room_of(target), kind=Kind.ACTION, tags=tags)
+        _say(client, target, text, Kind.ACTION, tags)
+
+
+def _say(client: IRCConnection, channel: str, text: str, kind: Kind, tags: Tags) -> None:
+    member = member_of(client)
+    message = member.say(text, room_of(channel), kind=kind, tags=tags)
+    # The room tells its members, and so the speaker, unless that speaks from outside (mode -n).
+    if member.echo and all(room.name != message.room for room in member.rooms):
+        client.show(message)
 
 
 def _pass_ctcp(client: IRCConnection, target: str, body: str, tags: Tags, *, note: bool) -> None:
