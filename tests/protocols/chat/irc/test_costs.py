@@ -116,3 +116,28 @@ def test_no_more_is_passed_on_than_fits_into_the_write_queues(reactor: VirtualRe
     assert [line.partition(" :")[0] for line in alice.sees()] == ["263 alice TAGMSG"] * 3
     alice.sends("@+a TAGMSG #tea")
     assert len(bob.hears()) == 1
+
+
+@pytest.mark.parametrize("line", [b"\n", b"\r\n", b"\r", b" \r\n", b"@a;b;c \r\n"])
+def test_lines_that_say_nothing_are_not_free(reactor: VirtualReactor, line: bytes) -> None:
+    house = IRCHouse(reactor, flood=FloodPolicy())
+    alice, stranger = house.user("alice"), house.client()
+    alice.sends_bytes(line * 100 + b"PING x\r\n")
+    assert [seen.split()[0] for seen in alice.sees()] == ["PONG"]
+    alice.sends_bytes(line * 1000)
+    assert alice.sees() == ["ERROR :Closing Link: alice (You kept sending too fast)"]
+    stranger.sends_bytes(line * 1000)
+    assert stranger.sees() == ["ERROR :Closing Link: * (Too many lines before registration)"]
+
+
+def test_a_line_ending_that_arrives_in_two_parts_costs_next_to_nothing(
+    reactor: VirtualReactor,
+) -> None:
+    house = IRCHouse(reactor, flood=FloodPolicy())
+    alice = house.user("alice")
+    reactor.advance(60)
+    alice.sends_bytes(b"LUSERS\r")
+    alice.sends_bytes(b"\n")
+    gate = house.member("alice").gate
+    assert gate is not None
+    assert round(gate.debt(reactor.time(), 20.0) * 5, 3) == 1.1
