@@ -239,7 +239,7 @@ class _Lines:
             single = Message(Kind(message.target), message.time, message.room, name)
             lines = self.of(single)
             yield name, lines
-            size += len(lines[-1])
+            size += len(_encoded(lines))
 
 
 def merged_modes(messages: Sequence[Message]) -> list[Message]:

@@ -65,8 +65,9 @@ def _setname(client: IRCConnection, line: Line) -> None:
     for room in member.rooms:
         if room.knows(member):
             told |= dict.fromkeys(room.members)
-    client.charge(len(told) // 4)
-    for other in clients(told, SETNAME):
+    heard = list(clients(told, SETNAME))
+    client.charge(len(told) // 4 + len(heard))
+    for other in heard:
         other.send(line.command, realname, source=member.mask)
 
 

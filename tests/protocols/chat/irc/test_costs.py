@@ -43,8 +43,8 @@ def cost(house: IRCHouse, user: IRCClient, line: str) -> float:
         ("@+a=b TAGMSG bob,carol", 1),
         ("@+a=b TAGMSG #tea", 1),
         ("PRIVMSG #tea :\x01PING 1\x01", 1),
-        ("SETNAME :Alice", 1),
-        ("INVITE u1 #tea", 1),
+        ("SETNAME :Alice", 1 + 2),
+        ("INVITE u1 #tea", 1 + 2),
         ("WHOIS bob", 0),
         ("MODE #tea", 0),
     ],
@@ -57,7 +57,8 @@ def test_what_takes_long_costs_more(
     house = IRCHouse(reactor, flood=FloodPolicy(burst=BURST))
     alice = house.user("alice", "message-tags", join="#tea,#milk")
     for name in ("bob", "carol", "dave", "eve"):
-        house.user(name, join="#tea")
+        capabilities = ["setname", "invite-notify"] if name < "d" else []
+        house.user(name, *capabilities, join="#tea")
     for name in ("u1", "u2", "u3"):
         house.user(name)
     assert cost(house, alice, line) == steps
