@@ -78,8 +78,9 @@ class Room:
         kind: Kind,
         text: str,
         tags: tuple[tuple[str, str], ...] = (),
-    ) -> None:
-        """Tell all members what ``speaker`` says, and remember it for those who come later.
+    ) -> Message:
+        """Tell all members what ``speaker`` says, and remember it for those who come later. Return
+        the message.
 
         Raises ChatError if the rules forbid it, or if more is said in this turn than the members'
         connections can take.
@@ -90,6 +91,7 @@ class Room:
         self.check_load(size)
         self._audience.post(message, size, speaker=speaker)
         self._history.append(message)
+        return message
 
     def prepare_speech(self, speaker: Listener) -> None:
         """Raise ChatError if the rules forbid ``speaker`` to speak here. If the others do not know

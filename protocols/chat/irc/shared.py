@@ -8,10 +8,21 @@ from dataclasses import dataclass, field
 from reactor import Reactor
 
 from ..hub import Hub
+from ..member import Member
+from ..messages import Message
+from ..room import Room
 from .capabilities import RENDERED
 from .credentials import Credentials
 from .render import Renderer, make_renderer
 from .user_modes import UserMode
+
+
+@dataclass
+class Passing:
+    """What clients pass on to the others of a room in this turn, with who sent it; its size."""
+
+    messages: dict[Message, Member] = field(default_factory=dict)
+    size: int = 0
 
 
 @dataclass
@@ -26,7 +37,9 @@ class Shared:
 
     Counted: ``unregistered`` clients, of which one address may have as many as members; ``most``,
     the highest number of members so far; ``modes``, how many clients have each; ``checks`` of
-    passwords that are under way; ``batches`` of IRCv3, whose numbers are their ids.
+    passwords that are under way, by address; ``batches`` of IRCv3, whose numbers are their ids.
+
+    ``passing``: what is passed on in this turn, by room.
     """
 
     hub: Hub
@@ -43,8 +56,9 @@ class Shared:
     unregistered: int = 0
     most: int = 0
     modes: Counter[UserMode] = field(default_factory=Counter)
-    checks: int = 0
+    checks: Counter[bytes | None] = field(default_factory=Counter)
     batches: int = 0
+    passing: dict[Room, Passing] = field(default_factory=dict)
     _renderers: dict[frozenset[str], Renderer] = field(default_factory=dict)
     _unregistered_at: dict[bytes, int] = field(default_factory=dict)
 

@@ -17,7 +17,7 @@ from .isupport import MAX_TARGETS, REALNAME_LENGTH
 from .numerics import Reply
 from .people import clients, connection_of
 from .render import CHANNEL_PREFIX
-from .speech import pass_on, targets_of
+from .speech import charge_targets, pass_on, targets_of
 
 
 def _tagmsg(client: IRCConnection, line: Line) -> None:
@@ -30,6 +30,7 @@ def _tagmsg(client: IRCConnection, line: Line) -> None:
     elif len(targets) > MAX_TARGETS:
         client.reply(Reply.TOOMANYTARGETS, line.param(0))
     elif line.client_tags:
+        charge_targets(client, targets)
         for target in targets:
             try:
                 _send_tags(client, line, target)
@@ -64,7 +65,9 @@ def _setname(client: IRCConnection, line: Line) -> None:
     for room in member.rooms:
         if room.knows(member):
             told |= dict.fromkeys(room.members)
-    for other in clients(told, SETNAME):
+    heard = list(clients(told, SETNAME))
+    client.charge(len(told) // 4 + len(heard))
+    for other in heard:
         other.send(line.command, realname, source=member.mask)
 
 
