@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .....tools.waiting import wait_until
+from .....tools.tabs import wait_until
 
 
 def test_the_server_is_killed_and_restarted(site):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .....tools.waiting import wait_until
+from .....tools.tabs import wait_until
 
 MAX_LINES = 500  # of a room, in room.js
 
