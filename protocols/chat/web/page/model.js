@@ -404,6 +404,13 @@ export class Model {
     };
   }
 
+  /** Forget everything. */
+  forget() {
+    this.me = "";
+    this.rooms.clear();
+    this.current = null;
+  }
+
   restore({ me, current, rooms }) {
     this.me = me;
     for (const stored of rooms) {

@@ -99,6 +99,20 @@ def test_a_reload_goes_on_as_the_same_member(site):
     assert "***" not in bob.received
 
 
+def test_what_another_version_of_the_page_stored_does_no_harm(site):
+    anna = site.page("anna")
+    for stored in ('{"rooms": [{"name": "old"}], "me": 5}', "[]", "5", "no JSON"):
+        anna.run(
+            "addEventListener('pagehide', () => {"
+            "  sessionStorage['chat.tab'] = sessionStorage['chat.session'] = arguments[0];"
+            "  localStorage['chat.settings'] = '{\"name\": \"anna\", \"passages\": 5}'; })",
+            stored,
+        )
+        anna.front().refresh()
+        anna.wait_until_connected()
+        assert anna.texts("#rooms .name") == ["lobby"]
+
+
 def test_two_tabs_are_two_members(site):
     anna = site.page("anna")
     other = site.page(None)  # the name is known, so nobody asks; but it is taken
