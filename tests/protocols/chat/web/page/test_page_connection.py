@@ -105,7 +105,7 @@ def test_what_another_version_of_the_page_stored_does_no_harm(site):
         anna.run(
             "addEventListener('pagehide', () => {"
             "  sessionStorage['chat.tab'] = sessionStorage['chat.session'] = arguments[0];"
-            "  localStorage['chat.settings'] = '{\"name\": \"anna\", \"passages\": 5}'; })",
+            '  localStorage[\'chat.settings\'] = \'{"name": "anna", "passages": 5}\'; })',
             stored,
         )
         anna.front().refresh()
