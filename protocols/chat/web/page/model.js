@@ -197,7 +197,7 @@ export class Model {
   }
 
   #spoken(event, isMissed = true) {
-    const { type: kind, id = 0, time, sender, text } = event;
+    const { type: kind, id = 0, time, sender, text = "" } = event;
     const own = this.#isMe(sender);
     const room =
       kind === "private" ? this.conversation(own ? event.target : sender) : this.#room(event.room);
@@ -402,6 +402,13 @@ export class Model {
       current: this.current?.key ?? "",
       rooms: this.places().map((room) => room.stored(count)),
     };
+  }
+
+  /** Forget everything. */
+  forget() {
+    this.me = "";
+    this.rooms.clear();
+    this.current = null;
   }
 
   restore({ me, current, rooms }) {
