@@ -8,8 +8,8 @@ import { setTheme, settings, theme } from "./storage.js";
 import { avatar } from "./view-line.js";
 import { MODE_NAMES } from "./wording.js";
 
-const NAME_HINT = "Letters from A to Z, digits, and _ - .";
-const NAME = "[A-Za-z0-9_.\\-]+";
+const NAME_HINT = "Letters from A to Z, digits, and _ - . [ ] { } \\ | ^ `";
+const NAME = "[A-Za-z0-9_.\\-\\[\\]\\{\\}\\\\\\|\\^`]+";
 
 function nameField(value, limit) {
   return element("input", {
