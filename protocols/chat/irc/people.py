@@ -66,5 +66,5 @@ def visible_rooms_of(member: Member, viewer: Member) -> list[Room]:
 
 
 def seconds_idle(member: Member) -> int:
-    """Return for how many seconds ``member`` has not spoken."""
+    """Return for how many seconds ``member`` has sent nothing but heartbeats."""
     return max(0, int(member.hub.scheduler.time() - member.spoke))
