@@ -73,7 +73,7 @@ class Audience:
     ) -> None:
         """Deliver ``message`` to all members, except ``but``, at the end of this turn's events.
 
-        ``size`` is added to ``pending_size``. ``speaker``: the member who says it, if one does.
+        ``size`` is added to ``pending_size``. ``speaker``: the member who says it, if any.
         """
         # An offset skips all that is pending, not one message. So ``but`` gets the rest first.
         if but is not None:

@@ -28,10 +28,10 @@ from .room import Room
 # command, and is never said to a room: the way in passes it to ``conversation.heartbeat``.
 HEARTBEAT = "HEARTBEAT"
 
-# The first line that somebody sees who types commands.
+# The first line for members that type commands.
 HINT = "/help lists what you can do, /quit leaves"
 
-GOODBYE = "Goodbye"  # the last one
+GOODBYE = "Goodbye"  # the last line
 
 MAX_OPERATORS_SHOWN = 20
 
@@ -323,7 +323,7 @@ COMMANDS = {
     "quit": Command("/quit [TEXT]", "leave the chat, with TEXT as your last words", _quit),
 }
 
-# As members see it who may be in several rooms.
+# For members that may be in several rooms.
 _ROAMING = COMMANDS | {
     "join": Command(
         "/join ROOM",

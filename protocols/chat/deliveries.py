@@ -117,7 +117,7 @@ class Deliveries:
         return partings in self._reserved.get(name.lower(), ())
 
     def release_names(self, *names: str) -> None:
-        """Have all rooms report now that members called ``names`` have left, if they have."""
+        """Have all rooms report pending departures of members called ``names`` now."""
         for name in names:
             for partings in tuple(self._reserved.get(name.lower(), ())):
                 partings.report_partings()

@@ -1,5 +1,5 @@
-"""What a member has set for itself, or its way in knows of it. Few have any of it, so it is kept
-apart from the member."""
+"""Settings of a member, by itself or its way in. Few members have any, so they are a separate
+object."""
 
 from __future__ import annotations
 
