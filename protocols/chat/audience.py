@@ -153,7 +153,7 @@ class Turn:
         self._audience.end_turn()
 
     def deliver(self) -> None:
-        """Deliver to all members what they have not got."""
+        """Deliver to each member the messages that it has not got yet."""
         messages, offsets = self.messages, self._offsets
         batch = Batch(tuple(messages))
         members = list(self.members)  # a copy, in case a sink makes its member leave at once

@@ -3,10 +3,10 @@
 A line that begins with a slash is a command. ``QUIT`` alone, in any case, is one too. Everything
 else is said to the room. To say a line that begins with a slash, a member types two.
 
-A line is typed in a room, which the way in names: commands act there, and their replies are about
-it. Over lines and datagrams, members are in one room at a time, so theirs need no name: for them
-``/join`` and ``/part`` are a ``move``. For members that may be in several rooms, or in none
-(``Member.needs_room`` says which), ``/join`` adds a room, and ``/part`` leaves one.
+The way in passes the name of the room where a line was typed. Commands act on this room, and their
+replies are about it. Over lines and datagrams, members are in one room at a time, so no name is
+needed, and ``/join`` and ``/part`` are a ``move``. For members that may be in several rooms, or in
+none (``Member.needs_room`` is False), ``/join`` adds a room, and ``/part`` leaves one.
 """
 
 from __future__ import annotations

@@ -69,7 +69,7 @@ class Deliveries:
         self._clock = clock
         self._rooms: dict[Pending, None] = {}
         self._everywhere: dict[Pending, None] = {}  # those where a member was renamed, or left
-        self._speakers: set[str] = set()  # by whom lines are pending: names in lower case
+        self._speakers: set[str] = set()  # authors of pending lines: names in lower case
         self._reserved: dict[str, set[Partings]] = {}  # by name in lower case
         self.ignorers: Mapping[str, AbstractSet[Listener]] = {}
         # Counted from the time in microseconds. So ids go on growing after a restart, unless there

@@ -1,4 +1,4 @@
-"""Who ignores whom. A name that changes is followed, so that a new name does not end it."""
+"""Who ignores whom. If a member is renamed, those who ignore it ignore the new name."""
 
 from __future__ import annotations
 

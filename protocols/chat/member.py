@@ -85,7 +85,7 @@ class Member:
     (whether it gets its own lines), ``gone``, ``origin`` (by which members of one address are
     counted, or None), ``spoke`` (when it last sent more than a heartbeat, on the scheduler's
     clock), ``needs_room`` (whether it goes to the lobby when it is put out of its only room),
-    ``personal`` (what it has set for itself, or None).
+    ``personal`` (its settings, or None).
 
     ``gate``: its flood control, or None until it speaks; ``conversation.py`` uses it.
     """

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 
 class Personal:
-    """``away``: why the member is away, or empty. ``ignored``: the names of those whom it does not
-    hear, in lower case. ``user`` and ``realname``: what its client calls its user, or empty.
+    """``away``: why the member is away, or empty. ``ignored``: the names that it ignores, in
+    lower case. ``user`` and ``realname``: what its client calls its user, or empty.
     """
 
     __slots__ = ("away", "ignored", "realname", "user")

@@ -76,7 +76,10 @@ def _cap_req(client: IRCConnection, line: Line) -> None:
         if name not in OFFERED or fixed:
             client.send("CAP", client.nick, "NAK", asked)
             return
-        (wanted.add if name == word else wanted.discard)(name)
+        if name == word:
+            wanted.add(name)
+        else:
+            wanted.discard(name)
     client.send("CAP", client.nick, "ACK", asked)
     client.set_capabilities(wanted)
     _update_echo(client)
