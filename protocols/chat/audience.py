@@ -73,7 +73,7 @@ class Audience:
     ) -> None:
         """Deliver ``message`` to all members, except ``but``, at the end of this turn's events.
 
-        ``size`` is added to ``pending_size``. ``speaker``: the member who says it, if one does.
+        ``size`` is added to ``pending_size``. ``speaker``: the member who says it, if any.
         """
         # An offset skips all that is pending, not one message. So ``but`` gets the rest first.
         if but is not None:
@@ -153,7 +153,7 @@ class Turn:
         self._audience.end_turn()
 
     def deliver(self) -> None:
-        """Deliver to all members what they have not got."""
+        """Deliver to each member the messages that it has not got yet."""
         messages, offsets = self.messages, self._offsets
         batch = Batch(tuple(messages))
         members = list(self.members)  # a copy, in case a sink makes its member leave at once

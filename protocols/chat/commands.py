@@ -3,10 +3,10 @@
 A line that begins with a slash is a command. ``QUIT`` alone, in any case, is one too. Everything
 else is said to the room. To say a line that begins with a slash, a member types two.
 
-A line is typed in a room, which the way in names: commands act there, and their replies are about
-it. Over lines and datagrams, members are in one room at a time, so theirs need no name: for them
-``/join`` and ``/part`` are a ``move``. For members that may be in several rooms, or in none
-(``Member.needs_room`` says which), ``/join`` adds a room, and ``/part`` leaves one.
+The way in passes the name of the room where a line was typed. Commands act on this room, and their
+replies are about it. Over lines and datagrams, members are in one room at a time, so no name is
+needed, and ``/join`` and ``/part`` are a ``move``. For members that may be in several rooms, or in
+none (``Member.needs_room`` is False), ``/join`` adds a room, and ``/part`` leaves one.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from .room import Room
 # command, and is never said to a room: the way in passes it to ``conversation.heartbeat``.
 HEARTBEAT = "HEARTBEAT"
 
-# The first line that somebody sees who types commands.
+# The first line for members that type commands.
 HINT = "/help lists what you can do, /quit leaves"
 
-GOODBYE = "Goodbye"  # the last one
+GOODBYE = "Goodbye"  # the last line
 
 MAX_OPERATORS_SHOWN = 20
 
@@ -323,7 +323,7 @@ COMMANDS = {
     "quit": Command("/quit [TEXT]", "leave the chat, with TEXT as your last words", _quit),
 }
 
-# As members see it who may be in several rooms.
+# For members that may be in several rooms.
 _ROAMING = COMMANDS | {
     "join": Command(
         "/join ROOM",

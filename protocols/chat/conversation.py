@@ -20,7 +20,7 @@ from .flood import FloodGate, Verdict
 from .member import Member
 from .messages import ChatError, ErrorCode, Kind
 
-# The last words for a member that floods.
+# Sent to a member that is disconnected for flooding.
 TOO_FAST = "You kept sending too fast"
 
 Done = Callable[[ChatError | None], object]

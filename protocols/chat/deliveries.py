@@ -69,7 +69,7 @@ class Deliveries:
         self._clock = clock
         self._rooms: dict[Pending, None] = {}
         self._everywhere: dict[Pending, None] = {}  # those where a member was renamed, or left
-        self._speakers: set[str] = set()  # by whom lines are pending: names in lower case
+        self._speakers: set[str] = set()  # authors of pending lines: names in lower case
         self._reserved: dict[str, set[Partings]] = {}  # by name in lower case
         self.ignorers: Mapping[str, AbstractSet[Listener]] = {}
         # Counted from the time in microseconds. So ids go on growing after a restart, unless there
@@ -117,7 +117,7 @@ class Deliveries:
         return partings in self._reserved.get(name.lower(), ())
 
     def release_names(self, *names: str) -> None:
-        """Have all rooms report now that members called ``names`` have left, if they have."""
+        """Have all rooms report pending departures of members called ``names`` now."""
         for name in names:
             for partings in tuple(self._reserved.get(name.lower(), ())):
                 partings.report_partings()

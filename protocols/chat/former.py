@@ -1,4 +1,4 @@
-"""Who was called what a short time ago: members that have left, or have another name now."""
+"""The former owners of names: members that have left or been renamed."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ _Entry = tuple[str, str, bytes | None, str, float]
 
 
 class FormerMembers:
-    """Remembers the last ``most`` of them."""
+    """The last ``max_count`` former owners of names."""
 
-    __slots__ = ("_by_name", "_entries", "_most")
+    __slots__ = ("_by_name", "_entries", "_max_count")
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, max_count: int) -> None:
+        self._max_count = max_count
         self._entries: deque[_Entry] = deque()
         self._by_name: dict[str, list[_Entry]] = {}  # the same, by name in lower case
 
     def add(self, member: Member, now: float) -> None:
-        """Remember that ``member`` was called what it is called now."""
+        """Remember the name that ``member`` has now."""
         entry = (member.name, member.user, member.origin, member.realname, now)
         self._entries.append(entry)
         self._by_name.setdefault(member.name.lower(), []).append(entry)
-        if len(self._entries) > self._most:
+        if len(self._entries) > self._max_count:
             key = self._entries.popleft()[0].lower()
             self._by_name[key].pop(0)  # the oldest of all is also the oldest of its name
             if not self._by_name[key]:

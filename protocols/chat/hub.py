@@ -146,7 +146,7 @@ class Hub:
         return member
 
     def announce(self, member: Member) -> None:
-        """Tell its rooms that ``member`` has come, if they have not been told yet.
+        """Tell its rooms that ``member`` has come, if they do not know yet.
 
         A way in that joined without announcing calls this before the member says anything.
         """
@@ -216,7 +216,8 @@ class Hub:
                     f"You are banned from {room.name}: keep your name, or leave", ErrorCode.BANNED
                 )
             room.check_load()
-        # Who spoke is known by its name: by the old one, and others may have spoken by the new one.
+        # Pending lines have only names: this member's lines the old one, and a former owner's lines
+        # the new one.
         spoken = self.deliveries.have_spoken(member.name, name)
         if spoken and not member.echo:
             member.catch_up()
@@ -226,19 +227,19 @@ class Hub:
         self.members[folded(name)] = member
         self.deliveries.release_names(member.name, name)
         old, member.name = member.name, name
-        told = [room for room in member.rooms if room.prepare_rename(member)]
-        self._report_everywhere(member, told, Kind.RENAMED, old, name)
+        rooms = [room for room in member.rooms if room.prepare_rename(member)]
+        self._report_everywhere(member, rooms, Kind.RENAMED, old, name)
 
     def set_away(self, member: Member, text: str) -> None:
         """Set why ``member`` is away, and tell its rooms; each other member once."""
         for room in member.rooms:
             room.check_load()
         member.own_settings().away = text
-        told = [room for room in member.rooms if room.knows(member)]
-        self._report_everywhere(member, told, Kind.AWAY, member.name, text)
+        rooms = [room for room in member.rooms if room.knows(member)]
+        self._report_everywhere(member, rooms, Kind.AWAY, member.name, text)
 
     def ignore(self, member: Member, name: str) -> None:
-        """Have ``member`` hear nothing that the member called ``name`` says."""
+        """Have ``member`` ignore the member called ``name``."""
         other = self.find(name)
         if other is member:
             raise ChatError("You cannot ignore yourself: /echo off hides your own lines")
@@ -252,7 +253,7 @@ class Hub:
         self._ignores.add(member, other.name)
 
     def unignore(self, member: Member, name: str) -> None:
-        """Have ``member`` hear again what the member called ``name`` says."""
+        """Have ``member`` stop ignoring the member called ``name``."""
         if name.lower() not in member.own_settings().ignored:
             raise ChatError(f"You do not ignore {shortened(name)}: /ignore lists them")
         self._ignores.remove(member, name)

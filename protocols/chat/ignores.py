@@ -1,4 +1,4 @@
-"""Who ignores whom. A name that changes is followed, so that a new name does not end it."""
+"""Who ignores whom. If a member is renamed, those who ignore it ignore the new name."""
 
 from __future__ import annotations
 
@@ -16,20 +16,23 @@ class Ignores:
         deliveries.ignorers = self._ignorers
 
     def add(self, member: Member, name: str) -> None:
-        """Have ``member`` hear nothing that the member called ``name`` says."""
+        """Have ``member`` ignore the member called ``name``."""
         member.catch_up()
         member.own_settings().ignored[name.lower()] = None
         self._ignorers.setdefault(name.lower(), set()).add(member)
 
     def remove(self, member: Member, name: str) -> None:
-        """Have ``member`` hear again what the member called ``name`` says."""
+        """Have ``member`` stop ignoring the member called ``name``."""
         member.catch_up()
         member.own_settings().ignored.pop(name.lower(), None)
         self._forget(member, name.lower())
 
     def rename(self, old: str, new: str, *, spoken: bool) -> None:
-        """Follow the member called ``old``, who will be called ``new``. ``spoken``: whether lines
-        by these names are pending. Those who ignore the member get them before the change."""
+        """Update the lists: the member called ``old`` is becoming ``new``.
+
+        ``spoken``: whether lines by these names are pending. Those who ignore the member get them
+        before the change.
+        """
         old, new = old.lower(), new.lower()
         if old == new:
             return

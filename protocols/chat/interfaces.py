@@ -48,13 +48,12 @@ class Sink(Protocol):
 
 
 class Listener(Protocol):
-    """What a room knows of a member.
+    """What a room needs from a member.
 
     ``deliver`` passes a batch to ``sink`` and never raises; ``fail`` reports what ``sink`` raised.
-    ``echo``: whether the member is shown its own lines. ``ignores_some``: whether it ignores
-    others. ``wanted`` returns those of the messages that are for it, as far as it depends on these
-    two.
-    ``mask``: the member as bans see it, ``name!name@host``. ``rooms``: where it is.
+    ``echo``: whether the member gets its own lines. ``ignores_some``: whether it ignores
+    others. ``wanted`` filters messages by these two. ``mask``: what bans are compared with,
+    ``name!user@host``. ``rooms``: those that the member is in.
     """
 
     name: str

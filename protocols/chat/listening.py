@@ -1,5 +1,5 @@
-"""What ways in share when they listen: an error that names the option for the port, and for those
-beside the lines the options ``--NAME-port N`` and ``--no-NAME``."""
+"""Helpers for ways in that listen: the options ``--NAME-port N`` and ``--no-NAME``, and errors that
+name the option for the port."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Final
 from reactor import KeepAlive, Protocol, Reactor
 from reactor.command import CommandError, listen_tcp, port_number, server_option, tcp_urls
 
-# Connections for more than the members: of those who have not joined yet, or come back before their
-# old connection is gone, and of those who are told that the chat is full.
+# Connections in addition to those of members: of clients that have not joined yet, that come back
+# before their old connection is gone, or that get the error that the chat is full.
 VISITORS: Final = 1000
 
 
@@ -34,8 +34,7 @@ def add_port_options(
 
 @contextmanager
 def naming(remedy: str) -> Iterator[None]:
-    """Add ``remedy`` to the error if the port cannot be had: the chat has several, each with an
-    option of its own."""
+    """Add ``remedy`` to the error if listening fails: each port of the chat has its own option."""
     try:
         yield
     except CommandError as exc:

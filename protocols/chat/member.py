@@ -22,12 +22,12 @@ from .room import Room
 
 logger = logging.getLogger(__name__)
 
-# What a member does not hear of those whom it ignores.
+# What a member does not get from those whom it ignores.
 _BY_A_MEMBER = SPOKEN | {Kind.PRIVATE, Kind.INVITED}
 
 
 class Directory(Protocol):
-    """What a member knows of its hub, ``hub.Hub``."""
+    """What a member needs from its hub, ``hub.Hub``."""
 
     scheduler: Scheduler
     limits: Limits
@@ -82,10 +82,10 @@ class Member:
     Where a method takes ``room``, that is the name of a room; without it, the member's only one.
 
     Read-only: ``hub``, ``name``, ``rooms`` (in the order in which it entered them), ``echo``
-    (whether it is shown its own lines), ``gone``, ``origin`` (by which members of one address are
-    counted, or None), ``spoke`` (when it last did more than give a sign of life, on the scheduler's
+    (whether it gets its own lines), ``gone``, ``origin`` (by which members of one address are
+    counted, or None), ``spoke`` (when it last sent more than a heartbeat, on the scheduler's
     clock), ``needs_room`` (whether it goes to the lobby when it is put out of its only room),
-    ``personal`` (what it has set for itself, or None).
+    ``personal`` (its settings, or None).
 
     ``gate``: its flood control, or None until it speaks; ``conversation.py`` uses it.
     """
@@ -211,8 +211,8 @@ class Member:
         kind: Kind = Kind.PRIVATE,
         tags: tuple[tuple[str, str], ...] = (),
     ) -> None:
-        """Say ``text`` to the member called ``name`` alone, in any room. ``kind``: PRIVATE or
-        NOTE, which is never answered with why the other is away."""
+        """Say ``text`` to the member called ``name`` alone, in any room. ``kind``: PRIVATE, or
+        NOTE, for which the hub does not reply that the other is away."""
         self.require_present()
         other = self.hub.find(name)
         text = self._checked(text)
@@ -224,9 +224,8 @@ class Member:
             return
         if self.echo:
             self.answer(batch)
-        if (
-            other.away and kind is Kind.PRIVATE
-        ):  # an answer of the hub, not of the other: two who are away start no loop
+        # This is an answer of the hub, not of the other: two who are away start no loop.
+        if other.away and kind is Kind.PRIVATE:
             self.tell(Kind.AWAY, other.away, sender=other.name, target=self.name)
 
     def rename(self, name: str) -> None:
@@ -283,22 +282,22 @@ class Member:
         self.hub.set_away(self, text)
 
     def ignore(self, name: str) -> None:
-        """Hear nothing from now on that the member called ``name`` says."""
+        """Ignore what the member called ``name`` says from now on."""
         self.require_present()
         self.hub.ignore(self, name)
 
     def unignore(self, name: str) -> None:
-        """Hear again what the member called ``name`` says."""
+        """Stop ignoring the member called ``name``."""
         self.require_present()
         self.hub.unignore(self, name)
 
-    # Being told
+    # Replies and deliveries
 
     def tell(
         self, kind: Kind, *lines: str, sender: str = "", target: str = "", room: str | None = None
     ) -> None:
-        """Tell this member ``lines``, after all that was said before. ``room``: what they are
-        about; None for the room that it has entered last."""
+        """Send ``lines`` to this member, after all pending messages. ``room``: the room that they
+        are about; None for the one that the member entered last."""
         place = room if room is not None else self.rooms[-1].name if self.rooms else ""
         now = self.hub.clock()
         self.answer(
@@ -310,12 +309,12 @@ class Member:
         self.tell(Kind.ENTERED, "", sender=self.name)
 
     def answer(self, batch: Batch) -> None:
-        """Deliver ``batch`` at once, after all that was said before."""
+        """Deliver ``batch`` at once, after all pending messages."""
         self.catch_up()
         self.deliver(batch)
 
     def catch_up(self) -> None:
-        """Deliver what was said in this turn, so that an answer may follow it."""
+        """Deliver all pending messages, so that an answer may follow them."""
         for batch in self.hub.deliveries.take_pending(self):
             self.deliver(batch)
 
@@ -328,12 +327,12 @@ class Member:
         return self._without_ignored(messages) if self.ignores_some else messages
 
     def without_ignored(self, batch: Batch | None) -> Batch | None:
-        """Return ``batch`` without what those say whom this member ignores; None if none is
+        """Return ``batch`` without messages by those whom this member ignores; None if none is
         left."""
         if batch is None or not self.ignores_some:
             return batch
-        heard = self._without_ignored(batch.messages)
-        return Batch(tuple(heard)) if heard else None
+        messages = self._without_ignored(batch.messages)
+        return Batch(tuple(messages)) if messages else None
 
     def deliver(self, batch: Batch, /) -> None:
         """Pass ``batch`` to the member's sink."""
@@ -347,7 +346,7 @@ class Member:
     # Leaving
 
     def leave(self, reason: str = "") -> None:
-        """Leave the chat; the room is told, with the reason.
+        """Leave the chat. The rooms get ``reason``.
 
         The way in calls this when its peer is gone. After that, it does nothing.
         """
@@ -356,7 +355,7 @@ class Member:
             self.hub.remove(self, reason)
 
     def dismiss(self, reason: str, parting: str) -> None:
-        """Leave, and close the sink. The room is told ``reason``, the sink ``parting``."""
+        """Leave, and close the sink. The rooms get ``reason``, the sink ``parting``."""
         self.catch_up()
         sink = self.sink
         self.leave(reason)

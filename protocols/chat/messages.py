@@ -18,9 +18,9 @@ _OVERHEAD = 64
 
 
 class ErrorCode(Enum):
-    """Why a request is refused, for ways in that must tell their clients in a code of their own.
-
-    The value is a word for programs."""
+    """Why a request is refused. The value is a word for programs; ways in with error codes of their
+    own translate it.
+    """
 
     OTHER = "refused"
     NO_CHANGE = "no-change"  # it is so already
@@ -49,8 +49,8 @@ class ErrorCode(Enum):
 
 
 class ChatError(Exception):
-    """What a member requested cannot be done. The text is one line for the member: the reason, or
-    what it can do instead. ``code``: the same for programs."""
+    """A request of a member that fails. The text is one line for the member: the reason, or what it
+    can do instead. ``code``: the reason, for programs."""
 
     def __init__(self, text: str, code: ErrorCode = ErrorCode.OTHER) -> None:
         super().__init__(text)
@@ -86,8 +86,8 @@ class Kind(Enum):
 # What a member says itself, as opposed to what happens to it.
 SPOKEN = frozenset({Kind.SAID, Kind.ACTION, Kind.NOTE})
 
-# What happens to a member in all of its rooms. Others are told once, however many of them they
-# share with it.
+# What happens to a member in all of its rooms. Another member gets one message, however many rooms
+# the two share.
 EVERYWHERE = frozenset({Kind.QUIT, Kind.RENAMED, Kind.AWAY})
 
 
@@ -100,18 +100,18 @@ class Message(NamedTuple):
     ``target`` is the other member that it is about, or the value of a mode. An AWAY message with a
     ``target`` is for this member alone, who has just written to ``sender``.
 
-    ``id`` is a number for each event that others are told of, and for each private line. Later ones
+    ``id`` is a number for each event that other members get, and for each private line. Later ones
     have higher ids, also after a restart of the server. A line has the same id when it is shown
     again from a room's history. Other messages have 0.
 
     ``names``, only in a CROWD: all the members that it is about. ``target`` then is what they did
     in ``room``: "joined", "left" or "quit".
 
-    ``tags``: what the sender's client says about the line, for other clients: names and values. The
-    hub passes them on and knows nothing of them.
+    ``tags``: names and values that the sender's client adds to the line for other clients. The hub
+    passes them on without reading them.
 
-    A NOTE may be the answer of a program to another one's. A program must not answer it by itself:
-    two of them would never stop (RFC 2812 section 3.3.2).
+    A NOTE may be a program's answer to another program. No program may answer a NOTE: otherwise two
+    of them would never stop (RFC 2812 section 3.3.2).
     """
 
     kind: Kind

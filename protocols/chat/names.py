@@ -7,8 +7,8 @@ import re
 from .messages import ChatError, ErrorCode
 
 # Only ASCII. A name says who speaks, and Unicode has thousands of letters that only look alike (UTS
-# #39), with which one member could pass for another. Also, everyone can type an ASCII name. The
-# brackets and so on are those of IRC (RFC 2812 section 2.3.1).
+# #39), with which one member could pass for another. Also, everyone can type an ASCII name. IRC
+# allows the brackets and the other signs (RFC 2812 section 2.3.1).
 _NAME = re.compile(r"[A-Za-z0-9_.\-\[\]{}\\|^`]+")
 
 
@@ -23,7 +23,7 @@ def check_name(name: str, limit: int) -> None:
 
 
 def folded(name: str) -> str:
-    """Return ``name`` in lower case, as the same object if it is so: it saves memory."""
+    """Return ``name`` in lower case, or ``name`` itself if it is: this saves memory."""
     lower = name.lower()
     return name if name == lower else lower
 

@@ -1,4 +1,4 @@
-"""Why a member left whose connection was lost, in words for its rooms. For ways in over streams."""
+"""The reason that rooms see when a member's connection is lost. For ways in over streams."""
 
 from __future__ import annotations
 

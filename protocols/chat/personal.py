@@ -1,12 +1,12 @@
-"""What a member has set for itself, or its way in knows of it. Few have any of it, so it is kept
-apart from the member."""
+"""Settings of a member, by itself or its way in. Few members have any, so they are a separate
+object."""
 
 from __future__ import annotations
 
 
 class Personal:
-    """``away``: why the member is away, or empty. ``ignored``: the names of those whom it does not
-    hear, in lower case. ``user`` and ``realname``: what its client calls its user, or empty.
+    """``away``: why the member is away, or empty. ``ignored``: the names that it ignores, in
+    lower case. ``user`` and ``realname``: what its client calls its user, or empty.
     """
 
     __slots__ = ("away", "ignored", "realname", "user")

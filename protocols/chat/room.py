@@ -79,8 +79,7 @@ class Room:
         text: str,
         tags: tuple[tuple[str, str], ...] = (),
     ) -> Message:
-        """Tell all members what ``speaker`` says, and remember it for those who come later. Return
-        the message.
+        """Send what ``speaker`` says to all members, add it to the history, and return the message.
 
         Raises ChatError if the rules forbid it, or if more is said in this turn than the members'
         connections can take.
@@ -94,16 +93,16 @@ class Room:
         return message
 
     def prepare_speech(self, speaker: Listener) -> None:
-        """Raise ChatError if the rules forbid ``speaker`` to speak here. If the others do not know
-        yet that it came, tell them."""
+        """Raise ChatError if the rules forbid ``speaker`` to speak here. Report that it came, if
+        the others do not know."""
         membership = self.members.get(speaker)
         if membership is None or self.rules.restrict_speech:
             self.rules.check_speech(speaker, membership)
         self._traffic.introduce(speaker)
 
     def check_load(self, size: int = 0) -> None:
-        """Raise ChatError if, with a message of ``size``, there is more to tell in this turn than
-        the members' connections can take."""
+        """Raise ChatError if, with a message of ``size``, more is pending in this turn than the
+        members' connections can take."""
         if self._audience.pending_size + size > self._limits.turn_size:
             raise ChatError(
                 f"Too much is being said in {self.name} just now: your line was not sent",
@@ -139,8 +138,8 @@ class Room:
         return message
 
     def prepare_rename(self, member: Listener) -> bool:
-        """Note that ``member`` gets another name. Return whether the others know ``member``, and so
-        have to be told."""
+        """Note that ``member`` gets another name. Return whether to report it, because the others
+        know ``member``."""
         self.rules.renamed(member)
         return member not in self._traffic.unannounced
 
@@ -155,8 +154,8 @@ class Room:
     # Coming and going
 
     def add(self, member: Listener) -> None:
-        """Let ``member`` in. The others are not told before ``announce``. The first member of a
-        room is its operator."""
+        """Add ``member``. ``announce`` reports it to the others. The first member of a room is its
+        operator."""
         first = self.owned and not self.members
         self._traffic.release_name(member.name)
         self._audience.add(member)
@@ -169,10 +168,10 @@ class Room:
         self._traffic.announce(member)
 
     def remove(self, member: Listener, parting: Message | None, *, in_others: bool = False) -> None:
-        """Let ``member`` out, and tell the others soon with ``parting``, if they knew it.
+        """Remove ``member``, and report it soon with ``parting``, if the others know the member.
 
-        ``parting``: None if they have been told. ``in_others``: whether the member leaves other
-        rooms, too, and they are told the same.
+        ``parting``: None if they know already. ``in_others``: whether the member leaves other
+        rooms, too, with the same message.
         """
         self._audience.remove(member)
         self.operators.discard(member)
@@ -185,7 +184,7 @@ class Room:
             self._promote(next(iter(self.members)))
 
     def close(self) -> None:
-        """Deliver what is pending in all rooms, and let all members out of this one."""
+        """Deliver what is pending in all rooms, and remove all members from this one."""
         self._deliveries.flush()
         self._audience.clear()
         self.operators.clear()

@@ -1,8 +1,8 @@
 """Batches for members who must not get all messages of a turn.
 
-A member without echo does not get its own lines, one that ignores others not theirs, and one that
-came in the middle of the turn not what was sent before. If each of them got a batch of its own, a
-thousand speakers without echo would cost a thousand renderings of the whole turn.
+A member without echo does not get its own lines. One that ignores others does not get theirs. One
+that came in the middle of the turn does not get what was sent before. If each of them got a batch
+of its own, a thousand speakers without echo would cost a thousand renderings of the whole turn.
 
 So the messages are cut into chunks, and each chunk is a batch that many members share. A member
 gets batches of its own only where something is missing for it. Few messages are a single chunk, so

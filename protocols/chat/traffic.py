@@ -12,10 +12,10 @@ make them so:
 * A newcomer's messages follow the report that it joined (``introduce``).
 * Those who left are reported before those who joined.
 * Before a member gets another name, or somebody else gets its name, all rooms report that it left
-  (``Deliveries.release_names``). Otherwise a client that still believes the member to be there
-  would take the new owner of the name for it, or follow it under its new name.
-* Before a member comes back, the room reports that it left. Otherwise the member would be told that
-  it has left itself.
+  (``Deliveries.release_names``). Otherwise a client whose list still has the
+  member would mistake the new owner of the name for it, or list it under its new name.
+* Before a member comes back, the room reports that it left. Otherwise the member would get the
+  report of its own departure.
 
 A report about a crowd concerns one room. So a member of several rooms that leaves the chat is, in a
 crowd, reported to have left the room.
@@ -101,7 +101,7 @@ class Traffic:
 
     def left(self, member: Listener, parting: Message, *, in_others: bool = False) -> None:
         """Report with ``parting`` that ``member`` left, now or with a crowd, if the others knew
-        it. ``in_others``: whether other rooms are told of the same parting."""
+        it. ``in_others``: whether other rooms get the same message."""
         if member in self.unannounced:
             self.unannounced.remove(member)
         elif self._audience.members:

@@ -13,12 +13,12 @@ _HTTP_REQUEST = re.compile(r"[A-Z]+ \S+ HTTP/\d")
 
 
 def speaks_tls(begun: bytes, data: bytes) -> bool:
-    """Return whether a client speaks TLS whose first bytes are ``begun`` and then ``data``."""
+    """Return whether ``begun`` and ``data``, a client's first bytes, begin a TLS handshake."""
     return (begun[:2] + data[:2])[:2] == _TLS_HANDSHAKE
 
 
 def speaks_http(first_line: str) -> bool:
-    """Return whether a client speaks HTTP whose first line is this.
+    """Return whether ``first_line`` of a client is an HTTP request line.
 
     A web page can have its browser POST anything to a local port. The request line comes first, so
     everything after it can be ignored.

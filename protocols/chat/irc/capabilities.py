@@ -18,7 +18,7 @@ SERVER_TIME: Final = "server-time"
 SETNAME: Final = "setname"
 USERHOST_IN_NAMES: Final = "userhost-in-names"
 
-# Those that are offered, with their values, or "" for those without one.
+# The offered capabilities, with their values; "" if there is none.
 OFFERED: Final[dict[str, str]] = {
     AWAY_NOTIFY: "",
     BATCH: "",
@@ -35,5 +35,5 @@ OFFERED: Final[dict[str, str]] = {
     USERHOST_IN_NAMES: "",
 }
 
-# Those on which it depends how a batch of the hub looks: see ``render.py``.
+# Those that change how messages of the hub are rendered: see ``render.py``.
 RENDERED: Final = frozenset({AWAY_NOTIFY, EXTENDED_JOIN, MESSAGE_TAGS, SERVER_TIME})

@@ -1,4 +1,4 @@
-"""What a client asks of ``MODE``: a string of signs and letters, and the values that they take."""
+"""The parameters of ``MODE``: signs and letters, and the values of these letters."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ class Change(NamedTuple):
 def parse_changes(words: Sequence[str]) -> list[Change]:
     """Return the changes in ``words``: strings of signs and letters, each with its values after it.
 
-    There may be unknown letters among them, but none twice: a client could otherwise ask for the
-    bans 400 times in one line. What follows after ``MAX_VALUES`` is ignored, as by
-    other servers.
+    Unknown letters are included. A change is included only once: otherwise a client could ask for
+    the bans 400 times in one line. Like other servers, this ignores what follows after
+    ``MAX_VALUES`` values.
     """
     changes: dict[Change, None] = {}
     values = 0

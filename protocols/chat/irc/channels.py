@@ -20,7 +20,7 @@ from .numerics import Reply
 from .people import clients
 from .render import channel_of
 
-_MAX_NAMES: Final = 1 << 18  # bytes in one answer to NAMES, so that it fits into the write queue
+_MAX_NAMES: Final = 1 << 18  # bytes of names in one answer, which must fit into the write queue
 
 
 def _join(client: IRCConnection, line: Line) -> None:
@@ -132,8 +132,8 @@ def _send_names(client: IRCConnection, room: Room) -> None:
 
 
 def prefix_of(room: Room, listener: Listener, viewer: IRCConnection) -> str:
-    """Return the signs for what ``listener`` may do in ``room``, as ``viewer`` wants to see them:
-    all, or the highest."""
+    """Return the prefix of ``listener`` in ``room``: ``@``, ``+`` or both. ``viewer`` gets both
+    only with multi-prefix."""
     membership = room.members[listener]
     if membership is Membership.PLAIN:
         return ""
@@ -210,9 +210,9 @@ def _words(param: str) -> list[str]:
 
 COMMANDS: Final = {
     "INVITE": Command(_invite),
-    "JOIN": Command(_join, least=1),
-    "KICK": Command(_kick, least=2),
+    "JOIN": Command(_join, min_params=1),
+    "KICK": Command(_kick, min_params=2),
     "NAMES": Command(_names),
-    "PART": Command(_part, least=1),
-    "TOPIC": Command(_topic, least=1),
+    "PART": Command(_part, min_params=1),
+    "TOPIC": Command(_topic, min_params=1),
 }

@@ -1,7 +1,7 @@
-"""CHATHISTORY: what was said in a channel before, as far as the room remembers it.
+"""CHATHISTORY: the last lines of a channel, from the history of its room.
 
-A client asks for it when it has been away, or when its user scrolls up
-(https://ircv3.net/specs/extensions/chathistory). Private lines are remembered nowhere.
+A client asks for them when it has been away, or when its user scrolls up
+(https://ircv3.net/specs/extensions/chathistory). No history has private lines.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _BY_POINT: Final[dict[str, _Select]] = {
 
 
 class _Refused(Exception):
-    """A request that cannot be done: the code and the context of a standard reply, and a text."""
+    """A request that fails: the code and the context of a standard reply, and a text."""
 
     def __init__(self, code: str, *context: str, text: str) -> None:
         super().__init__(text)
@@ -40,16 +40,16 @@ def _chathistory(client: IRCConnection, line: Line) -> None:
     subcommand = line.param(0).upper()
     try:
         if subcommand == "TARGETS":
-            _tell_targets(client, line)
+            _send_targets(client, line)
         elif subcommand in {"LATEST", "BETWEEN"} or subcommand in _BY_POINT:
-            _tell_lines(client, line, subcommand)
+            _send_lines(client, line, subcommand)
         else:
             raise _Refused("INVALID_PARAMS", line.param(0) or "*", text="Unknown subcommand")
     except _Refused as exc:
         client.send("FAIL", line.command, *exc.params)
 
 
-def _tell_lines(client: IRCConnection, line: Line, subcommand: str) -> None:
+def _send_lines(client: IRCConnection, line: Line, subcommand: str) -> None:
     points = 2 if subcommand == "BETWEEN" else 1
     if len(line.params) < points + 3:
         raise _Refused("NEED_MORE_PARAMS", subcommand, text="Missing parameters")
@@ -76,7 +76,7 @@ def _tell_lines(client: IRCConnection, line: Line, subcommand: str) -> None:
     _send_batch(client, client.rendered(found), "chathistory", target)
 
 
-def _tell_targets(client: IRCConnection, line: Line) -> None:
+def _send_targets(client: IRCConnection, line: Line) -> None:
     """Answer with the channels whose last line was said between two points in time."""
     if len(line.params) < 4:
         raise _Refused("NEED_MORE_PARAMS", "TARGETS", text="Missing parameters")
@@ -100,7 +100,7 @@ def _tell_targets(client: IRCConnection, line: Line) -> None:
 
 
 def _send_batch(client: IRCConnection, lines: bytes, *kind: str) -> None:
-    """Send ``lines`` as a batch, if the client knows batches."""
+    """Send ``lines`` as a batch, if the client supports batches."""
     if BATCH not in client.capabilities:
         client.write(lines)
         return

@@ -1,4 +1,4 @@
-"""One connection of IRC: its lines, its registration, its life signs. It is also its member's sink.
+"""One connection of IRC: its lines, its registration, its PINGs. It is also its member's sink.
 
 What a command does is not here: ``IRCConnection`` finds it in a table. The table's functions get
 the connection, and answer with the methods of ``output.py``.
@@ -30,14 +30,14 @@ MAX_EARLY_LINES: Final = 100  # that a client may send before it is registered
 
 
 class Command(NamedTuple):
-    """What a command does. ``run`` is called with the connection and the line.
+    """One row of the table. ``run`` is called with the connection and the line.
 
-    ``least``: how many parameters it needs, or it is answered by 461. ``early``: whether it is
+    ``min_params``: with fewer parameters, the answer is 461. ``early``: whether the command is
     allowed before registration, when ``connection.member`` is None.
     """
 
     run: Callable[[IRCConnection, Line], object]
-    least: int = 0
+    min_params: int = 0
     early: bool = False
 
 
@@ -46,18 +46,19 @@ class IRCConnection(Output):
 
     Read-only: ``origin``, for ``Hub.join``.
 
-    What a client has sent to register: ``nick_wanted``, ``user``, ``realname``; ``negotiating``,
-    which is True between CAP LS and CAP END; and ``cap_version``, the version of CAP that it knows.
+    Registration: ``nick_wanted``, ``user`` and ``realname`` are what the client has sent;
+    ``negotiating`` is True between CAP LS and CAP END; ``cap_version`` is the version of CAP that
+    the client supports.
 
-    ``modes``: of the user. ``signed_on``: when it registered, in seconds since the epoch.
-    ``wrong_passwords``: how many it has given.
+    ``modes``: of the user. ``signed_on``: when the client registered, in seconds since the epoch.
+    ``wrong_passwords``: how many it has sent.
     """
 
     __slots__ = (
-        "_asked",
         "_commands",
         "_early_lines",
         "_idle",
+        "_ping_sent",
         "_registration",
         "_valid",
         "cap_version",
@@ -87,7 +88,7 @@ class IRCConnection(Output):
         self._valid = True  # whether the last line was UTF-8
         self._registration: Timer | None = None
         self._idle: IdleTimer | None = None
-        self._asked = False  # whether a PING is on its way
+        self._ping_sent = False  # whether the client has a PING to answer
 
     # Called by the transport
 
@@ -95,7 +96,7 @@ class IRCConnection(Output):
         super().connection_made(transport)
         server = self.server
         self.origin = origin_of(transport.get_extra_info("peername"))
-        if not server.admit(self.origin):
+        if not server.add_unregistered(self.origin):
             self.close("There are too many connections from your address: try again later")
             return
         self._registration = server.reactor.call_later(
@@ -107,7 +108,7 @@ class IRCConnection(Output):
 
     def data_received(self, data: bytes) -> None:
         if self._idle is not None:
-            self._heard(self._idle)
+            self._touch(self._idle)
         elif not self._early_lines and speaks_tls(self._partial, data):
             self.refuse_client(NOT_TLS)
             return
@@ -128,15 +129,15 @@ class IRCConnection(Output):
         try:
             parsed = parse_line(line)
         except LineError as exc:
-            self._answer(self._refuse_line, exc.too_long)
+            self._submit(self._refuse_line, exc.too_long)
             return
-        if parsed is None:  # it says nothing; many of them take time all the same
+        if parsed is None:  # a blank line; many of them take time all the same
             if self.member is not None:
                 conversation.heartbeat(self.member)
         elif not valid:
-            text = "Send UTF-8: this line was not done"
+            text = "Send UTF-8: this line was ignored"
             params = "FAIL", parsed.command, "INVALID_UTF8", text
-            self._answer(self.answer, parsed, self.send, *params)
+            self._submit(self.answer, parsed, self.send, *params)
         elif self.member is None:
             self.execute(parsed)
         elif parsed.command in {"PING", "PONG"}:
@@ -147,7 +148,7 @@ class IRCConnection(Output):
 
     def line_too_long(self) -> None:
         if self._may_continue(""):
-            self._answer(self._refuse_line, True)
+            self._submit(self._refuse_line, True)
 
     def eof_received(self) -> bool | None:
         super().eof_received()
@@ -161,7 +162,7 @@ class IRCConnection(Output):
         self.set_modes(UserMode.NONE)
         self._cancel_timers()
         if self.member is None:
-            self.server.discharge(self.origin)
+            self.server.remove_unregistered(self.origin)
         else:
             self.member.leave(parting_reason(exc))
 
@@ -182,15 +183,15 @@ class IRCConnection(Output):
     # For commands: registration
 
     def registered(self, member: Member) -> None:
-        """From now on this is the connection of ``member``."""
+        """Make this the connection of ``member``."""
         self.member = member
         self.signed_on = self.server.hub.clock()
-        self.server.discharge(self.origin)
-        self.server.most = max(self.server.most, len(self.server.hub.members))
+        self.server.remove_unregistered(self.origin)
+        self.server.peak_members = max(self.server.peak_members, len(self.server.hub.members))
         if self._registration is not None:
             self._registration.cancel()
             self._registration = None
-        self._expect_life()
+        self._start_ping_timer()
 
     def refuse_client(self, reason: str) -> None:
         """Close the connection of a client, which may not have registered yet."""
@@ -211,22 +212,22 @@ class IRCConnection(Output):
         if self.member is not None:
             conversation.charge(self.member, steps / STEPS_PER_TOKEN)
 
-    # For commands: doing
+    # For commands: running them
 
     def execute(self, line: Line) -> None:
-        """Do what ``line`` asks for, after the commands before it."""
+        """Run the command in ``line``, after the commands before it."""
         if self._waiting is not None:
             self._waiting.append(line)
         else:
             self.answer(line, self._execute, line)
 
-    def wait(self) -> None:
-        """Do no other command until ``go_on`` is called. The transport reads no more meanwhile."""
+    def pause_commands(self) -> None:
+        """Stop reading, and queue commands until ``resume_commands`` is called."""
         self._waiting = []
         self.transport.pause_reading()
 
-    def go_on(self) -> None:
-        """Do the commands that have come meanwhile."""
+    def resume_commands(self) -> None:
+        """Run the queued commands, and read again."""
         lines, self._waiting = self._waiting or [], None
         self.transport.resume_reading()
         for line in lines:
@@ -240,7 +241,7 @@ class IRCConnection(Output):
             self.reply(Reply.NOTREGISTERED)
         elif command is None:
             self.reply(Reply.UNKNOWNCOMMAND, line.command)
-        elif len(line.params) < command.least:
+        elif len(line.params) < command.min_params:
             self.reply(Reply.NEEDMOREPARAMS, line.command)
         else:
             try:
@@ -251,7 +252,7 @@ class IRCConnection(Output):
     # Helpers of the callbacks above
 
     def _may_continue(self, line: str) -> bool:
-        """Return whether to look at ``line``; if not, its sender is a client that is refused."""
+        """Return whether to process ``line``. If not, refuse the client or ignore the line."""
         if self.member is not None:
             return not self.member.gone
         if not self._early_lines and speaks_http(line):
@@ -263,8 +264,11 @@ class IRCConnection(Output):
             return False
         return True
 
-    def _answer(self, function: Callable[..., object], *args: object) -> None:
-        """Answer a line that is none: after flood control, if there is a member."""
+    def _submit(self, function: Callable[..., object], *args: object) -> None:
+        """Call ``function(*args)``, which answers an invalid line.
+
+        For a member, flood control decides when.
+        """
         if self.member is None:
             function(*args)
         else:
@@ -276,15 +280,15 @@ class IRCConnection(Output):
         else:
             self.reply(Reply.UNKNOWNCOMMAND, "*")
 
-    def _expect_life(self) -> None:
-        """Send a PING after a silence."""
+    def _start_ping_timer(self) -> None:
+        """Send a PING after ``ping_interval`` seconds of silence."""
         server = self.server
-        self._asked = False
-        self._idle = IdleTimer(server.reactor, server.ping_interval, self._ask_for_life)
+        self._ping_sent = False
+        self._idle = IdleTimer(server.reactor, server.ping_interval, self._send_ping)
 
-    def _ask_for_life(self) -> None:
+    def _send_ping(self) -> None:
         server = self.server
-        self._asked = True
+        self._ping_sent = True
         self._idle = IdleTimer(server.reactor, server.ping_timeout, self._expired)
         self.send("PING", server.name)
 
@@ -293,10 +297,10 @@ class IRCConnection(Output):
         silence = server.ping_interval + server.ping_timeout
         self.refuse_client(f"Ping timeout: {silence:g} seconds")
 
-    def _heard(self, idle: IdleTimer) -> None:
-        if self._asked:
+    def _touch(self, idle: IdleTimer) -> None:
+        if self._ping_sent:
             idle.cancel()
-            self._expect_life()
+            self._start_ping_timer()
         else:
             idle.touch()
 

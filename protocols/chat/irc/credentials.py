@@ -6,8 +6,8 @@ line::
 
     python -m protocols.chat.irc.credentials alice >> operators
 
-The hash is scrypt (RFC 7914): it costs an attacker who gets the file as much memory and time as it
-costs us, for each guess.
+The hash is scrypt (RFC 7914): each guess costs an attacker who gets the file as much memory and
+time as a check costs the server.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class CredentialsError(Exception):
 
 
 class PasswordHash(NamedTuple):
-    """The hash of a password, and what it was made with."""
+    """The hash of a password, and its parameters."""
 
     n: int
     r: int
@@ -84,7 +84,7 @@ _NOBODY: Final = PasswordHash(_N, _R, _P, bytes(16), bytes(32))
 
 
 class Credentials:
-    """Who may become an operator. ``hashes``: by name; None if nobody may."""
+    """Names and password hashes of operators. ``hashes``: by name; None if there are none."""
 
     def __init__(self, hashes: dict[str, PasswordHash] | None = None) -> None:
         self._hashes = hashes or {}
@@ -95,7 +95,7 @@ class Credentials:
     def check(self, name: str, password: str) -> bool:
         """Return whether ``password`` is the one of the operator called ``name``.
 
-        It takes the time of one hash, also if there is no such operator: the time tells nothing.
+        It computes one hash even if there is no such operator, so the time does not reveal names.
         """
         known = self._hashes.get(name)
         matches = (known or _NOBODY).matches(password)
@@ -103,9 +103,9 @@ class Credentials:
 
 
 def read_credentials(path: Path) -> Credentials:
-    """Return what the file at ``path`` says.
+    """Return the credentials in the file at ``path``.
 
-    Raises CredentialsError for a line that is not one, and OSError if the file cannot be read.
+    Raises CredentialsError for an invalid line, and OSError if the file cannot be read.
     """
     hashes: dict[str, PasswordHash] = {}
     try:

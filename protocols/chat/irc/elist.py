@@ -6,7 +6,7 @@
     LIST C<60               those created less than an hour ago; LIST C>60 before that
     LIST T<60               those whose topic was set less than an hour ago; LIST T>60 before that
 
-Several, with commas between them, must all hold; of names and masks without ``!``, one is enough.
+A room must meet all conditions, which commas separate; of names and masks without ``!``, one.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ def parse_conditions(text: str) -> Condition:
         elif word.count("*") > _MAX_STARS:
             continue
         elif word.startswith("!"):
-            conditions.append(_unlike(_pattern(word[1:])))
+            conditions.append(_unlike(compiled(word[1:])))
         elif word:
-            masks.append(_pattern(word))
+            masks.append(compiled(word))
 
     def wanted(room: Room, now: float) -> bool:
         if masks and not any(mask.fullmatch(f"#{room.name}") for mask in masks):
@@ -47,10 +47,6 @@ def parse_conditions(text: str) -> Condition:
         return all(condition(room, now) for condition in conditions)
 
     return wanted
-
-
-def _pattern(mask: str) -> re.Pattern[str]:
-    return compiled(mask)
 
 
 def _unlike(pattern: re.Pattern[str]) -> Condition:

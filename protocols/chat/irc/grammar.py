@@ -2,7 +2,7 @@
 
     @tag=value;other :source COMMAND middle middle :trailing words
 
-Pure functions: nothing here knows a connection.
+Pure functions, without connections.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Tags = tuple[tuple[str, str], ...]
 
 
 class LineError(ValueError):
-    """A line that is no message of IRC. ``too_long``: because it has too many bytes."""
+    """A line that is not an IRC message. ``too_long``: because it has too many bytes."""
 
     def __init__(self, text: str, *, too_long: bool = False) -> None:
         super().__init__(text)

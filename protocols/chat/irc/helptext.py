@@ -1,4 +1,4 @@
-"""The texts of HELP: what to type, and what for. Most clients type the same after a slash."""
+"""The texts of HELP. In most clients, users type the same commands after a slash."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _COMMANDS: Final = {
         "#channel [changes [value...]] | nick [changes]",
         "Modes of a channel: o nick (operator), v nick (voice), b mask (ban), k key, l limit, i"
         " (only invited), m (moderated), n (nothing from outside), s (secret), t (topic by"
-        " operators). Your own: i (invisible), w (hear WALLOPS).",
+        " operators). Your own: i (invisible), w (get WALLOPS).",
     ),
     "MOTD": ("", "The message of the day."),
     "NAMES": ("#channel[,#channel...]", "Who is in a channel."),
@@ -57,11 +57,11 @@ _COMMANDS: Final = {
     "VERSION": ("", "Which program this is, and what it supports."),
     "WALLOPS": ("text", "As operator of the server: tell all who have mode +w."),
     "WHO": ("[mask [o]]", "Users of a channel, or whose names match a mask; o: operators only."),
-    "WHOIS": ("nick[,nick...]", "What there is to know about somebody."),
+    "WHOIS": ("nick[,nick...]", "Details about users."),
     "WHOWAS": ("nick [count]", "Who had this name and has left."),
 }
 
-# Each text has its first line, which names the subject, and the lines after it.
+# By command: the lines of its help. The first has the usage.
 HELP: Final[dict[str, tuple[str, ...]]] = {
     name: (f"{name} {usage}".rstrip(), text) for name, (usage, text) in _COMMANDS.items()
 }
@@ -74,5 +74,5 @@ def _rows(words: list[str], count: int) -> list[str]:
 INDEX: Final[tuple[str, ...]] = (
     "Commands (HELP COMMAND explains one)",
     *_rows(sorted(_COMMANDS), 8),
-    "Those who came by other ways are in the same channels: nobody has to do anything for it.",
+    "Members who use other ways in are in the same channels.",
 )

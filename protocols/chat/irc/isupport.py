@@ -1,4 +1,4 @@
-"""RPL_ISUPPORT: what a client has to know of this server (modern.ircdocs.horse, "RPL_ISUPPORT")."""
+"""RPL_ISUPPORT: the features and limits of this server (modern.ircdocs.horse, "RPL_ISUPPORT")."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def tokens(limits: Limits) -> list[str]:
         "NETWORK": NETWORK,
         "NICKLEN": limits.name_length,
         "PREFIX": "(ov)@+",
-        "TARGMAX": ",".join([f"{command}:{most}" for command, most in TARGETS.items()]),
+        "TARGMAX": ",".join([f"{command}:{limit}" for command, limit in TARGETS.items()]),
         "TOPICLEN": limits.topic_length,
         "USERLEN": USER_LENGTH,
         "UTF8ONLY": "",

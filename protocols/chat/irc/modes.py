@@ -1,7 +1,7 @@
 """MODE: the modes of channels and of the client itself.
 
-``MODE #tea`` asks for the modes, ``MODE #tea b`` for the bans; ``MODE #tea +ov alice bob`` changes
-several at once. ``MODE alice +i`` is for alice alone.
+``MODE #tea`` asks for the modes, ``MODE #tea b`` for the bans; ``MODE #tea +ov alice bob`` makes
+two changes. Only alice can use ``MODE alice +i``.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _LIMIT: Final = re.compile(r"0*[1-9][0-9]{0,5}", re.ASCII)
 
 
 def _mode(client: IRCConnection, line: Line) -> None:
-    """Do ``MODE target [changes [value]...]``."""
+    """Answer ``MODE target [changes [value]...]``."""
     target = line.param(0)
     if target.startswith(CHANNEL_PREFIX):
         _channel_mode(client, line, target)
@@ -47,12 +47,12 @@ def _channel_mode(client: IRCConnection, line: Line, channel: str) -> None:
     member = member_of(client)
     room = member.hub.find_room(room_of(channel))
     if len(line.params) == 1:
-        _tell_modes(client, member, room)
+        _send_modes(client, member, room)
         return
     denied = False
     for change in parse_changes(line.params[1:]):
         if change.asks_for_list:
-            _tell_bans(client, room)
+            _send_bans(client, room)
         elif change.letter not in MODES:
             client.reply(
                 Reply.UNKNOWNMODE, change.letter, f"is unknown mode char to me for {channel}"
@@ -61,7 +61,7 @@ def _channel_mode(client: IRCConnection, line: Line, channel: str) -> None:
             denied = _change(client, line, room, change)
 
 
-def _tell_modes(client: IRCConnection, member: Member, room: Room) -> None:
+def _send_modes(client: IRCConnection, member: Member, room: Room) -> None:
     rules = room.rules
     letters = rules.describe()
     known = member in room.members  # others may not see the key, which stands before the limit
@@ -72,7 +72,7 @@ def _tell_modes(client: IRCConnection, member: Member, room: Room) -> None:
     client.reply(Reply.CREATIONTIME, channel_of(room.name), str(int(room.created)))
 
 
-def _tell_bans(client: IRCConnection, room: Room) -> None:
+def _send_bans(client: IRCConnection, room: Room) -> None:
     channel = channel_of(room.name)
     for ban in room.rules.bans.values():
         client.reply(Reply.BANLIST, channel, ban.mask, ban.setter, str(int(ban.time)))
@@ -80,7 +80,7 @@ def _tell_bans(client: IRCConnection, room: Room) -> None:
 
 
 def _change(client: IRCConnection, line: Line, room: Room, change: Change) -> bool:
-    """Do one change. Return whether the member may change nothing."""
+    """Make one change. Return whether the member may make none at all."""
     what = MODES[change.letter]
     value = change.value or ""
     channel = channel_of(room.name)
@@ -92,14 +92,14 @@ def _change(client: IRCConnection, line: Line, room: Room, change: Change) -> bo
         if exc.code is ErrorCode.OTHER:
             shown = value if what is not Mode.KEY and _is_one_word(value) else "*"
             client.reply(Reply.INVALIDMODEPARAM, channel, change.letter, shown, str(exc))
-        elif exc.code is not ErrorCode.NO_CHANGE:  # no other server says that it is so already
+        elif exc.code is not ErrorCode.NO_CHANGE:  # other servers do not report this either
             client.refuse(exc, line, nick=value, channel=channel)
         return exc.code in {ErrorCode.NOT_OPERATOR, ErrorCode.NOT_IN_ROOM, ErrorCode.BUSY}
     return False
 
 
 def _is_wrong(what: Mode, change: Change) -> bool:
-    """Return whether a value is wrong that the hub would take for none."""
+    """Return whether a value is invalid that the hub would treat as missing."""
     value = change.value
     if not change.on or value is None:
         return False
@@ -143,7 +143,7 @@ def _user_mode(client: IRCConnection, line: Line, name: str) -> None:
 
 
 def change_modes(client: IRCConnection, modes: UserMode) -> None:
-    """Give the client ``modes``, and tell it what has changed."""
+    """Give the client ``modes``, and send it what has changed."""
     added, removed = modes & ~client.modes, client.modes & ~modes
     client.set_modes(modes)
     text = describe(added) if added else ""
@@ -153,4 +153,4 @@ def change_modes(client: IRCConnection, modes: UserMode) -> None:
         client.send("MODE", client.nick, text, source=member_of(client).mask)
 
 
-COMMANDS: Final = {"MODE": Command(_mode, least=1)}
+COMMANDS: Final = {"MODE": Command(_mode, min_params=1)}

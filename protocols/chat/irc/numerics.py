@@ -30,7 +30,6 @@ class Reply(StrEnum):
     LUSERME = "255"
     ADMINME = "256"
     ADMINLOC1 = "257"
-    ADMINLOC2 = "258"
     ADMINEMAIL = "259"
     TRYAGAIN = "263"
     LOCALUSERS = "265"

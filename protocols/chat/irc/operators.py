@@ -1,7 +1,7 @@
 """Operators of the server: OPER, WALLOPS and KILL.
 
 A client becomes one with a name and password of ``--irc-operators``: see ``credentials.py``. The
-operators of a room have nothing to do with this.
+operators of a room are something else.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ def _oper(client: IRCConnection, line: Line) -> None:
     elif server.checks.total() >= MAX_CHECKS or server.checks[client.origin] >= MAX_CHECKS_AT:
         client.reply(Reply.TRYAGAIN, line.command, "Others are giving their passwords: try again")
     else:
-        # A hash takes about 50 ms: in the loop, everybody would wait for it.
+        # A hash takes about 50 ms. In the loop, it would delay everybody.
         server.checks[client.origin] += 1
         check = server.credentials.check
         call = server.reactor.run_in_thread(check, line.param(0), line.param(1))
-        client.wait()
+        client.pause_commands()
         call.add_done_callback(lambda call: _finish(client, line, call))
 
 
@@ -52,11 +52,11 @@ def _finish(client: IRCConnection, line: Line, call: ThreadCall[bool]) -> None:
     if member is None or member.gone:
         return
     try:
-        client.answer(line, _tell_result, client, call.result())
-        client.go_on()
+        client.answer(line, _report_result, client, call.result())
+        client.resume_commands()
     except FATAL:
         raise
-    except BaseException as exc:  # it costs this connection alone
+    except BaseException as exc:  # only this connection fails
         member.fail(exc)
 
 
@@ -66,7 +66,7 @@ def _release(server: Shared, origin: bytes | None) -> None:
         del server.checks[origin]
 
 
-def _tell_result(client: IRCConnection, right: bool) -> None:
+def _report_result(client: IRCConnection, right: bool) -> None:
     if right:
         client.reply(Reply.YOUREOPER)
         change_modes(client, client.modes | UserMode.OPERATOR)
@@ -78,7 +78,7 @@ def _tell_result(client: IRCConnection, right: bool) -> None:
 
 
 def _wallops(client: IRCConnection, line: Line) -> None:
-    if not _may(client):
+    if not _check_operator(client):
         return
     member = member_of(client)
     text = without_formatting(line.param(0))
@@ -91,7 +91,7 @@ def _wallops(client: IRCConnection, line: Line) -> None:
 
 
 def _kill(client: IRCConnection, line: Line) -> None:
-    if not _may(client):
+    if not _check_operator(client):
         return
     member = member_of(client)
     victim = member.hub.find(line.param(0))
@@ -102,8 +102,8 @@ def _kill(client: IRCConnection, line: Line) -> None:
     victim.dismiss(text, text)
 
 
-def _may(client: IRCConnection) -> bool:
-    """Return whether the client is an operator. If not, it is told so."""
+def _check_operator(client: IRCConnection) -> bool:
+    """Return whether the client is an operator. If not, send an error."""
     if is_operator(member_of(client)):
         return True
     client.reply(Reply.NOPRIVILEGES)
@@ -111,7 +111,7 @@ def _may(client: IRCConnection) -> bool:
 
 
 COMMANDS: Final = {
-    "KILL": Command(_kill, least=1),
-    "OPER": Command(_oper, least=2),
-    "WALLOPS": Command(_wallops, least=1),
+    "KILL": Command(_kill, min_params=1),
+    "OPER": Command(_oper, min_params=2),
+    "WALLOPS": Command(_wallops, min_params=1),
 }

@@ -1,4 +1,4 @@
-"""What a client of IRC is sent: messages of the hub, and the answers to its commands."""
+"""What the server sends to a client: messages of the hub, and the answers to its commands."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ class Output(LineProtocol):
         self.capabilities: frozenset[str] = frozenset()
         self.nick_wanted = ""
         self._render = server.renderer(self.capabilities)
-        self._held: list[bytes] | None = None  # what is written while a labelled command is done
-        self._waiting: list[Line] | None = None  # commands, while one of them takes longer
+        self._held: list[bytes] | None = None  # the answer to a labelled command, while it runs
+        self._waiting: list[Line] | None = None  # queued commands, while paused
 
     # Called by the member
 
@@ -56,7 +56,7 @@ class Output(LineProtocol):
         first = batch.messages[0]
         if first.kind in _FOR_ONE_MEMBER or (first.kind is Kind.AWAY and first.target):
             for message in batch.messages:
-                self._tell(message)
+                self._send_own(message)
         elif lines := batch.rendered(self._render):
             if type(lines) is CrowdLines:
                 for piece in lines.for_member(self.nick):
@@ -74,14 +74,13 @@ class Output(LineProtocol):
         return self.member.name if self.member is not None else self.nick_wanted or "*"
 
     def send(self, command: str, *params: str, source: str | None = None, tags: Tags = ()) -> None:
-        """Send one message, after all that was said before. ``source``: None for the server."""
+        """Send one message, after all pending ones. ``source``: None for the server."""
         if self.member is not None:
             self.member.catch_up()
         self.write_line(command, *params, source=source, tags=tags)
 
     def reply(self, numeric: Reply, *params: str) -> None:
-        """Send a numeric with ``params``, and after them the words that belong to it, if it has
-        some."""
+        """Send a numeric with ``params``, and then its words from ``WORDS``, if it has some."""
         words = numerics.WORDS.get(numeric)
         if words is not None:
             params += (words,)
@@ -92,7 +91,7 @@ class Output(LineProtocol):
         return self._render(messages)
 
     def show(self, *messages: Message) -> None:
-        """Send messages of the hub, after all that was said before."""
+        """Send messages of the hub, after all pending ones."""
         if self.member is not None:
             self.member.catch_up()
         if lines := self._render(messages):
@@ -135,7 +134,7 @@ class Output(LineProtocol):
             self.transport.write(lines)
 
     def set_capabilities(self, capabilities: Iterable[str]) -> None:
-        """Show what follows to the client as ``capabilities`` say."""
+        """Render what follows for ``capabilities``."""
         if self.member is not None:
             self.member.catch_up()
         self.capabilities = frozenset(capabilities)
@@ -165,20 +164,20 @@ class Output(LineProtocol):
                     self.write(labels.labelled(label, batch, server.name, lines))
 
     def release(self) -> None:
-        """Send what is held back for a label, as no more can follow."""
+        """Send what is held back for a label, without the label."""
         held, self._held = self._held, None
         self.transport.writelines(held or ())
 
     # Helpers
 
     def _write_to_self(self, lines: bytes) -> None:
-        """Deliver what the client has said to itself: so far it has got the echo, if it wants one
-        (IRCv3 echo-message). Only the echo is an answer."""
+        """Deliver what the client has sent to itself. If it has echo-message, this is the second
+        copy: the first is the echo, and only the echo is part of a labelled answer."""
         if ECHO_MESSAGE in self.capabilities:
             self.transport.write(lines)
 
-    def _tell(self, message: Message) -> None:
-        """Show a message that is for this member alone, and names it on IRC."""
+    def _send_own(self, message: Message) -> None:
+        """Send a message for this member alone. On IRC, its line names the member."""
         match message.kind:
             case Kind.ENTERED:
                 self.write(self._render((message,)))

@@ -1,4 +1,4 @@
-"""What the members of IRC may know about others, by whatever way in those came."""
+"""What IRC clients may know about other members, of all ways in."""
 
 from __future__ import annotations
 
@@ -66,5 +66,5 @@ def visible_rooms_of(member: Member, viewer: Member) -> list[Room]:
 
 
 def seconds_idle(member: Member) -> int:
-    """Return for how many seconds ``member`` has done nothing."""
+    """Return for how many seconds ``member`` has sent nothing but heartbeats."""
     return max(0, int(member.hub.scheduler.time() - member.spoke))

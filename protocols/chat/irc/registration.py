@@ -1,7 +1,7 @@
-"""How a client becomes a member: CAP, PASS, NICK and USER; and what it is told first.
+"""How a client becomes a member: CAP, PASS, NICK and USER; and the welcome.
 
-A client registers with NICK and USER. If it has begun to negotiate capabilities, that has to end
-before (``CAP END``). https://modern.ircdocs.horse/#connection-registration
+A client registers with NICK and USER. If it negotiates capabilities, it registers after ``CAP
+END``. https://modern.ircdocs.horse/#connection-registration
 """
 
 from __future__ import annotations
@@ -76,7 +76,10 @@ def _cap_req(client: IRCConnection, line: Line) -> None:
         if name not in OFFERED or fixed:
             client.send("CAP", client.nick, "NAK", asked)
             return
-        (wanted.add if name == word else wanted.discard)(name)
+        if name == word:
+            wanted.add(name)
+        else:
+            wanted.discard(name)
     client.send("CAP", client.nick, "ACK", asked)
     client.set_capabilities(wanted)
     _update_echo(client)
@@ -107,7 +110,7 @@ def _update_echo(client: IRCConnection) -> None:
 def _pass(client: IRCConnection, line: Line) -> None:
     if client.member is not None:
         client.reply(Reply.ALREADYREGISTERED)
-    # The chat has no passwords, as it has none for those who come with nc.
+    # The chat has no passwords.
 
 
 def _nick(client: IRCConnection, line: Line) -> None:
@@ -189,7 +192,7 @@ def _welcome(client: IRCConnection) -> None:
 
 
 def send_isupport(client: IRCConnection) -> None:
-    """Tell the client what this server supports."""
+    """Send what this server supports."""
     words = tokens(client.server.hub.limits)
     for start in range(0, len(words), TOKENS_PER_LINE):
         line = words[start : start + TOKENS_PER_LINE]
@@ -197,9 +200,9 @@ def send_isupport(client: IRCConnection) -> None:
 
 
 def send_lusers(client: IRCConnection) -> None:
-    """Tell the client how many users and channels there are."""
+    """Send how many users and channels there are."""
     server = client.server
-    users, most = len(server.hub.members), server.most
+    users, peak = len(server.hub.members), server.peak_members
     hidden, operators = server.modes[UserMode.INVISIBLE], server.modes[UserMode.OPERATOR]
     text = f"There are {users - hidden} users and {hidden} invisible on 1 servers"
     client.reply(Reply.LUSERCLIENT, text)
@@ -208,7 +211,7 @@ def send_lusers(client: IRCConnection) -> None:
     client.reply(Reply.LUSERCHANNELS, str(len(server.hub.rooms)), "channels formed")
     client.reply(Reply.LUSERME, f"I have {users} clients and 0 servers")
     for numeric, which in ((Reply.LOCALUSERS, "local"), (Reply.GLOBALUSERS, "global")):
-        client.reply(numeric, str(users), str(most), f"Current {which} users {users}, max {most}")
+        client.reply(numeric, str(users), str(peak), f"Current {which} users {users}, max {peak}")
 
 
 def send_motd(client: IRCConnection) -> None:
@@ -233,7 +236,7 @@ def _motd(client: IRCConnection, line: Line) -> None:
 
 
 def is_for_us(client: IRCConnection, server: str) -> bool:
-    """Return whether ``server``, a parameter, means this server; if not, the client is told so."""
+    """Return whether ``server``, a parameter, means this server. If not, send an error."""
     if not server or server.lower() == client.server.name.lower():
         return True
     client.reply(Reply.NOSUCHSERVER, server)
@@ -248,7 +251,7 @@ def _ping(client: IRCConnection, line: Line) -> None:
 
 
 def _pong(client: IRCConnection, line: Line) -> None:
-    """Do nothing: whatever arrives is a sign of life."""
+    """Do nothing: the connection restarts its timer for all that arrives."""
 
 
 def _quit(client: IRCConnection, line: Line) -> None:
@@ -261,13 +264,13 @@ def _quit(client: IRCConnection, line: Line) -> None:
 
 
 COMMANDS: Final = {
-    "CAP": Command(_cap, least=1, early=True),
+    "CAP": Command(_cap, min_params=1, early=True),
     "LUSERS": Command(_lusers),
     "MOTD": Command(_motd),
     "NICK": Command(_nick, early=True),
-    "PASS": Command(_pass, least=1, early=True),
+    "PASS": Command(_pass, min_params=1, early=True),
     "PING": Command(_ping, early=True),
     "PONG": Command(_pong, early=True),
     "QUIT": Command(_quit, early=True),
-    "USER": Command(_user, least=4, early=True),
+    "USER": Command(_user, min_params=4, early=True),
 }

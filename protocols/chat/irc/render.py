@@ -1,7 +1,7 @@
 """Messages of the hub as lines of IRC, for each set of capabilities that changes how they look.
 
 Members with the same capabilities share a rendering, so it names no receiver. What is for one
-member alone and names it (``Kind.REPLY`` and others) is not rendered here: see ``connection.py``.
+member alone and names it (``Kind.REPLY`` and others) is not rendered here: see ``output.py``.
 
 Text from other ways in can be longer than a line of IRC. It becomes several ``PRIVMSG``. The first
 alone has the message's id.
@@ -34,7 +34,7 @@ IRC_TEXT: Final = "irc-text"
 CTCP: Final = "\x01"
 ACTION: Final = CTCP + "ACTION "
 
-# Bytes of the lines about one crowd. Much more would exceed the write queue of each member.
+# Bytes of the lines about one crowd: many more would exceed a member's write queue.
 MAX_CROWD: Final = 1 << 18
 
 MAX_MODE_VALUES: Final = 300  # characters of values in one line that changes several modes
@@ -90,7 +90,7 @@ class _Lines:
         self._extended_join = EXTENDED_JOIN in capabilities
         self._message_tags = MESSAGE_TAGS in capabilities
         self._server_time = SERVER_TIME in capabilities
-        # Members without echo each get a batch without their own lines, but with the same others.
+        # By id. Members without echo get different batches, with nearly the same messages.
         self._spoken: dict[int, list[str]] = {}
 
     def of(self, message: Message) -> list[str]:
@@ -132,7 +132,7 @@ class _Lines:
         if "\n" in text or "\r" in text or "\0" in text:  # text in the hub has none of them
             text = clean_text(text)
         start, end = "", ""
-        if text.startswith(ACTION):  # one that has formatting
+        if text.startswith(ACTION):  # an action with formatting
             text = text.removeprefix(ACTION).removesuffix(CTCP)
             start, end = ACTION, CTCP
         elif message.kind is Kind.ACTION:
@@ -162,8 +162,8 @@ class _Lines:
             self._spoken[message_id] = lines
 
     def _event(self, message: Message) -> tuple[str, str, tuple[str, ...]]:
-        """Return the source, the command and the parameters; no command if there is nothing to
-        tell."""
+        """Return the source, the command and the parameters. The command is empty if no line is
+        sent for ``message``."""
         kind, _, room, sender, text, target, *_ = message
         channel = channel_of(room)
         source = mask_of(self._hub, sender) if sender else self._server_name
@@ -193,7 +193,7 @@ class _Lines:
         return source, command, params
 
     def _away(self, message: Message, source: str) -> list[str]:
-        """Return what there is to say about a newcomer that is away already."""
+        """Return the AWAY line for a newcomer that is away; no line if it is not."""
         member = self._hub.members.get(message.sender.lower())
         if member is None or not member.away:
             return []

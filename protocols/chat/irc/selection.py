@@ -1,7 +1,7 @@
-"""Which lines of a history a client asks for: the arithmetic of IRCv3's ``chathistory``.
+"""Selects the lines of a history that a client asks for (IRCv3 ``chathistory``).
 
-A client names a line by its id, or a moment by a timestamp. Lines are in order, so both are
-positions in the history, also if no line is there any more.
+A client gives the id of a line, or a timestamp. Lines are in order, so both are positions in the
+history, even if the line is no longer there.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _ID: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
 class Point(NamedTuple):
-    """A position: ``key`` says where a message is on the same scale as ``value``."""
+    """A position. ``key`` returns the id or the time of a message, to compare with ``value``."""
 
     key: Callable[[Message], int]
     value: int
@@ -36,7 +36,7 @@ class Point(NamedTuple):
 
 
 def milliseconds(message: Message) -> int:
-    """Return when ``message`` was sent, as clients see it: they are told milliseconds."""
+    """Return when ``message`` was sent, in the milliseconds that clients get."""
     return int(message.time * 1000)
 
 
@@ -45,7 +45,7 @@ def _id(message: Message) -> int:
 
 
 def parse_point(text: str) -> Point | None:
-    """Return the position that ``msgid=...`` or ``timestamp=...`` names; None if it is neither."""
+    """Return the position for ``msgid=...`` or ``timestamp=...``; None if it is neither."""
     kind, _, value = text.partition("=")
     if kind == "msgid" and _ID.fullmatch(value):
         return Point(_id, int(value))

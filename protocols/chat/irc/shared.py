@@ -29,15 +29,16 @@ class Passing:
 class Shared:
     """What all connections of a server share.
 
-    ``name``: the server's. ``description``: what WHOIS and LINKS say of it. ``admin``: for ADMIN,
-    how to reach those who run it. ``credentials``: of operators. ``motd``: the lines of the message
-    of the day. Times are in seconds: a client has ``registration_timeout`` to register; after a
-    silence of ``ping_interval`` it is sent a PING, and has ``ping_timeout`` to send anything.
+    ``name``: the server's. ``description``: for WHOIS and LINKS. ``admin``: for ADMIN, how to reach
+    those who run it. ``credentials``: of operators. ``motd``: the lines of the message of the day.
+    Times are in seconds: a client has ``registration_timeout`` to register; after a silence of
+    ``ping_interval`` it gets a PING, and has ``ping_timeout`` to send anything.
     ``created``: when the server started, in seconds since the epoch.
 
-    Counted: ``unregistered`` clients, of which one address may have as many as members; ``most``,
-    the highest number of members so far; ``modes``, how many clients have each; ``checks`` of
-    passwords that are under way, by address; ``batches`` of IRCv3, whose numbers are their ids.
+    Counters: ``unregistered``, the clients that have not registered, of which one address may have
+    as many as members; ``peak_members``, the highest number of members so far; ``modes``, how many
+    clients have each mode; ``checks``, the passwords that are being checked, by address;
+    ``batches``, the IRCv3 batches so far, whose numbers are their ids.
 
     ``passing``: what is passed on in this turn, by room.
     """
@@ -54,7 +55,7 @@ class Shared:
     ping_timeout: float = 60.0
     created: float = 0.0
     unregistered: int = 0
-    most: int = 0
+    peak_members: int = 0
     modes: Counter[UserMode] = field(default_factory=Counter)
     checks: Counter[bytes | None] = field(default_factory=Counter)
     batches: int = 0
@@ -62,8 +63,9 @@ class Shared:
     _renderers: dict[frozenset[str], Renderer] = field(default_factory=dict)
     _unregistered_at: dict[bytes, int] = field(default_factory=dict)
 
-    def admit(self, origin: bytes | None) -> bool:
-        """Count a client that is not registered yet. Return whether its address may have it."""
+    def add_unregistered(self, origin: bytes | None) -> bool:
+        """Count a new client. Return False if its address has too many unregistered ones: one
+        address may have as many of them as members."""
         self.unregistered += 1
         if origin is None:
             return True
@@ -71,8 +73,8 @@ class Shared:
         limit = self.hub.limits.members_per_origin
         return not limit or count <= limit
 
-    def discharge(self, origin: bytes | None) -> None:
-        """Count a client no longer: it has registered, or has left."""
+    def remove_unregistered(self, origin: bytes | None) -> None:
+        """Stop counting a client that has registered or left."""
         self.unregistered -= 1
         if origin is not None:
             self._unregistered_at[origin] -= 1
@@ -80,7 +82,7 @@ class Shared:
                 del self._unregistered_at[origin]
 
     def renderer(self, capabilities: frozenset[str]) -> Renderer:
-        """Return the function that renders for ``capabilities``, always the same."""
+        """Return the renderer for ``capabilities``. Clients with the same ones share it."""
         capabilities &= RENDERED
         renderer = self._renderers.get(capabilities)
         if renderer is None:

@@ -1,7 +1,7 @@
-"""What a member says: PRIVMSG and NOTICE, to channels and to members; and AWAY.
+"""PRIVMSG and NOTICE, to channels and to members; and AWAY.
 
-What enters the hub is clean text, for all ways in. Codes for bold and colours, and CTCP messages,
-are for members of IRC alone: a tag of the message holds the text that has them (``IRC_TEXT``).
+The hub takes clean text, for all ways in. Codes for bold and colours, and CTCP messages, are for
+IRC clients alone: a tag of the message (``IRC_TEXT``) has the text with them.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def _speak(client: IRCConnection, line: Line, target: str, *, note: bool) -> Non
 
 
 def _act(client: IRCConnection, target: str, words: str, tags: Tags) -> None:
-    """Tell ``target`` what the member does: CTCP ACTION, which clients send for ``/me``."""
+    """Send a CTCP ACTION, which clients use for ``/me``, to ``target``."""
     member = member_of(client)
     text, formatted = without_formatting(words), with_formatting(words)
     private = not target.startswith(CHANNEL_PREFIX)
@@ -113,7 +113,7 @@ def _say(client: IRCConnection, channel: str, text: str, kind: Kind, tags: Tags)
 
 
 def _pass_ctcp(client: IRCConnection, target: str, body: str, tags: Tags, *, note: bool) -> None:
-    """Pass on a request or an answer of CTCP, such as VERSION, to clients of IRC."""
+    """Pass on a CTCP request or answer, such as VERSION, to IRC clients."""
     member = member_of(client)
     text = without_formatting(body)
     tags += ((IRC_TEXT, f"{CTCP}{with_formatting(body)}{CTCP}"),)
@@ -130,9 +130,9 @@ def _pass_ctcp(client: IRCConnection, target: str, body: str, tags: Tags, *, not
 
 
 def pass_on(client: IRCConnection, room: Room, message: Message) -> None:
-    """Deliver ``message``, which the client sends, to those members of ``room`` who come by IRC,
-    after all that was said in this turn; its echo at once. Raises ChatError if it may not speak
-    there, or if more is said in this turn than the members' connections can take."""
+    """Deliver ``message`` from the client to the IRC clients in ``room``, after the lines of this
+    turn; its echo at once. Raises ChatError if the client may not speak there, or if more is said
+    in this turn than the members' connections can take."""
     member = member_of(client)
     room.prepare_speech(member)
     server = client.server

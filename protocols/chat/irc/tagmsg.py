@@ -1,6 +1,6 @@
-"""TAGMSG and SETNAME: what IRCv3 lets a client tell others beside what it says.
+"""TAGMSG and SETNAME: IRCv3 messages that only IRC clients get.
 
-Only members of IRC are told: other ways in have nothing like it.
+Other ways in have nothing like them.
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ def _tagmsg(client: IRCConnection, line: Line) -> None:
 
 def _send_tags(client: IRCConnection, line: Line, target: str) -> None:
     member = member_of(client)
-    message = member.hub.deliveries.message  # without words; the hub lets nobody say nothing
+    message = (
+        member.hub.deliveries.message
+    )  # directly, because ``Member.say`` refuses an empty text
     if target.startswith(CHANNEL_PREFIX):
         room = member.where(room_of(target))
         pass_on(client, room, message(Kind.NOTE, room.name, member.name, tags=line.client_tags))
@@ -61,17 +63,17 @@ def _setname(client: IRCConnection, line: Line) -> None:
         return
     member = member_of(client)
     member.own_settings().realname = realname
-    told: dict[Listener, None] = {member: None}
+    receivers: dict[Listener, None] = {member: None}
     for room in member.rooms:
         if room.knows(member):
-            told |= dict.fromkeys(room.members)
-    heard = list(clients(told, SETNAME))
-    client.charge(len(told) // 4 + len(heard))
-    for other in heard:
+            receivers |= dict.fromkeys(room.members)
+    interested = list(clients(receivers, SETNAME))
+    client.charge(len(receivers) // 4 + len(interested))
+    for other in interested:
         other.send(line.command, realname, source=member.mask)
 
 
 COMMANDS: Final = {
-    "SETNAME": Command(_setname, least=1),
+    "SETNAME": Command(_setname, min_params=1),
     "TAGMSG": Command(_tagmsg),
 }

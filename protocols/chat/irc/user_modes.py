@@ -10,8 +10,8 @@ class UserMode(Flag):
     """What a client has set; ``OPERATOR`` is what the server grants to it."""
 
     NONE = 0
-    INVISIBLE = 1  # only those who share a channel with it find it by a mask
-    WALLOPS = 2  # it gets what operators say to all who want to hear it
+    INVISIBLE = 1  # masks match it only for those who share a channel with it
+    WALLOPS = 2  # it gets WALLOPS from operators
     OPERATOR = 4  # it has given the password of an operator
 
 

@@ -1,4 +1,4 @@
-"""WHO, and its longer form WHOX: lists of members, with what there is to know about each.
+"""WHO, and its longer form WHOX: lists of members, with details about each.
 
 ``WHO #tea`` lists a channel. ``WHO alice`` finds her even if she is invisible, ``WHO al*`` only if
 not. ``WHO #tea %tcuhnf,123`` asks for some fields only, and gives the list a number
@@ -22,21 +22,21 @@ from .numerics import Reply
 from .people import is_hidden, is_operator, seconds_idle, visible_rooms_of
 from .render import CHANNEL_PREFIX, channel_of
 
-MAX_REPLIES: Final = 1000  # about 100 KB; the rest is left out, and the client is told
-STEPS_PER_ROW: Final = 5  # what it takes to write one, compared with looking at a member
+MAX_REPLIES: Final = 1000  # about 100 KB; if there are more, the client gets TOOMANYMATCHES
+STEPS_PER_ROW: Final = 5  # the cost of writing one, compared with looking at a member
 MAX_STARS: Final = 5  # in a mask: the time to match it grows with them
 
-# The hosts of members stand for their addresses and hide them; so does this.
+# The hosts of members hide their addresses, and so does this.
 _HIDDEN_ADDRESS: Final = "255.255.255.255"
 _HOPS: Final = "0"  # there are no other servers
 
 
 class _Row:
-    """What one reply is about. ``room``: the one to show, or None."""
+    """One reply, about ``member``. ``room``: the one to show, or None."""
 
     def __init__(self, client: IRCConnection, member: Member, room: Room | None) -> None:
         self._client = client
-        self._member = member
+        self.member = member
         self._room = room
 
     @property
@@ -45,7 +45,7 @@ class _Row:
 
     @property
     def flags(self) -> str:
-        member, room = self._member, self._room
+        member, room = self.member, self._room
         flags = "G" if member.away else "H"
         if is_operator(member):
             flags += "*"
@@ -55,7 +55,7 @@ class _Row:
 
     def params(self) -> tuple[str, ...]:
         """The parameters of 352."""
-        member = self._member
+        member = self.member
         return (
             self.channel,
             member.user,
@@ -69,10 +69,6 @@ class _Row:
     def fields(self, wanted: str, token: str) -> tuple[str, ...]:
         """The parameters of 354: the ``wanted`` fields, in the order of the specification."""
         return tuple([get(self, token) for letter, get in _FIELDS.items() if letter in wanted])
-
-    @property
-    def member(self) -> Member:
-        return self._member
 
     @property
     def server(self) -> str:
@@ -116,7 +112,7 @@ def _who(client: IRCConnection, line: Line) -> None:
 
 
 def _rows(client: IRCConnection, mask: str, *, operators: bool) -> Iterator[_Row]:
-    """Give what ``mask`` describes. ``operators``: only those of the server."""
+    """Yield a row for each member that ``mask`` matches. ``operators``: only server operators."""
     viewer = member_of(client)
     if mask.startswith(CHANNEL_PREFIX):
         room = viewer.hub.rooms.get(mask.removeprefix(CHANNEL_PREFIX).lower())
@@ -137,7 +133,7 @@ def _rows(client: IRCConnection, mask: str, *, operators: bool) -> Iterator[_Row
 
 
 def _matching(viewer: Member, mask: str, *, operators: bool) -> Iterator[Member]:
-    """Give the members whom ``mask`` describes: by nick, user name, real name or, for operators,
+    """Return the members that ``mask`` matches, by nick, user name, real name or, for operators,
     host."""
     exact = viewer.hub.members.get(mask.lower())
     members = (exact,) if exact is not None else tuple(viewer.hub.members.values())

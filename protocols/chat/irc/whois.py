@@ -1,4 +1,4 @@
-"""WHOIS, WHOWAS, USERHOST and ISON: what there is to know about members by their names."""
+"""WHOIS, WHOWAS, USERHOST and ISON: details about members, by name."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def _ison(client: IRCConnection, line: Line) -> None:
 
 COMMANDS: Final = {
     "WHOIS": Command(_whois),
-    "WHOWAS": Command(_whowas, least=1),
-    "USERHOST": Command(_userhost, least=1),
-    "ISON": Command(_ison, least=1),
+    "WHOWAS": Command(_whowas, min_params=1),
+    "USERHOST": Command(_userhost, min_params=1),
+    "ISON": Command(_ison, min_params=1),
 }

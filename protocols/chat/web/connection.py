@@ -1,4 +1,4 @@
-"""The connection of a page: it begins with ``hello``, and then belongs to a session."""
+"""The connection of a page: its first message is ``hello``, and then it belongs to a session."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .requests import Hello, WrongMessage, parse
 from .session import GOING_AWAY, NORMAL, POLICY_VIOLATION, Session, Sessions
 
 HELLO_TIMEOUT: Final = 10.0  # seconds from the handshake to ``hello``
-_LONGEST_REASON: Final = 123  # bytes of a close frame's reason (RFC 6455 section 5.5)
+_MAX_REASON: Final = 123  # bytes of a close frame's reason (RFC 6455 section 5.5)
 
 
 class EventSocket(WebSocket):
@@ -46,9 +46,9 @@ class EventSocket(WebSocket):
                 self._session.refuse(str(exc))
 
     def closed(self, code: int, reason: str) -> None:
-        self._stop_waiting()
+        self._cancel_timer()
         if self._session is not None:
-            self._session.disconnected(self, for_good=code == NORMAL)
+            self._session.disconnected(self, final=code == NORMAL)
 
     def shutdown_requested(self) -> None:
         hub = self._sessions.hub
@@ -58,14 +58,14 @@ class EventSocket(WebSocket):
 
     def finish(self, text: str, code: int, *, retry: bool = False) -> None:
         """Send the last event, and close."""
-        self._stop_waiting()
+        self._cancel_timer()
         self.send(events.encode([events.closed(text, retry=retry)]))
-        self.close(code, text.encode()[:_LONGEST_REASON].decode("utf-8", "ignore"))
+        self.close(code, text.encode()[:_MAX_REASON].decode("utf-8", "ignore"))
 
     def _begin(self, hello: Hello) -> None:
         if self._session is not None:
             raise WrongMessage("You have said hello already")
-        self._stop_waiting()
+        self._cancel_timer()
         origin = origin_of(self.get_extra_info("peername"))
         try:
             self._session = self._sessions.begin(self, hello, origin)
@@ -73,7 +73,7 @@ class EventSocket(WebSocket):
             stopping = bool(self._sessions.hub.closed_because)
             self.finish(str(exc), GOING_AWAY if stopping else NORMAL, retry=stopping)
 
-    def _stop_waiting(self) -> None:
+    def _cancel_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

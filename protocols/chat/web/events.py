@@ -1,4 +1,4 @@
-"""What the server sends to a page: events as JSON. ``docs/guide/chat-events.rst`` describes them.
+"""The events that the server sends, as JSON. ``docs/guide/chat-events.rst`` describes them.
 
 Each frame is an array of events. A batch becomes one frame, which is rendered once for all the
 members that get it.
@@ -32,8 +32,8 @@ _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).enc
 
 
 class BatchFrame(Frame):
-    """The frame of a batch. ``size``: characters. ``personal``: those of its messages that a
-    session must know of: private lines, and about members who were put out of a room."""
+    """The frame of a batch. ``size``: in characters. ``personal``: the messages that a session has
+    to look at: private lines, and those about members who were kicked."""
 
     __slots__ = ("personal", "size")
 
@@ -50,7 +50,7 @@ def _is_personal(message: Message) -> bool:
 
 
 def lines(messages: Iterable[Message]) -> list[Event]:
-    """Return the events for ``messages``, which were sent before."""
+    """Return the events for ``messages``."""
     return [_event(message) for message in messages]
 
 
@@ -102,7 +102,7 @@ def welcome(member: Member, *, session: str, resumed: bool, received: int, serve
 
 
 def snapshot(room: Room, viewer: Member) -> Event:
-    """Return what ``viewer`` may know of ``room`` now."""
+    """Return the state of ``room``, as far as ``viewer`` may know it."""
     known: Iterator[Any] = room.known(viewer)
     shown: list[dict[str, Any]] = []
     away_size = 0
@@ -144,14 +144,14 @@ def _described(room: Room, member: Any) -> dict[str, Any]:
     return described
 
 
-def history(room: Room, batch: Batch | None, *, complete: bool, but: frozenset[int]) -> Event:
-    """Return the lines of ``batch``, without those whose ids are in ``but``. ``complete``: whether
-    no line is missing after the one that was asked for."""
+def history(room: Room, batch: Batch | None, *, complete: bool, without: frozenset[int]) -> Event:
+    """Return the lines of ``batch``, but none whose id is in ``without``. ``complete``: whether no
+    line is missing after the one that was asked for."""
     messages = batch.messages if batch is not None else ()
     return {
         "type": "history",
         "room": room.name,
-        "events": [_event(message) for message in messages if message.id not in but],
+        "events": [_event(message) for message in messages if message.id not in without],
         "complete": complete,
     }
 
@@ -178,12 +178,12 @@ def ack(ref: int) -> Event:
 
 
 def notice(text: str) -> Event:
-    """Return what the server has to say."""
+    """Return a notice by the server."""
     return {"type": "notice", "text": text}
 
 
 def error(exc: ChatError, ref: int | None = None) -> Event:
-    """Return the event for what could not be done. ``ref``: of the line that asked for it."""
+    """Return the event for a request that failed. ``ref``: of the line, if it was one."""
     event: Event = {"type": "error", "text": str(exc), "code": exc.code.value}
     if ref is not None:
         event["ref"] = ref

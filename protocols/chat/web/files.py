@@ -1,5 +1,4 @@
-"""The page's files, from memory: the ones that are in the folder ``page`` when the server starts,
-and no others."""
+"""Serves the page's files. They are read from the folder ``page`` when the server starts."""
 
 from __future__ import annotations
 
@@ -20,7 +19,7 @@ _ENDINGS: Final = (".css", ".html", ".ico", ".js", ".png", ".svg", ".webmanifest
 _INDEX: Final = "index.html"
 _ALLOW: Final = (("Allow", "GET, HEAD"),)
 
-# The page loads nothing from elsewhere, and no script or style that is not in a file of its own.
+# The page loads nothing from other servers, and has no inline scripts or styles.
 _POLICY: Final = "; ".join(
     (
         "default-src 'none'",
@@ -73,7 +72,7 @@ class PageFiles:
 
 
 class _File:
-    """One file, as it is and compressed."""
+    """One file, plain and compressed."""
 
     __slots__ = ("_plain", "_zipped")
 

@@ -25,7 +25,7 @@ def render_text(messages: tuple[Message, ...]) -> Frame:
 
 
 class LineSocket(WebSocket):
-    """One connection. It is also its member's sink."""
+    """One connection."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
@@ -74,7 +74,7 @@ _ABNORMAL = 1006  # without a closing handshake
 
 
 class _Sink:
-    """A ``WebSocket`` has a ``close`` of its own, so the sink is another object."""
+    """The member's sink. ``WebSocket.close`` has other parameters, so this is a separate object."""
 
     __slots__ = ("_socket",)
 

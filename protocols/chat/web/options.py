@@ -24,7 +24,7 @@ _MISSING: Final = "the page in the browser needs two libraries: pip install http
 def add_arguments(parser: argparse._ActionsContainer) -> None:
     """Add the options."""
     add_port_options(parser, "web", DEFAULT_PORT, "the page in a browser", "serve no page")
-    with suppress(ImportError):  # without the libraries, these options would have no effect
+    with suppress(ImportError):  # without the libraries, there is no page
         from protocols.websocket.options import add_page_options
 
         add_page_options(parser)

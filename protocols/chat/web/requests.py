@@ -1,6 +1,6 @@
-"""What a page sends: JSON objects, checked here field by field.
+"""The messages that a page sends: JSON objects. This module checks each field.
 
-All text is cleaned on its way to the hub or here, so nothing that was sent comes back as it was.
+Names are cleaned here, and lines on their way to the hub, so control characters reach nobody.
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ from typing import Any, Final, NamedTuple, NoReturn
 from protocols.text import clean_text
 
 MAX_ROOMS: Final = 100  # in a hello; how many a member may be in is the hub's limit
-_LONGEST_NAME: Final = 64  # characters; longer ones are cut, and then are no names
-_LAST: Final = 2**53  # the first integer that JavaScript cannot tell from the next
-_LONGEST_INTEGER: Final = 16  # digits
+_MAX_NAME: Final = 64  # characters; longer names are cut, and are still too long for the hub
+_INTEGER_LIMIT: Final = 2**53  # from here on, JavaScript's numbers skip integers
+_MAX_DIGITS: Final = 16
 # Brackets and commas, also in text. With 30,000 of them, a message would take 10 ms to parse.
 MAX_SIGNS: Final = 6000
 
 
 class WrongMessage(Exception):
-    """The peer sent what is not a message of this protocol; the text says why."""
+    """The peer sent an invalid message; the text says why."""
 
 
 class Place(NamedTuple):
-    """A room to enter. ``after``: the id of the last line that is known of it, or 0."""
+    """A room to enter. ``after``: the id of the last line that the page has from it, or 0."""
 
     name: str
     after: int = 0
@@ -95,11 +95,11 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def _integer_of(digits: str) -> int:
-    return int(digits) if len(digits) <= _LONGEST_INTEGER else _LAST  # long ones take long
+    return int(digits) if len(digits) <= _MAX_DIGITS else _INTEGER_LIMIT  # int() would be slow
 
 
 def _float_of(_: str) -> float:
-    return 0.5  # no field is one
+    return 0.5  # any float will do: all fields refuse it
 
 
 _decode: Final = json.JSONDecoder(
@@ -129,12 +129,12 @@ def _text(fields: dict[str, Any], name: str) -> str:
 
 
 def _name(fields: dict[str, Any], name: str) -> str:
-    """A clean name; too long a one is cut."""
-    return clean_text(_text(fields, name)[:_LONGEST_NAME]).strip()
+    """Return a clean name; cut if it is too long."""
+    return clean_text(_text(fields, name)[:_MAX_NAME]).strip()
 
 
 def _integer(fields: dict[str, Any], name: str) -> int:
     value = fields.get(name, 0)
-    if type(value) is not int or not 0 <= value < _LAST:  # True is an int, too
+    if type(value) is not int or not 0 <= value < _INTEGER_LIMIT:  # True is an int, too
         raise WrongMessage(f"{name} is a whole number")
     return value

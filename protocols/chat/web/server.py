@@ -19,7 +19,7 @@ from .lines import LineSocket
 from .session import Sessions
 
 # A line of 4,096 characters has up to 49,152 bytes in JSON, if each is escaped.
-# Snapshots of twenty rooms with a thousand members each have 2 MB, and what was missed up to 1 MB.
+# Snapshots of twenty rooms with a thousand members each have 2 MB; kept frames have up to 1 MB.
 WEBSOCKET_LIMITS: Final = Limits(
     message_size=65_536, inflated_size=65_536, fragments=64, write_buffer=4 << 20
 )

@@ -1,12 +1,14 @@
 """A session: one member that speaks JSON, over one connection after the other.
 
 A page's connection breaks when the page is reloaded or the network changes. So a session outlives
-its connection by ``LINGER`` seconds: the member stays, and what it misses is kept for it. A page
-that comes back in time with the session's secret goes on as the same member, and nobody notices.
+its connection by ``LINGER`` seconds: the member stays, and the session keeps the frames that it
+misses. If the page comes back in time with the session's secret, it is the same member, and the
+other members see neither a departure nor an arrival.
 
-What was on its way when the connection broke may be lost. So the page says which line of each room
-it has seen last, and gets those that follow from the room's history, and a snapshot of the room,
-before what was kept for it. The last private lines come again: no history has them.
+Frames that were in transit when the connection broke may be lost. So the page sends, for each room,
+the id of the last line that it has. It gets a snapshot of the room, the lines after that id from
+the room's history, and then the kept frames. No history has private lines, so the last ones are
+sent again.
 """
 
 from __future__ import annotations
@@ -29,12 +31,12 @@ from .events import BatchFrame, Event
 from .requests import Hello, Line, Ping, Place, Request, Rooms
 
 LINGER: Final = 10.0  # seconds that a session outlives its connection
-STALL: Final = 1.0  # seconds; if that ends later, the server stood still
+STALL: Final = 1.0  # seconds; if the timer runs later than this, the server was stalled
 MAX_LINGERING: Final = 10_000  # sessions without a connection; beyond that, the oldest ends
 MAX_MISSED: Final = 1000  # frames that are kept for a session without a connection
 MAX_MISSED_SIZE: Final = 262_144  # characters in them
-MAX_PRIVATE: Final = 20  # private lines that are remembered in case they did not arrive
-# Seconds. Before that, a connection that is gone was noticed: WebSocket's pings see to it.
+MAX_PRIVATE: Final = 20  # private lines that are kept in case they were lost
+# Seconds that they are kept. WebSocket's pings detect a lost connection sooner.
 PRIVATE_AGE: Final = 60.0
 
 _LIST_COST: Final = 4096  # characters: a list of the rooms is as much work as a long line
@@ -46,7 +48,7 @@ POLICY_VIOLATION: Final = 1008
 
 
 class Connection(Protocol):
-    """What a session knows of its connection."""
+    """What a session needs from its connection."""
 
     def send(self, frame: str | BatchFrame, /) -> None: ...
     def finish(self, text: str, code: int, *, retry: bool) -> None: ...
@@ -59,14 +61,14 @@ class Sessions:
         self.hub = hub
         self.reactor = reactor
         self.linger = linger
-        # Changes when the server restarts. Lines said before it are known to no history.
+        # Changes when the server restarts. No history has lines from before.
         self.server_id = hub.deliveries.next_id()
         self._sessions: dict[str, Session] = {}
         self._lingering: dict[Session, None] = {}  # the oldest first
 
     def begin(self, connection: Connection, hello: Hello, origin: bytes | None) -> Session:
-        """Return the session that ``hello`` asks for, or a new one. Raises ChatError if there can
-        be none."""
+        """Return the session that ``hello`` asks for, or a new one. Raises ChatError if the hub
+        refuses the member."""
         session = self._sessions.get(hello.session)
         if session is None:
             session = Session(self, connection)
@@ -88,7 +90,7 @@ class Sessions:
         self._lingering.pop(session, None)
 
     def add_lingering(self, session: Session) -> None:
-        """``session`` has lost its connection."""
+        """Note that ``session`` has lost its connection. If there are too many, end the oldest."""
         self._lingering[session] = None
         if len(self._lingering) > MAX_LINGERING:
             next(iter(self._lingering)).end("connection lost")
@@ -127,7 +129,7 @@ class Session:
     # Beginning
 
     def start(self, hello: Hello, origin: bytes | None) -> None:
-        """Join. Raises ChatError if the hub lets nobody in."""
+        """Join. Raises ChatError if the hub refuses the member."""
         hub = self._sessions.hub
         refused: ChatError | None = None
         try:
@@ -157,40 +159,42 @@ class Session:
         except ChatError as exc:
             self._send(events.error(exc))
         else:
-            self._show_rooms({place.name.lower(): place.after})
+            self._update_rooms({place.name.lower(): place.after})
 
     def resume(self, connection: Connection, hello: Hello) -> None:
-        """Go on over ``connection``, and catch up."""
+        """Continue over ``connection``, and send what the page has missed."""
         self.member.catch_up()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._cancel_timer()
         earlier, self._connection = self._connection, connection
         if earlier is not None:
-            # The page has come back before the server noticed that its connection is gone; or it
-            # was duplicated, and only one can have the session.
+            # The page has come back before the server detected the loss of its connection. Or
+            # its tab was duplicated: only one tab can have the session.
             earlier.finish("This session goes on elsewhere", NORMAL, retry=False)
         self._rooms = self.member.rooms
         missed, self._missed = self._missed or [], None
         self._missed_size = 0
-        messages = [m for part in missed if isinstance(part, Batch) for m in part.messages]
-        kept = frozenset([message.id for message in messages])
         self._welcome(resumed=True)
         if self._overflowed:
             self._overflowed = False
             self._send(events.notice("You were away for long: private lines may be missing"))
+        self._send_missed(connection, missed, hello)
+
+    def _send_missed(self, connection: Connection, missed: list[Batch | str], hello: Hello) -> None:
+        """Send snapshots and histories of all rooms, and ``missed``, the frames that were kept."""
+        messages = [m for part in missed if isinstance(part, Batch) for m in part.messages]
+        kept = frozenset([message.id for message in messages])
         after = {place.name.lower(): place.after for place in hello.rooms or ()}
         for room in self._rooms:
-            self._show(room, after.get(room.name.lower(), 0), kept)
+            self._send_room(room, after.get(room.name.lower(), 0), kept)
         self._repeat_private_lines(kept)
         for part in missed:
             connection.send(part if isinstance(part, str) else part.rendered(BatchFrame))
-        # Who is where follows from the snapshots and what was kept since, with one exception: a
-        # name that was given up and taken by another, whom the snapshots know by it already.
+        # A page applies kept frames, which are older, to snapshots. It gets the members right,
+        # with one exception: somebody may have been renamed, and the old name have a new owner.
         if any(message.kind is Kind.RENAMED for message in messages):
             for room in self._rooms:
                 self._send(events.snapshot(room, self.member))
-        # That the member is no longer in a room may have been on its way, too.
+        # The event that the member is no longer in a room may have been lost, too.
         rooms = {room.name.lower() for room in self._rooms}
         for place in hello.rooms or ():
             if place.name.lower() not in rooms:
@@ -207,10 +211,10 @@ class Session:
             )
         )
 
-    # What the page asks for
+    # Requests of the page
 
     def handle(self, request: Request, size: int) -> None:
-        """Do what ``request`` asks for. ``size``: its characters."""
+        """Execute ``request``, which has ``size`` characters."""
         cost = 1 + size // 1024
         match request:
             case Line():
@@ -227,7 +231,7 @@ class Session:
     def _handle_line(self, line: Line, cost: int) -> None:
         if line.ref <= self._received:
             conversation.heartbeat(self.member, cost)
-            if not self.member.gone:  # answered even if it is too fast: the page waits for it
+            if not self.member.gone:  # also if it came too fast: the page waits for the answer
                 self._send(events.ack(line.ref))
             return
         self._received = line.ref
@@ -238,7 +242,7 @@ class Session:
                     room = place.name
 
         def done(exc: ChatError | None) -> None:
-            self._show_rooms({})
+            self._update_rooms({})
             self._send(events.ack(line.ref) if exc is None else events.error(exc, line.ref))
 
         conversation.receive(self.member, line.text, room, done)
@@ -246,7 +250,7 @@ class Session:
     def _send_rooms(self) -> None:
         self._send(events.rooms(visible_rooms(self.member)))
 
-    # What the page is shown
+    # Events for the page
 
     def deliver(self, batch: Batch, /) -> None:
         """Send ``batch``, or keep it while there is no connection."""
@@ -257,21 +261,21 @@ class Session:
             self._keep(batch, frame.size)
         for message in frame.personal:
             if message.kind is not Kind.KICKED:
-                self._remember(message)
+                self._remember_private_line(message)
             elif message.target == self.member.name:
                 self._rooms = tuple([room for room in self._rooms if room.name != message.room])
                 self._send(events.parted(message.room))
 
-    def _remember(self, message: Message) -> None:
+    def _remember_private_line(self, message: Message) -> None:
         if self._private is None:
             self._private = deque(maxlen=MAX_PRIVATE)
         self._private.append((self._sessions.reactor.time(), message))
 
-    def _repeat_private_lines(self, but: frozenset[int]) -> None:
-        """Send the last private lines again, without those in ``but``."""
+    def _repeat_private_lines(self, without: frozenset[int]) -> None:
+        """Send the last private lines again, but none whose id is in ``without``."""
         since = self._sessions.reactor.time() - PRIVATE_AGE
         private = self._private or ()
-        again = [line for when, line in private if when >= since and line.id not in but]
+        again = [line for when, line in private if when >= since and line.id not in without]
         if again:
             self._send(*events.lines(again))
 
@@ -294,9 +298,9 @@ class Session:
             self._overflowed = True
             self._missed = None
 
-    def _show_rooms(self, after: Mapping[str, int]) -> None:
-        """Tell the page which rooms its member has left, and show those that it has entered.
-        ``after``: by room, the id of the last line that is known."""
+    def _update_rooms(self, after: Mapping[str, int]) -> None:
+        """Send which rooms the member has left, and the state of those that it has entered.
+        ``after``: by room, the id of the last line that the page has."""
         member = self.member
         if member.rooms == self._rooms:
             return
@@ -306,31 +310,32 @@ class Session:
                 self._send(events.parted(room.name))
         for room in self._rooms:
             if room not in before:
-                self._show(room, after.get(room.name.lower(), 0))
+                self._send_room(room, after.get(room.name.lower(), 0))
 
-    def _show(self, room: Room, after: int, but: frozenset[int] = frozenset()) -> None:
-        """Send a snapshot of ``room``, and the lines after the one with the id ``after``, without
-        those in ``but``. Nothing is pending for the member there: it has just entered, or caught
-        up."""
+    def _send_room(self, room: Room, after: int, without: frozenset[int] = frozenset()) -> None:
+        """Send a snapshot of ``room``, and the lines after the one with the id ``after``, but
+        none whose id is in ``without``. Nothing is pending for the member there: it has just
+        entered, or caught up."""
         member = self.member
         lines = member.history(room.name, after)
         known = not after or after >= self._sessions.server_id
         self._send(
             events.snapshot(room, member),
-            events.history(room, lines, complete=known and after >= room.forgotten, but=but),
+            events.history(
+                room, lines, complete=known and after >= room.forgotten, without=without
+            ),
         )
 
     # Ending
 
-    def disconnected(self, connection: Connection, *, for_good: bool) -> None:
-        """``connection`` is lost. ``for_good``: whether the page said that it does not come
-        back."""
+    def disconnected(self, connection: Connection, *, final: bool) -> None:
+        """Note that ``connection`` is lost. ``final``: the page does not come back."""
         if connection is not self._connection:
             return
         self._connection = None
         if self.member.gone:
             return
-        if for_good:
+        if final:
             self.end("")
             return
         sessions = self._sessions
@@ -339,7 +344,7 @@ class Session:
         sessions.add_lingering(self)
 
     def _expired(self, until: float) -> None:
-        """Nobody has come back; but if the server stood still, nobody could: wait once more."""
+        """End the session. But if the server was stalled, the page had no chance: wait again."""
         sessions = self._sessions
         if sessions.reactor.time() - until > STALL:
             self._timer = sessions.reactor.call_later(sessions.linger, self.end, "connection lost")
@@ -347,12 +352,12 @@ class Session:
             self.end("connection lost")
 
     def end(self, reason: str) -> None:
-        """Have the member leave: nobody comes back for it."""
+        """End the session: the member leaves, with ``reason``."""
         self._forget()
         self.member.leave(reason)
 
     def refuse(self, why: str) -> None:
-        """End the session: its page breaks the rules."""
+        """End the session, because the page violates the protocol."""
         connection, self._connection = self._connection, None
         self._forget()
         self.member.leave("sent wrong messages")
@@ -371,8 +376,11 @@ class Session:
             connection.finish(reason, code, retry=stopping)
 
     def _forget(self) -> None:
+        self._cancel_timer()
+        self._missed = None
+        self._sessions.remove(self._secret, self)
+
+    def _cancel_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._missed = None
-        self._sessions.remove(self._secret, self)

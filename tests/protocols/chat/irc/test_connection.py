@@ -184,7 +184,7 @@ def test_half_a_line_waits_for_the_rest(house: IRCHouse) -> None:
         (b"@" + 4094 * b"x" + b" PING " + 505 * b"y" + b"\r\n", [f"PONG irc.test {486 * 'y'}"]),
         (b"@" + 8191 * b"x" + b" PING z\r\n", ["417 alice :Input line was too long"]),
         (b"PRIVMSG #tea :\xff\xfe\r\n",
-         ["FAIL PRIVMSG INVALID_UTF8 :Send UTF-8: this line was not done"]),
+         ["FAIL PRIVMSG INVALID_UTF8 :Send UTF-8: this line was ignored"]),
         (b"PRIVMSG #tea :\xc3\xa9\r\n", [":alice!~alice@host PRIVMSG #tea :\u00e9"]),
     ],
 )  # fmt: skip
