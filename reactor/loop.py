@@ -86,7 +86,8 @@ class Loop(ExceptionReporter):
 
         In the main thread, SIGINT and SIGTERM stop it with ``grace``, unless the program ignores
         them or has handlers of its own. A second signal raises ``KeyboardInterrupt`` in the code
-        that is running, even if that is an endless loop.
+        that is running, even if that is an endless loop; code that swallows it (a finalizer, for
+        example) delays the end by one turn at most.
 
         Raises ``RuntimeError`` if it is running already, is closed, or was made before a fork."""
         with self._guard.running():
@@ -101,9 +102,12 @@ class Loop(ExceptionReporter):
                     if self._stopped:
                         break
             finally:
-                self._stopped = False
-                self._open.end_shutdown()
-                self._signals.run_ends()
+                self._signals.ending = True  # not a method: a signal could interrupt the call
+                try:
+                    self._stopped = False
+                    self._open.end_shutdown()
+                finally:
+                    self._signals.run_ends()
 
     def run_once(self, timeout: float | None = None) -> None:
         """Run one turn. It waits for at most ``timeout`` seconds; None waits until there is

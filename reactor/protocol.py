@@ -41,8 +41,9 @@ class Protocol:
         self.transport = transport
 
     def plaintext_reply(self, transport: StreamTransport) -> bytes:
-        """Called on a listener with TLS if a client's first bytes are not TLS. Returns the bytes to
-        send to it in plain text before the connection is closed; none by default.
+        """Called on a listener with TLS if a client's first bytes are not TLS, or if it has not
+        begun the handshake within the handshake's time-out. Returns the bytes to send to it in
+        plain text before the connection is closed; none by default.
 
         No other method is called, neither before nor after. This method is optional."""
         return b""

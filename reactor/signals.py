@@ -32,6 +32,9 @@ class SignalledLoop(Protocol):
 class Signals:
     """The signal handlers of one loop. Handlers that the program has set stay as they are.
 
+    ``ending``: set this when the run ends. Until ``run_ends()`` has returned, no stop signal
+    interrupts what the loop does.
+
     Python runs a signal's handler in the main thread, between two of its instructions. Ours queues
     the callback, which is one atomic append. That alone would not end a wait in the poller, because
     Python resumes the wait after a handler (PEP 475). The byte that ``signal.set_wakeup_fd`` writes
@@ -46,6 +49,9 @@ class Signals:
         self._replaced: dict[int, _Handler] = {}  # by ours while the loop runs
         self._running = False
         self._stop_requested = False  # a signal has asked the loop to stop
+        self._interrupted = ""  # why a later signal has interrupted the run
+        self.ending = False
+        self._late: tuple[str, ...] | None = None  # what to raise for a signal while ``ending``
         self._has_fd = False  # our descriptor is the process's wake-up descriptor
         self._fd_before = (-1, _NO_FILE)
 
@@ -64,8 +70,19 @@ class Signals:
                 signal.signal(signum, self._on_stop_signal)
 
     def run_ends(self) -> None:
-        """Restore what ``run_begins()`` has replaced."""
-        self._running = self._stop_requested = False
+        """Restore what ``run_begins()`` has replaced. Raises ``KeyboardInterrupt`` if a signal has
+        arrived since ``ending`` was set."""
+        try:
+            self._restore_handlers()
+        finally:
+            self.ending = self._stop_requested = False
+            self._interrupted = ""
+            late, self._late = self._late, None
+        if late is not None:
+            raise KeyboardInterrupt(*late)
+
+    def _restore_handlers(self) -> None:
+        self._running = False
         for signum, previous in self._replaced.items():
             if signum in self._handlers:  # added meanwhile: removing it must not restore ours
                 ours, before = self._handlers[signum]
@@ -102,7 +119,7 @@ class Signals:
         """Remove all handlers."""
         for signum in list(self._handlers):
             self.remove(signum)
-        self.run_ends()  # again, because a third signal may have interrupted that
+        self.run_ends()  # again, because a handler of the program may have interrupted that
 
     def check_thread(self) -> None:
         """Raise ``RuntimeError`` if there are handlers that this thread cannot remove."""
@@ -121,15 +138,34 @@ class Signals:
         self._take_fd()
 
     def _on_stop_signal(self, signum: int, frame: FrameType | None) -> None:
-        if not self._stop_requested and (self._running or signum in self._handlers):
+        stops = signum in self._handlers or (self._running and not self.ending)
+        if stops and not self._stop_requested:
             self._stop_requested = True
             self._loop.call_soon_threadsafe(self._loop.stop, self._loop.grace)
-        else:
-            # Raise it in the code that is running, as Python's own handler does for SIGINT: a
-            # callback in an endless loop would never let the loop take another turn.
-            why = f"ended at once by a second signal, {signal.Signals(signum).name}"
-            stuck = calling_frame(frame)
-            raise KeyboardInterrupt(why if stuck is None else f"{why}, at {line(stuck)}")
+            return
+        if self.ending and not self._stop_requested:
+            self._late = ()  # it is the first one
+            return
+        why = f"ended at once by a second signal, {signal.Signals(signum).name}"
+        stuck = calling_frame(frame)
+        if stuck is not None:
+            why = f"{why}, at {line(stuck)}"
+        if self.ending:
+            self._late = (why,)
+            return
+        if self._running and not self._interrupted:
+            # The code that is running may not let the interrupt through. A finalizer, a callback of
+            # weakref or gc, and C code that calls Python can only print it ("Exception ignored
+            # in"). So the loop raises it too, if it takes another turn.
+            self._loop.call_soon_threadsafe(self._raise_again)
+            self._interrupted = why
+        # Raise it in the code that is running, as Python's own handler does for SIGINT: a callback
+        # in an endless loop would never let the loop take another turn.
+        raise KeyboardInterrupt(why)
+
+    def _raise_again(self) -> None:
+        if self._interrupted:  # otherwise the interrupt has ended the run
+            raise KeyboardInterrupt(self._interrupted)
 
     def _take_fd(self) -> None:
         """Let the bytes of signals wake our loop."""

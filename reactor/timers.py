@@ -127,25 +127,25 @@ class IdleTimer(Timer):
     setting a new one would cost about fifty times as much. The callback runs when it is due, not
     in some later sweep."""
 
-    __slots__ = ("_heard", "_reactor", "timeout")
+    __slots__ = ("_last_activity", "_reactor", "timeout")
 
     def __init__(
         self, reactor: TimedLoop, timeout: float, callback: Callable[..., object], *args: Any
     ) -> None:
         self._reactor = reactor
         self.timeout = timeout
-        self._heard = reactor.time()
-        super().__init__(reactor.timers, self._heard + timeout, callback, args)
+        self._last_activity = reactor.time()
+        super().__init__(reactor.timers, self._last_activity + timeout, callback, args)
 
     def touch(self) -> None:
         """The peer sent something in this turn: count the timeout from here."""
-        self._heard = self._reactor.now
+        self._last_activity = self._reactor.now
 
     def run(self) -> None:
         if self._cancelled or self._sequence:  # cancelled or rescheduled in this batch
             return
         # What was read in a long turn may have arrived as late as the end of that turn.
-        due = self._reactor.long_turns.get(self._heard, self._heard) + self.timeout
+        due = self._reactor.long_turns.get(self._last_activity, self._last_activity) + self.timeout
         if due <= self._reactor.now:
             super().run()
         else:

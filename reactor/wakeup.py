@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
-from contextlib import suppress
 
 from .interfaces import Handler
 from .pollers import READ, PollPoller
@@ -46,8 +45,13 @@ class Wakeup:
         if self._woken:
             return
         self._woken = True
-        with suppress(OSError):  # full: the loop wakes anyway; closed: there is nothing to wake
+        try:
             self._sender.send(b"\0")
+        except OSError:  # full: the loop wakes anyway; closed: there is nothing to wake
+            pass
+        except BaseException:  # interrupted by a signal, perhaps before the byte was sent
+            self._woken = False
+            raise
 
     def wait(self, timeout: float) -> None:
         """Wait for at most ``timeout`` seconds, or until something wakes the loop."""
@@ -56,18 +60,21 @@ class Wakeup:
     def drain(self, mask: int) -> None:
         """Read all bytes that have arrived."""
         signals = b""
-        with suppress(BlockingIOError):
+        try:
             while True:
                 data = self._receiver.recv(4096)
                 if self.forward is not None:
                     signals += data.replace(b"\0", b"")  # the zeros are ours
                 if len(data) < 4096:
                     break
-        # Clear the flag only now. If we cleared it before reading, we could read the byte of a
-        # later call too, and the flag would stay set without a byte in the pair. A call that comes
-        # before this line writes no byte, but its callback is queued already, and the loop runs it
-        # later in this turn.
-        self._woken = False
+        except BlockingIOError:
+            pass
+        finally:  # even if a signal interrupts this
+            # Clear the flag only now. If we cleared it before reading, we could read the byte of a
+            # later call too, and the flag would stay set without a byte in the pair. A call that
+            # comes before this line writes no byte, but its callback is queued already, and the
+            # loop runs it later in this turn.
+            self._woken = False
         if signals and self.forward is not None:
             self.forward(signals)
 

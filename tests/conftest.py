@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 pytest.register_assert_rewrite("tests.tools")
 
@@ -14,6 +15,12 @@ from reactor.testing import VirtualReactor  # noqa: E402
 from .tools.certificates import Certificate, write_certificate  # noqa: E402
 from .tools.commands import ROOT, Command, environment  # noqa: E402
 from .tools.waiting import TIMEOUT  # noqa: E402
+
+# Examples may take any time: other test runs may keep the machine busy.
+settings.register_profile(
+    "any time", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+settings.load_profile("any time")
 
 # A shell's background jobs ignore SIGINT and SIGQUIT, and nohup ignores SIGHUP. Child processes
 # inherit that, and the command respects it, so the tests start from Python's defaults.
@@ -66,6 +73,18 @@ def run_reactor() -> Callable[..., subprocess.CompletedProcess[str]]:
         )
 
     return run
+
+
+@pytest.fixture
+def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Coverage does not measure the processes that the test starts: it needs this if a signal makes
+    them raise ``KeyboardInterrupt``.
+
+    Coverage's tracer calls Python functions to acquire and release a lock
+    (``Collector.lock_data``). If the exception is raised between the two, the lock stays locked,
+    and the process hangs at its next call."""
+    for name in ("COVERAGE_PROCESS_CONFIG", "COVERAGE_PROCESS_START"):
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture(scope="session")

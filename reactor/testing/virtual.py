@@ -180,7 +180,7 @@ class VirtualReactor(Reactor):
             self._oversleep = 0.0
             return []
         events = self._memory.ready(self.max_events)
-        if events or timeout == 0:
+        if events or timeout == 0 or self._ready:  # a signal handler has queued a callback just now
             return events
         self._raise_errors()
         if self._wait_for_thread():

@@ -78,7 +78,7 @@ class BaseTransport:
         if self.is_closing():
             return
         if hasattr(self._protocol, "shutdown_requested"):
-            self._tell("shutdown_requested")
+            self._call_protocol("shutdown_requested")
         else:
             self.close()
 
@@ -106,7 +106,7 @@ class BaseTransport:
             if on_lost is not None:
                 on_lost()
 
-    def _tell(self, method: str, *args: object) -> object:
+    def _call_protocol(self, method: str, *args: object) -> object:
         """Call a method of the protocol. Returns its result; None if it raises."""
         try:
             return getattr(self._protocol, method)(*args)

@@ -63,7 +63,7 @@ class DatagramTransport(BaseTransport):
         self._reactor.register(self._fd, READ, self._on_ready)
         self._interest = READ
         self._reactor.attach(self)
-        self._tell("connection_made", self)
+        self._call_protocol("connection_made", self)
         if on_result is not None:
             on_result(None)
 
@@ -148,7 +148,7 @@ class DatagramTransport(BaseTransport):
         self._watch(self._interest | WRITE if self._queue else self._interest & ~WRITE)
         if self._paused and self._size <= HIGH_WATER // 4:
             self._paused = False
-            self._tell("resume_writing")
+            self._call_protocol("resume_writing")
 
     def _send(self, data: bytes, addr: Address) -> bool:
         """Send a datagram. Returns False if the system accepts nothing at the moment; True if it
@@ -195,7 +195,7 @@ class DatagramTransport(BaseTransport):
         self._size += len(data)
         if self._size > HIGH_WATER and not self._paused:
             self._paused = True
-            self._tell("pause_writing")
+            self._call_protocol("pause_writing")
 
     # -- the end -----------------------------------------------------------------------------------
 
@@ -212,7 +212,7 @@ class DatagramTransport(BaseTransport):
     def _error_received(self, exc: OSError, sock: Any) -> None:
         """The network has reported ``exc``, on ``sock``."""
         if not self._lost:
-            self._tell("error_received", exc)
+            self._call_protocol("error_received", exc)
 
     def _use_socket(self, sock: Any, datagrams: Iterable[bytes]) -> None:
         """Go on with ``sock``, which is connected, and send ``datagrams`` there, before those that

@@ -120,7 +120,7 @@ class StreamTransport(BaseTransport):
         and if the handshake fails ``on_result`` gets the exception. Raises ``ValueError`` if the
         poller cannot watch the descriptor."""
         self._register()
-        self._tell("connection_made", self)
+        self._call_protocol("connection_made", self)
         if on_result is not None:
             on_result(None)
 
@@ -192,7 +192,7 @@ class StreamTransport(BaseTransport):
         self._eof_received = True
         # At its end a socket is always readable: watching for that would make the loop spin.
         self._watch(self._interest & ~READ)
-        keep_open = self._tell("eof_received")
+        keep_open = self._call_protocol("eof_received")
         all_sent = self._state == EOF_WRITTEN and self._waiting is None
         if not keep_open or all_sent:
             self.close()
@@ -317,7 +317,7 @@ class StreamTransport(BaseTransport):
             )
         elif not self._paused:
             self._paused = True
-            self._tell("pause_writing")
+            self._call_protocol("pause_writing")
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
         """Set the water marks, in bytes. Defaults: 65,536 and a quarter of ``high``. Raises
@@ -400,7 +400,7 @@ class StreamTransport(BaseTransport):
         if self._paused and queue.size <= self._low_water:
             self._paused = False
             if self._state == OPEN:
-                self._tell("resume_writing")
+                self._call_protocol("resume_writing")
         return total
 
     def _end_file(self, segment: FileSegment, exc: Exception | None = None) -> None:

@@ -179,7 +179,7 @@ class TLSTransport(StreamTransport):
             self._end_handshake()
             self._wait_for(self._interest)
             self._protocol, self._pending_protocol = self._pending_protocol, None
-            self._tell("connection_made", self)
+            self._call_protocol("connection_made", self)
             self._report_result(None)
             if self._reactor.is_stopping():
                 self.request_shutdown()  # before any data, so that the protocol knows
@@ -203,9 +203,21 @@ class TLSTransport(StreamTransport):
         logger.info("TLS handshake with %s failed: %s", self._peername, exc)
         self._reactor.stats.refused += 1
         self._end_handshake()
-        answered = getattr(exc, "reason", None) in _NOT_TLS_REASONS and self._reply_in_plain_text()
+        answered = self._may_speak_plain_text(exc) and self._reply_in_plain_text()
         self._lose(exc, lingering=answered)
         self._report_result(exc)
+
+    def _may_speak_plain_text(self, exc: OSError) -> bool:
+        """Whether the client's first bytes are not TLS, or it has sent no complete ClientHello
+        within the time-out. OpenSSL waits for the five bytes of a record's header (RFC 8446 section
+        5.1), but a client may have sent fewer, or nothing because it waits for a greeting."""
+        if getattr(exc, "reason", None) in _NOT_TLS_REASONS:
+            return True
+        return (
+            isinstance(exc, TimeoutError)
+            and not self._reactor.is_stopping()
+            and self._sock.ssl_socket.shared_ciphers() is None  # as long as there is no ClientHello
+        )
 
     def _reply_in_plain_text(self) -> bool:
         """Send the protocol's ``plaintext_reply`` to a client that does not speak TLS. Returns

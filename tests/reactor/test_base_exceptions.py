@@ -14,6 +14,8 @@ import pytest
 from reactor import READ, Protocol, Reactor
 from reactor.testing import VirtualReactor
 
+from ..tools.sockets import unused_address
+
 
 class OurOwn(BaseException):
     """A program's own subclass of BaseException."""
@@ -155,9 +157,7 @@ def test_handlers_signals_thread_callbacks_and_factories_that_raise_are_reported
 @pytest.mark.parametrize("kind", CONTAINED)
 def test_a_datagram_factory_that_raises_leaves_no_socket_open(kind):
     with Reactor() as reactor, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as again:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            probe.bind(("127.0.0.1", 0))
-            address = probe.getsockname()
+        address = unused_address(socket.SOCK_DGRAM)
         with pytest.raises(kind):
             reactor.listen_udp(raises(kind()), *address)
         again.bind(address)

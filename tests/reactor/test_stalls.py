@@ -31,20 +31,20 @@ from ..tools.waiting import until
 
 TIMEOUT = 15.0
 STALL = 17.0
+SHORT = 0.01  # too short for a stall
 NEEDS_EPOLL = pytest.mark.skipif(not hasattr(select, "epoll"), reason="needs epoll")
 
 
 class Member(Protocol):
     """Expires after ``TIMEOUT`` seconds of silence."""
 
-    def __init__(self, reactor: Reactor, timeout: float = TIMEOUT) -> None:
+    def __init__(self, reactor: Reactor) -> None:
         self.reactor = reactor
-        self.timeout = timeout
         self.expired_at: float | None = None
 
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
-        self.idle = IdleTimer(self.reactor, self.timeout, self.expire)
+        self.idle = IdleTimer(self.reactor, TIMEOUT, self.expire)
 
     def data_received(self, data: bytes) -> None:
         self.idle.touch()
@@ -60,15 +60,14 @@ class Member(Protocol):
 class Members(DatagramProtocol):
     """The same for the peers of a datagram socket."""
 
-    def __init__(self, reactor: Reactor, timeout: float = TIMEOUT) -> None:
+    def __init__(self, reactor: Reactor) -> None:
         self.reactor = reactor
-        self.timeout = timeout
         self.timers: dict[Any, IdleTimer] = {}
         self.expired: list[Any] = []
 
     def datagram_received(self, data: bytes, addr: Any) -> None:
         if addr not in self.timers:
-            self.timers[addr] = IdleTimer(self.reactor, self.timeout, self.expired.append, addr)
+            self.timers[addr] = IdleTimer(self.reactor, TIMEOUT, self.expired.append, addr)
         self.timers[addr].touch()
 
 
@@ -522,16 +521,19 @@ def test_poll_all_reports_regular_files(tmp_path: Path):
 
 @pytest.mark.parametrize("poller", [name for name in POLLERS if name != "select"])
 def test_a_blocked_callback_expires_none_of_many_members(poller, many_descriptors):
-    with Reactor(poller=poller) as reactor:
-        members = [Member(reactor, timeout=0.3) for _ in range(1500)]
+    clock = Clock()
+    with Reactor(poller=poller, clock=clock) as reactor:
+        members = [Member(reactor) for _ in range(1500)]
         peers = []
         for member in members:
             ours, theirs = socket.socketpair()
             peers.append(theirs)
             reactor.connect_socket(lambda member=member: member, ours)
+        clock.now += SHORT
+        reactor.run_once(0)
         for peer in peers:
             peer.send(b"HEARTBEAT")
-        time.sleep(0.5)  # the stall
+        clock.now += STALL
         for _ in range(5):
             reactor.run_once(0)
         expired = [member for member in members if member.expired_at is not None]
@@ -541,17 +543,20 @@ def test_a_blocked_callback_expires_none_of_many_members(poller, many_descriptor
 
 
 def test_a_blocked_callback_expires_no_peer_of_a_datagram_socket():
-    with Reactor() as reactor:
-        members = Members(reactor, timeout=0.3)
+    clock = Clock()
+    with Reactor(clock=clock) as reactor:
+        members = Members(reactor)
         [transport] = reactor.listen_udp(lambda: members, "127.0.0.1", 0)
         address = transport.get_extra_info("sockname")
         clients = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(100)]
         for client in clients:
             client.sendto(b"HEARTBEAT", address)
         until(reactor, lambda: len(members.timers) == 100)
+        clock.now += SHORT
+        reactor.run_once(0)
         for client in clients:
             client.sendto(b"HEARTBEAT", address)
-        time.sleep(0.5)  # the stall
+        clock.now += STALL
         until(reactor, lambda: reactor.stats.datagrams_received == 200)
         for client in clients:
             client.close()

@@ -3,20 +3,25 @@ ends it at once, even a callback in an endless loop."""
 
 from __future__ import annotations
 
+import gc
+import itertools
 import os
 import signal
 import socket
 import subprocess
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import pytest
 
 from reactor import Protocol, Reactor
 from reactor.testing import VirtualReactor
 
-from ..tools.commands import ROOT
+from ..tools.commands import environment, finish
+from ..tools.interrupts import calling_at
 from ..tools.waiting import TIMEOUT
 from .default_signals import STOPPING, default_signals_after
 
@@ -214,6 +219,140 @@ def test_closing_that_is_interrupted_still_closes_the_reactor():
         reactor.call_soon(print)
 
 
+# -- an interrupt that does not get through --------------------------------------------------------
+
+
+class Finalized:
+    """Runs ``function`` in a finalizer. Python prints what that raises, and continues."""
+
+    def __init__(self, function: Callable[[], object]) -> None:
+        self._function = function
+
+    def __del__(self) -> None:
+        self._function()
+
+
+def in_finalizer(function: Callable[[], object]) -> None:
+    Finalized(function)
+
+
+def in_weakref_callback(function: Callable[[], object]) -> None:
+    class Referent: ...
+
+    referent = Referent()
+    reference = weakref.ref(referent, lambda _: function())
+    del referent
+    assert reference() is None
+
+
+def in_garbage_collection(function: Callable[[], object]) -> None:
+    def on_collection(phase: str, info: object) -> None:
+        if phase == "start":
+            function()
+
+    gc.callbacks.append(on_collection)
+    try:
+        gc.collect()
+    finally:
+        gc.callbacks.remove(on_collection)
+
+
+def catching_everything(function: Callable[[], object]) -> None:
+    with suppress(BaseException):
+        function()
+
+
+SWALLOWING = [in_finalizer, in_weakref_callback, in_garbage_collection, catching_everything]
+
+
+@pytest.fixture
+def ignored(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """The types of the exceptions that Python has printed and ignored."""
+    types: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda event: types.append(event.exc_type))
+    return types
+
+
+@pytest.mark.parametrize("swallowing", SWALLOWING)
+def test_code_that_swallows_the_interrupt_delays_the_end_by_one_turn_at_most(swallowing, ignored):
+    with VirtualReactor(grace=1000) as reactor:
+        reactor.connect(Deaf)
+        began = reactor.time()
+        reactor.call_later(1, signal.raise_signal, signal.SIGINT)
+        reactor.call_later(2, swallowing, lambda: signal.raise_signal(signal.SIGTERM))
+        with pytest.raises(KeyboardInterrupt, match=r"second signal, SIGTERM, at .*:\d+$"):
+            reactor.run()
+
+        assert reactor.time() == began + 2
+    assert ignored == ([] if swallowing is catching_everything else [KeyboardInterrupt])
+
+
+def test_the_third_and_fourth_signals_interrupt_a_callback_that_swallows_the_second(ignored):
+    log = []
+
+    def stuck() -> None:
+        for _ in range(3):
+            try:
+                endless()
+            except KeyboardInterrupt as exc:
+                log.append(str(exc))
+        endless()
+
+    with VirtualReactor(grace=1000) as reactor:
+        reactor.call_soon(stuck)
+        with pytest.raises(KeyboardInterrupt):
+            reactor.run()
+        assert len(log) == 3
+
+        # None of them is left for the next run.
+        reactor.call_soon(signal.raise_signal, signal.SIGINT)
+        reactor.run()
+
+
+def second_signal() -> None:
+    signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize("swallowing", [None, in_finalizer])
+def test_wherever_the_second_signal_comes_the_run_ends_at_once_and_completely(swallowing, ignored):
+    """After the first one, in a shutdown that lasts until the end of its grace."""
+    for point in itertools.count(1):
+        came_at: list[float] = []
+
+        def come() -> None:
+            came_at.append(reactor.time())  # noqa: B023
+            second_signal() if swallowing is None else swallowing(second_signal)
+
+        def is_handled() -> bool:
+            return (
+                reactor.is_stopping()
+                and signal.getsignal(signal.SIGINT) is not signal.default_int_handler
+            )
+
+        with VirtualReactor(grace=7) as reactor:
+            reactor.connect(Deaf)
+            began = reactor.time()
+            reactor.call_soon(second_signal)  # this is the first one
+            try:
+                with calling_at(point, come, is_handled):
+                    reactor.run()
+            except KeyboardInterrupt as exc:
+                assert "second signal" in str(exc)  # noqa: PT017
+                interrupted = True
+            else:
+                interrupted = False
+
+            assert not reactor.is_running()
+            assert not reactor.is_stopping()
+            assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+            if not came_at:
+                break
+            assert reactor.time() == came_at[0]
+            # Within the last turn, the run may end without it.
+            assert interrupted or came_at[0] == began + 7
+    assert point > 50
+
+
 # -- real signals, sent to other processes ---------------------------------------------------------
 
 # Only the signal ends the server's wait.
@@ -249,7 +388,7 @@ class Child:
     def __init__(self, how: str) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-W", "error", "-c", SERVER, how],
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            env=environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -264,7 +403,7 @@ class Child:
         os.kill(self.process.pid, signum)
 
     def end(self) -> tuple[str, str, int]:
-        output, errors = self.process.communicate(timeout=TIMEOUT)
+        output, errors = finish(self.process)
         return output, errors, self.process.returncode
 
 
@@ -294,6 +433,7 @@ def test_a_real_signal_shuts_a_server_down(start, signum):
     assert server.end() == ("asked\nlost None\nended\n", "", 0)
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_two_real_signals_end_it_at_once(start):
     server = start("deaf")
     with socket.create_connection(("127.0.0.1", server.port)):
@@ -308,6 +448,7 @@ def test_two_real_signals_end_it_at_once(start):
     assert status == -signal.SIGINT
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_after_the_run_python_handles_signals_again(start):
     server = start("twice")
     server.signal(signal.SIGINT)
@@ -352,6 +493,7 @@ def interrupted_line(errors: str) -> str:
     return line
 
 
+@pytest.mark.usefixtures("unmeasured")
 @pytest.mark.parametrize("signum", STOPPING)
 def test_two_signals_end_the_command_in_an_endless_loop(serve, tmp_path, signum):
     (tmp_path / "stuck.py").write_text(STUCK)
@@ -367,6 +509,7 @@ def test_two_signals_end_the_command_in_an_endless_loop(serve, tmp_path, signum)
     assert interrupted_line(errors).split(", at ")[1].startswith(str(tmp_path / "stuck.py:"))
 
 
+@pytest.mark.usefixtures("unmeasured")
 @pytest.mark.parametrize("name", ["Later", "Deaf"])
 def test_two_signals_end_the_command_while_it_shuts_down(serve, tmp_path, name):
     (tmp_path / "stuck.py").write_text(STUCK)
@@ -415,7 +558,7 @@ print("ended")
 def test_a_programs_own_handler_may_stop_the_reactor():
     with subprocess.Popen(
         [sys.executable, "-c", PROGRAM],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env=environment(),
         stdout=subprocess.PIPE,
         text=True,
     ) as program:

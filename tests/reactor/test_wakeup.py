@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import pytest
 
@@ -14,6 +16,7 @@ from reactor import READ, Reactor
 from reactor.pollers import PollPoller
 from reactor.wakeup import Wakeup
 
+from ..tools.interrupts import calling_at
 from ..tools.waiting import TIMEOUT
 
 
@@ -121,6 +124,31 @@ def test_a_call_while_it_is_drained_does_not_prevent_later_calls_from_waking(mon
     watched.wakeup.wake()
     assert watched.is_woken()
     watched.wakeup.close()
+
+
+@pytest.mark.parametrize("interrupted", ["wake", "drain"])
+def test_a_call_that_a_signal_interrupts_does_not_prevent_later_calls_from_waking(
+    watched, interrupted
+):
+    def interrupt() -> None:
+        interrupts.append(point)
+        raise KeyboardInterrupt
+
+    interrupts: list[int] = []
+    for point in itertools.count(1):
+        if interrupted == "drain":
+            watched.wakeup.wake()
+        with suppress(KeyboardInterrupt), calling_at(point, interrupt):
+            watched.wakeup.wake() if interrupted == "wake" else watched.drain(READ)
+        if len(interrupts) < point:
+            break
+        if watched.is_woken():
+            watched.drain(READ)
+
+        watched.wakeup.wake()
+        assert watched.is_woken()
+        watched.drain(READ)
+    assert len(interrupts) > 1
 
 
 def test_the_bytes_of_signals_are_forwarded_without_ours(watched):

@@ -15,8 +15,20 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """This process's environment and ``variables``; Python finds our packages in any folder."""
-    return {**os.environ, "PYTHONPATH": str(ROOT), **variables}
+    """This process's environment and ``variables``; Python finds our packages in any folder, and
+    shows its stacks when it is aborted."""
+    return {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONFAULTHANDLER": "1", **variables}
+
+
+def finish(process: subprocess.Popen[str]) -> tuple[str, str]:
+    """Wait until ``process`` has ended. Returns the rest of its output and errors. If it hangs,
+    abort it, and show where it was."""
+    try:
+        return process.communicate(timeout=TIMEOUT)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGABRT)
+        output, errors = process.communicate(timeout=TIMEOUT)
+        raise AssertionError(f"it does not end:\n{output}\n{errors}") from None
 
 
 def run_script(script: str, *arguments: str) -> tuple[str, str, int]:
@@ -75,5 +87,5 @@ class Command:
         """Send a signal; returns the exit status and what is on standard error."""
         if self.process.poll() is None:
             self.process.send_signal(signum)
-        _, errors = self.process.communicate(timeout=TIMEOUT)
+        _, errors = finish(self.process)
         return self.process.returncode, errors

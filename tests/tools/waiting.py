@@ -10,7 +10,7 @@ from reactor import Loop
 
 T = TypeVar("T")
 
-TIMEOUT = 60.0  # seconds; a test waits that long only if something is broken
+TIMEOUT = 120.0  # seconds; a test waits that long only if something is broken
 
 
 def until(reactor: Loop, condition: Callable[[], object]) -> None:

@@ -26,8 +26,8 @@ class HeartbeatUser(Protocol):
     def send_heartbeat(self) -> None:
         """Send a sign of life."""
 
-    def ask_for_life(self) -> None:
-        """The server has been silent: ask it for a sign of life."""
+    def send_ping(self) -> None:
+        """The server has been silent: send it a ping."""
 
     def server_vanished(self, silence: float, /) -> None:
         """The server has been silent for ``silence`` seconds, and counts as vanished."""
@@ -93,5 +93,5 @@ class Heartbeats:
             delay = self.interval
             self._user.send_heartbeat()
             if silence >= _ASK_AFTER * self.interval:
-                self._user.ask_for_life()
+                self._user.send_ping()
         self._timer = self._reactor.call_later(delay, self._tick)

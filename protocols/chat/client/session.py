@@ -364,7 +364,7 @@ class ChatClient(LineClient):
         elif self._heartbeats.interval and self._heartbeats.silence() >= _ANSWER_TIMEOUT:
             self.outbox.hold()
             self._awaits_life = True
-            self.ask_for_life()
+            self.send_ping()
 
     def _report_lost(self, lines: list[str]) -> None:
         if self.console.interactive:
@@ -376,7 +376,7 @@ class ChatClient(LineClient):
     def send_heartbeat(self) -> None:
         self.send(HELLO if self.udp else HEARTBEAT)
 
-    def ask_for_life(self) -> None:
+    def send_ping(self) -> None:
         self._pinged = True
         self.send(replies.PING)
 

@@ -39,7 +39,7 @@ class WSGIHandler:
     bytes that the bodies of all requests together may have, in memory and in files; a request
     beyond that is answered with 503. ``max_spool``: bytes of all streamed responses together that
     may wait in temporary files for slow clients.
-    ``request_timeout``: seconds without progress after which a call in a thread is written off; 0:
+    ``request_timeout``: seconds without progress after which a call in a thread is abandoned; 0:
     never. ``on_exhausted()`` is called when more than ``threads`` threads hang (see
     ``Supervisor``). ``multiprocess``: whether other processes run the same application. ``debug``:
     show tracebacks to clients."""

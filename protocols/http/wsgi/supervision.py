@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _INTERVAL: Final = 1.0  # seconds between two checks, at most
-_LOOKS: Final = 10  # checks within a time-out, at least
+_MIN_CHECKS: Final = 10  # within a time-out
 # Seconds that a request may wait for a thread once its client has finished sending. Most such
 # clients have left, which we cannot detect; `nc -N` still waits, and is served unless the server is
 # overloaded.
@@ -73,7 +73,7 @@ class Supervisor:
         self._idle: dict[SupervisedCall, float] = {}
         self._threads = threads
         self._timeout = timeout or math.inf
-        self._interval = min(_INTERVAL, self._timeout / _LOOKS)
+        self._interval = min(_INTERVAL, self._timeout / _MIN_CHECKS)
         self._on_exhausted = on_exhausted
         self._timer: Timer | None = None
 
@@ -90,41 +90,41 @@ class Supervisor:
         job = self.pool.submit(function, *args)
         self._idle[call] = 0.0
         if self._timer is None:
-            self._timer = self.reactor.call_later(self._interval, self._look)
+            self._timer = self.reactor.call_later(self._interval, self._check)
         return job
 
     def forget(self, call: SupervisedCall) -> None:
         """The function of ``call`` has ended, or needs no supervision."""
         self._idle.pop(call, None)
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         self._timer = None
         for call in tuple(self._idle):
             job = call.job
             if job is None or job.done():  # just refused; or it has ended, and its callback follows
                 continue
             if job.thread:
-                self._look_at_running(call, job)
+                self._check_running(call, job)
             elif call.is_half_closed:
-                self._look_at_waiting(call)
+                self._check_waiting(call)
         if self._idle:
-            self._timer = self.reactor.call_later(self._interval, self._look)
+            self._timer = self.reactor.call_later(self._interval, self._check)
 
-    def _look_at_running(self, call: SupervisedCall, job: ThreadCall[Any]) -> None:
+    def _check_running(self, call: SupervisedCall, job: ThreadCall[Any]) -> None:
         if call.has_progressed():
             self._idle[call] = 0.0
             return
         self._idle[call] += self._interval
         if self._idle[call] >= self._timeout:
-            self._write_off(call, job)
+            self._abandon(call, job)
 
-    def _look_at_waiting(self, call: SupervisedCall) -> None:
+    def _check_waiting(self, call: SupervisedCall) -> None:
         if self._idle[call] >= HALF_CLOSED_WAIT:
             call.refuse()
         else:
             self._idle[call] += self._interval
 
-    def _write_off(self, call: SupervisedCall, job: ThreadCall[Any]) -> None:
+    def _abandon(self, call: SupervisedCall, job: ThreadCall[Any]) -> None:
         frame = sys._current_frames().get(job.thread)
         logger.error(
             "%r: no progress in %g s: the call is given up. It hangs here:\n%s",

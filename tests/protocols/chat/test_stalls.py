@@ -67,7 +67,7 @@ def test_members_over_udp_survive_a_stall(
 def test_a_stopped_server_reads_afterwards_what_was_sent_meanwhile(serve: Callable[..., Any]):
     server = serve(
         *("--protocol", "chat", "--host", "127.0.0.1", "--port", "0", "--no-udp"),
-        *("--heartbeat-timeout", "1"),
+        *("--heartbeat-timeout", "3"),
     )
     pid = server.process.pid
     clients = [
@@ -85,7 +85,7 @@ def test_a_stopped_server_reads_afterwards_what_was_sent_meanwhile(serve: Callab
         os.waitpid(pid, os.WUNTRACED)
         for client in clients:
             client.sendall(b"HEARTBEAT\n/quit\n")
-        time.sleep(1.2)  # the server's deadlines pass
+        time.sleep(3.2)  # the server's deadlines pass
         os.kill(pid, signal.SIGCONT)
         for client in clients:
             said = b""

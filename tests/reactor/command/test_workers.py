@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 import trustme
 
+from protocols.http.limits import LAST_HEAD
 from reactor.command import backoff
 from reactor.command.application import CommandError
 from reactor.command.master import Master
@@ -189,6 +190,7 @@ def test_a_stop_finishes_requests_and_refuses_new_connections(site):
     assert site.command.stop() == (0, "")
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_a_second_signal_ends_at_once(serve, tmp_path):
     site = Site(serve, tmp_path, "--grace", "1000")
     workers = site.workers
@@ -213,6 +215,7 @@ def test_a_worker_that_does_not_react_is_killed_after_the_grace(serve, tmp_path)
     connection.close()
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_a_worker_that_does_not_react_is_killed_after_the_second_signal(serve, tmp_path):
     site = Site(serve, tmp_path, "--grace", "1000", "--threads", "0")
     workers = site.workers
@@ -224,6 +227,7 @@ def test_a_worker_that_does_not_react_is_killed_after_the_second_signal(serve, t
     connection.close()
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_a_worker_in_an_endless_loop_ends_after_two_signals_to_itself(serve, tmp_path):
     site = Site(serve, tmp_path, "--threads", "0")
     connection = site.begin("/loop")
@@ -405,11 +409,13 @@ def test_a_reload_loses_no_request_of_new_connections(serve, tmp_path, certifica
     site = Site(serve, tmp_path, *arguments)
     context = ssl.create_default_context(cafile=certificate.ca)
     lost: list[Exception] = []
+    answered: list[bool] = []
     over = threading.Event()
 
     def keep_asking():
         while not over.is_set():
             connection = site.connect()
+            began = time.monotonic()
             try:
                 connection.connect()
                 over.wait(0.02)  # as over a network
@@ -420,8 +426,11 @@ def test_a_reload_loses_no_request_of_new_connections(serve, tmp_path, certifica
                     over.wait(0.02)
                 connection.request("GET", "/")
                 assert connection.getresponse().status == 200
+                answered.append(True)
             except Exception as exc:
-                lost.append(exc)
+                # On a busy machine this client itself may be slower than a stopping server allows.
+                if time.monotonic() - began < LAST_HEAD:
+                    lost.append(exc)
             finally:
                 connection.close()
 
@@ -438,6 +447,7 @@ def test_a_reload_loses_no_request_of_new_connections(serve, tmp_path, certifica
         for client in clients:
             client.join()
     assert lost == []
+    assert answered
     assert site.command.stop() == (0, "")
 
 

@@ -23,6 +23,7 @@ from reactor.threads import ThreadCall, ThreadPool
 from reactor.transports.stream import StreamTransport
 
 from ...tools.clock import Clock
+from ...tools.sockets import unused_address
 from ...tools.waiting import TIMEOUT
 
 
@@ -290,9 +291,7 @@ def test_the_scope_of_an_address_may_be_a_name():
 
 
 def test_the_local_address_can_be_chosen(reactor, outcome, server):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        local = probe.getsockname()
+    local = unused_address()
     reactor.connect_tcp(outcome, *server.getsockname(), local_addr=local, on_failure=outcome.failed)
     run_until(reactor, lambda: outcome.ended)
 
@@ -431,12 +430,8 @@ def test_a_full_unix_backlog_is_a_failure_and_not_a_wait(reactor, outcome, tmp_p
 
 def test_a_socket_connected_to_itself_is_a_failure(reactor, outcome):
     # tokio#3405: connecting to a free local port can be given that very port.
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    reactor.connect_tcp(
-        outcome, "127.0.0.1", port, local_addr=("127.0.0.1", port), on_failure=outcome.failed
-    )
+    address = unused_address()
+    reactor.connect_tcp(outcome, *address, local_addr=address, on_failure=outcome.failed)
     run_until(reactor, lambda: outcome.ended)
 
     assert nothing_open(reactor)

@@ -26,7 +26,8 @@ from reactor.transports.datagram import (
 
 from ...tools.counting import CountingPoller
 from ...tools.recording import DatagramRecorder
-from ...tools.waiting import until
+from ...tools.sockets import unused_address
+from ...tools.waiting import TIMEOUT, until
 
 PEER = ("192.0.2.1", 50000)
 
@@ -554,9 +555,7 @@ def test_a_connected_socket_sends_to_its_peer_alone(real, recorder):
 
 
 def test_a_port_without_a_listener_is_an_error_of_one_datagram(real, recorder):
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = probe.getsockname()
+    address = unused_address(socket.SOCK_DGRAM)
     real.connect_udp(lambda: recorder, *address)
     until(real, lambda: recorder.log)
 
@@ -566,7 +565,7 @@ def test_a_port_without_a_listener_is_an_error_of_one_datagram(real, recorder):
 
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as late:
         late.bind(address)
-        late.settimeout(10)
+        late.settimeout(TIMEOUT)
         recorder.transport.sendto(b"received")
         assert late.recv(100) == b"received"
     assert recorder.log == ["made"]

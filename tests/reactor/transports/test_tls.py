@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import socket
 import ssl
@@ -261,6 +262,43 @@ def test_a_client_without_tls_gets_the_plaintext_reply(
     world.until(lambda: not world.reactor.stats.lingering)
     assert listener.connections == 0
     assert world.reactor.stats.refused == 1
+
+
+@pytest.mark.parametrize("data", [b"", b"hi\r\n"])
+def test_a_client_that_begins_no_handshake_gets_the_plaintext_reply(
+    world: World, data: bytes
+) -> None:
+    listener = world.reactor.listen_tcp(Explaining, "127.0.0.1", 0, tls=world.server_context)
+    sock = world.plain(listener.addresses[0])
+    sock.send(data)
+    world.until(lambda: listener.connections)
+    world.turns()
+    world.now += HANDSHAKE_TIMEOUT
+    assert received(world, sock) == b"this is TLS\n"
+    assert world.reactor.stats.refused == 1
+
+
+def test_a_client_that_has_begun_a_handshake_gets_no_plain_text(world: World) -> None:
+    listener = world.reactor.listen_tcp(Explaining, "127.0.0.1", 0, tls=world.server_context)
+    sock = world.plain(listener.addresses[0])
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = world.client_context.wrap_bio(incoming, outgoing, server_hostname="localhost")
+    with contextlib.suppress(ssl.SSLWantReadError):
+        client.do_handshake()
+    sock.send(outgoing.read())
+    assert world.drive(sock.recv, 1 << 16).startswith(b"\x16\x03")  # ServerHello
+    world.now += HANDSHAKE_TIMEOUT
+    assert b"this is TLS" not in received(world, sock)
+
+
+def test_a_stop_does_not_reply_to_clients_that_are_silent(world: World) -> None:
+    listener = world.reactor.listen_tcp(Explaining, "127.0.0.1", 0, tls=world.server_context)
+    sock = world.plain(listener.addresses[0])
+    world.until(lambda: listener.connections)
+    world.reactor.stop(10.0)
+    world.turns()
+    world.now += STOPPING_HANDSHAKE_TIMEOUT
+    assert received(world, sock) == b""
 
 
 @pytest.mark.parametrize("factory", [Silent, Recorder])

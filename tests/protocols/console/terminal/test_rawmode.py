@@ -336,6 +336,7 @@ def running(
             process.kill()
 
 
+@pytest.mark.usefixtures("unmeasured")
 @pytest.mark.parametrize(
     ("key", "number", "status"),
     [
