@@ -52,8 +52,9 @@ class WebSocketConnection(Protocol):
     __slots__ = (
         "_close_called",
         "_core",
+        "_has_ended",
         "_heard",
-        "_is_closing_limited",
+        "_is_open",
         "_is_reading_paused",
         "_is_waiting",
         "_is_write_paused",
@@ -73,13 +74,14 @@ class WebSocketConnection(Protocol):
         self._turns = turns
         self._window_bits = core.window_bits
         self._small = min(_SMALL, limits.message_size)
+        self._is_open = True  # neither side has begun to close
         self._is_waiting = False  # a later turn of the loop handles the waiting input
         self._is_reading_paused = False  # by the WebSocket
         self._is_write_paused = False  # by the transport
+        self._has_ended = False  # the peer has finished sending, and its input still waits
         self._pong = b""  # the last one, not sent because output is paused
         self._heard = 0.0  # when something last arrived
         self._close_called = False  # by the WebSocket
-        self._is_closing_limited = False  # the closing handshake has a timer
         self._timer: Timer | None = None
 
     # -- reading -----------------------------------------------------------------------------------
@@ -91,6 +93,8 @@ class WebSocketConnection(Protocol):
         if self._limits.ping_interval:
             self._timer = transport.reactor.call_later(self._limits.ping_interval, self._ping)
         self._call(self._websocket.opened)
+        if transport.reactor.is_stopping():  # which was told to the HTTP connection
+            self.shutdown_requested()
 
     def data_received(self, data: bytes) -> None:
         self._heard = self.transport.reactor.now
@@ -101,7 +105,7 @@ class WebSocketConnection(Protocol):
             and data[1] == size | _MASKED
             and ((first := data[0]) == _FIN_TEXT or first == _FIN_BINARY)
             and core.is_between_messages
-            and core.state is OPEN
+            and self._is_open
             and not self._is_reading_paused
         ):
             payload = apply_mask(data[6:], data[2:6])
@@ -134,7 +138,11 @@ class WebSocketConnection(Protocol):
             if self._core.writes:
                 self._send_of_core()
             if frame is None:
-                self.transport.resume_reading()
+                if self._has_ended:
+                    self._end_of_data()
+                    self.transport.close()
+                else:
+                    self.transport.resume_reading()
                 return
             self._frame_received(frame)
         self.transport.pause_reading()
@@ -168,8 +176,9 @@ class WebSocketConnection(Protocol):
 
     def pause_reading(self) -> None:
         """See ``WebSocket.pause_reading``."""
-        self._is_reading_paused = True
-        self.transport.pause_reading()
+        if not self._close_called:
+            self._is_reading_paused = True
+            self.transport.pause_reading()
 
     def resume_reading(self) -> None:
         """See ``WebSocket.resume_reading``."""
@@ -182,24 +191,24 @@ class WebSocketConnection(Protocol):
     @property
     def is_open(self) -> bool:
         """Whether messages may be sent: neither side has begun to close."""
-        return self._core.state is OPEN and not self.transport.is_closing()
+        return self._is_open and not self.transport.is_closing()
 
     def send(self, message: str | bytes | bytearray | memoryview | Message) -> None:
         """See ``WebSocket.send``."""
-        if isinstance(message, str):
-            opcode, payload = TEXT, message.encode()
-        elif isinstance(message, Message):
-            self._write(message.render(self._window_bits))
-            return
+        if isinstance(message, Message):  # first, and without calls: a room has many members
+            frame = message.frames.get(self._window_bits)
+            if frame is None:
+                frame = message.render(self._window_bits)
         else:
-            opcode, payload = BINARY, memoryview(message).tobytes()
-        if self._window_bits and len(payload) >= DEFLATE_FROM:
-            self._write(render_deflated(opcode, payload, self._window_bits))
-        else:
-            self._write(render_frame(opcode, payload))
-
-    def _write(self, frame: bytes) -> None:
-        if self._core.state is OPEN:
+            if isinstance(message, str):
+                opcode, payload = TEXT, message.encode()
+            else:
+                opcode, payload = BINARY, memoryview(message).tobytes()
+            if self._window_bits and len(payload) >= DEFLATE_FROM:
+                frame = render_deflated(opcode, payload, self._window_bits)
+            else:
+                frame = render_frame(opcode, payload)
+        if self._is_open:
             self.transport.write(frame)
         else:
             self.transport.reactor.stats.writes_dropped += 1
@@ -208,13 +217,13 @@ class WebSocketConnection(Protocol):
         """See ``WebSocket.ping``."""
         if len(data) > 125:
             raise ValueError(f"a ping carries at most 125 bytes, not {len(data)}")
-        if self._core.state is OPEN:
+        if self._is_open:
             self._core.send_ping(data)
             self._send_of_core()
 
     def close(self, code: int, reason: str) -> None:
         """See ``WebSocket.close``."""
-        if self._core.state is not OPEN:
+        if not self._is_open:
             return
         try:
             self._core.send_close(code, reason)
@@ -230,7 +239,12 @@ class WebSocketConnection(Protocol):
         self._send_of_core()
 
     def _send_of_core(self) -> None:
-        """Write the core's output: control frames, and the end of data."""
+        """Write the core's output: control frames, and the end of data.
+
+        To be called after everything that may have changed the core's state."""
+        if self._is_open and self._core.state is not OPEN:
+            self._is_open = False  # before a write, as it may call the WebSocket, which may send
+            self._limit_closing()
         for data in self._core.data_to_send():
             if not data:
                 self.transport.close()
@@ -240,8 +254,6 @@ class WebSocketConnection(Protocol):
                 self._pong = data
             else:
                 self.transport.write(data)
-        if self._core.state is not OPEN and not self._is_closing_limited:
-            self._limit_closing()
 
     def pause_writing(self) -> None:
         self._is_write_paused = True
@@ -280,7 +292,6 @@ class WebSocketConnection(Protocol):
     def _limit_closing(self) -> None:
         """The closing handshake has begun: it must finish within ``Limits.close_timeout`` from now,
         even if the peer sends more."""
-        self._is_closing_limited = True
         if self._timer is not None:
             self._timer.cancel()
         self._timer = self.transport.reactor.call_later(
@@ -294,15 +305,24 @@ class WebSocketConnection(Protocol):
     # -- the end -----------------------------------------------------------------------------------
 
     def eof_received(self) -> bool:
+        # Input may wait: it arrived with the handshake, and the end right behind it.
+        self._has_ended = bool(self._core.reader.buffer) and (
+            self._is_waiting or self._is_reading_paused
+        )
+        if not self._has_ended:
+            self._end_of_data()
+        return self._has_ended
+
+    def _end_of_data(self) -> None:
         self._core.receive_eof()
         self._send_of_core()
-        return False
 
     def shutdown_requested(self) -> None:
-        if self._core.state is OPEN:
+        if self._is_open:
             self.close(CloseCode.GOING_AWAY, "the server stops")
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._is_open = False
         if self._timer is not None:
             self._timer.cancel()
         close = self._core.close_rcvd or self._core.close_sent

@@ -172,8 +172,10 @@ class Assembler:
 
     def add(self, frame: Frame) -> str | bytes | None:
         """Returns the message if ``frame`` is its last one. Raises ``UnicodeDecodeError`` and
-        ``TooManyFragments``."""
-        data = frame.data
+        ``TooManyFragments``.
+
+        Takes the data out of ``frame``: the core, which waits for the next one, holds this one."""
+        data, frame.data = frame.data, b""
         if self.opcode is None:
             if frame.fin:
                 return str(data, "utf-8") if frame.opcode is Opcode.TEXT else bytes(data)

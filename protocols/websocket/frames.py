@@ -54,7 +54,7 @@ class Message:
 
     ``content``: a str makes a text message, bytes-like a binary one."""
 
-    __slots__ = ("_by_window", "_opcode", "_payload")
+    __slots__ = ("_opcode", "_payload", "frames")
 
     def __init__(self, content: str | bytes | bytearray | memoryview) -> None:
         if isinstance(content, str):
@@ -63,17 +63,16 @@ class Message:
         else:
             self._opcode = BINARY
             self._payload = memoryview(content).tobytes()
-        self._by_window: dict[int, bytes] = {}
+        #: The frames that were rendered, by the ``window_bits`` that ``render`` got.
+        self.frames: dict[int, bytes] = {}
 
     def render(self, window_bits: int) -> bytes:
-        """The frame for a peer with a window of ``window_bits``; 0 for one without compression."""
-        if len(self._payload) < DEFLATE_FROM:
-            window_bits = 0
-        frame = self._by_window.get(window_bits)
-        if frame is None:
-            if window_bits:
-                frame = render_deflated(self._opcode, self._payload, window_bits)
-            else:
-                frame = render_frame(self._opcode, self._payload)
-            self._by_window[window_bits] = frame
+        """Return the frame for a peer with a window of ``window_bits``, 0 for one without
+        compression, and keep it in ``frames``."""
+        if window_bits and len(self._payload) >= DEFLATE_FROM:
+            frame = render_deflated(self._opcode, self._payload, window_bits)
+        else:
+            frame = self.frames.get(0) or render_frame(self._opcode, self._payload)
+            self.frames[0] = frame
+        self.frames[window_bits] = frame
         return frame

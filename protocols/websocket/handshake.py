@@ -37,7 +37,8 @@ def accept(
             if request.path == "/chat":
                 return accept(request, Chat)
 
-    ``factory()`` returns the ``WebSocket``, whose ``opened`` is called before this returns.
+    ``factory()`` returns the ``WebSocket``, whose ``opened`` is called before this returns. If the
+    client has left, nothing is called.
     ``subprotocols``: those that the server supports, in order of preference; with none in common
     the connection has none. ``origins``: other origins whose pages may connect, see
     ``check_origin``. ``hosts``: other names of this machine where the server listens on a loopback
@@ -45,7 +46,7 @@ def accept(
 
     Raises ``HTTPError`` for a request that is not a valid handshake (400, 405, 426, 505), or comes
     from a page that may not connect (403); ``TypeError`` for a str where several names are
-    expected."""
+    expected; ``RuntimeError`` if the request was answered already."""
     if any(isinstance(names, str) for names in (subprotocols, origins, hosts)):
         raise TypeError("subprotocols, origins and hosts are lists of names")
     check_host(request, hosts)
@@ -68,6 +69,9 @@ def accept(
         raise _refusal(request, response.status_code, bytes(response.body), headers)
     if request.has_body:
         raise HTTPError(400, "A handshake has no body.")
+    if request.is_lost:
+        request.take_over(None)  # raises unless it is because the client has left
+        return
     websocket = factory()
     websocket.request = request
     websocket.subprotocol = core.subprotocol

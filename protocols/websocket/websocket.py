@@ -69,7 +69,8 @@ class WebSocket:
 
         If more than ``Limits.write_buffer`` bytes would wait above the high-water mark, the
         connection is cut. Once the connection is closing, messages are dropped and counted
-        (``Stats.writes_dropped``). Raises ``TypeError`` for anything else."""
+        (``Stats.writes_dropped``). Raises ``TypeError`` for anything else, ``UnicodeEncodeError``
+        for lone surrogates, which ``json.loads`` can return."""
         self._connection.send(message)
 
     def ping(self, data: bytes = b"") -> None:
@@ -90,7 +91,8 @@ class WebSocket:
         self._connection.transport.abort()
 
     def pause_reading(self) -> None:
-        """Deliver no message until ``resume_reading()``; the peer has to wait."""
+        """Deliver no message until ``resume_reading()``; the peer has to wait. Has no effect after
+        ``close()``, whose answer is awaited."""
         self._connection.pause_reading()
 
     def resume_reading(self) -> None:

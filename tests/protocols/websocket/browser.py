@@ -17,6 +17,10 @@ from protocols.websocket import WebSocket, accept
 from reactor.testing import StreamPeer, VirtualReactor
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="  # RFC 6455 section 1.3
+HANDSHAKE = (
+    "GET / HTTP/1.1\r\nHost: example.com\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    f"Sec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n\r\n"
+).encode()
 
 
 class Recorder(WebSocket):

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import pytest
 
-from protocols.websocket import Limits
-from reactor.testing import VirtualReactor
+from protocols.http import HTTPServer
+from protocols.websocket import Limits, WebSocket, accept
+from reactor.testing import StreamPeer, VirtualReactor
 
-from .browser import Browser, Recorder, frame
+from .browser import HANDSHAKE, Browser, Recorder, frame
 
 TEXT, CLOSE, PING = 1, 8, 9
 
@@ -120,6 +121,35 @@ def test_no_message_is_delivered_after_abort(connect):
     browser = connect(Aborting)
     browser.send("one", "two")
     assert browser.websocket.messages == ["one", ("closed", 1006, "")]
+
+
+def test_pausing_reading_while_closing_does_not_keep_the_answer_out(connect, reactor):
+    browser = connect()
+    browser.websocket.close(4000)
+    browser.websocket.pause_reading()
+    reactor.settle()
+    assert browser.close_frame() == (4000, "")
+    assert closed(browser) == (4000, "")
+
+
+def test_a_connection_that_is_closed_stays_closed(connect, reactor):
+    class Stubborn(Recorder):
+        def closed(self, code, reason):
+            super().closed(code, reason)
+            self.send("too late")
+            self.ping()
+            self.close(4000)
+            self.pause_reading()
+            self.resume_reading()
+            self.abort()
+
+    browser = connect(Stubborn)
+    timers = len(reactor.timers)
+    browser.peer.reset()
+    reactor.settle()
+    assert closed(browser) == (1006, "")
+    assert len(reactor.timers) < timers
+    assert reactor.stats.writes_dropped == 1
 
 
 @pytest.mark.parametrize("data", [b"", frame(TEXT, b"cut")[:5]], ids=["between", "within"])
@@ -288,3 +318,97 @@ def test_a_client_that_closes_already_may_finish_while_the_server_stops(connect,
     reactor.settle()
     assert browser.close_frame() == (4000, "")
     assert closed(browser) == (4000, "")
+
+
+def test_a_handshake_that_ends_while_the_server_stops(reactor):
+    recorder = Recorder()
+    peer = reactor.connect(HTTPServer(lambda request: accept(request, lambda: recorder)))
+    peer.send(HANDSHAKE[:50])
+    reactor.settle()
+    reactor.stop(10)
+    reactor.settle()
+    peer.send(HANDSHAKE[50:])
+    reactor.settle()
+    assert peer.received.endswith(b"\x88\x12\x03\xe9the server stops")
+    peer.send(frame(CLOSE, (1001).to_bytes(2)))
+    reactor.settle()
+    assert recorder.calls == ["opened", ("closed", 1001, "")]
+    assert reactor.stats.connections == 0
+
+
+# -- accepted late ---------------------------------------------------------------------------------
+
+
+def accepted_late(reactor: VirtualReactor, websocket: WebSocket, data: bytes) -> StreamPeer:
+    """A client that ends behind ``data``, and was accepted only after all that had arrived."""
+    server = HTTPServer(
+        lambda request: reactor.call_later(1, accept, request, lambda: websocket) and None
+    )
+    peer = reactor.connect(server)
+    peer.send(HANDSHAKE + data)
+    peer.send_eof()
+    reactor.advance(1.1)
+    return peer
+
+
+def test_a_client_that_left_before_it_is_accepted_opens_nothing(reactor):
+    made = []
+    server = HTTPServer(
+        lambda request: reactor.call_later(1, accept, request, lambda: made.append(1)) and None
+    )
+    peer = reactor.connect(server)
+    peer.send(HANDSHAKE)
+    reactor.settle()
+    peer.reset()
+    reactor.advance(1.1)
+    assert made == []
+
+
+def test_a_request_is_accepted_once(reactor):
+    def handler(request):
+        accept(request, Recorder)
+        with pytest.raises(RuntimeError, match="answered already"):
+            accept(request, lambda: pytest.fail("called"))
+
+    peer = reactor.connect(HTTPServer(handler))
+    peer.send(HANDSHAKE)
+    reactor.settle()
+    assert peer.received.startswith(b"HTTP/1.1 101 ")
+
+
+def test_all_messages_before_the_end_of_data_are_delivered(reactor):
+    recorder = Recorder()
+    accepted_late(reactor, recorder, frame(TEXT, b"x") * 600)
+    assert recorder.messages == ["x"] * 600 + [("closed", 1006, "")]
+
+
+def test_a_close_behind_many_messages_is_answered_after_the_end_of_data(reactor):
+    recorder = Recorder()
+    peer = accepted_late(reactor, recorder, frame(TEXT, b"x") * 300 + frame(CLOSE, b"\x0f\xa0"))
+    assert recorder.messages == ["x"] * 300 + [("closed", 4000, "")]
+    assert peer.received.endswith(b"\x88\x02\x0f\xa0")
+
+
+def test_the_end_of_data_waits_while_reading_is_paused(reactor):
+    class Paused(Recorder):
+        def opened(self):
+            super().opened()
+            self.pause_reading()
+
+    recorder = Paused()
+    accepted_late(reactor, recorder, frame(TEXT, b"x") * 2)
+    assert recorder.calls == ["opened"]
+    recorder.resume_reading()
+    reactor.settle()
+    assert recorder.calls == ["opened", "x", "x", ("closed", 1006, "")]
+
+
+def test_closing_discards_what_waits_before_the_end_of_data(reactor):
+    class Closing(Recorder):
+        def message_received(self, message):
+            super().message_received(message)
+            self.close(4000)
+
+    recorder = Closing()
+    accepted_late(reactor, recorder, frame(TEXT, b"x") * 600)
+    assert recorder.calls == ["opened", "x", ("closed", 4000, "")]

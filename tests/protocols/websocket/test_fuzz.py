@@ -1,15 +1,18 @@
-"""For any input: none of our code fails, and the WebSocket's methods are called in the right
-order."""
+"""For any input: none of our code fails, the WebSocket's methods are called in the right order, and
+every message is delivered."""
 
 from __future__ import annotations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from protocols.websocket import Limits
+from protocols.http import HTTPServer
+from protocols.websocket import Limits, accept
 from reactor.testing import VirtualReactor
 
-from .browser import Browser, Recorder, frame
+from .browser import HANDSHAKE, Browser, Recorder, frame
+
+TEXT, CLOSE = 1, 8
 
 # Small, so that they are reached.
 LIMITS = Limits(message_size=300, inflated_size=200, fragments=4, frames_per_turn=3)
@@ -80,3 +83,50 @@ def test_any_input_is_handled(frames, chunk, deflate, resets):
         assert [call[0] for call in calls[1:] if isinstance(call, tuple)].count("closed") == 1
         assert calls[-1][0] == "closed"
         assert all(len(call) <= 300 for call in calls if isinstance(call, str | bytes))
+
+
+class Pausing(Recorder):
+    """Pauses reading at the messages that say so."""
+
+    def message_received(self, message):
+        super().message_received(message)
+        if "pause" in message:
+            self.pause_reading()
+        if "resume" in message:
+            self.resume_reading()
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.sampled_from(["small", "x" * 200, "pause", "pause, resume"]), max_size=40),
+    st.one_of(st.none(), st.integers(1, 400)),
+    st.booleans(),
+    st.booleans(),
+    st.booleans(),
+)
+def test_every_message_is_delivered(messages, chunk, is_late, closes, ends):
+    """However it arrives, however reading is paused, and whatever follows at once."""
+    recorder = Pausing()
+    with VirtualReactor() as reactor:
+
+        def handler(request):
+            if is_late:
+                reactor.call_later(1, accept_it, request)
+            else:
+                accept_it(request)
+
+        def accept_it(request):
+            accept(request, lambda: recorder, limits=Limits(frames_per_turn=3))
+
+        peer = reactor.connect(HTTPServer(handler))
+        frames = [frame(TEXT, message.encode()) for message in messages]
+        close = frame(CLOSE, (1000).to_bytes(2)) if closes else b""
+        peer.send(HANDSHAKE + b"".join(frames) + close, chunk)
+        if ends:
+            peer.send_eof()
+        reactor.advance(1.1)
+        for _ in messages:
+            recorder.resume_reading()
+            reactor.settle()
+        end = [("closed", 1000 if closes else 1006, "")] if closes or ends else []
+        assert recorder.calls == ["opened", *messages, *end]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 from websockets.frames import Opcode
 
-from protocols.websocket import Limits, Message
+from protocols.websocket import Limits, Message, WebSocket
+from protocols.websocket import frames as module
 from reactor.testing import VirtualReactor
 
 from .browser import Browser, Recorder, frame
@@ -163,6 +166,27 @@ def test_a_message_for_many_is_rendered_once_for_each_kind_of_connection(connect
     assert all(browser.messages() == ["all of you " * 50] for browser in browsers)
 
 
+@pytest.mark.parametrize(("size", "frames"), [(1000, 3), (100, 1)])
+def test_rendering_is_not_repeated(connect, monkeypatch, size, frames):
+    rendered = []
+    for name in ("render_frame", "render_deflated"):
+        render = getattr(module, name)
+
+        def count(*args, render=render):
+            rendered.append(render(*args))
+            return rendered[-1]
+
+        monkeypatch.setattr(module, name, count)
+    small_window = ClientPerMessageDeflateFactory(server_max_window_bits=9)
+    browsers = [connect(deflate=deflate) for deflate in (False, True, small_window) * 3]
+    message = Message("x" * size)
+    for browser in browsers:
+        browser.websocket.send(message)
+    assert len(rendered) == frames
+    browsers[0].reactor.settle()
+    assert all(browser.messages() == ["x" * size] for browser in browsers)
+
+
 def test_a_message_may_be_binary(connect):
     browser = connect()
     browser.websocket.send(Message(b"\xff"))
@@ -258,6 +282,21 @@ def test_a_message_of_many_fragments_is_refused(connect):
     assert browser.websocket.messages == ["abc"]
     browser.send_fragments(Opcode.TEXT, b"a", b"", b"", b"")
     assert browser.close_frame() == (1008, "more than 3 fragments")
+
+
+@pytest.mark.parametrize("deflate", [False, True])
+@pytest.mark.parametrize("message", ["x" * 500_000, bytes(500_000)], ids=["text", "binary"])
+def test_an_idle_connection_does_not_hold_its_last_message(reactor, deflate, message):
+    browser = Browser(reactor, WebSocket, deflate=deflate)
+    tracemalloc.start()
+    try:
+        browser.send_fragments(Opcode.BINARY, bytes(250_000), bytes(250_000))
+        held_after_fragments = tracemalloc.get_traced_memory()[0]
+        browser.send(message)
+        held = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert max(held, held_after_fragments) < 100_000
 
 
 def test_a_flood_of_frames_leaves_turns_for_others(connect, reactor):
