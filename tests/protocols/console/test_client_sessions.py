@@ -5,6 +5,7 @@ import os
 import re
 import select
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import time
 import pyte
 import pytest
 
+from ...tools.sockets import unused_address
 from ...tools.waiting import TIMEOUT
 
 COLUMNS, ROWS = 60, 12
@@ -176,8 +178,8 @@ def test_the_loss_of_the_server_is_an_error_message_and_status_1(serve, user):
 
 
 def test_with_reconnect_it_waits_for_the_server(serve, user):
-    server = serve("--protocol", "chat", "--port", "0", "--no-udp")
-    port = server.ports["tcp"]
+    port = unused_address()[1]
+    server = serve("--protocol", "chat", "--port", str(port), "--no-udp")
     one = user("--protocol", "chat", "--connect", f"127.0.0.1:{port}", "--reconnect")
     one.see("1 in lobby: guest1")
     server.stop()
@@ -191,9 +193,9 @@ def test_with_reconnect_it_waits_for_the_server(serve, user):
 
 def test_over_udp_a_client_that_was_stopped_gets_its_name_back(serve, user):
     server = serve(
-        "--protocol", "chat", "--port", "0", "--udp-port", "0", "--heartbeat-timeout", "1"
+        "--protocol", "chat", "--port", "0", "--udp-port", "0", "--heartbeat-timeout", "3"
     )
-    options = ("--protocol", "chat", "--heartbeat-interval", "0.2", "--connect")
+    options = ("--protocol", "chat", "--heartbeat-interval", "0.5", "--connect")
     one = user(*options, f"127.0.0.1:{server.ports['udp']}", "--udp")
     one.see("1 in lobby: guest1")
     one.type(b"/nick ada\r")
@@ -213,9 +215,9 @@ def test_over_udp_a_client_that_was_stopped_gets_its_name_back(serve, user):
 
 
 def test_over_udp_the_server_may_be_restarted_between_two_heartbeats(serve, user):
-    chat = ("--protocol", "chat", "--port", "0", "--udp-port")
-    server = serve(*chat, "0")
-    port = str(server.ports["udp"])
+    port = str(unused_address(socket.SOCK_DGRAM)[1])
+    chat = ("--protocol", "chat", "--port", "0", "--udp-port", port)
+    server = serve(*chat)
     one = user(
         *("--protocol", "chat", "--udp", "--connect", f"127.0.0.1:{port}"),
         *("--heartbeat-interval", "3600"),
@@ -227,7 +229,7 @@ def test_over_udp_the_server_may_be_restarted_between_two_heartbeats(serve, user
     one.see("1 in cellar: ada")
     server.process.kill()
     server.process.communicate()
-    serve(*chat, port)
+    serve(*chat)
     one.type(b"anybody here?\r")
 
     one.see(lambda rows: sum(row == "*** You are ada in cellar" for row in rows) == 2)
