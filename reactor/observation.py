@@ -135,12 +135,15 @@ class Observation:
             method(argument)
         except FATAL:
             raise
-        except BaseException:
-            if observer in self.observers:  # otherwise detached() has failed
-                logger.exception("an observer failed and is removed: %r", observer)
-                self.remove(observer)
-            else:
-                logger.exception("an observer failed: %r", observer)
+        except BaseException as exc:
+            self._failed(observer, exc)
+
+    def _failed(self, observer: Observer, exc: BaseException) -> None:
+        if observer in self.observers:  # otherwise detached() has failed
+            logger.error("an observer failed and is removed: %r", observer, exc_info=exc)
+            self.remove(observer)
+        else:
+            logger.error("an observer failed: %r", observer, exc_info=exc)
 
     # -- the steps ---------------------------------------------------------------------------------
 
@@ -179,7 +182,12 @@ class Observation:
         turn.times.append(now)
         self.turn = self._between
         for observer in self.observers:
-            self._tell(observer, observer.turn_ended, turn)
+            try:  # _tell() would be one more call in each turn
+                observer.turn_ended(turn)
+            except FATAL:
+                raise
+            except BaseException as exc:
+                self._failed(observer, exc)
 
     def poll(
         self, poll: Callable[[float | None], list[tuple[int, int]]], timeout: float | None
@@ -238,9 +246,11 @@ class Observation:
             if handler is None:  # unregistered earlier in this batch
                 yield event
                 continue
-            owner = getattr(handler, "__self__", None)
-            name = names.get(type(owner._protocol)) if isinstance(owner, BaseTransport) else None
-            if name is None or mask == WRITE:
+            try:
+                name = names[type(handler.__self__._protocol)]  # type: ignore[attr-defined]
+            except (AttributeError, KeyError):
+                name = self._handler_name(handler, mask)
+            if mask == WRITE:
                 name = self._handler_name(handler, mask)
             turn.running = name
             yield event
@@ -306,8 +316,10 @@ class Observation:
 
         def flush(transport: Any) -> int:
             sent: int = send(transport)
-            left = 0 if transport._waiting is None else transport.get_unsent_size()
-            self.turn._flushes.append((transport._fd, sent, left))
+            if transport._waiting is None:
+                self.turn._flushes.append((transport._fd, sent, 0))
+            else:
+                self.turn._flushes.append((transport._fd, sent, transport.get_unsent_size()))
             return sent
 
         return {"flush": flush}

@@ -56,7 +56,7 @@ def go(stepper: Stepper, method: str) -> tuple[int, int]:
 
 
 def test_a_waiting_loop_pauses_before_the_next_turn():
-    with stepped() as (reactor, stepper):
+    with stepped() as (_, stepper):
         pause(stepper)
         assert stepper.turn.step == 1
 
