@@ -69,6 +69,9 @@ class Observation:
         self.datagram_bytes = 0  # received
         self.poll_all_next = False  # see Stepper
         self.payload = 0
+        self._timer_number = 0
+        self._timer_name = ""
+        self._callback_names: dict[tuple[object, type], str] = {}
         self._names: dict[type, str] = {}  # of handlers, by the protocol's class
         self.last = 0.0  # when what was measured last has ended
 
@@ -165,7 +168,7 @@ class Observation:
         """``step`` begins at ``now``, and so do those before it that had nothing to do."""
         turn = self.turn
         if not self._steppers:
-            turn.times += [now] * (step - turn.step)
+            turn.times += (now,) * (step - turn.step)
             turn.step = step
             return
         while turn.step < step:
@@ -201,20 +204,26 @@ class Observation:
         else:
             self._find_reason(turn, timeout)
         self.enter(WAIT, loop.time())
-        events: list[tuple[int, int]] = []
-        if self.poll_all_next:
-            self.poll_all_next = False
-            events = poll_all(loop._poller)
+        events = self._poll_all() if self.poll_all_next else None
         turn.events = events = events or poll(timeout)
         if self._steppers:
             self.enter(CLOCK, loop.time())
         return self._events(events)
+
+    def _poll_all(self) -> list[tuple[int, int]]:
+        self.poll_all_next = False
+        return poll_all(self.loop._poller)
 
     def _find_reason(self, turn: Turn, timeout: float) -> None:
         """Why step 1 has chosen ``timeout``."""
         loop = self.loop
         if loop._catching_up:
             turn.reason = "catching up"
+        elif timeout:
+            if timeout == self._callers_timeout:
+                turn.reason = "caller"
+            else:
+                self._find_timer(turn)
         elif loop._ready or loop._due:
             turn.reason = "callbacks"
         elif loop.written:
@@ -224,9 +233,15 @@ class Observation:
         elif timeout == self._callers_timeout:
             turn.reason = "caller"
         else:
-            turn.reason = "timer"
-            _, _, timer = loop.timers._heap[0]  # not stale: step 1 has looked at it
-            turn.timer = callback_name(timer._callback)
+            self._find_timer(turn)
+
+    def _find_timer(self, turn: Turn) -> None:
+        turn.reason = "timer"
+        _, number, timer = self.loop.timers._heap[0]  # not stale: step 1 has looked at it
+        if number != self._timer_number:  # mostly it is the one that the last turn waited for
+            self._timer_number = number
+            self._timer_name = callback_name(timer._callback)
+        turn.timer = self._timer_name
 
     def dispatch(self, events: Iterator[tuple[int, int]]) -> Iterator[tuple[int, int]]:
         """Step 4: the loop calls a handler between two elements of this iterator."""
@@ -274,6 +289,20 @@ class Observation:
         name = self._names[type(protocol)] = receiver_name(type(protocol))
         return name
 
+    def _callback_name(self, callback: Callable[..., object]) -> str:
+        function = getattr(callback, "__func__", None)
+        if function is None:
+            return callback_name(callback)
+        owner = callback.__self__  # type: ignore[attr-defined]
+        # The name of a transport's method depends on its protocol.
+        key = function, type(owner._protocol if isinstance(owner, BaseTransport) else owner)
+        name = self._callback_names.get(key)
+        if name is None:
+            if len(self._callback_names) >= _MAX_NAMES:
+                self._callback_names.clear()
+            name = self._callback_names[key] = callback_name(callback)
+        return name
+
     def run_handle(self, handle: Handle) -> None:
         """Steps 5 and 6: run a timer or a callback."""
         callback = handle._callback
@@ -288,7 +317,7 @@ class Observation:
             kind = "callback"
             if turn.step != CALLBACKS:
                 self.enter(CALLBACKS, before)
-        turn.running = name = callback_name(callback)
+        turn.running = name = self._callback_name(callback)
         owner = owner_of(callback)
         fd = owner._fd if isinstance(owner, BaseTransport) else None
         stats = self.loop.stats

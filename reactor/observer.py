@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from copy import copy
 from itertools import islice, pairwise
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
@@ -115,7 +114,8 @@ class Turn:
         more = sum(max(len(getattr(self, name)) - most, 0) for name in limited)
         if not more:
             return self
-        turn = copy(self)
+        turn = Turn.__new__(Turn)
+        turn.__dict__.update(self.__dict__)  # copy.copy() would take four times as long
         turn.more += more
         for name in limited:
             setattr(turn, name, getattr(self, name)[:most])
@@ -159,7 +159,7 @@ class RecentTurns(Observer):
     each list of a turn. What is kept costs time: with the defaults it fits into the processor's
     cache."""
 
-    def __init__(self, number: int = 250, most: int = 50) -> None:
+    def __init__(self, number: int = 200, most: int = 20) -> None:
         self.turns: deque[Turn] = deque(maxlen=number)
         self.most = most
 
