@@ -17,14 +17,18 @@ exceptions end the loop) and ``reactor.sockets.addresses`` (networks and IP addr
 """
 
 from .loop import Loop
+from .observer import STEPS, Call, Flush, Observer, RecentTurns, Turn
 from .pollers import ERROR, HANGUP, READ, WRITE, Poller
 from .protocol import DatagramProtocol, LineProtocol, Protocol
 from .reactor import Reactor
+from .recording import Recorder, read_recording
+from .snapshots import Traffic, list_callbacks, list_descriptors, list_timers, snapshot
 from .sockets.binding import KeepAlive
 from .sockets.connector import Connector
 from .sockets.listener import Listener
 from .sockets.wildcard import PeerAddress
 from .stats import Stats
+from .stepping import Stepper
 from .threads import ThreadCall, ThreadPool
 from .timers import Handle, IdleTimer, Timer
 from .transports.datagram import DatagramTransport
@@ -39,26 +43,40 @@ __all__ = [
     "ERROR",
     "HANGUP",
     "READ",
+    "STEPS",
     "WRITE",
+    "Call",
     "Connector",
     "DatagramProtocol",
     "DatagramTransport",
+    "Flush",
     "Handle",
     "IdleTimer",
     "KeepAlive",
     "LineProtocol",
     "Listener",
     "Loop",
+    "Observer",
     "PeerAddress",
     "Poller",
     "Protocol",
     "Reactor",
+    "RecentTurns",
+    "Recorder",
     "Stats",
+    "Stepper",
     "StreamTransport",
     "TLSTransport",
     "ThreadCall",
     "ThreadPool",
     "Timer",
+    "Traffic",
+    "Turn",
     "WriteBufferOverflow",
     "__version__",
+    "list_callbacks",
+    "list_descriptors",
+    "list_timers",
+    "read_recording",
+    "snapshot",
 ]

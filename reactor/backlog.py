@@ -97,7 +97,8 @@ class Backlog:
         elif self._stall:
             # While catching up, polls report all that is ready: a descriptor that is missing has
             # nothing left to read.
-            self._unread.intersection_update([fd for fd, _ in events])
+            # A copy, because iterating over the events of an observed loop is measured.
+            self._unread.intersection_update([fd for fd, _ in events.copy()])
             # Callbacks may continue reading (TLS, HTTP), so wait for these too. If we can keep up
             # with our peers at all, we read what arrived in d seconds in less than d seconds. So
             # what is still ready at _end is always ready: a peer that floods us, or a regular file.

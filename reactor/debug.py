@@ -13,11 +13,13 @@ import threading
 import warnings
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
-from functools import cache, partial
+from functools import cache
 from typing import Any, Final
 
 from .interfaces import Handler, Stoppable
 from .loop import Loop
+from .naming import unwrap
+from .observation import subclass
 from .timers import Handle, Timer, TimerQueue
 from .transports.base import BaseTransport
 from .where import calling_frame, definition, line
@@ -54,8 +56,8 @@ def is_wanted() -> bool:
 
 def enable(loop: Loop) -> None:
     """Put ``loop`` into debug mode. Call this before ``Loop.__init__``."""
-    cls = type(loop)
-    loop.__class__ = type(cls.__name__, (DebugLoop, cls), {"__module__": cls.__module__})
+    cls: Any = type(loop)
+    loop.__class__ = subclass(DebugLoop, cls)
     assert isinstance(loop, DebugLoop)
     loop._origins = {}
 
@@ -238,15 +240,15 @@ class _DebugHandler:
 
     def __init__(self, loop: DebugLoop, handler: Handler, origin: str | None) -> None:
         self._loop = loop
-        self._handler = handler
+        self.__wrapped__ = handler  # so that its name can be found
         self._origin = origin
 
     def __call__(self, mask: int) -> object:
-        with self._loop.watched(self._handler, self._origin):
-            return self._handler(mask)
+        with self._loop.watched(self.__wrapped__, self._origin):
+            return self.__wrapped__(mask)
 
     def __repr__(self) -> str:
-        return _with_origin(repr(self._handler), self._origin)
+        return _with_origin(repr(self.__wrapped__), self._origin)
 
 
 @cache
@@ -275,8 +277,7 @@ def _debugging_transport(cls: type) -> type:
 def describe(callback: Any, protocol: object = None) -> str:
     """The callback's name and where it is defined. For a transport's method, the class of its
     protocol and where its method is defined."""
-    while isinstance(callback, partial):
-        callback = callback.func
+    callback = unwrap(callback)
     name = getattr(callback, "__qualname__", None) or repr(callback)
     function = getattr(callback, "__func__", callback)
     if protocol is not None:

@@ -172,12 +172,12 @@ class Loop(ExceptionReporter):
         # 7. Flush: each transport written to in this turn sends its whole queue in one system call.
         if self.written:
             self.answered = True
-            flush_all(self.written, stats, self.call_exception_handler)
+            self._flush_all(self.written, stats, self.call_exception_handler)
 
         # 8. Close descriptors. Not earlier: the system could assign the number again, and its new
         # owner would get the old events.
         if self._released:
-            close_all(self._released, self.call_exception_handler)
+            self._close_all(self._released, self.call_exception_handler)
 
     def stop(self, grace: float | None = None) -> None:
         """Stop ``run()``.
@@ -364,6 +364,10 @@ class Loop(ExceptionReporter):
         self._gatherer.busy_until = self.now + BUSY_FOR
 
     # -- the parts of a turn -----------------------------------------------------------------------
+
+    # Methods, so that an observed loop can have its own. See observation.py.
+    _flush_all = staticmethod(flush_all)
+    _close_all = staticmethod(close_all)
 
     def _run_handle(self, handle: Handle) -> None:
         try:

@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 
 from . import debug as debug_mode
 from .loop import Loop
+from .observation import add_observer, remove_observer
+from .observer import Observer
 from .sockets.binding import KeepAlive, bind_inet, bind_unix, listen_all, prepare, unlink_later
 from .sockets.connector import CONNECT_TIMEOUT, Connector, FailureCallback
 from .sockets.listener import BACKLOG, Listener, ProtocolFactory
@@ -359,6 +361,20 @@ class Reactor(Loop):
         A stopping reactor waits for the call, within its grace. Raises ``queue.Full`` when too many
         calls wait for a thread."""
         return self._threads.submit(function, *args)
+
+    # -- observing ---------------------------------------------------------------------------------
+
+    def add_observer(self, observer: Observer) -> None:
+        """Let ``observer`` watch this loop from the next turn on, until ``remove_observer``. Has no
+        effect if it does already. From another thread:
+        ``reactor.call_soon_threadsafe(reactor.add_observer, observer)``."""
+        self.check_open()
+        add_observer(self, observer)
+
+    def remove_observer(self, observer: Observer) -> None:
+        """Let ``observer`` watch no longer. Has no effect if it does not. After the last one, the
+        loop is as fast as before."""
+        remove_observer(self, observer)
 
     def close(self) -> None:
         try:

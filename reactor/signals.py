@@ -32,8 +32,8 @@ class SignalledLoop(Protocol):
 class Signals:
     """The signal handlers of one loop. Handlers that the program has set stay as they are.
 
-    ``ending``: set this when the run ends. Until ``run_ends()`` has returned, no stop signal
-    interrupts what the loop does.
+    ``stop_requested``: whether a signal has asked the loop to stop. ``ending``: set this when the
+    run ends. Until ``run_ends()`` has returned, no stop signal interrupts what the loop does.
 
     Python runs a signal's handler in the main thread, between two of its instructions. Ours queues
     the callback, which is one atomic append. That alone would not end a wait in the poller, because
@@ -48,7 +48,7 @@ class Signals:
         self._handlers: dict[int, tuple[_Handler, _Handler]] = {}  # ours, and the one before
         self._replaced: dict[int, _Handler] = {}  # by ours while the loop runs
         self._running = False
-        self._stop_requested = False  # a signal has asked the loop to stop
+        self.stop_requested = False
         self._interrupted = ""  # why a later signal has interrupted the run
         self.ending = False
         self._late: tuple[str, ...] | None = None  # what to raise for a signal while ``ending``
@@ -75,7 +75,7 @@ class Signals:
         try:
             self._restore_handlers()
         finally:
-            self.ending = self._stop_requested = False
+            self.ending = self.stop_requested = False
             self._interrupted = ""
             late, self._late = self._late, None
         if late is not None:
@@ -139,11 +139,11 @@ class Signals:
 
     def _on_stop_signal(self, signum: int, frame: FrameType | None) -> None:
         stops = signum in self._handlers or (self._running and not self.ending)
-        if stops and not self._stop_requested:
-            self._stop_requested = True
+        if stops and not self.stop_requested:
+            self.stop_requested = True
             self._loop.call_soon_threadsafe(self._loop.stop, self._loop.grace)
             return
-        if self.ending and not self._stop_requested:
+        if self.ending and not self.stop_requested:
             self._late = ()  # it is the first one
             return
         why = f"ended at once by a second signal, {signal.Signals(signum).name}"

@@ -36,6 +36,7 @@ from .options import (
     seconds,
     server_option,
 )
+from .recorded import add_record_options, check_record_options, recorded
 from .registry import load_application, protocol_names
 from .worker import follow_master
 
@@ -67,6 +68,7 @@ def _run(arguments: Sequence[str]) -> int:
     is_client = options.connect is not None
     if _has_client(application) or not is_client:  # else connect() reports that there is none
         parser.refuse_wrong_side(options, client=is_client)
+    check_record_options(options)
     _configure_logging(options.log_level)
     _set_tls(options)
     if options.port is None:
@@ -96,7 +98,11 @@ def _configure_logging(level: str) -> None:
 
 
 def _connect(application: Application, options: argparse.Namespace) -> int:
-    with Reactor(poller=options.poller, grace=options.grace) as reactor:
+    with (
+        recorded(options) as record,
+        Reactor(poller=options.poller, grace=options.grace) as reactor,
+    ):
+        record(reactor)
         return application.connect(reactor, options)
 
 
@@ -127,7 +133,11 @@ def _serve_in_this_process(
     """Serve until stopped; returns the exit status. ``ready(lines)`` is called from the loop, with
     the lines to announce. ``channel``: in a worker, to its master."""
     try:
-        with Reactor(poller=options.poller, grace=options.grace) as reactor:
+        with (
+            recorded(options) as record,
+            Reactor(poller=options.poller, grace=options.grace) as reactor,
+        ):
+            record(reactor)
             if channel is not None:
                 follow_master(reactor, channel)
             lines = [f"{application.name}: {url}" for url in application.serve(reactor, options)]
@@ -209,6 +219,7 @@ def make_parser(application: Application | None) -> Parser:
         help=f"{', '.join(LOG_LEVELS)} (%(default)s)",
     )
     _add_tls_options(parser)
+    add_record_options(parser)
     if application is not None:
         application.add_arguments(parser.add_argument_group(f"options of {application.name}"))
         if not _has_client(application):

@@ -34,10 +34,10 @@ def linger(reactor: Loop, sock: Any) -> None:
     if reactor.stats.lingering >= MAX_LINGERING:
         reactor.release(sock)
     else:
-        _Lingering(reactor, sock)
+        Lingering(reactor, sock)
 
 
-class _Lingering:
+class Lingering:
     __slots__ = ("_left", "_reactor", "_sock", "_timer")
 
     def __init__(self, reactor: Loop, sock: Any) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from reactor import DatagramProtocol, IdleTimer, Protocol, Reactor
+from reactor import DatagramProtocol, IdleTimer, Observer, Protocol, Reactor
 from reactor.testing import VirtualReactor
 
 from ..tools.threads import raised_in_thread
@@ -147,6 +147,7 @@ OPENING: dict[str, Callable[[Reactor], object]] = {
     "idle_timer": lambda r: IdleTimer(r, 1, print),
     "add_signal_handler": lambda r: r.add_signal_handler(signal.SIGUSR1, print),
     "add_stop_signal": lambda r: r.add_stop_signal(signal.SIGUSR1),
+    "add_observer": lambda r: r.add_observer(Observer()),
     "register": lambda r: r.register(0, 1, print),
     "run_in_thread": lambda r: r.run_in_thread(print),
     "resolver": lambda r: r.resolver.submit(print),

@@ -1,0 +1,86 @@
+"""Short names of callbacks and handlers: ``Class.method`` of the protocol where there is one."""
+
+from __future__ import annotations
+
+from functools import partial
+from types import ModuleType
+from typing import Any, Final
+
+from .timers import Deadline, IdleTimer, Timer
+from .transports.base import BaseTransport
+
+LONGEST_NAME: Final = 80  # characters of a name
+LONGEST_LINE: Final = 200  # characters of an error
+
+# What a protocol may override to get data, the most specific method first.
+_RECEIVERS: Final = ("line_received", "datagram_received", "data_received")
+
+
+def unwrap(callback: Any) -> Any:
+    """The function or bound method in ``functools.partial`` and other wrappers."""
+    while True:
+        inner = callback.func if isinstance(callback, partial) else None
+        inner = getattr(callback, "__wrapped__", None) if inner is None else inner
+        if inner is None:
+            return callback
+        callback = inner
+
+
+def owner_of(callback: Any) -> Any:
+    """The object whose method ``callback`` is, or None."""
+    return getattr(unwrap(callback), "__self__", None)
+
+
+def receiver_name(protocol: type) -> str:
+    """The method that gets what arrives for a protocol of this class."""
+    for method in _RECEIVERS:
+        if hasattr(protocol, method):
+            return shorten(f"{protocol.__qualname__}.{method}")
+    return shorten(protocol.__qualname__)
+
+
+def callback_name(callback: Any) -> str:
+    """The name of a callback or a handler. For a transport's method, that of the protocol's method
+    which it calls."""
+    function = unwrap(callback)
+    method = getattr(function, "__name__", None)
+    if not isinstance(method, str):
+        return shorten(type(function).__qualname__)
+    owner = getattr(function, "__self__", None)
+    if owner is None or isinstance(owner, type | ModuleType):
+        return shorten(str(getattr(function, "__qualname__", method)))
+    if isinstance(owner, BaseTransport) and (protocol := owner.get_protocol()) is not None:
+        if method == "_on_ready":
+            return receiver_name(type(protocol))
+        if hasattr(protocol, method.lstrip("_")):
+            return shorten(f"{type(protocol).__qualname__}.{method.lstrip('_')}")
+    return shorten(f"{type(owner).__qualname__}.{method}")
+
+
+def timer_kind(timer: Timer) -> str:
+    """ "idle timer", "deadline" or "timer"."""
+    if isinstance(timer, IdleTimer):
+        return "idle timer"
+    return "deadline" if isinstance(timer, Deadline) else "timer"
+
+
+def error_line(context: dict[str, Any]) -> str:
+    """One line for an error as ``Loop.call_exception_handler`` gets it, without the exception's
+    message, which may contain data."""
+    exc = context.get("exception")
+    message = str(context.get("message", "")).rstrip(": ")
+    line = message if exc is None else f"{message}: {type(exc).__qualname__}"
+    source = context.get("protocol") or context.get("transport")
+    if source is not None:
+        line = f"{line} ({shorten(type(source).__qualname__)})"
+    return cut(line, LONGEST_LINE)
+
+
+def shorten(name: str) -> str:
+    """``name`` without the functions around a local class or function, and cut."""
+    return cut(name.rpartition("<locals>.")[2], LONGEST_NAME)
+
+
+def cut(text: str, longest: int) -> str:
+    """``text``, with an ellipsis if it has more than ``longest`` characters."""
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
