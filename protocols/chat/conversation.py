@@ -88,6 +88,13 @@ def heartbeat(member: Member, count: int = 1) -> bool:
     return False
 
 
+def charge(member: Member, tokens: float) -> None:
+    """Note that what ``member`` has asked for took as long as ``tokens`` lines. What it sends next
+    waits for them. For requests that cost more than their length says."""
+    if member.gate is not None:
+        member.gate.charge(member.hub.scheduler.time(), tokens)
+
+
 def finish(member: Member, reason: str, parting: str) -> None:
     """Dismiss ``member`` when all waiting lines have been executed: see ``Member.dismiss``.
 

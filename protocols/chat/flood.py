@@ -63,6 +63,11 @@ class TokenBucket:
         self._full_at = max(self._full_at, now) + cost / self._rate
         return True
 
+    def charge(self, now: float, cost: float) -> None:
+        """Take ``cost`` tokens, also those that come back only later: nothing passes until then."""
+        if self._rate > 0:
+            self._full_at = max(self._full_at, now) + cost / self._rate
+
     def debt(self, now: float, cost: float) -> float:
         """Return the seconds until ``cost`` tokens can be taken, 0 or less if they can be now."""
         # What costs more than a full bucket passes when the bucket is full. Otherwise it would wait

@@ -46,6 +46,8 @@ class Hub:
     hub holds. ``flood``: how fast members may be. ``clock``: returns the time of day for messages,
     in seconds since the epoch.
 
+    ``reserved``: names, in lower case, that no member may have, as those of servers.
+
     Read-only: ``members`` and ``rooms``, by name in lower case; ``lobby``; the counters of
     flood control, ``lines_dropped`` and ``members_expelled``; ``closed_because``, empty while the
     hub lets members in.
@@ -69,6 +71,7 @@ class Hub:
         )
         self.members: dict[str, Member] = {}
         self.rooms: dict[str, Room] = {LOBBY: self.lobby}
+        self.reserved: set[str] = set()
         self.lines_dropped = 0
         self.members_expelled = 0
         self._origins: dict[bytes, int] = {}  # how many members each has
@@ -157,7 +160,8 @@ class Hub:
     def check_free(self, name: str, *, but: Member | None = None) -> None:
         """Raise ChatError if ``name`` is not valid, or if a member other than ``but`` has it."""
         check_name(name, self.limits.name_length)
-        if self.members.get(name.lower(), but) is not but:
+        key = name.lower()
+        if self.members.get(key, but) is not but or key in self.reserved:
             raise ChatError(f"Somebody else is called {name}", ErrorCode.NAME_IN_USE)
 
     def close(self, reason: str) -> None:

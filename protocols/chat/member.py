@@ -193,11 +193,11 @@ class Member:
         *,
         kind: Kind = Kind.SAID,
         tags: tuple[tuple[str, str], ...] = (),
-    ) -> None:
-        """Say ``text`` to a room. ``kind``: SAID, ACTION or NOTE."""
+    ) -> Message:
+        """Say ``text`` to a room, and return the message. ``kind``: SAID, ACTION or NOTE."""
         alone = room is None and len(self.rooms) == 1  # a shortcut for nearly all
         place = self.rooms[0] if alone else self.where(room)
-        place.say(self, kind, self._checked(text), tags)
+        return place.say(self, kind, self._checked(text), tags)
 
     def act(self, text: str, room: str | None = None) -> None:
         """Tell a room what this member does: "alice waves"."""

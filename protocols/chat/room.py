@@ -78,8 +78,8 @@ class Room:
         kind: Kind,
         text: str,
         tags: tuple[tuple[str, str], ...] = (),
-    ) -> None:
-        """Send what ``speaker`` says to all members, and add it to the history.
+    ) -> Message:
+        """Send what ``speaker`` says to all members, add it to the history, and return the message.
 
         Raises ChatError if the rules forbid it, or if more is said in this turn than the members'
         connections can take.
@@ -90,6 +90,7 @@ class Room:
         self.check_load(size)
         self._audience.post(message, size, speaker=speaker)
         self._history.append(message)
+        return message
 
     def prepare_speech(self, speaker: Listener) -> None:
         """Raise ChatError if the rules forbid ``speaker`` to speak here. Report that it came, if

@@ -4,9 +4,12 @@ Without it a test fails: only a browser can show that a page works."""
 
 from __future__ import annotations
 
+import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from selenium import webdriver
 
 from .waiting import TIMEOUT
@@ -30,6 +33,18 @@ def start_chromium(profile: Path, window: str = "400,900") -> webdriver.Chrome:
     browser.set_page_load_timeout(TIMEOUT)
     browser.set_script_timeout(TIMEOUT)
     return browser
+
+
+def page_browser(profile: Path) -> Iterator[webdriver.Chrome]:
+    """The body of a fixture: a browser for the chat's page. Skips where there is none, and where
+    the variable ``WITHOUT_PAGE_TESTS`` says why there need not be one: see tox.ini."""
+    if reason := os.environ.get("WITHOUT_PAGE_TESTS"):
+        pytest.skip(reason)
+    if shutil.which("chromium") is None or shutil.which("chromedriver") is None:
+        pytest.skip("the page needs a browser: apt-get install chromium chromium-driver")
+    browser = start_chromium(profile, "1280,800")
+    yield browser
+    browser.quit()
 
 
 def _path(name: str) -> str:

@@ -21,11 +21,11 @@ def until(reactor: Loop, condition: Callable[[], object]) -> None:
         reactor.run_once(0.1)
 
 
-def wait_until(condition: Callable[[], T]) -> T:
+def wait_until(condition: Callable[[], T], pause: float = 0.005) -> T:
     """Wait until ``condition()`` is true, for what another thread or process does. Returns the
-    condition's last value."""
+    condition's last value. ``pause``: seconds between two looks."""
     deadline = time.monotonic() + TIMEOUT
     while not (value := condition()):
         assert time.monotonic() < deadline, "the condition has not become true"
-        time.sleep(0.005)
+        time.sleep(pause)
     return value

@@ -112,8 +112,9 @@ def _send_names(client: IRCConnection, room: Room) -> None:
     symbol = "@" if Mode.SECRET in room.rules.flags else "="
     size = MAX_LINE - len(f":{client.server.name} 353 {client.nick} {symbol} {channel} :\r\n")
     words: list[str] = []
-    used = total = 0
+    used = total = count = 0
     for listener in room.known(member_of(client)):
+        count += 1
         name = listener.mask if USERHOST_IN_NAMES in client.capabilities else listener.name
         word = prefix_of(room, listener, client) + name
         if used + len(word) > size:
@@ -127,6 +128,7 @@ def _send_names(client: IRCConnection, room: Room) -> None:
     if words:
         client.reply(Reply.NAMREPLY, symbol, channel, " ".join(words))
     client.reply(Reply.ENDOFNAMES, channel)
+    client.charge(count)
 
 
 def prefix_of(room: Room, listener: Listener, viewer: IRCConnection) -> str:
@@ -179,7 +181,9 @@ def _invite(client: IRCConnection, line: Line) -> None:
     client.reply(Reply.INVITING, other.name, channel)
     if other.away:
         client.reply(Reply.AWAY, other.name, other.away)
-    for listener in clients(room.members, INVITE_NOTIFY):
+    heard = list(clients(room.members, INVITE_NOTIFY))
+    client.charge(len(room.members) // 4 + len(heard))
+    for listener in heard:
         if listener is not client:
             listener.send(line.command, other.name, channel_of(room.name), source=member.mask)
 

@@ -24,6 +24,8 @@ from .render import CHANNEL_PREFIX
 from .shared import Shared
 from .user_modes import UserMode
 
+STEPS_PER_TOKEN: Final = 500  # of a command, for one token of flood control
+
 MAX_EARLY_LINES: Final = 100  # that a client may send before it is registered
 
 
@@ -110,8 +112,8 @@ class IRCConnection(Output):
         elif not self._early_lines and speaks_tls(self._partial, data):
             self.refuse_client(NOT_TLS)
             return
-        # "\r" alone ends a line as well. Blank lines are ignored.
-        super().data_received(data.replace(b"\r", b"\n"))
+        # "\r" alone ends a line as well.
+        super().data_received(data.replace(b"\r\n", b"\n").replace(b"\r", b"\n"))
 
     def decode_line(self, line: bytes) -> str:
         try:
@@ -122,16 +124,17 @@ class IRCConnection(Output):
 
     def line_received(self, line: str) -> None:
         valid, self._valid = self._valid, True
-        if not line or not self._may_continue(line):
+        if not self._may_continue(line):
             return
         try:
             parsed = parse_line(line)
         except LineError as exc:
             self._submit(self._refuse_line, exc.too_long)
             return
-        if parsed is None:
-            return
-        if not valid:
+        if parsed is None:  # a blank line; many of them take time, too
+            if self.member is not None:
+                conversation.heartbeat(self.member)
+        elif not valid:
             text = "Send UTF-8: this line was ignored"
             params = "FAIL", parsed.command, "INVALID_UTF8", text
             self._submit(self.answer, parsed, self.send, *params)
@@ -202,6 +205,12 @@ class IRCConnection(Output):
         for mode in UserMode:
             self.server.modes[mode] += (mode in modes) - (mode in self.modes)
         self.modes = modes
+
+    def charge(self, steps: int) -> None:
+        """Have flood control delay the next commands of the client, because one took ``steps`` of
+        about 3 us each. So a member who asks for long lists does not block the loop."""
+        if self.member is not None:
+            conversation.charge(self.member, steps / STEPS_PER_TOKEN)
 
     # For commands: running them
 

@@ -19,11 +19,13 @@ def _list(client: IRCConnection, line: Line) -> None:
     now = viewer.hub.clock()
     wanted = parse_conditions(line.param(0))
     client.reply(Reply.LISTSTART, "Channel", "Users  Name")
-    for room in visible_rooms(viewer):
+    rooms = visible_rooms(viewer)
+    for room in rooms:
         if room.members and wanted(room, now):
             name, count = channel_of(room.name), str(len(room.members))
             client.reply(Reply.LIST, name, count, room.topic)
     client.reply(Reply.LISTEND)
+    client.charge(2 * len(rooms))
 
 
 COMMANDS: Final = {"LIST": Command(_list)}

@@ -17,21 +17,26 @@ from .grammar import Line, without_formatting
 from .modes import change_modes
 from .numerics import Reply
 from .people import connection_of, connections, is_operator
+from .shared import Shared
 from .user_modes import UserMode
 
 MAX_WRONG_PASSWORDS: Final = 3  # of one client, which is then disconnected
 MAX_CHECKS: Final = 4  # at the same time: each takes 16 MiB of memory, and a thread
+MAX_CHECKS_AT: Final = 3  # of those for one address
+# Seconds for which a wrong password counts as one that is being checked. So there are four guesses
+# a second, however many clients guess, and not as many as all processors can check.
+WRONG_DELAY: Final = 1.0
 
 
 def _oper(client: IRCConnection, line: Line) -> None:
     server = client.server
     if not server.credentials:
         client.reply(Reply.NOOPERHOST)
-    elif server.checks >= MAX_CHECKS:
+    elif server.checks.total() >= MAX_CHECKS or server.checks[client.origin] >= MAX_CHECKS_AT:
         client.reply(Reply.TRYAGAIN, line.command, "Others are giving their passwords: try again")
     else:
         # A hash takes about 50 ms. In the loop, it would delay everybody.
-        server.checks += 1
+        server.checks[client.origin] += 1
         check = server.credentials.check
         call = server.reactor.run_in_thread(check, line.param(0), line.param(1))
         client.pause_commands()
@@ -39,7 +44,10 @@ def _oper(client: IRCConnection, line: Line) -> None:
 
 
 def _finish(client: IRCConnection, line: Line, call: ThreadCall[bool]) -> None:
-    client.server.checks -= 1
+    if not call.cancelled() and call.exception() is None and call.result():
+        _release(client.server, client.origin)
+    else:
+        client.server.reactor.call_later(WRONG_DELAY, _release, client.server, client.origin)
     member = client.member
     if member is None or member.gone:
         return
@@ -50,6 +58,12 @@ def _finish(client: IRCConnection, line: Line, call: ThreadCall[bool]) -> None:
         raise
     except BaseException as exc:  # only this connection fails
         member.fail(exc)
+
+
+def _release(server: Shared, origin: bytes | None) -> None:
+    server.checks[origin] -= 1
+    if not server.checks[origin]:
+        del server.checks[origin]
 
 
 def _report_result(client: IRCConnection, right: bool) -> None:

@@ -11,6 +11,7 @@ from ..member import Member
 from ..messages import Batch, ChatError, ErrorCode, Kind, Message
 from . import labels, numerics
 from .capabilities import BATCH, ECHO_MESSAGE, LABELED_RESPONSE
+from .crowds import CrowdLines
 from .grammar import Line, Tags, format_line
 from .numerics import Reply
 from .render import CHANNEL_PREFIX, LINE_END
@@ -57,6 +58,10 @@ class Output(LineProtocol):
             for message in batch.messages:
                 self._send_own(message)
         elif lines := batch.rendered(self._render):
+            if type(lines) is CrowdLines:
+                for piece in lines.for_member(self.nick):
+                    self.write(piece)
+                return
             self.write(lines)
             if first.kind in _BETWEEN_TWO and first.sender == first.target:
                 self._write_to_self(lines)

@@ -10,8 +10,9 @@ alone has the message's id.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
+from itertools import islice
 from typing import Final
 
 from protocols.text import clean_text
@@ -20,6 +21,7 @@ from ..hub import Hub
 from ..messages import Kind, Message
 from .capabilities import AWAY_NOTIFY, EXTENDED_JOIN, MESSAGE_TAGS, SERVER_TIME
 from .changes import MAX_VALUES
+from .crowds import PIECE, CrowdLines
 from .grammar import MAX_LINE, Tags, format_line, format_tags, split
 
 CHANNEL_PREFIX: Final = "#"
@@ -71,8 +73,9 @@ def make_renderer(hub: Hub, server_name: str, capabilities: frozenset[str]) -> R
     def render(messages: Sequence[Message]) -> bytes:
         if any(message.kind is Kind.MODE for message in messages):
             messages = merged_modes(messages)
-        found = [line + LINE_END for message in messages for line in lines.of(message)]
-        return "".join(found).encode(errors="replace")
+        if any(message.kind is Kind.CROWD for message in messages):
+            return lines.with_crowd(messages)
+        return _encoded([line for message in messages for line in lines.of(message)])
 
     return render
 
@@ -101,7 +104,7 @@ class _Lines:
                 self._remember(message.id, lines)
             return lines
         if kind is Kind.CROWD:
-            return self._crowd(message)
+            return [line for _, lines in self._crowd(message) for line in lines]
         source, command, params = self._event(message)
         if not command:
             return []
@@ -203,21 +206,40 @@ class _Lines:
         member = self._hub.members.get(name.lower())
         return (channel, "*", member.realname if member is not None else name)
 
-    def _crowd(self, message: Message) -> list[str]:
-        """Return a line for each member of a crowd: clients keep a list of who is where."""
-        lines: list[str] = []
+    def with_crowd(self, messages: Sequence[Message]) -> CrowdLines:
+        """Return the lines for ``messages``, of which at least one is about a crowd."""
+        pieces: list[bytes] = []
+        own: dict[str, list[tuple[int, bytes]]] = {}
+        for message in messages:
+            if message.kind is not Kind.CROWD:
+                pieces.append(_encoded(self.of(message)))
+                if message.kind is Kind.RENAMED and message.sender in own:
+                    own[message.text] = own.pop(message.sender)
+                continue
+            groups = self._crowd(message)
+            while some := list(islice(groups, PIECE)):
+                about = [(name, _encoded(lines)) for name, lines in some]
+                if Kind(message.target) is Kind.JOINED:
+                    for name, lines in about:
+                        own.setdefault(name, []).append((len(pieces), lines))
+                pieces.append(b"".join([lines for _, lines in about]))
+        return CrowdLines.of(pieces, own)
+
+    def _crowd(self, message: Message) -> Iterator[tuple[str, list[str]]]:
+        """Give each member of a crowd and the lines about it: clients keep a list of who is
+        where."""
         size = 0
         for count, name in enumerate(message.names):
             if size > MAX_CROWD:
                 channel = channel_of(message.room)
                 more = f"{len(message.names) - count} more {message.target}"
                 text = f"{more}: NAMES {channel} lists who is there"
-                lines.append(format_line("NOTICE", channel, text, source=self._server_name))
+                yield "", [format_line("NOTICE", channel, text, source=self._server_name)]
                 break
             single = Message(Kind(message.target), message.time, message.room, name)
-            lines += self.of(single)
-            size += len(lines[-1])
-        return lines
+            lines = self.of(single)
+            yield name, lines
+            size += len(_encoded(lines))
 
 
 def merged_modes(messages: Sequence[Message]) -> list[Message]:
@@ -249,6 +271,10 @@ def server_time(when: float) -> str:
     """Return ``when``, in seconds since the epoch, as IRCv3 writes it, with milliseconds."""
     second, millisecond = divmod(int(when * 1000), 1000)
     return f"{_date(second)}.{millisecond:03d}Z"
+
+
+def _encoded(lines: list[str]) -> bytes:
+    return "".join([line + LINE_END for line in lines]).encode(errors="replace")
 
 
 @lru_cache(maxsize=128)

@@ -43,6 +43,7 @@ class IRCServer(Shared):
 
     def __init__(self, hub: Hub, reactor: Reactor, **options: Any) -> None:
         super().__init__(hub, reactor, created=hub.clock(), **options)
+        hub.reserved.add(self.name.lower())  # else a member's notices could pass for the server's
 
     def connection(self) -> IRCConnection:
         """Return a protocol for a new connection."""

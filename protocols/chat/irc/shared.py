@@ -8,10 +8,21 @@ from dataclasses import dataclass, field
 from reactor import Reactor
 
 from ..hub import Hub
+from ..member import Member
+from ..messages import Message
+from ..room import Room
 from .capabilities import RENDERED
 from .credentials import Credentials
 from .render import Renderer, make_renderer
 from .user_modes import UserMode
+
+
+@dataclass
+class Passing:
+    """What clients pass on to the others of a room in this turn, with who sent it; its size."""
+
+    messages: dict[Message, Member] = field(default_factory=dict)
+    size: int = 0
 
 
 @dataclass
@@ -26,7 +37,10 @@ class Shared:
 
     Counters: ``unregistered``, the clients that have not registered; ``peak_members``, the highest
     number of members so far; ``modes``, how many clients have each mode; ``checks``, the passwords
-    that are being checked; ``batches``, the IRCv3 batches so far, whose numbers are their ids.
+    that are being checked, by address; ``batches``, the IRCv3 batches so far, whose numbers are
+    their ids.
+
+    ``passing``: what is passed on in this turn, by room.
     """
 
     hub: Hub
@@ -43,8 +57,9 @@ class Shared:
     unregistered: int = 0
     peak_members: int = 0
     modes: Counter[UserMode] = field(default_factory=Counter)
-    checks: int = 0
+    checks: Counter[bytes | None] = field(default_factory=Counter)
     batches: int = 0
+    passing: dict[Room, Passing] = field(default_factory=dict)
     _renderers: dict[frozenset[str], Renderer] = field(default_factory=dict)
     _unregistered_at: dict[bytes, int] = field(default_factory=dict)
 

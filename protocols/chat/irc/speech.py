@@ -9,16 +9,16 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Final
 
-from ..member import Member
 from ..messages import Batch, ChatError, Kind, Message
 from ..room import Room
 from .capabilities import MESSAGE_TAGS
 from .channels import member_of
-from .connection import Command, IRCConnection, room_of
+from .connection import STEPS_PER_TOKEN, Command, IRCConnection, room_of
 from .grammar import MAX_LINE, Line, Tags, with_formatting, without_formatting
 from .isupport import MAX_TARGETS
 from .numerics import Reply
 from .render import ACTION, CHANNEL_PREFIX, CTCP, IRC_TEXT
+from .shared import Passing, Shared
 
 
 def _privmsg(client: IRCConnection, line: Line) -> None:
@@ -30,6 +30,7 @@ def _privmsg(client: IRCConnection, line: Line) -> None:
     elif len(targets) > MAX_TARGETS:
         client.reply(Reply.TOOMANYTARGETS, line.param(0))
     else:
+        charge_targets(client, targets)
         for target in targets:
             try:
                 _speak(client, line, target, note=False)
@@ -39,14 +40,25 @@ def _privmsg(client: IRCConnection, line: Line) -> None:
 
 def _notice(client: IRCConnection, line: Line) -> None:
     # Nothing may be answered to a NOTICE, not even an error (RFC 2812 section 3.3.2).
-    for target in targets_of(line)[:MAX_TARGETS]:
+    targets = targets_of(line)[:MAX_TARGETS]
+    charge_targets(client, targets)
+    for target in targets:
         with suppress(ChatError):
             _speak(client, line, target, note=True)
 
 
 def targets_of(line: Line) -> list[str]:
-    """Return the channels and nicks to which a message goes."""
-    return [word for word in line.param(0).split(",") if word]
+    """Return the channels and nicks to which a message goes, each once."""
+    targets = line.param(0)
+    if "," not in targets:
+        return [targets] if targets else []
+    return list({word.lower(): word for word in targets.split(",") if word}.values())
+
+
+def charge_targets(client: IRCConnection, targets: list[str]) -> None:
+    """Have a message to several targets cost as much as one to each."""
+    if len(targets) > 1:
+        client.charge((len(targets) - 1) * STEPS_PER_TOKEN)
 
 
 def client_tags(client: IRCConnection, line: Line) -> Tags:
@@ -74,7 +86,7 @@ def _speak(client: IRCConnection, line: Line, target: str, *, note: bool) -> Non
         client.reply(Reply.INPUTTOOLONG)  # it would not fit into one line for the others
         return
     if target.startswith(CHANNEL_PREFIX):
-        member.say(text, room_of(target), kind=Kind.NOTE if note else Kind.SAID, tags=tags)
+        _say(client, target, text, Kind.NOTE if note else Kind.SAID, tags)
     else:
         member.whisper(target, text, kind=Kind.NOTE if note else Kind.PRIVATE, tags=tags)
 
@@ -89,7 +101,15 @@ def _act(client: IRCConnection, target: str, words: str, tags: Tags) -> None:
     if private:
         member.whisper(target, f"* {member.name} {text}", tags=tags)
     else:
-        member.say(text, room_of(target), kind=Kind.ACTION, tags=tags)
+        _say(client, target, text, Kind.ACTION, tags)
+
+
+def _say(client: IRCConnection, channel: str, text: str, kind: Kind, tags: Tags) -> None:
+    member = member_of(client)
+    message = member.say(text, room_of(channel), kind=kind, tags=tags)
+    # The room tells its members, and so the speaker, unless that speaks from outside (mode -n).
+    if member.echo and all(room.name != message.room for room in member.rooms):
+        client.show(message)
 
 
 def _pass_ctcp(client: IRCConnection, target: str, body: str, tags: Tags, *, note: bool) -> None:
@@ -111,20 +131,39 @@ def _pass_ctcp(client: IRCConnection, target: str, body: str, tags: Tags, *, not
 
 def pass_on(client: IRCConnection, room: Room, message: Message) -> None:
     """Deliver ``message`` from the client to the IRC clients in ``room``, after the lines of this
-    turn; its echo at once. Raises ChatError if the client may not speak there."""
+    turn; its echo at once. Raises ChatError if the client may not speak there, or if more is said
+    in this turn than the members' connections can take."""
     member = member_of(client)
     room.prepare_speech(member)
-    batch = Batch((message,))
-    if member.wanted(batch.messages):
-        member.answer(batch)
-    client.server.reactor.call_soon(_deliver, room, batch, member)
+    server = client.server
+    passing = server.passing.get(room)
+    room.check_load(message.size + (passing.size if passing else 0))
+    client.charge(len(room.members) // 4)
+    if passing is None:
+        passing = server.passing[room] = Passing()
+        server.reactor.call_soon(_deliver, server, room)
+    passing.size += message.size
+    passing.messages[message] = member
+    if member.wanted((message,)):
+        member.answer(Batch((message,)))
 
 
-def _deliver(room: Room, batch: Batch, sender: Member) -> None:
+def _deliver(server: Shared, room: Room) -> None:
+    """Deliver to each what it wants; what it sent itself, it has got."""
+    messages = server.passing.pop(room).messages
+    everything = Batch(tuple(messages))
+    senders = set(messages.values())
     for other in tuple(room.members):
-        by_irc = isinstance(other.sink, IRCConnection)
-        if by_irc and other is not sender and other.wanted(batch.messages):
-            other.deliver(batch)
+        if not isinstance(other.sink, IRCConnection):
+            continue
+        found = everything.messages
+        if other in senders:
+            found = tuple([message for message in found if messages[message] is not other])
+        wanted = other.wanted(found)
+        if len(wanted) == len(messages):
+            other.deliver(everything)
+        elif wanted:
+            other.deliver(Batch(tuple(wanted)))
 
 
 def _away(client: IRCConnection, line: Line) -> None:

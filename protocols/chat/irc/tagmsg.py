@@ -17,7 +17,7 @@ from .isupport import MAX_TARGETS, REALNAME_LENGTH
 from .numerics import Reply
 from .people import clients, connection_of
 from .render import CHANNEL_PREFIX
-from .speech import pass_on, targets_of
+from .speech import charge_targets, pass_on, targets_of
 
 
 def _tagmsg(client: IRCConnection, line: Line) -> None:
@@ -30,6 +30,7 @@ def _tagmsg(client: IRCConnection, line: Line) -> None:
     elif len(targets) > MAX_TARGETS:
         client.reply(Reply.TOOMANYTARGETS, line.param(0))
     elif line.client_tags:
+        charge_targets(client, targets)
         for target in targets:
             try:
                 _send_tags(client, line, target)
@@ -66,7 +67,9 @@ def _setname(client: IRCConnection, line: Line) -> None:
     for room in member.rooms:
         if room.knows(member):
             receivers |= dict.fromkeys(room.members)
-    for other in clients(receivers, SETNAME):
+    others = list(clients(receivers, SETNAME))
+    client.charge(len(receivers) // 4 + len(others))
+    for other in others:
         other.send(line.command, realname, source=member.mask)
 
 

@@ -23,6 +23,7 @@ from .people import is_hidden, is_operator, seconds_idle, visible_rooms_of
 from .render import CHANNEL_PREFIX, channel_of
 
 MAX_REPLIES: Final = 1000  # about 100 KB; if there are more, the client gets TOOMANYMATCHES
+STEPS_PER_ROW: Final = 5  # to write one row, if looking at a member is one step
 MAX_STARS: Final = 5  # in a mask: the time to match it grows with them
 
 # The hosts of members hide their addresses, and so does this.
@@ -97,7 +98,9 @@ def _who(client: IRCConnection, line: Line) -> None:
     flags, percent, rest = line.param(1).partition("%")
     wanted, _, token = rest.partition(",")
     rows = _rows(client, mask, operators="o" in flags)
+    count = 0
     for row in islice(rows, MAX_REPLIES):
+        count += 1
         if percent:
             client.reply(Reply.WHOSPCRPL, *row.fields(wanted.lower(), token or "0"))
         else:
@@ -105,6 +108,7 @@ def _who(client: IRCConnection, line: Line) -> None:
     if next(rows, None) is not None:
         client.reply(Reply.TOOMANYMATCHES, "WHO", mask)
     client.reply(Reply.ENDOFWHO, mask)
+    client.charge(STEPS_PER_ROW * count)
 
 
 def _rows(client: IRCConnection, mask: str, *, operators: bool) -> Iterator[_Row]:
@@ -113,12 +117,15 @@ def _rows(client: IRCConnection, mask: str, *, operators: bool) -> Iterator[_Row
     if mask.startswith(CHANNEL_PREFIX):
         room = viewer.hub.rooms.get(mask.removeprefix(CHANNEL_PREFIX).lower())
         if room is not None and is_visible(room, viewer):
+            client.charge(len(room.members) if operators else 0)
             for member in room.known(viewer):
                 if not isinstance(member, Member) or (operators and not is_operator(member)):
                     continue
                 if not is_hidden(member, viewer):
                     yield _Row(client, member, room)
         return
+    if mask.lower() not in viewer.hub.members:
+        client.charge(len(viewer.hub.members))
     for member in _matching(viewer, mask, operators=operators):
         rooms = visible_rooms_of(member, viewer)
         shared = [room for room in rooms if viewer in room.members]

@@ -9,7 +9,7 @@ from ..former import FormerMember
 from ..member import Member
 from .channels import member_of, prefix_of
 from .connection import Command, IRCConnection
-from .grammar import MAX_LINE, Line
+from .grammar import MAX_LINE, Line, cut
 from .numerics import Reply
 from .people import connection_of, is_operator, seconds_idle, visible_rooms_of
 from .render import channel_of
@@ -118,7 +118,10 @@ def _ison(client: IRCConnection, line: Line) -> None:
     members = member_of(client).hub.members
     names = " ".join(line.params).split()
     found = [members[name.lower()].name for name in names if name.lower() in members]
-    client.reply(Reply.ISON, " ".join(found))
+    # In one line, as clients expect one: what does not fit is left out, but no name is cut.
+    head = f":{client.server.name} {Reply.ISON} {client.nick} :"
+    text = cut(" ".join(found) + " ", MAX_LINE - 2 - len(head) + 1)
+    client.reply(Reply.ISON, text.rpartition(" ")[0])
 
 
 COMMANDS: Final = {

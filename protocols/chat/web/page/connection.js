@@ -88,13 +88,13 @@ export class Connection {
   #message(data) {
     this.#heard = Date.now();
     this.#asked = 0;
-    let events;
+    let events = null; // which is no event
     try {
       events = JSON.parse(data);
     } catch {
-      return;
+      // the receiver is told, too
     }
-    if (Array.isArray(events)) this.received(events);
+    this.received(Array.isArray(events) ? events : [events]);
   }
 
   #tick() {

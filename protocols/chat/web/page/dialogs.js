@@ -8,8 +8,8 @@ import { setTheme, settings, theme } from "./storage.js";
 import { avatar } from "./view-line.js";
 import { MODE_NAMES } from "./wording.js";
 
-const NAME_HINT = "Letters from A to Z, digits, and _ - .";
-const NAME = "[A-Za-z0-9_.\\-]+";
+const NAME_HINT = "Letters from A to Z, digits, and _ - . [ ] { } \\ | ^ `";
+const NAME = "[A-Za-z0-9_.\\-\\[\\]\\{\\}\\\\\\|\\^`]+";
 
 function nameField(value, limit) {
   return element("input", {
@@ -163,7 +163,7 @@ export function openHelp(commands) {
     pairs.map(([name, text]) =>
       element("div", {}, element("dt", {}, cell(name)), element("dd", {}, text)),
     );
-  openDialog({
+  const dialog = openDialog({
     title: "Commands and keys",
     className: "wide",
     content: [
@@ -183,6 +183,7 @@ export function openHelp(commands) {
       element("dl", { class: "help" }, ...rows(KEYS, (name) => element("kbd", {}, name))),
     ],
   });
+  dialog.querySelector(".dialog-body").tabIndex = 0; // the keys that scroll need the focus there
 }
 
 /**

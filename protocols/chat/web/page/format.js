@@ -54,6 +54,8 @@ function linkTo(address) {
     return null;
   }
   if (url.protocol !== "https:" && url.protocol !== "http:") return null;
+  // A name before the host looks like the host: https://bank.example@elsewhere.example/
+  if (url.username || url.password) return null;
   const link = element("a", {
     href: url.href,
     rel: "noopener noreferrer",

@@ -177,9 +177,13 @@ function isLooking() {
 function showGone() {
   const room = model.current;
   const bar = byId("gone");
+  const hadFocus = bar.contains(document.activeElement);
   bar.hidden = !room?.gone;
   byId("composer").hidden = Boolean(room?.gone);
-  if (!room?.gone) return;
+  if (!room?.gone) {
+    if (hadFocus) composer.focus();
+    return;
+  }
   bar.replaceChildren(
     element("p", {}, element("bdi", {}, harmless(room.gone))),
     element(
@@ -244,13 +248,11 @@ function putAway() {
 function start() {
   drawIcons();
   listen();
-  const tab = takeTab();
-  if (tab) {
-    model.restore(tab);
-    session.wanted = tab.wanted;
-    if (tab.session) session.restore(tab.session);
-  } else {
-    session.wanted = settings.name;
+  session.wanted = settings.name;
+  try {
+    goOn(takeTab());
+  } catch {
+    model.forget(); // another version of the page has stored something else
   }
   for (const what of ["place", "members", "log", "rooms", "me", "status"]) changed(what);
   if (session.wanted) return enter();
@@ -262,6 +264,14 @@ function start() {
       enter();
     },
   });
+}
+
+/** Go on where `tab`, the same tab before a reload, was. */
+function goOn(tab) {
+  if (!tab) return;
+  model.restore(tab);
+  if (tab.session) session.restore(tab.session);
+  session.wanted = tab.wanted;
 }
 
 function enter() {

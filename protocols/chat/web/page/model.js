@@ -197,7 +197,7 @@ export class Model {
   }
 
   #spoken(event, isMissed = true) {
-    const { type: kind, id = 0, time, sender, text } = event;
+    const { type: kind, id = 0, time, sender, text = "" } = event;
     const own = this.#isMe(sender);
     const room =
       kind === "private" ? this.conversation(own ? event.target : sender) : this.#room(event.room);
@@ -330,9 +330,7 @@ export class Model {
     const [sign, letter] = event.text;
     const member = room.members.get(event.target?.toLowerCase());
     if (letter === "o" || letter === "v") {
-      const role = letter === "o" ? "operator" : "voice";
-      if (member && sign === "+" && member.role !== "operator") member.role = role;
-      else if (member && sign === "-" && member.role === role) delete member.role;
+      if (member) grant(member, letter, sign === "+");
     } else if (letter !== "b") {
       const letters = room.modes.replace(/^\+/, "").split(" ")[0].replace(letter, "");
       room.modes = `+${letters}${sign === "+" ? letter : ""}`;
@@ -404,6 +402,13 @@ export class Model {
     };
   }
 
+  /** Forget everything. */
+  forget() {
+    this.me = "";
+    this.rooms.clear();
+    this.current = null;
+  }
+
   restore({ me, current, rooms }) {
     this.me = me;
     for (const stored of rooms) {
@@ -413,4 +418,13 @@ export class Model {
     const room = this.rooms.get(current) ?? this.places()[0];
     if (room) this.open(room);
   }
+}
+
+/** Grant `member` to be an operator ("o") or to have a voice ("v"), or take it away. */
+function grant(member, letter, on) {
+  if (letter === "v") member.voice = on;
+  const operator = letter === "o" ? on : member.role === "operator";
+  const role = operator ? "operator" : member.voice ? "voice" : undefined;
+  if (role) member.role = role;
+  else delete member.role;
 }

@@ -19,7 +19,7 @@ export class Room {
     this.topic = "";
     this.modes = "";
     this.count = 0;
-    this.members = new Map(); // by name in lower case: {name, role, away}
+    this.members = new Map(); // by name in lower case: {name, role, voice, away}
     this.gone = ""; // why the user is not in it any more
     this.lines = []; // each with a `serial` of its own; treat as read-only
     this.lastId = 0; // the highest id of a line
@@ -116,7 +116,12 @@ export class Room {
   // Members
 
   setMembers(members, count) {
-    this.members = new Map(members.map((member) => [member.name.toLowerCase(), { ...member }]));
+    this.members = new Map(
+      members.map((member) => {
+        const voice = member.voice || member.role === "voice"; // an operator may have one, too
+        return [member.name.toLowerCase(), { ...member, voice }];
+      }),
+    );
     this.count = count;
   }
 
@@ -132,9 +137,10 @@ export class Room {
   }
 
   leave(name) {
-    if (!this.members.delete(name.toLowerCase())) return false;
-    this.count -= 1;
-    return true;
+    const known = this.members.delete(name.toLowerCase());
+    // Of a large room, the server lists only a part.
+    if (known || this.count > this.members.size) this.count -= 1;
+    return known;
   }
 
   rename(old, name) {

@@ -2,11 +2,13 @@
 // The wire format is described in the reference ("chat.v1+json").
 
 import { Connection } from "./connection.js";
+import { checked } from "./events.js";
 import { Outbox } from "./outbox.js";
 
 export class Session {
   #secret = ""; // of the server's session, for resuming
   #keys = new Map(); // of rooms, as typed after /join
+  #hasComplained = false; // that the server sends what we do not understand
   #greeting = false; // until the server has answered all that came with the greeting
 
   /**
@@ -79,6 +81,7 @@ export class Session {
 
   #greet() {
     this.#greeting = true;
+    this.#hasComplained = false;
     const rooms = this.model
       .joinedRooms()
       .map(({ name, key, lastId }) => ({ name, after: lastId, key: this.#keys.get(key) }));
@@ -93,7 +96,12 @@ export class Session {
   }
 
   #receive(events) {
-    for (const event of events) {
+    const { right, isAllRight } = checked(events);
+    if (!isAllRight && !this.#hasComplained) {
+      this.#hasComplained = true;
+      this.refused("The server sent something that this page does not understand", null);
+    }
+    for (const event of right) {
       switch (event.type) {
         case "welcome":
           this.#welcomed(event);

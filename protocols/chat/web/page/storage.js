@@ -68,14 +68,20 @@ export function storeTab(snapshot, session) {
 
 const DEFAULTS = { name: "", passages: true, notify: false };
 
+/** Return what is stored, as far as it is of the right kind. */
+function chosen() {
+  const stored = Object.entries(read("localStorage", "chat.settings") ?? {});
+  return Object.fromEntries(stored.filter(([key, value]) => typeof value === typeof DEFAULTS[key]));
+}
+
 /** What the user has chosen. Each change is stored at once. */
 export const settings = {
   ...DEFAULTS,
-  ...read("localStorage", "chat.settings"),
+  ...chosen(),
   set(name, value) {
     this[name] = value;
-    const chosen = Object.fromEntries(Object.keys(DEFAULTS).map((key) => [key, this[key]]));
-    write("localStorage", "chat.settings", chosen);
+    const all = Object.fromEntries(Object.keys(DEFAULTS).map((key) => [key, this[key]]));
+    write("localStorage", "chat.settings", all);
   },
 };
 

@@ -66,7 +66,7 @@ export class MeView {
         element("span", { class: "me-state" }, says),
       ),
       icon("gear"),
+      element("span", { class: "visually-hidden" }, "Settings"),
     );
-    this.me.setAttribute("aria-label", `${me || "You"}, ${says}. Settings`);
   }
 }

@@ -69,18 +69,42 @@ def test_a_client_that_leaves_meanwhile_is_forgotten(house: IRCHouse) -> None:
     house.reactor.thread_timeout = 0  # the test goes on without the thread
     alice, bob = house.users("alice", "bob")
     alice.sends("OPER boss tea", "PING x")
-    assert house.server.checks == 1
+    assert house.server.checks.total() == 1
     alice.peer.reset()
     house.reactor.thread_timeout = 10
     house.reactor.settle()
     assert "252 bob 0 :operator(s) online" in bob.asks("LUSERS")
-    assert house.server.checks == 0
+    assert not house.server.checks
 
 
 def test_too_many_passwords_at_a_time(house: IRCHouse, monkeypatch: pytest.MonkeyPatch) -> None:
     alice = house.user("alice")
     monkeypatch.setattr(operators, "MAX_CHECKS", 0)
     assert alice.asks("OPER boss tea")[0].startswith("263 alice OPER :")
+
+
+def test_guessing_is_slow(house: IRCHouse) -> None:
+    near = house.client(peername=("192.0.2.9", 1000))
+    near.sends("NICK near", "USER x 0 * :x")
+    guessers = [house.user(f"u{number}") for number in range(4)]
+    assert [guesser.asks("OPER boss 1")[0][:3] for guesser in guessers] == ["464"] * 3 + ["263"]
+    assert near.asks("OPER boss 1")[0][:3] == "464"
+    assert near.asks("OPER boss tea")[0][:3] == "263"
+    house.reactor.advance(operators.WRONG_DELAY)
+    assert near.asks("OPER boss tea")[0][:3] == "381"
+    assert not house.server.checks
+
+
+def test_who_does_not_wait_for_the_answer_guesses_no_faster(house: IRCHouse) -> None:
+    house.reactor.thread_timeout = 0
+    guesser = house.user("guesser")
+    guesser.sends("OPER boss 1")
+    guesser.peer.reset()
+    house.reactor.thread_timeout = 10
+    house.reactor.settle()
+    assert house.server.checks.total() == 1
+    house.reactor.advance(operators.WRONG_DELAY)
+    assert not house.server.checks
 
 
 def test_without_a_file_there_are_no_operators(reactor: VirtualReactor) -> None:

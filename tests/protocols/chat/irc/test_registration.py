@@ -291,3 +291,11 @@ def test_quit_before_registration(house: IRCHouse) -> None:
     assert client.asks("QUIT") == ["ERROR :Closing Link: * (Client Quit)"]
     assert client.peer.eof_received
     assert house.server.unregistered == 0
+
+
+def test_nobody_is_called_like_the_server(house: IRCHouse) -> None:
+    alice, typist = house.user("alice"), house.typist("typist")
+    assert alice.asks("NICK IRC.Test") == ["433 alice IRC.Test :Nickname is already in use"]
+    assert house.client().asks("NICK irc.test")[0].startswith("433 * irc.test")
+    typist.sends("/nick irc.test")
+    assert house.member("typist").name == "typist"

@@ -72,8 +72,20 @@ def test_a_crowd_has_an_end(house: IRCHouse, monkeypatch: pytest.MonkeyPatch) ->
     names = tuple(f"u{number}" for number in range(50))
     message = Message(Kind.CROWD, 0, "tea", "", "", "joined", 5, names)
     *joined, rest = lines_of(house, message)
-    assert joined == [f":u{n}!u{n}@unknown JOIN #tea" for n in range(5)]
-    assert rest == f":{SERVER} NOTICE #tea :45 more joined: NAMES #tea lists who is there"
+    assert joined == [f":u{n}!u{n}@unknown JOIN #tea" for n in range(4)]
+    assert rest == f":{SERVER} NOTICE #tea :46 more joined: NAMES #tea lists who is there"
+
+
+def test_all_lines_about_a_crowd_count_in_bytes(
+    house: IRCHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(render, "MAX_CROWD", 1000)
+    names = tuple(f"u{number}" for number in range(10))
+    for name in names:
+        house.user(name).sends(f"SETNAME :{100 * chr(0x1F600)}", f"AWAY :{100 * chr(0x1F600)}")
+    message = Message(Kind.CROWD, 0, "tea", "", "", "joined", 5, names)
+    lines = lines_of(house, message, "away-notify", "extended-join")
+    assert [line.split()[1] for line in lines] == ["JOIN", "AWAY", "JOIN", "AWAY", "NOTICE"]
 
 
 def test_the_source_is_who_is_called_so_was_called_so_or_is_unknown(house: IRCHouse) -> None:

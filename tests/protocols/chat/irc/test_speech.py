@@ -220,3 +220,18 @@ def test_notes_of_the_hub_are_notices(house: IRCHouse) -> None:
     house.member("alice").tell(Kind.REPLY, "one", "two")
     house.member("alice").tell(Kind.NOTICE, "three")
     assert alice.sees() == ["NOTICE alice one", "NOTICE alice two", "NOTICE alice three"]
+
+
+def test_who_speaks_from_outside_gets_an_echo(house: IRCHouse) -> None:
+    house.users("bob")
+    alice = house.user("alice", "echo-message")
+    silent = house.user("silent")
+    set_mode(house.member("bob"), Mode.INSIDE, on=False, room="tea")
+    for words in ("hi", "\x01ACTION waves\x01", "\x01VERSION\x01"):
+        echo = [f":alice!~alice@host PRIVMSG #tea :{words}"]
+        assert alice.asks(f"PRIVMSG #tea :{words}") == echo
+        assert silent.asks(f"PRIVMSG #tea :{words}") == []
+    assert alice.asks("NOTICE #tea :hi") == [":alice!~alice@host NOTICE #tea :hi"]
+    alice.sends("JOIN #tea")
+    alice.sees()
+    assert alice.asks("PRIVMSG #tea :in") == [":alice!~alice@host PRIVMSG #tea :in"]

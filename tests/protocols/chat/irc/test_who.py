@@ -230,3 +230,11 @@ def test_a_name_of_somebody_who_is_not_announced_yet_can_be_found(reactor: Virtu
     assert len(names(alice, "WHO #tea")) < 16  # the last of them come with the next report
     reactor.advance(1)
     assert len(names(alice, "WHO #tea")) == 16
+
+
+def test_ison_cuts_no_name(house: IRCHouse) -> None:
+    names = [f"u{number:02}{28 * 'x'}" for number in range(16)]
+    for name in names:
+        house.user(name)
+    (answer,) = house.user("alice").asks("ISON " + " ".join(names)[:500])
+    assert answer.removeprefix("303 alice :").split() == names[:15]

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import ssl
 import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import connect
 
 from ....tools.commands import ROOT, Command, environment, one_line
+from ....tools.event_page import open_page
 from ....tools.waiting import TIMEOUT
 
-CHAT = ("--protocol", "chat", "--no-irc", "--port", "0", "--udp-port", "0")
-EVENTS = ["chat.v1+json"]
+CHAT = ("--protocol", "chat", "--port", "0", "--udp-port", "0")
 
 # Runs the command as if the libraries were not installed.
 BARE = """
@@ -29,33 +26,6 @@ sys.modules["httptools"] = sys.modules["websockets"] = None
 from reactor.command.cli import main
 sys.exit(main(sys.argv[1:]))
 """
-
-
-class Page:
-    """A page, with a real connection."""
-
-    def __init__(self, websocket: ClientConnection) -> None:
-        self.websocket = websocket
-        self.seen: list[dict] = []
-
-    def says(self, type: str, **fields: object) -> None:
-        self.websocket.send(json.dumps({"type": type, **fields}))
-
-    def until(self, **wanted: object) -> dict:
-        """Read until there is an event with these fields, and return it."""
-        while True:
-            for index, event in enumerate(self.seen):
-                if all(event.get(name) == value for name, value in wanted.items()):
-                    del self.seen[: index + 1]
-                    return event
-            self.seen = json.loads(self.websocket.recv(timeout=TIMEOUT))
-
-
-@contextmanager
-def open_page(port: int, scheme: str = "ws", **options: object) -> Iterator[Page]:
-    url = f"{scheme}://localhost:{port}/"
-    with connect(url, subprotocols=EVENTS, open_timeout=TIMEOUT, **options) as websocket:
-        yield Page(websocket)
 
 
 def test_members_of_all_ways_in_see_each_other(serve):
@@ -167,7 +137,7 @@ def test_the_page_is_served_over_tls_too(serve, certificate):
 
 
 def test_no_web(serve, run_reactor):
-    assert set(serve(*CHAT, "--no-web").ports) == {"tcp", "udp"}
+    assert set(serve(*CHAT, "--no-web").ports) == {"tcp", "udp", "irc"}
     for option in (("--web-port", "1"), ("--allow-origin", "*"), ("--allow-host", "a")):
         result = run_reactor(*CHAT, "--no-web", *option)
         assert result.returncode == 2
@@ -230,7 +200,7 @@ def test_without_the_libraries_the_chat_starts_without_the_page():
     server.wait_until_serving()
     status, errors = server.stop()
     assert status == 0
-    assert set(server.ports) == {"tcp", "udp"}
+    assert set(server.ports) == {"tcp", "udp", "irc"}
     assert "pip install httptools websockets" in one_line(errors)
 
 

@@ -112,6 +112,33 @@ test("roles follow the modes", () => {
   assert.equal(lobby().modes, "+i");
 });
 
+test("a voice stays under the role of an operator", () => {
+  const mode = (text) =>
+    model.apply({ type: "mode", time: 1, room: "lobby", sender: "bob", text, target: "anna" });
+  const role = () => lobby().members.get("anna").role;
+  mode("+v");
+  mode("+o");
+  assert.equal(role(), "operator");
+  mode("-o");
+  assert.equal(role(), "voice");
+  const members = [{ name: "anna", role: "operator", voice: true }];
+  model.apply({ type: "room", room: "lobby", count: 1, members });
+  mode("-o");
+  assert.equal(role(), "voice");
+  mode("-v");
+  assert.equal(role(), undefined);
+});
+
+test("members who are not listed are counted until they leave", () => {
+  model.apply({ type: "room", room: "lobby", count: 3, members: [{ name: "anna" }] });
+  model.apply({ type: "left", time: 1, room: "lobby", sender: "zed" });
+  assert.equal(lobby().count, 2);
+  model.apply({ type: "left", time: 1, room: "lobby", sender: "anna" });
+  model.apply({ type: "left", time: 1, room: "lobby", sender: "yves" });
+  model.apply({ type: "left", time: 1, room: "lobby", sender: "xena" });
+  assert.equal(lobby().count, 0);
+});
+
 test("in a new session, rooms that the server does not name are marked", () => {
   model.apply({ type: "room", room: "build", count: 1, members: [{ name: "anna" }] });
   model.welcome("anna", false);

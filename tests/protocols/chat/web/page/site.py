@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-import signal
-
 from selenium import webdriver
 
-from .....tools.commands import Command
-from .tab import Netcat, Tab
-
-
-def start(port: int = 0) -> Command:
-    """Start a server without flood control, with the page at ``port``; it may not serve yet."""
-    return Command(
-        "--protocol", "chat", "--port", "0", "--udp-port", "0", "--web-port", str(port),
-        "--flood-rate", "0",
-    )  # fmt: skip
+from .....tools.chat_server import ChatServer
+from .....tools.tabs import Netcat, Tab
 
 
 class Site:
     """A chat and those who are in it. A page's origin has the port in it, so each site's pages
     have a storage of their own."""
 
-    def __init__(self, browser: webdriver.Chrome, server: Command) -> None:
+    def __init__(self, browser: webdriver.Chrome) -> None:
         self.browser = browser
-        self.server = server
+        self.server = ChatServer()
         self.url = f"http://127.0.0.1:{self.server.ports['http']}/"
         self.tabs: list[Tab] = []
         self.others: list[Netcat] = []
@@ -36,19 +26,18 @@ class Site:
         return self.tabs[-1]
 
     def netcat(self, name: str | None = None) -> Netcat:
-        """A member with ``nc``."""
+        """A member that types lines over TCP, as with ``nc``."""
         self.others.append(Netcat(self.server.port, name))
         return self.others[-1]
 
     def kill(self) -> None:
         """The server is gone, without a word to anybody."""
         self.expects_failures = True
-        self.server.process.send_signal(signal.SIGKILL)
-        self.server.process.communicate()
+        self.server.kill()
 
     def restart(self) -> None:
         """There is a new server at the same address."""
-        self.server = start(self.server.ports["http"]).wait_until_serving()
+        self.server = ChatServer(self.server.ports["http"])
 
     def close(self) -> None:
         """Check that neither the browser nor the server had anything to complain about."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from selenium.webdriver.common.keys import Keys
 
-from .....tools.waiting import wait_until
+from .....tools.tabs import wait_until
 
 
 def test_the_keyboard_is_enough(site):
@@ -63,6 +63,7 @@ def test_everything_has_a_role_and_a_name(site):
     unnamed = [role for role, name in nodes if role in ("button", "textbox", "link") and not name]
     assert unnamed == []
     assert ("heading", "Chat") in nodes
+    assert ("button", "anna connected Settings") in nodes
     assert anna.run("return document.querySelector('#log').getAttribute('aria-live')") == "polite"
 
 
@@ -84,6 +85,14 @@ def test_a_narrow_screen_has_drawers(site):
     bob.types("x" * 500)
     anna.sees("x" * 500)
     assert anna.run("return document.documentElement.scrollWidth") == 360
+    small = """return [...document.querySelectorAll(".main button:not(.who), .side button")]
+      .filter((e) => e.checkVisibility({ visibilityProperty: true }))
+      .filter((e) => e.offsetWidth < 24 || e.offsetHeight < 24).map((e) => e.className)"""
+    assert anna.run(small) == []  # WCAG 2.2, 2.5.8
+    anna.click("#side-open")
+    anna.wait_for(".side-lists .leave")
+    assert anna.run(small) == []
+    anna.press(Keys.ESCAPE)
     anna.emulate(320, 256)  # 1280 by 1024 at 400 % (WCAG 2.2, 1.4.10)
     assert anna.run("return document.documentElement.scrollWidth") == 320
     assert anna.find("#text").is_displayed()

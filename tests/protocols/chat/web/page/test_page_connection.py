@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .....tools.waiting import wait_until
+from .....tools.tabs import wait_until
 
 
 def test_the_server_is_killed_and_restarted(site):
@@ -97,6 +97,20 @@ def test_a_reload_goes_on_as_the_same_member(site):
     anna.sees("hello", "back")
     assert anna.log().count("hello") == 1
     assert "***" not in bob.received
+
+
+def test_what_another_version_of_the_page_stored_does_no_harm(site):
+    anna = site.page("anna")
+    for stored in ('{"rooms": [{"name": "old"}], "me": 5}', "[]", "5", "no JSON"):
+        anna.run(
+            "addEventListener('pagehide', () => {"
+            "  sessionStorage['chat.tab'] = sessionStorage['chat.session'] = arguments[0];"
+            '  localStorage[\'chat.settings\'] = \'{"name": "anna", "passages": 5}\'; })',
+            stored,
+        )
+        anna.front().refresh()
+        anna.wait_until_connected()
+        assert anna.texts("#rooms .name") == ["lobby"]
 
 
 def test_two_tabs_are_two_members(site):

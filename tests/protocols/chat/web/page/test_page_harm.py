@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .....tools.waiting import wait_until
+from .....tools.tabs import wait_until
 
 MAX_LINES = 500  # of a room, in room.js
 
@@ -14,6 +14,7 @@ def test_text_is_never_markup(site):
         "<img src=x onerror=\"document.title='run'\">",
         "javascript:alert(1) data:text/html,x",
         "https://example.com/<b>?a=1&b=2.",
+        "https://bank.example@elsewhere.example/",
         "x" * 4096,
     ]
     bob.types(*harmful)

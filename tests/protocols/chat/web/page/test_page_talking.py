@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from selenium.webdriver.common.keys import Keys
 
-from .....tools.waiting import wait_until
+from .....tools.tabs import wait_until
 
 
 def test_two_pages_and_netcat_see_each_other(site):
@@ -76,12 +76,15 @@ def test_joining_and_leaving_rooms(site):
     bob.types("/mode +v anna", "/away lunch")
     wait_until(lambda: anna.texts("#members h3") == ["Operators", "With a voice"])
     anna.wait_for("#members .is-away")
+    anna.find("#text").send_keys("half a line")
     bob.types("/kick anna out with you")
     wait_until(lambda: "bob put you out of build: out with you" in anna.text("#gone"))
     anna.click("#gone .primary")
     wait_until(
         lambda: anna.members() == ["bob", "anna"] and not anna.find_all("#gone:not([hidden])")
     )
+    wait_until(lambda: anna.focused == "text")
+    assert anna.field == "half a line"
     anna.types("/part")
     wait_until(lambda: anna.texts("#rooms .name") == ["lobby"] and anna.room == "lobby")
     bob.types("/invite anna")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from selenium.webdriver.common.keys import Keys
 
-from .....tools.waiting import wait_until
+from .....tools.tabs import wait_until
 
 
 def test_completion(site):
