@@ -19,7 +19,7 @@ from .user_modes import UserMode
 
 @dataclass
 class Passing:
-    """What clients pass on to the others of a room in this turn, with who sent it; its size."""
+    """The messages that clients pass on to a room in this turn, with their senders; their size."""
 
     messages: dict[Message, Member] = field(default_factory=dict)
     size: int = 0
@@ -40,7 +40,7 @@ class Shared:
     that are being checked, by address; ``batches``, the IRCv3 batches so far, whose numbers are
     their ids.
 
-    ``passing``: what is passed on in this turn, by room.
+    ``passing``: the messages that clients pass on in this turn, by room.
     """
 
     hub: Hub
