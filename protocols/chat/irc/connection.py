@@ -131,7 +131,7 @@ class IRCConnection(Output):
         except LineError as exc:
             self._submit(self._refuse_line, exc.too_long)
             return
-        if parsed is None:  # a blank line; many of them take time, too
+        if parsed is None:  # a blank line; many of them take time all the same
             if self.member is not None:
                 conversation.heartbeat(self.member)
         elif not valid:
@@ -207,8 +207,8 @@ class IRCConnection(Output):
         self.modes = modes
 
     def charge(self, steps: int) -> None:
-        """Have flood control delay the next commands of the client, because one took ``steps`` of
-        about 3 us each. So a member who asks for long lists does not block the loop."""
+        """Have flood control delay what the client sends next, as a command took ``steps``: about
+        3 us each, so that a member who asks for long lists leaves the loop to the others."""
         if self.member is not None:
             conversation.charge(self.member, steps / STEPS_PER_TOKEN)
 

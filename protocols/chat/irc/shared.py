@@ -19,7 +19,7 @@ from .user_modes import UserMode
 
 @dataclass
 class Passing:
-    """The messages that clients pass on to a room in this turn, with their senders; their size."""
+    """What clients pass on to the others of a room in this turn, with who sent it; its size."""
 
     messages: dict[Message, Member] = field(default_factory=dict)
     size: int = 0
@@ -35,12 +35,12 @@ class Shared:
     ``ping_interval`` it gets a PING, and has ``ping_timeout`` to send anything.
     ``created``: when the server started, in seconds since the epoch.
 
-    Counters: ``unregistered``, the clients that have not registered; ``peak_members``, the highest
-    number of members so far; ``modes``, how many clients have each mode; ``checks``, the passwords
-    that are being checked, by address; ``batches``, the IRCv3 batches so far, whose numbers are
-    their ids.
+    Counters: ``unregistered``, the clients that have not registered, of which one address may have
+    as many as members; ``peak_members``, the highest number of members so far; ``modes``, how many
+    clients have each mode; ``checks``, the passwords that are being checked, by address;
+    ``batches``, the IRCv3 batches so far, whose numbers are their ids.
 
-    ``passing``: the messages that clients pass on in this turn, by room.
+    ``passing``: what is passed on in this turn, by room.
     """
 
     hub: Hub

@@ -67,9 +67,9 @@ def _setname(client: IRCConnection, line: Line) -> None:
     for room in member.rooms:
         if room.knows(member):
             receivers |= dict.fromkeys(room.members)
-    others = list(clients(receivers, SETNAME))
-    client.charge(len(receivers) // 4 + len(others))
-    for other in others:
+    interested = list(clients(receivers, SETNAME))
+    client.charge(len(receivers) // 4 + len(interested))
+    for other in interested:
         other.send(line.command, realname, source=member.mask)
 
 

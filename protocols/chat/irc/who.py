@@ -23,7 +23,7 @@ from .people import is_hidden, is_operator, seconds_idle, visible_rooms_of
 from .render import CHANNEL_PREFIX, channel_of
 
 MAX_REPLIES: Final = 1000  # about 100 KB; if there are more, the client gets TOOMANYMATCHES
-STEPS_PER_ROW: Final = 5  # to write one row, if looking at a member is one step
+STEPS_PER_ROW: Final = 5  # the cost of writing one, compared with looking at a member
 MAX_STARS: Final = 5  # in a mask: the time to match it grows with them
 
 # The hosts of members hide their addresses, and so does this.
