@@ -89,8 +89,8 @@ def heartbeat(member: Member, count: int = 1) -> bool:
 
 
 def charge(member: Member, tokens: float) -> None:
-    """Note that what ``member`` has asked for took as long as ``tokens`` lines. What it sends next
-    waits for them. For requests that cost more than their length says."""
+    """Take ``tokens`` from the flood control of ``member``, for a request that takes more time than
+    its length shows. The next lines of the member wait."""
     if member.gate is not None:
         member.gate.charge(member.hub.scheduler.time(), tokens)
 

@@ -46,7 +46,7 @@ class Hub:
     hub holds. ``flood``: how fast members may be. ``clock``: returns the time of day for messages,
     in seconds since the epoch.
 
-    ``reserved``: names, in lower case, that no member may have, as those of servers.
+    ``reserved``: names, in lower case, that no member may have, such as those of servers.
 
     Read-only: ``members`` and ``rooms``, by name in lower case; ``lobby``; the counters of
     flood control, ``lines_dropped`` and ``members_expelled``; ``closed_because``, empty while the

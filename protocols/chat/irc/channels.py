@@ -181,9 +181,9 @@ def _invite(client: IRCConnection, line: Line) -> None:
     client.reply(Reply.INVITING, other.name, channel)
     if other.away:
         client.reply(Reply.AWAY, other.name, other.away)
-    heard = list(clients(room.members, INVITE_NOTIFY))
-    client.charge(len(room.members) // 4 + len(heard))
-    for listener in heard:
+    others = list(clients(room.members, INVITE_NOTIFY))
+    client.charge(len(room.members) // 4 + len(others))
+    for listener in others:
         if listener is not client:
             listener.send(line.command, other.name, channel_of(room.name), source=member.mask)
 

@@ -1,7 +1,7 @@
-"""Lines about a crowd that came, for those who are in it: nobody may be told twice that it came
-itself. Clients then forget who is in the channel, and wait for a list of names.
+"""Lines about a crowd that joined. A member of the crowd must not get its own JOIN twice: a client
+would forget who is in the channel, and wait for a list of names.
 
-All others get the same lines in one object, as those of any batch.
+All other members get the same object, as with any batch.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class CrowdLines(bytes):
         return self
 
     def for_member(self, name: str) -> Iterator[bytes]:
-        """Give the lines for the member called ``name``, in as many pieces as there are."""
+        """Yield the lines for the member called ``name``, in pieces."""
         own = dict(self._own.get(name, ()))
         if not own:
             yield self.plain

@@ -23,8 +23,8 @@ from .user_modes import UserMode
 MAX_WRONG_PASSWORDS: Final = 3  # of one client, which is then disconnected
 MAX_CHECKS: Final = 4  # at the same time: each takes 16 MiB of memory, and a thread
 MAX_CHECKS_AT: Final = 3  # of those for one address
-# Seconds for which a wrong password counts as one that is being checked. So there are four guesses
-# a second, however many clients guess, and not as many as all processors can check.
+# Seconds for which a wrong password counts as one that is being checked. This limits all clients
+# together to four guesses a second.
 WRONG_DELAY: Final = 1.0
 
 

@@ -107,7 +107,7 @@ def _act(client: IRCConnection, target: str, words: str, tags: Tags) -> None:
 def _say(client: IRCConnection, channel: str, text: str, kind: Kind, tags: Tags) -> None:
     member = member_of(client)
     message = member.say(text, room_of(channel), kind=kind, tags=tags)
-    # The room tells its members, and so the speaker, unless that speaks from outside (mode -n).
+    # The room delivers to its members. A speaker from outside (mode -n) gets its echo here.
     if member.echo and all(room.name != message.room for room in member.rooms):
         client.show(message)
 
@@ -149,7 +149,7 @@ def pass_on(client: IRCConnection, room: Room, message: Message) -> None:
 
 
 def _deliver(server: Shared, room: Room) -> None:
-    """Deliver to each what it wants; what it sent itself, it has got."""
+    """Deliver to each member the messages that it wants, except its own: it has their echo."""
     messages = server.passing.pop(room).messages
     everything = Batch(tuple(messages))
     senders = set(messages.values())

@@ -137,7 +137,7 @@ def test_the_page_is_served_over_tls_too(serve, certificate):
 
 
 def test_no_web(serve, run_reactor):
-    assert set(serve(*CHAT, "--no-web").ports) == {"tcp", "udp"}
+    assert set(serve(*CHAT, "--no-web").ports) == {"tcp", "udp", "irc"}
     for option in (("--web-port", "1"), ("--allow-origin", "*"), ("--allow-host", "a")):
         result = run_reactor(*CHAT, "--no-web", *option)
         assert result.returncode == 2
@@ -200,7 +200,7 @@ def test_without_the_libraries_the_chat_starts_without_the_page():
     server.wait_until_serving()
     status, errors = server.stop()
     assert status == 0
-    assert set(server.ports) == {"tcp", "udp"}
+    assert set(server.ports) == {"tcp", "udp", "irc"}
     assert "pip install httptools websockets" in one_line(errors)
 
 
