@@ -6,7 +6,7 @@ place of the one before, and a new ``FILE`` begins. Each file begins with a line
 happens to a file of an earlier run.
 
 *The lines.* Keys that would be empty are left out. Times are seconds of the loop's clock, durations
-are microseconds.
+are microseconds::
 
     {"recording": 1, "run": "…", "wall": 1700000000.0, "time": 12.5, "snapshot": {…}}
     {"turn": 7, "times": [12.5, …], "timeout": 0.5, "reason": "timer", "timer": "Chat.expire",
