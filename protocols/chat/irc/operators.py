@@ -6,6 +6,7 @@ operators of a room are something else.
 
 from __future__ import annotations
 
+import logging
 from typing import Final
 
 from reactor import ThreadCall
@@ -19,6 +20,8 @@ from .numerics import Reply
 from .people import connection_of, connections, is_operator
 from .shared import Shared
 from .user_modes import UserMode
+
+logger = logging.getLogger(__name__)
 
 MAX_WRONG_PASSWORDS: Final = 3  # of one client, which is then disconnected
 MAX_CHECKS: Final = 4  # at the same time: each takes 16 MiB of memory, and a thread
@@ -44,9 +47,13 @@ def _oper(client: IRCConnection, line: Line) -> None:
 
 
 def _finish(client: IRCConnection, line: Line, call: ThreadCall[bool]) -> None:
-    if not call.cancelled() and call.exception() is None and call.result():
+    checked = not call.cancelled() and call.exception() is None
+    if checked and call.result():
         _release(client.server, client.origin)
     else:
+        if checked:
+            peer = client.transport.get_extra_info("peername")
+            logger.warning("wrong password for the operator %.64r, from %s", line.param(0), peer)
         client.server.reactor.call_later(WRONG_DELAY, _release, client.server, client.origin)
     member = client.member
     if member is None or member.gone:

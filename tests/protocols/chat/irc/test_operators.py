@@ -47,6 +47,15 @@ def test_wrong_passwords(house: IRCHouse, line: str) -> None:
     assert alice.asks("WALLOPS x")[0].startswith("481")
 
 
+def test_a_wrong_password_is_logged_without_it(
+    house: IRCHouse, caplog: pytest.LogCaptureFixture
+) -> None:
+    house.user("alice").asks("OPER boss coffee")
+    [message] = caplog.messages
+    assert message.startswith("wrong password for the operator 'boss', from ")
+    assert "coffee" not in message
+
+
 def test_many_wrong_passwords_end_the_connection(house: IRCHouse) -> None:
     alice = house.user("alice")
     alice.sends("OPER boss 1", "OPER boss 2", "OPER boss 3")
