@@ -75,18 +75,6 @@ def run_reactor() -> Callable[..., subprocess.CompletedProcess[str]]:
     return run
 
 
-@pytest.fixture
-def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Coverage does not measure the processes that the test starts: it needs this if a signal makes
-    them raise ``KeyboardInterrupt``.
-
-    Coverage's tracer calls Python functions to acquire and release a lock
-    (``Collector.lock_data``). If the exception is raised between the two, the lock stays locked,
-    and the process hangs at its next call."""
-    for name in ("COVERAGE_PROCESS_CONFIG", "COVERAGE_PROCESS_START"):
-        monkeypatch.delenv(name, raising=False)
-
-
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
     return write_certificate(tmp_path_factory.mktemp("certificate"))

@@ -1,6 +1,5 @@
 """Each benchmark works: a minimal run of our own servers. Its figures mean nothing."""
 
-import os
 import subprocess
 import sys
 
@@ -16,13 +15,11 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="benchmarks run 
 
 @pytest.fixture(scope="module")
 def runs():
-    """All benchmarks at once, as they mostly wait, and without coverage, which slows them down."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("COV")}
+    """All benchmarks at once, as they mostly wait."""
     processes = {
         name: subprocess.Popen(
             [sys.executable, "-m", "benchmarks", name, "--smoke"],
             cwd=ROOT,
-            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -280,7 +280,7 @@ ENDINGS = {
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-def test_a_recording_is_complete_however_the_process_ends(tmp_path, path, ending, unmeasured):
+def test_a_recording_is_complete_however_the_process_ends(tmp_path, path, ending):
     (tmp_path / "ending.py").write_text(
         "import signal\nfrom reactor import Protocol\n"
         "class End(Protocol):\n"

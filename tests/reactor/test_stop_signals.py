@@ -433,7 +433,6 @@ def test_a_real_signal_shuts_a_server_down(start, signum):
     assert server.end() == ("asked\nlost None\nended\n", "", 0)
 
 
-@pytest.mark.usefixtures("unmeasured")
 def test_two_real_signals_end_it_at_once(start):
     server = start("deaf")
     with socket.create_connection(("127.0.0.1", server.port)):
@@ -448,7 +447,6 @@ def test_two_real_signals_end_it_at_once(start):
     assert status == -signal.SIGINT
 
 
-@pytest.mark.usefixtures("unmeasured")
 def test_after_the_run_python_handles_signals_again(start):
     server = start("twice")
     server.signal(signal.SIGINT)
@@ -493,7 +491,6 @@ def interrupted_line(errors: str) -> str:
     return line
 
 
-@pytest.mark.usefixtures("unmeasured")
 @pytest.mark.parametrize("signum", STOPPING)
 def test_two_signals_end_the_command_in_an_endless_loop(serve, tmp_path, signum):
     (tmp_path / "stuck.py").write_text(STUCK)
@@ -509,7 +506,6 @@ def test_two_signals_end_the_command_in_an_endless_loop(serve, tmp_path, signum)
     assert interrupted_line(errors).split(", at ")[1].startswith(str(tmp_path / "stuck.py:"))
 
 
-@pytest.mark.usefixtures("unmeasured")
 @pytest.mark.parametrize("name", ["Later", "Deaf"])
 def test_two_signals_end_the_command_while_it_shuts_down(serve, tmp_path, name):
     (tmp_path / "stuck.py").write_text(STUCK)

@@ -149,7 +149,6 @@ class Stuck(Application):
 """
 
 
-@pytest.mark.usefixtures("unmeasured")
 @pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM])
 def test_a_second_signal_ends_a_client_that_hangs_and_restores_the_terminal(
     chat, user, tmp_path, monkeypatch, first

@@ -190,7 +190,6 @@ def test_a_stop_finishes_requests_and_refuses_new_connections(site):
     assert site.command.stop() == (0, "")
 
 
-@pytest.mark.usefixtures("unmeasured")
 def test_a_second_signal_ends_at_once(serve, tmp_path):
     site = Site(serve, tmp_path, "--grace", "1000")
     workers = site.workers
@@ -215,7 +214,6 @@ def test_a_worker_that_does_not_react_is_killed_after_the_grace(serve, tmp_path)
     connection.close()
 
 
-@pytest.mark.usefixtures("unmeasured")
 def test_a_worker_that_does_not_react_is_killed_after_the_second_signal(serve, tmp_path):
     site = Site(serve, tmp_path, "--grace", "1000", "--threads", "0")
     workers = site.workers
@@ -227,7 +225,6 @@ def test_a_worker_that_does_not_react_is_killed_after_the_second_signal(serve, t
     connection.close()
 
 
-@pytest.mark.usefixtures("unmeasured")
 def test_a_worker_in_an_endless_loop_ends_after_two_signals_to_itself(serve, tmp_path):
     site = Site(serve, tmp_path, "--threads", "0")
     connection = site.begin("/loop")

@@ -336,7 +336,6 @@ def running(
             process.kill()
 
 
-@pytest.mark.usefixtures("unmeasured")
 @pytest.mark.parametrize(
     ("key", "number", "status"),
     [
