@@ -32,7 +32,7 @@ from .member import Member
 from .messages import Batch, ChatError, ErrorCode, Kind, Message
 from .names import check_name, folded, shortened
 from .new_rooms import check_new_room
-from .origins import Hosts
+from .origins import Hosts, OriginCounter
 from .room import Room
 from .silent import SilentMembers
 
@@ -74,7 +74,7 @@ class Hub:
         self.reserved: set[str] = set()
         self.lines_dropped = 0
         self.members_expelled = 0
-        self._origins: dict[bytes, int] = {}  # how many members each has
+        self._origins = OriginCounter()  # of members
         self._hosts = Hosts()
         self._ignores = Ignores(self.deliveries)
         self._invitations = Invitations(self.limits.invitations)
@@ -118,7 +118,7 @@ class Hub:
         if self.closed_because:
             raise ChatError(self.closed_because, ErrorCode.CHAT_FULL)
         limit = self.limits.members_per_origin
-        if origin is not None and limit and self._origins.get(origin, 0) >= limit:
+        if origin is not None and limit and self._origins[origin] >= limit:
             raise ChatError(
                 f"There are {limit} members at your address already: try again later",
                 ErrorCode.CHAT_FULL,
@@ -130,7 +130,7 @@ class Hub:
         if name is None:
             name = self._guest_name()
         if origin is not None:
-            self._origins[origin] = self._origins.get(origin, 0) + 1
+            self._origins[origin] += 1
         self.deliveries.release_names(name)
         member = Member(self, sink, name, origin, needs_room=needs_room)
         if user or realname:
@@ -326,9 +326,7 @@ class Hub:
         self._invitations.forget_member(member)
         origin = member.origin
         if origin is not None:
-            self._origins[origin] -= 1
-            if not self._origins[origin]:
-                del self._origins[origin]
+            self._origins.release(origin)
         reason = reason[: self.limits.topic_length]
         parting = self.deliveries.message(Kind.QUIT, "", member.name, reason)
         rooms, member.rooms = member.rooms, ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+from collections import Counter
 from hashlib import blake2s
 from typing import Any, Final
 
@@ -20,6 +21,16 @@ def origin_of(address: Any) -> bytes | None:
     if not isinstance(address, tuple) or address[0] in _LOOPBACK:
         return None
     return subscriber(address[0])
+
+
+class OriginCounter(Counter[bytes | None]):
+    """Counts something by origin, and forgets an origin of which there is none left."""
+
+    def release(self, origin: bytes | None) -> None:
+        """Count one less of ``origin``."""
+        self[origin] -= 1
+        if not self[origin]:
+            del self[origin]
 
 
 class Hosts:

@@ -18,7 +18,6 @@ from .grammar import Line, without_formatting
 from .modes import change_modes
 from .numerics import Reply
 from .people import connection_of, connections, is_operator
-from .shared import Shared
 from .user_modes import UserMode
 
 logger = logging.getLogger(__name__)
@@ -49,12 +48,12 @@ def _oper(client: IRCConnection, line: Line) -> None:
 def _finish(client: IRCConnection, line: Line, call: ThreadCall[bool]) -> None:
     checked = not call.cancelled() and call.exception() is None
     if checked and call.result():
-        _release(client.server, client.origin)
+        client.server.checks.release(client.origin)
     else:
         if checked:
             peer = client.transport.get_extra_info("peername")
             logger.warning("wrong password for the operator %.64r, from %s", line.param(0), peer)
-        client.server.reactor.call_later(WRONG_DELAY, _release, client.server, client.origin)
+        client.server.reactor.call_later(WRONG_DELAY, client.server.checks.release, client.origin)
     member = client.member
     if member is None or member.gone:
         return
@@ -65,12 +64,6 @@ def _finish(client: IRCConnection, line: Line, call: ThreadCall[bool]) -> None:
         raise
     except BaseException as exc:  # only this connection fails
         member.fail(exc)
-
-
-def _release(server: Shared, origin: bytes | None) -> None:
-    server.checks[origin] -= 1
-    if not server.checks[origin]:
-        del server.checks[origin]
 
 
 def _report_result(client: IRCConnection, right: bool) -> None:

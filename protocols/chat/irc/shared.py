@@ -10,6 +10,7 @@ from reactor import Reactor
 from ..hub import Hub
 from ..member import Member
 from ..messages import Message
+from ..origins import OriginCounter
 from ..room import Room
 from .capabilities import RENDERED
 from .credentials import Credentials
@@ -57,11 +58,11 @@ class Shared:
     unregistered: int = 0
     peak_members: int = 0
     modes: Counter[UserMode] = field(default_factory=Counter)
-    checks: Counter[bytes | None] = field(default_factory=Counter)
+    checks: OriginCounter = field(default_factory=OriginCounter)
     batches: int = 0
     passing: dict[Room, Passing] = field(default_factory=dict)
     _renderers: dict[frozenset[str], Renderer] = field(default_factory=dict)
-    _unregistered_at: dict[bytes, int] = field(default_factory=dict)
+    _unregistered_at: OriginCounter = field(default_factory=OriginCounter)
 
     def add_unregistered(self, origin: bytes | None) -> bool:
         """Count a new client. Return False if its address has too many unregistered ones: one
@@ -69,17 +70,15 @@ class Shared:
         self.unregistered += 1
         if origin is None:
             return True
-        count = self._unregistered_at[origin] = self._unregistered_at.get(origin, 0) + 1
+        self._unregistered_at[origin] += 1
         limit = self.hub.limits.members_per_origin
-        return not limit or count <= limit
+        return not limit or self._unregistered_at[origin] <= limit
 
     def remove_unregistered(self, origin: bytes | None) -> None:
         """Stop counting a client that has registered or left."""
         self.unregistered -= 1
         if origin is not None:
-            self._unregistered_at[origin] -= 1
-            if not self._unregistered_at[origin]:
-                del self._unregistered_at[origin]
+            self._unregistered_at.release(origin)
 
     def renderer(self, capabilities: frozenset[str]) -> Renderer:
         """Return the renderer for ``capabilities``. Clients with the same ones share it."""

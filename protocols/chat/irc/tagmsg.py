@@ -40,9 +40,8 @@ def _tagmsg(client: IRCConnection, line: Line) -> None:
 
 def _send_tags(client: IRCConnection, line: Line, target: str) -> None:
     member = member_of(client)
-    message = (
-        member.hub.deliveries.message
-    )  # directly, because ``Member.say`` refuses an empty text
+    # Directly, because ``Member.say`` refuses an empty text.
+    message = member.hub.deliveries.message
     if target.startswith(CHANNEL_PREFIX):
         room = member.where(room_of(target))
         pass_on(client, room, message(Kind.NOTE, room.name, member.name, tags=line.client_tags))

@@ -11,7 +11,7 @@ from ..messages import ChatError
 from ..origins import origin_of
 from . import events
 from .requests import Hello, WrongMessage, parse
-from .session import GOING_AWAY, NORMAL, POLICY_VIOLATION, Session, Sessions
+from .session import GOING_AWAY, NORMAL, POLICY_VIOLATION, Session, Sessions, close_code
 
 HELLO_TIMEOUT: Final = 10.0  # seconds from the handshake to ``hello``
 _MAX_REASON: Final = 123  # bytes of a close frame's reason (RFC 6455 section 5.5)
@@ -70,8 +70,8 @@ class EventSocket(WebSocket):
         try:
             self._session = self._sessions.begin(self, hello, origin)
         except ChatError as exc:
-            stopping = bool(self._sessions.hub.closed_because)
-            self.finish(str(exc), GOING_AWAY if stopping else NORMAL, retry=stopping)
+            hub, why = self._sessions.hub, str(exc)
+            self.finish(why, close_code(hub, why), retry=bool(hub.closed_because))
 
     def _cancel_timer(self) -> None:
         if self._timer is not None:

@@ -16,7 +16,7 @@ from ..member import Member
 from ..messages import Batch, ChatError, Message
 from ..origins import origin_of
 from ..render import render_line
-from .session import GOING_AWAY, NORMAL, POLICY_VIOLATION
+from .session import close_code
 
 
 def render_text(messages: tuple[Message, ...]) -> Frame:
@@ -66,8 +66,7 @@ class LineSocket(WebSocket):
     def finish(self, reason: str) -> None:
         """Send ``reason``, and close."""
         self.send(f"*** {reason}")
-        code = GOING_AWAY if self._hub.closed_because else NORMAL
-        self.close(POLICY_VIOLATION if reason == conversation.TOO_FAST else code)
+        self.close(close_code(self._hub, reason))
 
 
 _ABNORMAL = 1006  # without a closing handshake

@@ -47,6 +47,13 @@ GOING_AWAY: Final = 1001
 POLICY_VIOLATION: Final = 1008
 
 
+def close_code(hub: Hub, reason: str) -> int:
+    """Return the code with which to close a connection that ``hub`` ends for ``reason``."""
+    if reason == conversation.TOO_FAST:
+        return POLICY_VIOLATION
+    return GOING_AWAY if hub.closed_because else NORMAL
+
+
 class Connection(Protocol):
     """What a session needs from its connection."""
 
@@ -369,11 +376,8 @@ class Session:
         connection, self._connection = self._connection, None
         self._forget()
         if connection is not None:
-            stopping = bool(self._sessions.hub.closed_because)
-            code = GOING_AWAY if stopping else NORMAL
-            if reason == conversation.TOO_FAST:
-                code = POLICY_VIOLATION
-            connection.finish(reason, code, retry=stopping)
+            hub = self._sessions.hub
+            connection.finish(reason, close_code(hub, reason), retry=bool(hub.closed_because))
 
     def _forget(self) -> None:
         self._cancel_timer()
