@@ -9,11 +9,11 @@ from websockets.datastructures import Headers
 from websockets.http11 import Request as HandshakeRequest
 
 from protocols.http import HTTPError, Request
+from protocols.http.origins import check_host, check_origin
 
 from .connection import WebSocketConnection
 from .core import Core
 from .limits import Limits
-from .origins import check_host, check_origin
 from .websocket import WebSocket
 
 _LIMITS: Final = Limits()

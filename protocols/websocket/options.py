@@ -5,9 +5,8 @@ from __future__ import annotations
 import argparse
 import re
 
+from protocols.http.origins import ANY, is_origin
 from reactor.command import Repeatable, server_option
-
-from .origins import ANY, is_origin
 
 
 def add_page_options(parser: argparse._ActionsContainer) -> None:

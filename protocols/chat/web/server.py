@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from importlib.resources import files
 from typing import Final
 
 from protocols.http import HTTPServer, Request, Response
 from protocols.http import Limits as HTTPLimits
+from protocols.http.origins import check_host
+from protocols.page import PageFiles
 from protocols.websocket import Limits, WebSocket, accept
-from protocols.websocket.origins import check_host
 from reactor import Reactor
 
 from ..hub import Hub
 from .connection import EventSocket
 from .events import SUBPROTOCOL
-from .files import PageFiles
 from .lines import LineSocket
 from .session import Sessions
 
@@ -48,7 +49,7 @@ class WebServer:
         self._sessions = Sessions(hub, reactor)
         self._origins = origins
         self._hosts = hosts
-        self._page = page or PageFiles()
+        self._page = page or PageFiles(files(__package__) / "page")
         self._limits = limits
 
     def _handle(self, request: Request) -> Response | None:

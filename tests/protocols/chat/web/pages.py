@@ -13,8 +13,8 @@ from protocols.chat.flood import FloodPolicy
 from protocols.chat.hub import Hub
 from protocols.chat.limits import Limits
 from protocols.chat.web.events import SUBPROTOCOL
-from protocols.chat.web.files import PageFiles
 from protocols.chat.web.server import WEBSOCKET_LIMITS, WebServer
+from protocols.page import PageFiles
 from reactor.testing import VirtualReactor
 
 from ....tools.chat import UNLIMITED, WALL_TIME, Person, RecordingSink

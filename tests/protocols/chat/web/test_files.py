@@ -6,8 +6,8 @@ import gzip
 
 import pytest
 
-from protocols.chat.web.files import PageFiles
 from protocols.http import HTTPServer
+from protocols.page import PageFiles
 
 
 class Answer:

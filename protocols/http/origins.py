@@ -1,8 +1,10 @@
-"""Which pages may open a WebSocket: browsers send the origin of the page (RFC 6455 section 10.2).
+"""Which pages may use a server on this machine: browsers send the origin of the page, and the host
+that it named.
 
-The same-origin policy does not cover WebSockets, so without this check any page on the web could
-connect to a server with its visitor's cookies. Clients other than browsers usually send no
-``Origin``, and could send any: they are accepted.
+The same-origin policy does not cover WebSockets (RFC 6455 section 10.2), and lets any page send
+simple POST requests. So without these checks any page on the web could use a server through its
+visitor's browser. Clients other than browsers usually send no ``Origin``, and could send any: they
+are accepted.
 """
 
 from __future__ import annotations
@@ -13,10 +15,10 @@ import re
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Final
 
-from protocols.http import HTTPError
+from .errors import HTTPError
 
 if TYPE_CHECKING:
-    from protocols.http import Request
+    from .request import Request
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +39,7 @@ def check_origin(request: Request, origins: Collection[str]) -> None:
     allowed = map(normalized, (f"{own.scheme}://{own.host}", *origins))
     if len(claimed) > 1 or normalized(claimed[0]) not in allowed:
         logger.info("refused a page of %s at %s://%s", claimed, own.scheme, own.host)
-        raise HTTPError(403, "Pages of this origin may not open a WebSocket here (--allow-origin).")
+        raise HTTPError(403, "Pages of this origin may not use this server (--allow-origin).")
 
 
 def check_host(request: Request, hosts: Collection[str]) -> None:

@@ -1,4 +1,4 @@
-"""Serves the page's files. They are read from the folder ``page`` when the server starts."""
+"""Serves the files of a page. They are read from a folder when the server starts."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ _POLICY: Final = "; ".join(
         "frame-ancestors 'none'",
     )
 )
-_SECURITY: Final[tuple[Header, ...]] = (
+#: Fields for each response: a page loads nothing from elsewhere, and no other site can read it.
+SECURITY: Final[tuple[Header, ...]] = (
     ("Content-Security-Policy", _POLICY),
     ("X-Content-Type-Options", "nosniff"),
     ("Referrer-Policy", "no-referrer"),
@@ -43,11 +44,13 @@ _SECURITY: Final[tuple[Header, ...]] = (
 
 
 class PageFiles:
-    """Serves the files of ``folder``; ``/`` is its ``index.html``."""
+    """Serves the files of ``folder``; ``/`` is its ``index.html``. Under ``/shared/`` are the files
+    that all pages share."""
 
-    def __init__(self, folder: Traversable | None = None) -> None:
+    def __init__(self, folder: Traversable) -> None:
         self._files: dict[str, _File] = {}
-        self._add(files(__package__) / "page" if folder is None else folder, "/")
+        self._add(folder, "/")
+        self._add(files(__package__) / "shared", "/shared/")
         if f"/{_INDEX}" in self._files:
             self._files["/"] = self._files[f"/{_INDEX}"]
 
@@ -65,9 +68,9 @@ class PageFiles:
         file = self._files.get(request.path)
         # As text, because the style of the server's error page is not allowed here.
         if file is None:
-            return Response.text("Not found\n", 404, _SECURITY)
+            return Response.text("Not found\n", 404, SECURITY)
         if request.method not in ("GET", "HEAD"):
-            return Response.text("Only GET and HEAD\n", 405, (*_ALLOW, *_SECURITY))
+            return Response.text("Only GET and HEAD\n", 405, (*_ALLOW, *SECURITY))
         return file.answer(request)
 
 
@@ -111,7 +114,7 @@ class _Variant:
             ("ETag", tag),
             ("Cache-Control", "no-cache"),
             ("Vary", "Accept-Encoding"),
-            *_SECURITY,
+            *SECURITY,
         )
         self.headers = (("Content-Type", kind), *self.validation)
         if coding:
