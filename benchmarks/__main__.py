@@ -7,7 +7,8 @@ import sys
 from types import ModuleType
 
 from . import chat, echo, expiry, http, idle, observe, timers, udp, websocket
-from .common import BenchmarkError, environment
+from .charts import write_charts
+from .common import BenchmarkError, charts, environment
 
 # Each module has add_arguments(parser), run(options) and SMOKE: the options of its shortest run.
 BENCHMARKS: dict[str, ModuleType] = {
@@ -42,8 +43,13 @@ def make_parser() -> argparse.ArgumentParser:
             help="only check that the benchmark works: a minimal run of our own servers, whose"
             " figures mean nothing",
         )
-    commands.add_parser("all", help="all benchmarks, with their defaults")
+        _add_chart_option(command)
+    _add_chart_option(commands.add_parser("all", help="all benchmarks, with their defaults"))
     return parser
+
+
+def _add_chart_option(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--chart", metavar="FILE", help="draw the results in an SVG file")
 
 
 def main() -> int:
@@ -65,10 +71,19 @@ def main() -> int:
             if options.smoke:
                 vars(options).update(module.SMOKE)
             goals_met = module.run(options) or options.smoke
+        if options.chart is not None:
+            _write_charts(options.chart)
     except BenchmarkError as exc:
         print(f"benchmarks: {exc}", file=sys.stderr)
         return 2
     return 0 if goals_met else 1
+
+
+def _write_charts(path: str) -> None:
+    try:
+        write_charts(path, charts, environment())
+    except OSError as exc:
+        raise BenchmarkError(f"cannot write {path}: {exc.strerror}") from exc
 
 
 if __name__ == "__main__":

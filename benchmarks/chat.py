@@ -94,6 +94,7 @@ def run(options: argparse.Namespace) -> bool:
             ]
             for name, rounds in results.items()
         ],
+        chart="deliveries/s",
     )
     if options.paced:
         return True

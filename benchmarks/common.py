@@ -30,6 +30,8 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Self
 
+from .charts import Chart, chart_of
+
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 START_TIMEOUT = 30.0  # seconds until a server has printed its port
@@ -275,9 +277,15 @@ def interleave(
     One server runs at a time. A run that was disturbed by other programs is repeated."""
     rounds, attempts = options.rounds, 1 if options.smoke else ATTEMPTS
     results: dict[str, list[Result]] = {name: [] for name in commands}
+    began, done = time.monotonic(), 0
     for number in range(1, rounds + 1):
         for name, command in commands.items():
-            progress(f"round {number} of {rounds}: {name}")
+            left = ""
+            if done:
+                each = (time.monotonic() - began) / done
+                left = f", about {each * (rounds * len(commands) - done):.0f} s left"
+            progress(f"round {number} of {rounds}: {name}{left}")
+            done += 1
             results[name].append(_least_disturbed(command, measure, attempts))
     progress("")
     runs = [result for rounds_of_one in results.values() for result in rounds_of_one]
@@ -336,8 +344,17 @@ def progress(text: str) -> None:
         print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
 
 
-def print_table(title: str, head: Row, rows: Iterable[Row]) -> None:
+#: What tables have asked for, in their order; ``--chart`` draws them at the end.
+charts: list[Chart] = []
+
+
+def print_table(title: str, head: Row, rows: Iterable[Row], chart: str = "") -> None:
+    """``chart``: the column that ``--chart`` draws."""
     lines = [head, *rows]
+    if chart:
+        column = head.index(chart)
+        names, figures = ([line[index] for line in lines[1:]] for index in (0, column))
+        charts.append(chart_of(title, chart, names, figures))
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
     print(title)
     for line in lines:

@@ -67,6 +67,7 @@ def run(options: argparse.Namespace) -> bool:
             ]
             for name, rounds in results.items()
         ],
+        chart="CPU us/message",
     )
     met = True
     for other, most in ("uvloop", 1.0), ("C, epoll", 1.2):

@@ -54,6 +54,7 @@ def run(options: argparse.Namespace) -> bool:
                 f"{lateness[-1]:.2f}",
             ]
         ],
+        chart="latest ms",
     )
     met = goal(f"within 50 ms of the deadline: {lateness[-1]:.1f} ms", lateness[-1] < 50)
     print()

@@ -65,6 +65,7 @@ def run(options: argparse.Namespace) -> bool:
             ]
             for name, rounds in results.items()
         ],
+        chart="KiB/connection",
     )
     ours = median(results["reactor"], kib)
     met = goal(f"at most 2.5 KiB for an idle connection: {ours:.2f}", ours <= 2.5)

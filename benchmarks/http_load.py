@@ -162,6 +162,7 @@ def print_results(title: str, results: Results, options: argparse.Namespace) -> 
             ]
             for name, rounds in results.items()
         ],
+        chart="CPU us/request",
     )
 
 

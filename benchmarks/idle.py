@@ -81,6 +81,7 @@ def run(options: argparse.Namespace) -> bool:
             ]
             for name, rounds in results.items()
         ],
+        chart="KiB/member",
     )
     member, bare = median(results[OURS], kib), median(results[BARE], kib)
     busy = median(results[OURS], share)

@@ -62,6 +62,7 @@ def run(options: argparse.Namespace) -> bool:
             ]
             for kind, name in KINDS.items()
         ],
+        chart="of each pair",
     )
     share = shares["recent"]
     met = goal(f"an observer costs at most 15 %: {share - 1:.1%}", share <= 1.15)

@@ -39,6 +39,7 @@ def run(options: argparse.Namespace) -> bool:
             [loop, *(f"{median(loop, key):,.0f}" for key in ("set", "churn", "cancel", "memory"))]
             for loop in commands
         ],
+        chart="+ cancel ns",
     )
     met = True
     if "asyncio" in commands:

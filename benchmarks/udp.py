@@ -63,6 +63,7 @@ def run(options: argparse.Namespace) -> bool:
         f"{options.seconds:g} s of datagrams {options.payload!r}, {options.members} honest members",
         ["wanted", "sent/s", "lost", "", "CPU", "survived"],
         rows,
+        chart="CPU",
     )
     goal("nothing lost up to 15,000 a second, and all honest members survive", met)
     print()

@@ -93,6 +93,7 @@ def print_costs(title: str, results: dict[str, list[Result]], count: str, plural
             ]
             for name, rounds in results.items()
         ],
+        chart=f"CPU us/{count}",
     )
 
 
@@ -142,6 +143,7 @@ def run_idle(options: argparse.Namespace) -> bool:
         f"{options.idle} idle WebSockets of browsers, {options.rounds} rounds, medians",
         ["", "KiB/connection"],
         [[name, f"{median(rounds, kib):.2f}"] for name, rounds in results.items()],
+        chart="KiB/connection",
     )
     size = median(results[OURS], kib)
     return goal(f"at most 6.0 KiB for an idle connection: {size:.2f}", size <= 6)

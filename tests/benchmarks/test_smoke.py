@@ -14,11 +14,24 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="benchmarks run 
 
 
 @pytest.fixture(scope="module")
-def runs():
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("charts")
+
+
+@pytest.fixture(scope="module")
+def runs(folder):
     """All benchmarks at once, as they mostly wait."""
     processes = {
         name: subprocess.Popen(
-            [sys.executable, "-m", "benchmarks", name, "--smoke"],
+            [
+                sys.executable,
+                "-m",
+                "benchmarks",
+                name,
+                "--smoke",
+                "--chart",
+                folder / f"{name}.svg",
+            ],
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -34,7 +47,7 @@ def runs():
 
 
 @pytest.mark.parametrize("name", BENCHMARKS)
-def test_each_benchmark_runs(runs, name):
+def test_each_benchmark_runs(runs, folder, name):
     output, errors = runs[name].communicate(timeout=TIMEOUT)
     if runs[name].returncode == 2 and errors.endswith(
         ("install it\n", "install a compiler (cc)\n")
@@ -44,6 +57,7 @@ def test_each_benchmark_runs(runs, name):
     assert runs[name].returncode == 0, output + errors
     assert errors == ""
     assert output.count("\n") > 5
+    assert "is better)" in (folder / f"{name}.svg").read_text()
 
 
 @pytest.mark.parametrize("name", COMMANDS)
