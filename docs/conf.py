@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parent / "_extensions"))
 
 from sphinx.application import Sphinx
 
@@ -15,17 +16,21 @@ author = "the select-reactor authors"
 copyright = "the select-reactor authors"
 release = version = reactor.__version__
 
-extensions = ["sphinx.ext.autodoc"]
+extensions = ["command_options", "sphinx.ext.autodoc", "sphinx_copybutton", "sphinx_design"]
 exclude_patterns = ["_build"]
 default_role = "any"
+smartquotes = False  # the texts of options have -- and quotes that readers may copy
 highlight_language = "none"  # each block names its language
 
-html_theme = "alabaster"
-html_theme_options = {
-    "description": "A single-threaded event loop that can be read",
-    "fixed_sidebar": True,
-    "page_width": "1060px",
-}
+html_theme = "furo"
+html_title = "select-reactor"
+html_static_path = ["_static"]
+html_css_files = ["colours.css"]
+html_theme_options = {"navigation_with_keys": True}
+# Copy what is typed, without the prompt and without the output.
+copybutton_prompt_text = r"\$ |>>> |\.\.\. "
+copybutton_prompt_is_regexp = True
+copybutton_copy_empty_lines = False
 html_copy_source = False
 html_show_sphinx = False
 

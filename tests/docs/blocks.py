@@ -62,6 +62,7 @@ class _Ignored(Directive):
             "caption",
             "glob",
             "inherited-members",
+            "hidden",
             "maxdepth",
             "no-index",
             "no-members",
@@ -117,10 +118,13 @@ for _name in ("code", "code-block", "sourcecode"):
     directives.register_directive(_name, _CodeBlock)
 for _name in (
     *("autoclass", "autodata", "autoexception", "autofunction", "automethod", "automodule", "data"),
-    *("currentmodule", "highlight", "module", "toctree"),
+    *("command-options", "currentmodule", "highlight", "module", "toctree"),
 ):
     directives.register_directive(_name, _Ignored)
-for _name in ("deprecated", "option", "envvar", "seealso", "versionadded", "versionchanged"):
+for _name in (
+    *("deprecated", "envvar", "grid", "grid-item-card", "option", "seealso"),
+    *("versionadded", "versionchanged"),
+):
     directives.register_directive(_name, _Container)
 for _name in ("attr", "class", "const", "data", "exc", "func", "meth", "mod", "doc", "ref"):
     roles.register_local_role(_name, _sphinx_role)  # type: ignore[arg-type]

@@ -14,7 +14,7 @@ from ..tools.commands import ROOT
 from .blocks import SPHINX_ONLY, DocumentError, blocks_of, parse, read_blocks
 from .trial import Trial
 
-DOCUMENTS = [ROOT / "README.rst", *sorted((ROOT / "docs").rglob("*.rst"))]
+DOCUMENTS = [*sorted(ROOT.glob("*.rst")), *sorted((ROOT / "docs").rglob("*.rst"))]
 COPIED = ("LICENSE", "README.rst", "pyproject.toml", "protocols", "reactor")
 
 

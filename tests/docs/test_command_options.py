@@ -1,0 +1,42 @@
+"""The tables of options in the guide: they show what the command line defines."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import pytest
+
+from ..tools.commands import ROOT
+
+
+@pytest.fixture(scope="module")
+def options_of():
+    path = ROOT / "docs" / "_extensions" / "command_options.py"
+    spec = importlib.util.spec_from_file_location("command_options", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.options_of
+
+
+def test_the_general_table_has_what_every_protocol_has(options_of):
+    rows = dict(options_of(None))
+
+    assert rows["--grace S"] == "seconds for connections to finish after a stop (5)"
+    assert "-h, --help" in rows
+    assert not any(option.startswith("--flood") for option in rows)
+
+
+def test_the_table_of_a_protocol_has_its_own_options_only(options_of):
+    rows = dict(options_of("chat"))
+
+    assert rows["--no-web"] == "serve no page"
+    assert not any(option.startswith("--grace") for option in rows)
+
+
+def test_the_environment_of_the_builder_changes_nothing(options_of, monkeypatch):
+    before = options_of("chat")
+    monkeypatch.setenv("REACTOR_GRACE", "7")
+    monkeypatch.setenv("REACTOR_HISTORY", "3")
+
+    assert options_of("chat") == before
+    assert ("--grace S", "seconds for connections to finish after a stop (5)") in options_of(None)
