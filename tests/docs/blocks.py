@@ -60,13 +60,19 @@ class _Ignored(Directive):
     option_spec = dict.fromkeys(
         (
             "caption",
+            "diff",
+            "end-before",
             "glob",
-            "inherited-members",
             "hidden",
+            "inherited-members",
+            "language",
+            "lines",
             "maxdepth",
             "no-index",
             "no-members",
+            "pyobject",
             "show-inheritance",
+            "start-at",
         ),
         directives.unchanged,
     )
@@ -118,7 +124,8 @@ for _name in ("code", "code-block", "sourcecode"):
     directives.register_directive(_name, _CodeBlock)
 for _name in (
     *("autoclass", "autodata", "autoexception", "autofunction", "automethod", "automodule", "data"),
-    *("command-options", "currentmodule", "highlight", "module", "toctree"),
+    *("command-options", "currentmodule", "highlight", "literalinclude"),
+    *("module", "toctree"),
 ):
     directives.register_directive(_name, _Ignored)
 for _name in (

@@ -15,7 +15,7 @@ from .blocks import SPHINX_ONLY, DocumentError, blocks_of, parse, read_blocks
 from .trial import Trial
 
 DOCUMENTS = [*sorted(ROOT.glob("*.rst")), *sorted((ROOT / "docs").rglob("*.rst"))]
-COPIED = ("LICENSE", "README.rst", "pyproject.toml", "protocols", "reactor")
+COPIED = ("LICENSE", "README.rst", "docs", "pyproject.toml", "protocols", "reactor")
 
 
 @pytest.fixture

@@ -43,7 +43,8 @@ further instructions:
 ``.. not run: REASON``
     Do not run it.
 
-The documents use well-known ports. Here each is replaced by a free port with as many digits.
+The documents and the programs of the lessons use well-known ports. Here each is replaced by a free
+port with as many digits.
 """
 
 from __future__ import annotations
@@ -125,6 +126,8 @@ class Trial:
         self._names: dict[str, Any] = {"__name__": "__main__"}
         self._python = ""  # the text of the last python block, with what it continues
         self._printed = ""
+        for program in folder.glob("docs/lessons/*/*.py"):
+            program.write_text(self.ports.replace(program.read_text()))
 
     def run(self) -> None:
         """Run each block. Raises ``DocumentError`` for the first that fails."""

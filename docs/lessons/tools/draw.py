@@ -1,0 +1,194 @@
+"""Draws the system calls of a lesson over time: ``calls.json``, which ``record.py`` makes, as
+``calls.svg``.
+
+    python docs/lessons/tools/draw.py docs/lessons/01_blocking
+
+Time runs downwards, with a column for each thread of the server and for each client. A call that
+waits is as high as the wait is long, roughly: pauses are compressed."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from xml.etree import ElementTree
+
+_AXIS: Final = 60  # width of the times on the left
+_COLUMN: Final = 210
+_GAP: Final = 16
+_ROW: Final = 26
+_BOX: Final = 22
+_TOP: Final = 78
+_WAITS: Final = 0.002  # seconds; a call that takes longer has waited
+_LONGEST: Final = 27  # characters of a label
+_NAMES: Final = {"accept4": "accept", "recvfrom": "recv", "sendto": "send"}
+_COUNTING: Final = ("epoll_wait", "poll", "select", "pselect6")  # they return how many are ready
+_MOST_CALLS: Final = 40  # in a column; a busy loop makes thousands
+
+_STYLE: Final = """
+  svg { color-scheme: light dark; font: 12px ui-monospace, monospace; }
+  .ground { fill: #fdfcfa; } .text { fill: #1d2625; } .muted { fill: #5c6765; }
+  .title { font: 600 15px system-ui, sans-serif; } .head { font: 600 13px system-ui, sans-serif; }
+  .line { stroke: #d9d3c8; }
+  .work { fill: #cfe6e2; stroke: #0b6e69; } .failed { fill: #fbe0d3; stroke: #b3402a; }
+  .wait { fill: #efe9de; stroke: #b0a590; stroke-dasharray: 4 3; }
+  @media (prefers-color-scheme: dark) {
+    .ground { fill: #141b1a; } .text { fill: #e3eae8; } .muted { fill: #93a29f; }
+    .line { stroke: #2b3633; }
+    .work { fill: #17423d; stroke: #5cc9bf; } .failed { fill: #46261d; stroke: #ff9b80; }
+    .wait { fill: #222b29; stroke: #5d6a66; }
+  }
+"""
+
+
+@dataclass(slots=True)
+class Box:
+    """One call in the drawing."""
+
+    column: int
+    at: float  # seconds
+    took: float
+    label: str
+    failed: bool
+    top: float = 0.0
+    bottom: float = 0.0
+
+    @property
+    def waits(self) -> bool:
+        return self.took >= _WAITS
+
+
+def draw(recorded: dict[str, Any]) -> str:
+    """Return the SVG of what ``record.py`` has recorded."""
+    heads, boxes = _columns(recorded)
+    marks = list(_place(boxes))
+    width = _AXIS + len(heads) * (_COLUMN + _GAP)
+    height = round(max((box.bottom for box in boxes), default=_TOP) + 44)
+    size = {"width": str(width), "height": str(height), "viewBox": f"0 0 {width} {height}"}
+    root = ElementTree.Element(
+        "svg", {"xmlns": "http://www.w3.org/2000/svg", "role": "img", **size}
+    )
+    _add(root, "title", {}, recorded["title"])
+    _add(root, "desc", {}, " ".join(_sentences(heads, boxes)))
+    _add(root, "style", {}, _STYLE)
+    _add(root, "rect", {"class": "ground", "width": "100%", "height": "100%", "rx": "8"})
+    _text(root, "text title", 16, 28, recorded["title"])
+    for number, head in enumerate(heads):
+        x = _left(number)
+        _text(root, "text head", x + 4, _TOP - 18, head)
+        line = {"x1": x, "x2": x, "y1": _TOP - 10, "y2": height - 34}
+        _add(root, "line", {"class": "line", **{key: str(value) for key, value in line.items()}})
+    for y, seconds in marks:
+        _text(root, "muted", _AXIS - 12, y + 15, f"{seconds:.1f} s", "end")
+    for box in boxes:
+        _box(root, box)
+    _text(root, "muted", 16, height - 12, "dashed: the call waits; red: it failed or had nothing")
+    ElementTree.indent(root, " ")
+    return ElementTree.tostring(root, encoding="unicode") + "\n"
+
+
+def _columns(recorded: dict[str, Any]) -> tuple[list[str], list[Box]]:
+    """The heads of the columns, and the calls in all of them in the order of time."""
+    heads: list[str] = []
+    boxes: list[Box] = []
+    for lane in recorded["lanes"]:
+        threads = sorted({call.get("thread", 0) for call in lane["calls"]})
+        for number, thread in enumerate(threads):
+            calls = [call for call in lane["calls"] if call.get("thread", 0) == thread]
+            column = len(heads)
+            which = f", thread {number + 1}" if len(threads) > 1 else ""
+            heads.append(f"{lane['name']}{which}")
+            boxes += [_new_box(column, call, recorded["names"]) for call in calls[:_MOST_CALLS]]
+    return heads, sorted(boxes, key=lambda box: box.at)
+
+
+def _new_box(column: int, call: dict[str, Any], names: dict[str, str]) -> Box:
+    return Box(column, call["at"], call["took"], _label(call, names), _failed(call))
+
+
+def _label(call: dict[str, Any], names: dict[str, str]) -> str:
+    """As a reader of Python would write the call: ``recv(client) → "one"``."""
+    name = _NAMES.get(call["name"], call["name"])
+    fd = call.get("fd")
+    arguments = [] if fd is None else [names.get(str(fd), str(fd))]
+    text = f'"{call["text"]}"' if call["text"] and name != "accept" else ""
+    result = str(call.get("result", ""))
+    if name == "recv":
+        shown = result if _failed(call) else text or '""'
+    else:
+        arguments += [text] if text else []
+        shown = result if _failed(call) or name in _COUNTING else ""
+    label = f"{name}({', '.join(arguments)})" + (f" → {shown}" if shown else "")
+    return label if len(label) <= _LONGEST else f"{label[: _LONGEST - 1]}…"
+
+
+def _failed(call: dict[str, Any]) -> bool:
+    return str(call.get("result", "")).startswith("E")
+
+
+def _place(boxes: list[Box]) -> Iterator[tuple[float, float]]:
+    """Give each box its place. Yields the marks of the time axis: y, and seconds."""
+    moments: list[tuple[float, int, Box]] = []
+    for box in boxes:
+        moments.append((box.at, 1, box))
+        if box.waits:
+            moments.append((box.at + box.took, 0, box))  # an end comes before what follows it
+    moments.sort(key=lambda moment: moment[:2])
+    y, before, marked = float(_TOP), 0.0, -1.0
+    for at, begins, box in moments:
+        if (pause := at - before) > 0.02:
+            y += 16 * math.log10(pause / 0.005)
+        before = at
+        if begins:
+            if round(at, 1) > marked:
+                marked = round(at, 1)
+                yield y, at
+            box.top, box.bottom = y, y + _BOX
+            y += _ROW
+        else:
+            box.bottom = max(y, box.top + _BOX)
+            y = max(y, box.bottom + 4)
+
+
+def _sentences(heads: list[str], boxes: list[Box]) -> Iterator[str]:
+    for box in boxes:
+        wait = f", which waits {box.took:.1f} s" if box.took >= 0.05 else ""
+        yield f"{box.at:.1f} s: {heads[box.column]} calls {box.label}{wait}."
+
+
+def _box(root: ElementTree.Element, box: Box) -> None:
+    kind = "failed" if box.failed else "wait" if box.waits else "work"
+    place = {
+        "x": _left(box.column) + 4,
+        "y": round(box.top, 1),
+        "width": _COLUMN - 8,
+        "height": round(box.bottom - box.top, 1),
+        "rx": 4,
+    }
+    _add(root, "rect", {"class": kind, **{key: str(value) for key, value in place.items()}})
+    _text(root, "text", _left(box.column) + 12, box.top + 15, box.label)
+
+
+def _left(column: int) -> int:
+    return _AXIS + column * (_COLUMN + _GAP)
+
+
+def _text(
+    root: ElementTree.Element, kind: str, x: float, y: float, text: str, anchor: str = "start"
+) -> None:
+    place = {"class": kind, "x": f"{x:.1f}", "y": f"{y:.1f}", "text-anchor": anchor}
+    _add(root, "text", place, text)
+
+
+def _add(parent: ElementTree.Element, tag: str, attributes: dict[str, str], text: str = "") -> None:
+    ElementTree.SubElement(parent, tag, attributes).text = text or None
+
+
+if __name__ == "__main__":
+    for name in sys.argv[1:]:
+        calls = json.loads(Path(name, "calls.json").read_text(encoding="utf-8"))
+        Path(name, "calls.svg").write_text(draw(calls), encoding="utf-8")

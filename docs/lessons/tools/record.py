@@ -1,0 +1,175 @@
+"""Records the system calls of a lesson's programs, for its drawing: needs Linux and strace.
+
+    python docs/lessons/tools/record.py docs/lessons/01_blocking
+
+The lesson's file ``picture.toml`` says what to run. The result is ``calls.json`` in the same
+folder, which ``draw.py`` draws::
+
+    title = "What the drawing shows"
+    server = ["server.py"]            # run by this Python, in the lesson's folder
+    calls = ["accept4", "recvfrom"]   # what to draw of the server
+    seconds = 3.0                     # then the server is ended
+    [names]
+    3 = "listener"                    # what a descriptor is called
+    [[client]]
+    name = "ada"
+    script = ["0.2 send one", "expect", "1.0 send two", "expect", "0.5 close"]
+
+Each step of a client's script may begin with seconds to wait. ``send TEXT`` sends a line,
+``expect`` reads a line, ``flood N`` sends N KiB without reading, ``close`` ends it. Clients start
+together."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import tomllib
+from pathlib import Path
+from typing import Any, Final
+
+PORT: Final = 8007  # in the lessons' programs
+_LINE: Final = re.compile(
+    r"(?P<thread>\d+)\s+(?P<at>\d+\.\d+) (?P<name>\w+)\((?P<args>.*)\)\s+= (?P<result>-?\w+)"
+    r"(?: (?P<error>E\w+) [^<]*)?(?: \([^)]*\))? ?<(?P<took>[\d.]+)>"
+)
+_UNFINISHED: Final = re.compile(r"(\d+)\s+(\d+\.\d+) (\w+)\((.*) <unfinished \.\.\.>")
+_RESUMED: Final = re.compile(r"(\d+)\s+(\d+\.\d+) <\.\.\. (\w+) resumed>(.*)")
+
+
+def record(folder: Path) -> dict[str, Any]:
+    """Run the scenario of the lesson in ``folder``, and return what is to be drawn."""
+    plan = tomllib.loads((folder / "picture.toml").read_text(encoding="utf-8"))
+    with tempfile.NamedTemporaryFile("r") as log:
+        names = ",".join(plan["calls"])
+        command = ["strace", "-f", "-ttt", "-T", "-s", "24", "-e", f"trace={names}", "-o", log.name]
+        server = subprocess.Popen([*command, sys.executable, *plan["server"]], cwd=folder)
+        try:
+            _wait_for_server()
+            began = time.time()
+            clients = [_Client(client) for client in plan["client"]]
+            for client in clients:
+                client.thread.start()
+            time.sleep(plan["seconds"])
+        finally:
+            children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
+            for child in children:
+                os.kill(int(child), signal.SIGKILL)
+            server.wait()
+        for client in clients:
+            client.thread.join()
+        calls = parse(log.read(), began)
+    lanes = [{"name": "server", "calls": calls}]
+    lanes += [{"name": c.name, "calls": [_since(call, began) for call in c.calls]} for c in clients]
+    return {"title": plan["title"], "names": plan.get("names", {}), "lanes": lanes}
+
+
+def _wait_for_server() -> None:
+    """Wait until the server listens, without a connection that it would notice."""
+    wanted = f":{PORT:04X} "
+    for _ in range(100):
+        if any(
+            wanted in line and " 0A " in line
+            for line in Path("/proc/net/tcp").read_text().splitlines()
+        ):
+            return
+        time.sleep(0.05)
+    raise SystemExit(f"the server does not listen on port {PORT}")
+
+
+class _Client:
+    """A client that follows a script and notes when it waited."""
+
+    def __init__(self, plan: dict[str, Any]) -> None:
+        self.name = plan["name"]
+        self.calls: list[dict[str, Any]] = []
+        self._script = plan["script"]
+        self.thread = threading.Thread(target=self._run)
+
+    def _run(self) -> None:
+        with socket.socket() as sock:
+            self._note("connect", "", lambda: sock.connect(("127.0.0.1", PORT)))
+            sock.settimeout(10)
+            for step in self._script:
+                match = re.fullmatch(r"(?:([\d.]+) )?(send|expect|flood|close) ?(.*)", step)
+                assert match is not None, step
+                time.sleep(float(match[1] or 0))
+                if match[2] == "close":
+                    break
+                self._step(sock, match[2], match[3])
+            self._note("close", "", sock.close)
+
+    def _step(self, sock: socket.socket, kind: str, text: str) -> None:
+        if kind == "send":
+            self._note("send", text, lambda: sock.sendall(f"{text}\n".encode()))
+        elif kind == "flood":
+            data = b"x" * 1024 * int(text)
+            self._note("send", f"{text} KiB", lambda: sock.sendall(data))
+        else:
+            self._note("recv", "", lambda: sock.recv(4096))
+
+    def _note(self, name: str, text: str, function: Any) -> None:
+        began = time.time()
+        result = function()
+        if isinstance(result, bytes):
+            text = result.decode().strip()
+        self.calls.append({"name": name, "text": text, "at": began, "took": time.time() - began})
+
+
+def _since(call: dict[str, Any], began: float) -> dict[str, Any]:
+    return {**call, "at": round(call["at"] - began, 6), "took": round(call["took"], 6)}
+
+
+def parse(log: str, began: float) -> list[dict[str, Any]]:
+    """The calls in a log of strace that were made, or still went on, after ``began``, a time of
+    day in seconds."""
+    calls = []
+    unfinished: dict[str, tuple[str, str]] = {}
+    for raw in log.splitlines():
+        line = raw
+        if match := _UNFINISHED.match(line):
+            unfinished[match[1]] = (match[2], match[4])
+            continue
+        if (match := _RESUMED.match(line)) and match[1] in unfinished:
+            at, args = unfinished.pop(match[1])
+            line = f"{match[1]} {at} {match[3]}({args}{match[4]}"
+        if (found := _LINE.match(line)) is None:
+            continue
+        at, took = float(found["at"]), float(found["took"])
+        if at + took < began:
+            continue
+        first = found["args"].partition(",")[0].strip()
+        call = {
+            "thread": int(found["thread"]),
+            "name": found["name"],
+            "fd": int(first) if first.isdigit() else None,
+            "text": _data(found["args"]),
+            "result": found["error"] or found["result"],
+            "at": at,
+            "took": took,
+        }
+        calls.append(_since(call, began))
+    for call in calls:  # what the server waited for when the clients came
+        if call["at"] < 0:
+            call["took"] = round(call["took"] + call["at"], 6)
+            call["at"] = 0.0
+    return calls
+
+
+def _data(args: str) -> str:
+    match = re.search(r'"((?:[^"\\]|\\.)*)"', args)
+    return match[1].removesuffix("\\n") if match else ""
+
+
+if __name__ == "__main__":
+    for name in sys.argv[1:]:
+        recorded = record(Path(name))
+        text = json.dumps(recorded, indent=1)
+        Path(name, "calls.json").write_text(text + "\n", encoding="utf-8")
