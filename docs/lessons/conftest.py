@@ -1,8 +1,15 @@
 """Fixtures of the exercises' tests."""
 
 import importlib.util
+import os
 
 import pytest
+
+
+@pytest.fixture
+def patience():
+    """Seconds to wait for what should happen at once."""
+    return float(os.environ.get("LESSON_PATIENCE", "5"))
 
 
 @pytest.fixture

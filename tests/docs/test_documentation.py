@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -33,6 +34,9 @@ def folder(tmp_path: Path) -> Path:
 @pytest.mark.timeout(300)  # the README's first command downloads something
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_document(path: Path, folder: Path) -> None:
+    without_lessons = os.environ.get("WITHOUT_LESSONS")
+    if without_lessons and "lessons" in path.parts:
+        pytest.skip(without_lessons)
     problem = ""
     try:
         trial = Trial(read_blocks(path, ROOT), folder)

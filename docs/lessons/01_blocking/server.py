@@ -6,8 +6,7 @@ import socket
 def serve(listener):
     print("listening on port", listener.getsockname()[1])
     while True:
-        client, address = listener.accept()
-        print("serving", address[0])
+        client, _ = listener.accept()
         with client:
             while data := client.recv(1024):
                 client.sendall(data)

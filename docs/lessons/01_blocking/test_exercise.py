@@ -5,18 +5,16 @@ import threading
 
 import pytest
 
-PATIENCE = 5  # seconds, many times SECONDS
-
 
 @pytest.fixture
-def connect(exercise):
+def connect(exercise, patience):
     """Connects a client to a server that runs in a thread."""
     listener = socket.create_server(("127.0.0.1", 0))
     threading.Thread(target=exercise.serve, args=[listener], daemon=True).start()
     clients = []
 
     def connect():
-        clients.append(socket.create_connection(listener.getsockname(), timeout=PATIENCE))
+        clients.append(socket.create_connection(listener.getsockname(), timeout=patience))
         return clients[-1]
 
     yield connect
