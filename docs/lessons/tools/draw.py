@@ -25,9 +25,14 @@ _BOX: Final = 22
 _TOP: Final = 78
 _WAITS: Final = 0.002  # seconds; a call that takes longer has waited
 _LONGEST: Final = 27  # characters of a label
-_NAMES: Final = {"accept4": "accept", "recvfrom": "recv", "sendto": "send"}
-_COUNTING: Final = ("epoll_wait", "poll", "select", "pselect6")  # they return how many are ready
-_MOST_CALLS: Final = 40  # in a column; a busy loop makes thousands
+_NAMES: Final = {
+    "accept4": "accept",
+    "pselect6": "select",
+    "recvfrom": "recv",
+    "sendto": "send",
+}
+_COUNTING: Final = ("epoll_wait", "poll", "select")  # they return what is ready
+_MOST_CALLS: Final = 60  # in a column
 
 _STYLE: Final = """
   svg { color-scheme: light dark; font: 12px ui-monospace, monospace; }
@@ -112,18 +117,25 @@ def _new_box(column: int, call: dict[str, Any], names: dict[str, str]) -> Box:
 
 def _label(call: dict[str, Any], names: dict[str, str]) -> str:
     """As a reader of Python would write the call: ``recv(client) → "one"``."""
+    if "times" in call:
+        what = "the same" if call["repeats"] == 1 else f"these {call['repeats']}"
+        return f"{what}, {call['times']:,} times more"
     name = _NAMES.get(call["name"], call["name"])
     fd = call.get("fd")
-    arguments = [] if fd is None else [names.get(str(fd), str(fd))]
+    arguments = [] if fd is None or name in _COUNTING else [names.get(str(fd), str(fd))]
     text = f'"{call["text"]}"' if call["text"] and name != "accept" else ""
     result = str(call.get("result", ""))
     if name == "recv":
         shown = result if _failed(call) else text or '""'
     else:
         arguments += [text] if text else []
-        shown = result if _failed(call) or name in _COUNTING else ""
+        shown = result if _failed(call) else _ready(call, names) if name in _COUNTING else ""
     label = f"{name}({', '.join(arguments)})" + (f" → {shown}" if shown else "")
     return label if len(label) <= _LONGEST else f"{label[: _LONGEST - 1]}…"
+
+
+def _ready(call: dict[str, Any], names: dict[str, str]) -> str:
+    return ", ".join(names.get(str(fd), str(fd)) for fd in call.get("ready", ())) or "nothing"
 
 
 def _failed(call: dict[str, Any]) -> bool:

@@ -32,13 +32,15 @@ import tempfile
 import threading
 import time
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 PORT: Final = 8007  # in the lessons' programs
+_REPEATED: Final = 3  # times more, from which on a repetition is not kept
 _LINE: Final = re.compile(
     r"(?P<thread>\d+)\s+(?P<at>\d+\.\d+) (?P<name>\w+)\((?P<args>.*)\)\s+= (?P<result>-?\w+)"
-    r"(?: (?P<error>E\w+) [^<]*)?(?: \([^)]*\))? ?<(?P<took>[\d.]+)>"
+    r"(?: (?P<error>E\w+) [^<]*)?(?: \(.*\))? ?<(?P<took>[\d.]+)>"
 )
 _UNFINISHED: Final = re.compile(r"(\d+)\s+(\d+\.\d+) (\w+)\((.*) <unfinished \.\.\.>")
 _RESUMED: Final = re.compile(r"(\d+)\s+(\d+\.\d+) <\.\.\. (\w+) resumed>(.*)")
@@ -57,6 +59,7 @@ def record(folder: Path) -> dict[str, Any]:
             clients = [_Client(client) for client in plan["client"]]
             for client in clients:
                 client.thread.start()
+                time.sleep(0.02)  # so that they connect in this order
             time.sleep(plan["seconds"])
         finally:
             children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
@@ -66,7 +69,7 @@ def record(folder: Path) -> dict[str, Any]:
         for client in clients:
             client.thread.join()
         calls = parse(log.read(), began)
-    lanes = [{"name": "server", "calls": calls}]
+    lanes = [{"name": "server", "calls": list(_without_repetitions(calls))}]
     lanes += [{"name": c.name, "calls": [_since(call, began) for call in c.calls]} for c in clients]
     return {"title": plan["title"], "names": plan.get("names", {}), "lanes": lanes}
 
@@ -152,6 +155,7 @@ def parse(log: str, began: float) -> list[dict[str, Any]]:
             "fd": int(first) if first.isdigit() else None,
             "text": _data(found["args"]),
             "result": found["error"] or found["result"],
+            "ready": _ready(line),
             "at": at,
             "took": took,
         }
@@ -161,6 +165,43 @@ def parse(log: str, began: float) -> list[dict[str, Any]]:
             call["took"] = round(call["took"] + call["at"], 6)
             call["at"] = 0.0
     return calls
+
+
+def _without_repetitions(calls: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """A pattern of up to four calls that is repeated is kept once, and then how often it comes
+    again. A busy loop makes thousands of them."""
+
+    def same(start: int, length: int) -> list[tuple[Any, ...]]:
+        keys = ("thread", "name", "fd", "text", "result")
+        return [tuple(call[key] for key in keys) for call in calls[start : start + length]]
+
+    index = 0
+    while index < len(calls):
+        for length in (1, 2, 3, 4):
+            end = index + length
+            while same(end, length) == same(index, length):
+                end += length
+            times = (end - index) // length - 1
+            if times >= _REPEATED:
+                yield from calls[index : index + length]
+                first, last = calls[index + length], calls[end - 1]
+                took = round(last["at"] + last["took"] - first["at"], 6)
+                yield {**first, "took": took, "repeats": length, "times": times}
+                index = end
+                break
+        else:
+            yield calls[index]
+            index += 1
+
+
+def _ready(line: str) -> list[int]:
+    """The descriptors that select, poll or epoll_wait has reported."""
+    if match := re.search(r"\((?:in|out) \[([\d ]+)\]", line):
+        return [int(fd) for fd in match[1].split()]
+    if "epoll_wait(" in line:
+        return [int(fd) for fd in re.findall(r"data=\{u32=(\d+)", line)]
+    after = line.rpartition(" = ")[2]
+    return [int(fd) for fd in re.findall(r"\{fd=(\d+), revents=", after)]
 
 
 def _data(args: str) -> str:
