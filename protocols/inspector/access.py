@@ -16,31 +16,15 @@ paused. Four things protect it:
 from __future__ import annotations
 
 import hmac
-import re
-import secrets
 from typing import Final
 from urllib.parse import parse_qs
 
 from protocols.http import HTTPError, Request
 from protocols.http.origins import check_host, check_origin
 
-# Characters that need no quoting in a URL nor in a header field, enough of them.
-_TOKEN: Final = re.compile(r"[A-Za-z0-9._~-]{8,128}").fullmatch
 TOKEN_FIELD: Final = "X-Inspector-Token"
 # Not "same-site": that includes every other port of this machine.
 _OUR_PAGE: Final = ("same-origin", "none")
-
-
-def make_token() -> str:
-    """A token that cannot be guessed (128 bits)."""
-    return secrets.token_urlsafe(16)
-
-
-def check_token(token: str) -> str:
-    """Return ``token``. Raises ``ValueError`` if it cannot be used as one."""
-    if not _TOKEN(token):
-        raise ValueError("a token has 8 to 128 letters, digits, or characters of . _ ~ -")
-    return token
 
 
 class Access:

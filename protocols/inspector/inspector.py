@@ -16,9 +16,10 @@ from reactor import Listener, Reactor
 from reactor.command import format_address
 from reactor.sockets.addresses import LOOPBACK, Networks
 
-from .access import Access, check_token, make_token
+from .access import Access
 from .server import LIMITS, Routes
 from .standin import Control, State, Watchdog, Watcher
+from .tokens import check_token, make_token
 from .viewers import Viewers
 
 logger = logging.getLogger(__name__)
@@ -83,7 +84,7 @@ class Inspector:
         self._watchdog = Watchdog(reactor, self._watcher, watchdog)
         self._state = State(reactor, self._watcher, self._control, self._watchdog)
         self._reactor = Reactor(debug=False)
-        self.url = ""
+        self.url: str
         try:
             self._listener, self.url = self._listen(host, port)
         except BaseException:
