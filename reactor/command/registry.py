@@ -25,7 +25,7 @@ BUILT_IN: Mapping[str, str] = {
 }
 ENTRY_POINTS = "reactor.protocols"
 # Options that the command has with every protocol: see extension.py.
-EXTENSIONS: Mapping[str, str] = {
+EXTENSIONS: dict[str, str] = {
     "inspect": "protocols.inspector.options:extension",
 }
 EXTENSION_ENTRY_POINTS = "reactor.extensions"
