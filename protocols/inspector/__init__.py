@@ -1,0 +1,1 @@
+"""The inspector: an event loop at work, seen in a browser or a terminal."""
