@@ -46,7 +46,16 @@ class Running:
         field = {"X-Inspector-Token": self.inspector.token}
         return self.ask("POST", "/control", json.dumps(action), **field)
 
+    def mode(self):
+        return self.state()["control"]["mode"]
+
+    def pause(self):
+        assert self.control(action="pause") == (204, b"")
+        wait_until(lambda: self.mode() == "paused" and not self.state()["control"]["stepping"])
+
     def stop(self):
+        if self.reactor.is_closed():
+            return
         self.reactor.call_soon_threadsafe(self.reactor.stop)
         self.thread.join(TIMEOUT)
         assert not self.thread.is_alive()
@@ -78,18 +87,15 @@ def test_it_answers_while_the_loop_is_blocked(running):
 
 
 def test_a_pause_and_its_end(running):
-    assert running.control(action="pause")[0] == 204
-    wait_until(lambda: not running.state()["control"]["stepping"])
-    assert running.state()["control"]["mode"] == "paused"
+    running.pause()
     assert running.control(action="pause") == (409, b"the loop is paused already\n")
     assert running.control(action="resume")[0] == 204
-    assert running.state()["control"]["mode"] == "running"
+    wait_until(lambda: running.mode() == "running")
 
 
 def test_closing_it_ends_a_pause(running):
     happened = threading.Event()
-    assert running.control(action="pause")[0] == 204
-    wait_until(lambda: not running.state()["control"]["stepping"])
+    running.pause()
     running.reactor.call_soon_threadsafe(happened.set)
     running.inspector.close()
     assert happened.wait(TIMEOUT)
@@ -117,8 +123,7 @@ def test_its_failure_does_not_end_the_loop(running, caplog):
     def fail():
         raise SystemExit("a bug")
 
-    assert running.control(action="pause")[0] == 204
-    wait_until(lambda: not running.state()["control"]["stepping"])
+    running.pause()
     with caplog.at_level(logging.ERROR):
         running.inspector._reactor.call_soon_threadsafe(fail)
         running.inspector._thread.join(TIMEOUT)
@@ -131,7 +136,12 @@ def test_its_failure_does_not_end_the_loop(running, caplog):
 def test_a_recording_can_be_downloaded(running):
     assert running.ask("GET", "/recording")[0] == 404
     assert running.control(action="record")[0] == 204
-    wait_until(lambda: running.state()["control"]["recording"]["turns"] > 3)
+
+    def turns():
+        running.reactor.call_soon_threadsafe(int)  # for another turn
+        return (running.state()["control"]["recording"] or {"turns": 0})["turns"]
+
+    wait_until(lambda: turns() > 3)
     assert running.control(action="stop_recording")[0] == 204
     wait_until(lambda: running.state()["control"]["recording"] is None)
 

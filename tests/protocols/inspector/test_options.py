@@ -60,7 +60,8 @@ def loop(command):
 def pause(command):
     field = {"X-Inspector-Token": loop(command)["hello"]["token"]}
     assert ask(command, "POST", "/control", '{"action": "pause"}', **field) == (204, b"")
-    wait_until(lambda: loop(command)["state"]["control"]["stepping"] is False)
+    wait_until(lambda: loop(command)["state"]["control"]["mode"] == "paused")
+    wait_until(lambda: not loop(command)["state"]["control"]["stepping"])
 
 
 def test_it_is_announced_after_the_protocol(start):
