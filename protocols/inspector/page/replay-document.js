@@ -1,10 +1,24 @@
 // The state document of a moment in a recording, in the format of protocols/inspector/state.py, so
 // that the page shows it as it shows a living loop.
 
-import { CALLBACKS, callOf, CLOSE, DISPATCH, END, FLUSH, isTimer, TIMEOUT } from "./replay-model.js";
-import { CLOCK, timeOf, TIMERS, WAIT } from "./replay-model.js";
+import {
+  CALLBACKS,
+  callOf,
+  CLOCK,
+  CLOSE,
+  DISPATCH,
+  END,
+  FLUSH,
+  isTimer,
+  timeOf,
+  TIMEOUT,
+  TIMERS,
+  WAIT,
+} from "./replay-model.js";
 import { tableOf } from "./replay-table.js";
 
+const AHEAD = 10; // seconds of timers to come
+const MOST_NEXT = 100;
 const KINDS = {
   event: DISPATCH,
   timer: TIMERS,
@@ -21,8 +35,10 @@ export function documentOf({ recording, model, names, turn, next, step, index, v
   const { time } = model;
   const { turns } = recording;
   return {
-    loop: { ...model.loop, time, wall: model.wall + time },
-    stats: shownStats(model.stats),
+    loop: { ...model.loop, time: rounded(time), wall: rounded(model.wall + time) },
+    stats: Object.fromEntries(
+      Object.entries(model.stats).map(([name, value]) => [name, rounded(value)]),
+    ),
     control: {
       mode: "paused",
       turns_per_second: null,
@@ -35,26 +51,42 @@ export function documentOf({ recording, model, names, turn, next, step, index, v
     pending: pendingOf(model, turn, step, next),
     steps: turns.steps(index, step),
     strip: turns.stripAt(index, step),
-    descriptors: tableOf(model.rows, model.total, view),
-    timers: { ...model.timers, fired: model.fired },
+    descriptors: tableOf(model.rows, model.total, view, time),
+    timers: timersOf(model),
     callbacks: callbacksOf(model, turn, next, step),
     slowest: names.slowest(),
     blocked: blockedOf(recording, index, step),
-    errors: model.errors,
+    errors: {
+      total: model.errors.total,
+      recent: model.errors.recent.map(({ at, text }) => ({ at: rounded(at), text })),
+    },
     closed: model.closed,
   };
 }
 
-function shownStats(stats) {
-  const shown = { ...stats };
-  for (const name of ["work_time", "wait_time", "stalled_time"]) {
-    if (name in shown) shown[name] = rounded(shown[name], 6);
-  }
-  return shown;
+/** Milliseconds, or with 6 digits microseconds. */
+function rounded(seconds, digits = 3) {
+  return Number(seconds.toFixed(digits));
 }
 
-function rounded(value, digits) {
-  return Number(value.toFixed(digits));
+function timersOf({ timers, fired, time }) {
+  const next = timers.next
+    .filter(({ at }) => at <= time + AHEAD)
+    .slice(0, MOST_NEXT)
+    .map((timer) => {
+      const shown = { ...timer, at: rounded(timer.at) };
+      if ("expires_at" in timer) shown.expires_at = rounded(timer.expires_at);
+      return shown;
+    });
+  return {
+    ...timers,
+    next,
+    fired: fired.map((timer) => ({
+      ...timer,
+      at: rounded(timer.at),
+      took: rounded(timer.took, 6),
+    })),
+  };
 }
 
 /** What of a turn had happened before step `step` began. */
@@ -139,16 +171,17 @@ function flushesOf(model, turn, calls) {
 /** Slow turns, the newest first. A recording has what ran, but no stack. */
 function blockedOf(recording, index, step) {
   const { total, newest } = recording.turns.slowUpTo(step === END ? index : index - 1);
-  return { total, recent: newest.map((at) => blockedTurn(recording, at)) };
+  return { total, recent: newest.map((at, place) => blockedTurn(recording, at, total - place)) };
 }
 
-function blockedTurn(recording, at) {
+function blockedTurn(recording, at, id) {
   const calls = (recording.turn(at).calls ?? []).map(callOf);
   const longest = calls.reduce((most, call) => (call.took > most.took ? call : most), calls[0]);
+  const began = recording.turns.time(at, CLOCK);
   return {
-    id: at + 1,
-    at: recording.turns.time(at, TIMEOUT),
-    took: rounded(recording.turns.worked(at), 6),
+    id,
+    at: rounded(began),
+    took: rounded(recording.turns.time(at, END) - began),
     going_on: false,
     name: longest?.name ?? "",
     where: null,

@@ -168,6 +168,32 @@ export class TurnTable {
     return { total, newest };
   }
 
+  /**
+   * All of the recording in `columns` parts of equal time: `busy`, the share of each in which the
+   * loop worked, and `marks` {x, isError} where a turn was slow or had an error.
+   */
+  overview(columns) {
+    const began = this.#began[0];
+    const span = Math.max(this.time(this.length - 1, END) - began, 1e-9);
+    const column = (time) => Math.min(Math.floor(((time - began) / span) * columns), columns - 1);
+    const busy = new Float32Array(columns);
+    const marks = new Map();
+    const part = span / columns;
+    for (let at = 0; at < this.length; at += 1) {
+      const from = this.time(at, CLOCK);
+      const to = this.time(at, END);
+      const last = column(to);
+      for (let x = column(from); x <= last; x += 1) {
+        const inside = Math.min(to, began + (x + 1) * part) - Math.max(from, began + x * part);
+        busy[x] += Math.max(inside, 0) / part;
+      }
+      const flags = this.#flags[at];
+      if (flags & IS_ERROR) marks.set(-1 - last, { x: last, isError: true });
+      if (flags & IS_SLOW) marks.set(last, { x: last, isError: false });
+    }
+    return { busy: busy.map((share) => Math.min(share, 1)), marks: [...marks.values()] };
+  }
+
   find(index, direction, what) {
     for (let at = index + direction; at >= 0 && at < this.length; at += direction) {
       if (this.#flags[at] & FLAGS[what]) return at;

@@ -19,7 +19,6 @@ export const [TIMEOUT, WAIT, CLOCK, DISPATCH, TIMERS, CALLBACKS, FLUSH, CLOSE] =
 ];
 export const END = 9; // the position after the last step: the turn has ended
 const NEWEST = 20; // entries of the lists of what was last
-const LONGEST_LIST = 1000;
 const TIMER_KINDS = new Set(["timer", "idle timer", "deadline"]);
 
 /** A call of a turn, by name. Trailing values that are empty are left out in the file. */
@@ -91,9 +90,15 @@ export class Model {
   /** Apply what `turn` did before step `step` began; with `END`, all of it. */
   turn(turn, step = END) {
     const calls = (turn.calls ?? []).map(callOf);
-    const has = (kind) => calls.some((call) => call.kind === kind);
     this.time = timeOf(turn, step);
     this.loop = { ...this.loop, catching_up: turn.reason === "catching up" };
+    // The file of a recording begins with a snapshot, which may have the first turn in it already.
+    if (!(turn.turn < this.stats.turns)) this.#change(turn, calls, step);
+    if (step === END) this.#remember(turn, calls);
+  }
+
+  #change(turn, calls, step) {
+    const has = (kind) => calls.some((call) => call.kind === kind);
     if (step > CLOCK) this.#clock(turn);
     const opens = has("event") ? DISPATCH : calls.some(isTimer) ? TIMERS : CALLBACKS;
     if (step > opens) this.#open(turn);
@@ -119,7 +124,8 @@ export class Model {
 
   #open(turn) {
     for (const shown of turn.opened ?? []) {
-      if (!this.rows.has(shown.fd)) this.total += 1;
+      // As in the loop's table, what is registered again comes last.
+      if (!this.rows.delete(shown.fd)) this.total += 1;
       this.rows.set(shown.fd, shown);
     }
   }
@@ -152,15 +158,6 @@ export class Model {
     this.timers = { next, total: Math.max(total, next.length), idle: Math.max(idle, 0), cancelled };
   }
 
-  /** An idle timer that has only set itself again has not expired. */
-  #fire(turn, calls) {
-    const at = timeOf(turn, END);
-    const fired = calls
-      .filter((call) => isTimer(call) && (call.kind === "timer" || !call.rearmed))
-      .map(({ name, kind, took }) => ({ name, kind, at, took }));
-    if (fired.length) this.fired = [...fired.reverse(), ...this.fired].slice(0, NEWEST);
-  }
-
   #flushed(turn) {
     for (const [fd, , left] of turn.flushes ?? []) if (this.rows.has(fd)) this.#queue(fd, left);
   }
@@ -171,35 +168,40 @@ export class Model {
     this.rows.set(fd, row);
   }
 
-  #change(fd, changes) {
+  #update(fd, changes) {
     const row = this.rows.get(fd);
     if (row) this.rows.set(fd, { ...row, ...changes });
   }
 
   #ended(turn, calls) {
     this.#traffic(turn, calls);
-    this.#fire(turn, calls);
-    for (const [fd, interest] of turn.modified ?? []) {
-      const changes = { interest };
-      if ("reading_paused" in (this.rows.get(fd) ?? {})) {
-        changes.reading_paused = !interest.includes("R");
-      }
-      this.#change(fd, changes);
-    }
+    for (const [fd, interest] of turn.modified ?? []) this.#update(fd, this.#interest(fd, interest));
     for (const [fd, changes] of Object.entries(turn.changed ?? {})) {
-      this.#change(Number(fd), changes);
+      this.#update(Number(fd), changes);
     }
     if (turn.stats) this.stats = { ...this.stats, ...turn.stats };
+    for (const fd of turn.closed ?? []) if (this.rows.delete(fd)) this.total -= 1;
+    if (turn.ended_by) this.loop = { ...this.loop, running: false };
+  }
+
+  #interest(fd, interest) {
+    const isTransport = "reading_paused" in (this.rows.get(fd) ?? {});
+    return isTransport ? { interest, reading_paused: !interest.includes("R") } : { interest };
+  }
+
+  /** The lists of what was last. */
+  #remember(turn, calls) {
+    const at = timeOf(turn, END);
+    // An idle timer that has only set itself again has not expired.
+    const fired = calls
+      .filter((call) => isTimer(call) && (call.kind === "timer" || !call.rearmed))
+      .map(({ name, kind, took }) => ({ name, kind, at, took }));
+    if (fired.length) this.fired = [...fired.reverse(), ...this.fired].slice(0, NEWEST);
     const { closed, errors } = turn;
-    if (closed?.length) {
-      for (const fd of closed) if (this.rows.delete(fd)) this.total -= 1;
-      this.closed = newest(this.closed, closed);
-    }
+    if (closed?.length) this.closed = newest(this.closed, closed);
     if (errors?.length) {
-      const at = timeOf(turn, END);
       this.errors = newest(this.errors, errors.map((text) => ({ at, text })));
     }
-    if (turn.ended_by) this.loop = { ...this.loop, running: false };
   }
 
   /** As reactor/traffic.py counts. What was opened has its counts already. */
@@ -214,13 +216,13 @@ export class Model {
       if (!row || opened.has(fd)) continue;
       const changes = { received: (row.received ?? 0) + received };
       if (event) Object.assign(changes, { last_event: event, last_time: now });
-      if (event || row.received !== null) this.#change(fd, changes);
+      if (event || row.received !== null) this.#update(fd, changes);
     }
     for (const [fd, sent] of turn.flushes ?? []) {
       const row = this.rows.get(fd);
       if (row?.kind === "datagram") stats.datagrams_sent += sent > 0 ? 1 : 0;
       else stats.bytes_sent += sent;
-      if (row && !opened.has(fd)) this.#change(fd, { sent: (row.sent ?? 0) + sent });
+      if (row && !opened.has(fd)) this.#update(fd, { sent: (row.sent ?? 0) + sent });
     }
     this.stats = stats;
   }
@@ -235,6 +237,8 @@ function byTime(a, b) {
 }
 
 function newest({ total, recent }, added) {
-  const list = [...added.toReversed(), ...recent].slice(0, LONGEST_LIST);
-  return { total: total + added.length, recent: list.slice(0, NEWEST) };
+  return {
+    total: total + added.length,
+    recent: [...added.toReversed(), ...recent].slice(0, NEWEST),
+  };
 }
