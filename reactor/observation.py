@@ -48,6 +48,15 @@ def remove_observer(loop: Loop, observer: Observer) -> None:
         loop._observation.remove(observer)
 
 
+def current_turn(loop: Loop) -> Turn | None:
+    """The turn that ``loop`` is in; None between two turns, or without an observer. Any thread may
+    call this, and gets a turn that continues: copy a list before you iterate over it."""
+    if not isinstance(loop, ObservedLoop):
+        return None
+    turn = loop._observation.turn
+    return None if turn is loop._observation._between else turn
+
+
 @cache
 def subclass(mixin: Any, cls: Any) -> Any:
     """A class with the methods of ``mixin`` before those of ``cls``, under the name of ``cls``.
@@ -60,9 +69,9 @@ class Observation:
 
     def __init__(self, loop: Loop) -> None:
         self.loop = loop
-        self.turn = Turn(
-            0, 0.0
-        )  # between two turns, the next one: what happens there belongs to it
+        # Between two turns this is the next one: what happens there belongs to it.
+        self.turn = Turn(0, 0.0)
+        self._between: Turn | None = self.turn  # the same; None while a turn is running
         self.callers_timeout: float | None = None
         self.observers: tuple[Observer, ...] = ()
         self.steppers: tuple[Observer, ...] = ()  # those that override step_begins()
@@ -166,7 +175,7 @@ class Observation:
         turn.times += (now,) * (1 if turn.ended_by else CLOSE + 1 - turn.step)
         if not turn.ended_by:
             turn.step = CLOSE
-        self.turn = Turn(turn.number + 1, now)
+        self._between = self.turn = Turn(turn.number + 1, now)
         for observer in self.observers:
             try:  # _tell() would be one more call in each turn
                 observer.turn_ended(turn)
@@ -311,6 +320,7 @@ class ObservedLoop(Loop):
         turn.number = self.stats.turns
         turn.times[0] = self.time()
         observation.callers_timeout = timeout
+        observation._between = None
         try:
             if observation.steppers:
                 observation.announce(turn)

@@ -20,6 +20,7 @@ from reactor import (
     RecentTurns,
     StreamTransport,
     Turn,
+    current_turn,
 )
 from reactor.testing import VirtualReactor
 
@@ -467,6 +468,19 @@ def test_several_observers_see_the_same_turn(reactor, watcher):
     assert len(watcher.turns) == 1
     assert watcher.turns[0] is other.turns[0]
     assert len(other.turns) == 2
+
+
+def test_the_current_turn_is_known_while_it_runs(reactor):
+    seen = []
+    reactor.call_soon(lambda: seen.append(current_turn(reactor)))
+    reactor.run_once(0)
+    watcher = Watcher()
+    reactor.add_observer(watcher)
+    reactor.call_soon(lambda: seen.append(current_turn(reactor)))
+    reactor.run_once(0)
+
+    assert seen == [None, watcher.turns[0]]
+    assert current_turn(reactor) is None
 
 
 @pytest.mark.parametrize("where", ["handler", "timer", "callback", "resume_writing"])
