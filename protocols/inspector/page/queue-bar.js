@@ -37,5 +37,11 @@ export function queueBar(row) {
   bar.title =
     `${bytes(queued)} queued; low water ${bytes(low)}, high water ${bytes(high)}, ` +
     `limit ${bytes(limit)}`;
-  return [bar, element("span", { class: "queued" }, queued ? bytes(queued) : "0")];
+  const text = element("span", { class: "queued" }, queued ? bytes(queued) : "0");
+  if (row.writing_paused) {
+    text.classList.add("paused");
+    text.title = "The protocol was told to pause writing.";
+    text.append(element("span", { class: "visually-hidden" }, " writing paused"));
+  }
+  return [bar, text];
 }

@@ -48,15 +48,13 @@ export function substanceOf(turn, pending, isWhole, peerOf = () => "") {
 }
 
 const DONE = {
-  [TIMEOUT]: ({ turn }) => ({ text: `may wait ${timeoutWords(turn)}` }),
-  [WAIT]: ({ turn, peerOf }) => {
-    const waited = tookOf(turn, WAIT);
+  [TIMEOUT]: ({ turn }) => ({ text: timeoutWords(turn) }),
+  [WAIT]: ({ turn }) => {
     const number = turn.events?.length ?? 0;
-    const after = waited === null ? "" : ` after ${duration(waited)}`;
-    if (!number) return { text: `no event${after}` };
+    if (!number) return { text: "no event" };
     return {
-      text: `${number === 1 ? "1 event" : `${count(number)} events`}${after}`,
-      items: turn.events.map(([fd, letters]) => eventItem(fd, letters, peerOf(fd))),
+      text: number === 1 ? "1 event" : `${count(number)} events`,
+      items: turn.events.map(([fd, letters]) => ({ fd, letters })),
     };
   },
   [CLOCK]: ({ turn }) => {
@@ -171,7 +169,7 @@ function timeoutWords({ timeout, reason, timer }) {
   const isTimer = reason === "timer";
   const because = isTimer ? (timer ?? "a timer") : (REASONS[reason] ?? reason ?? "");
   if (timeout === 0) return isTimer ? `not at all: ${because} is due` : `not at all: ${because}`;
-  return `${duration(timeout)} at most${isTimer ? `, until ${because}` : `: ${because}`}`;
+  return `at most ${duration(timeout)}${isTimer ? `, until ${because}` : `: ${because}`}`;
 }
 
 /** Return how long step `step` of `turn` took in seconds, or null while it is not known. */

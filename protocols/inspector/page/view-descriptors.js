@@ -16,7 +16,7 @@ const COLUMNS = [
   { sort: "kind", title: "Kind" },
   { sort: "protocol", title: "Protocol" },
   { sort: "peer", title: "Peer" },
-  { sort: "interest", title: "Interest" },
+  { sort: "interest", title: "R W", name: "Interest" },
   { sort: "received", title: "In", name: "Bytes in", numbers: true },
   { sort: "sent", title: "Out", name: "Bytes out", numbers: true },
   { sort: "queued", title: "Write queue", numbers: true },
@@ -267,7 +267,7 @@ class Row {
     this.element.dataset.kind = row.kind;
     this.#text("protocol", row.protocol ?? row.handler ?? "–");
     this.#part("peer", peerKey(row), () => peerOf(row));
-    this.#part("interest", `${row.interest}|${row.last_event}`, () => lightsOf(row));
+    this.#part("interest", [row.interest, row.last_event, row.reading_paused].join(), () => lightsOf(row));
     this.#text("received", row.received === null || row.received === undefined ? "–" : bytes(row.received));
     this.#text("sent", row.sent === null || row.sent === undefined ? "–" : bytes(row.sent));
     const queue = [row.queued, row.limit, row.low_water, row.high_water, row.writing_paused];
@@ -297,25 +297,29 @@ class Row {
 }
 
 const BADGES = [
-  ["closing", "closing"],
-  ["reading_paused", "reading paused"],
-  ["writing_paused", "writing paused"],
-  ["paused", "not accepting"],
+  ["closing", "closing", "It is being closed"],
+  ["paused", "paused", "It does not accept connections"],
 ];
 
-const badgesOf = (row) => BADGES.filter(([name]) => row[name]).map(([, words]) => words);
+const badgesOf = (row) => BADGES.filter(([name]) => row[name]);
 
-const peerKey = (row) => JSON.stringify([row.peer, row.address, row.connections, badgesOf(row)]);
+const peerKey = (row) =>
+  [row.peer, row.address, row.connections, ...badgesOf(row).map(([name]) => name)].join("|");
 
 function peerOf(row) {
-  const parts = [element("bdi", { class: "peer" }, row.peer ?? row.address ?? "–")];
+  const name = row.peer ?? row.address ?? "–";
+  const cell = element(
+    "div",
+    { class: "peer-cell" },
+    element("bdi", { class: "peer", title: name }, name),
+  );
   if (row.connections !== null && row.connections !== undefined) {
-    parts.push(element("span", { class: "state" }, `${short(row.connections)} open`));
+    cell.append(element("span", { class: "state" }, `${short(row.connections)} open`));
   }
-  for (const words of badgesOf(row)) {
-    parts.push(element("span", { class: "state warn" }, words));
+  for (const [, words, title] of badgesOf(row)) {
+    cell.append(element("span", { class: "state warn", title }, words));
   }
-  return parts;
+  return [cell];
 }
 
 const INTEREST = { R: "reads", W: "writes", RW: "reads and writes", "": "none" };
@@ -324,15 +328,19 @@ function lightsOf(row) {
   const interest = row.interest ?? null;
   const words = interest === null ? "not known" : (INTEREST[interest] ?? interest);
   const last = row.last_event ? `, last event ${row.last_event}` : "";
+  const paused = row.reading_paused ? ", reading paused" : "";
   return [
-    element("span", { class: "visually-hidden" }, words + last),
+    element("span", { class: "visually-hidden" }, words + paused + last),
     ...["R", "W"].map((letter) => {
       const lit = interest?.includes(letter) ? " lit" : "";
       const recent = row.last_event?.includes(letter) ? " last" : "";
-      const title = letter === "R" ? "waits for data" : "waits until it can write";
+      const isPaused = letter === "R" && row.reading_paused;
+      const waits = letter === "R" ? "waits for data" : "waits until it can write";
+      const title = isPaused ? "reading is paused" : lit ? waits : "";
+      const state = isPaused ? " paused" : lit;
       return element(
         "span",
-        { class: `light ${letter}${lit}${recent}`, "aria-hidden": "true", title: lit ? title : "" },
+        { class: `light ${letter}${state}${recent}`, "aria-hidden": "true", title },
         letter,
       );
     }),

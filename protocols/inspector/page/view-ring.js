@@ -4,12 +4,13 @@ import { count, percent, short } from "./format.js";
 import { byId } from "./shared/dom.js";
 import { levelOf, STEPS, tookOf } from "./steps.js";
 import { lastSecond } from "./strip.js";
-import { point, sector, svg } from "./svg.js";
+import { arc, sector, svg } from "./svg.js";
 
 const INNER = 112;
 const OUTER = 168;
 const BEFORE = 5; // between the track and what fills it
-const LABEL = 189;
+const LABEL = 176; // where the labels of the upper half stand; those of the lower half hang
+const HEIGHT = 11; // of the letters
 const EACH = 360 / STEPS.length;
 const FASTEST = 1.4; // turns of the light a second, however fast the loop is
 const MODES = {
@@ -29,9 +30,9 @@ export class RingView {
   #second = null; // sums over the last second
 
   constructor() {
-    this.#picture = svg("svg", { viewBox: "-255 -222 510 444", role: "img" });
+    this.#picture = svg("svg", { viewBox: "-200 -200 400 400", role: "img" });
     for (const [index, { name, title }] of STEPS.entries()) this.#addPart(index, name, title);
-    this.#hand = svg("path", { class: "hand", d: "M0 -100 L7 -86 L-7 -86 Z" });
+    this.#hand = svg("path", { class: "hand", d: "M0 -106 L9 -90 L-9 -90 Z" });
     this.#picture.append(this.#hand);
     byId("ring").prepend(this.#picture);
     const still = matchMedia("(prefers-reduced-motion: reduce)");
@@ -46,16 +47,22 @@ export class RingView {
 
   #addPart(index, name, title) {
     const [from, to] = [index * EACH, (index + 1) * EACH];
-    const middle = from + EACH / 2;
+    const isUpper = to <= 90 || from >= 270;
     const track = svg("path", { class: "track", d: sector(INNER, OUTER, from, to, 6) });
     const fill = svg("path", { class: "fill" });
-    const [x, y] = point(INNER + 19, middle);
-    const number = svg("text", { class: "number", x, y: y + 5.5, "text-anchor": "middle" }, index + 1);
-    const [labelX, labelY] = point(LABEL, middle);
-    const anchor = labelX > 0 ? "start" : "end";
-    const label = svg("text", { class: "step-name", x: labelX, y: labelY, "text-anchor": anchor }, title);
-    const took = svg("text", { class: "step-took", x: labelX, y: labelY + 17, "text-anchor": anchor });
-    const part = svg("g", { "data-step": index + 1, class: "part" }, track, fill, number, label, took);
+    // Longer than the part: a letter that does not fit on a path is not drawn.
+    const [start, end] = [from - 8, to + 8];
+    const line = isUpper ? arc(LABEL, start, end) : arc(LABEL + HEIGHT, end, start);
+    const path = svg("path", { id: `arc-${name}`, d: line, fill: "none" });
+    const took = svg("tspan", { class: "step-took", dx: 6 });
+    const label = svg(
+      "textPath",
+      { href: `#arc-${name}`, startOffset: "50%", "text-anchor": "middle" },
+      svg("tspan", { class: "step-name" }, `${index + 1} ${title}`),
+      took,
+    );
+    const text = svg("text", {}, label);
+    const part = svg("g", { "data-step": index + 1, class: "part" }, track, fill, path, text);
     this.#picture.append(part);
     this.#parts.push({ part, fill, took, from, to, level: 0, shown: -1, title });
   }

@@ -23,8 +23,9 @@ export class StepsView {
         "li",
         { class: "step", "data-step": String(index + 1) },
         element("span", { class: "step-number", "aria-hidden": "true" }, String(index + 1)),
-        element("div", { class: "step-head" }, element("h3", {}, title), text, took),
-        items,
+        element("h3", {}, title),
+        element("div", {}, text, items),
+        took,
       );
       return { row, text, items, took, key: "" };
     });
@@ -74,7 +75,7 @@ export class StepsView {
     if (items.length > MOST_ITEMS) made.push(this.#folder(index, items.length - most));
     shown.items.replaceChildren(...made);
     shown.items.hidden = !items.length;
-    if (phase === "next") row.scrollIntoView({ block: "nearest" });
+    if (phase === "next") scrollTo(row);
   }
 
   #folder(index, hidden) {
@@ -93,6 +94,15 @@ export class StepsView {
   }
 }
 
+/** Show a row of the list without moving the page. */
+function scrollTo(row) {
+  const list = byId("steps");
+  const top = row.offsetTop - list.offsetTop;
+  const bottom = top + row.offsetHeight;
+  if (top < list.scrollTop) list.scrollTop = top - 4;
+  else if (bottom > list.scrollTop + list.clientHeight) list.scrollTop = bottom - list.clientHeight + 4;
+}
+
 /** A function that returns the peer of a descriptor, as far as the page knows it. */
 function peersOf(state) {
   const rows = state.descriptors?.rows ?? {};
@@ -101,7 +111,7 @@ function peersOf(state) {
 }
 
 function itemOf({ fd, letters, name, detail, took, isStuck }) {
-  const item = element("li", { class: isStuck ? "item stuck" : "item" });
+  const item = element("li", { class: `item${isStuck ? " stuck" : ""}${name ? "" : " short"}` });
   if (fd !== null && fd !== undefined) {
     item.append(element("span", { class: "fd", title: `Descriptor ${fd}` }, String(fd)), " ");
   }

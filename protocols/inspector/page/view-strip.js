@@ -26,7 +26,7 @@ const ROWS = [
     of: ([, , turns], { interval }) => turns / interval,
     now: (second) => short(second.turnsPerSecond),
     say: short,
-    height: (value, most) => (most ? value / most : 0),
+    height: (value, most) => (most ? value / (most * 1.2) : 0),
     colour: () => "--wait",
   },
   {
@@ -35,7 +35,7 @@ const ROWS = [
     of: ([, , turns, events]) => (turns ? events / turns : 0),
     now: (second) => short(second.turns ? second.events / second.turns : 0),
     say: short,
-    height: (value, most) => (most ? value / most : 0),
+    height: (value, most) => (most ? value / (most * 1.2) : 0),
     colour: () => "--flush",
   },
   {
