@@ -12,13 +12,17 @@ are microseconds::
     {"turn": 7, "times": [12.5, …], "timeout": 0.5, "reason": "timer", "timer": "Chat.expire",
      "events": [[8, "R"]], "calls": [["event", "Echo.data_received", 42, 8, "R", 64]],
      "flushes": [[8, 64, 0]], "opened": [9], "closed": [7], "errors": ["…"], "ended_by": "…",
+     "changed": {"8": {"queued": 9}}, "stats": {"accepted": 3},
      "received_data": {"8": "…"}, "sent_data": {"8": "…"}, "more": 12}
 
 ``recording`` is the version of the format, ``run`` identifies the run, ``wall`` is the time of day
 in seconds since 1970. ``times``: when each of the eight steps began, and when the turn ended. A
 call: kind, name, duration, descriptor or null, event, bytes received, whether the timer was set
 again; trailing values that are 0, null, "" or false are left out. A flush: descriptor, bytes sent,
-bytes that still wait. ``opened`` has objects as in the snapshot. Data is decoded as Latin-1, so
+bytes that still wait. ``opened`` has objects as in the snapshot. ``changed``: by descriptor, what
+is different in its object at the end of the turn, and neither calls nor flushes tell: its interest,
+a write queue that has grown, a pause, a listener's connections. ``stats``: the new values of
+counters that do not follow from the turn. Data is decoded as Latin-1, so
 that each character is one byte. ``more``: entries that were left out to limit the size.
 
 *What is lost.* Turns are kept in memory until there are 64 KiB or a second has passed, and written
@@ -36,6 +40,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from .changes import Changes
 from .descriptors import describe_descriptor
 from .loop import Loop
 from .naming import owner_of
@@ -76,6 +81,7 @@ class Recorder(Traffic):
         self.payload = payload
         self._run = f"{os.getpid()}-{time.time_ns()}"
         self._loop: Loop | None = None
+        self._changes: Changes | None = None
         self._lines: list[bytes] = []
         self._size = 0  # bytes of the lines
         self._offset = 0  # bytes in the file
@@ -97,6 +103,7 @@ class Recorder(Traffic):
 
     def attached(self, loop: Loop) -> None:
         self._loop = loop
+        self._changes = Changes(loop)
         self._append(self._header(loop))
 
     def detached(self, loop: Loop) -> None:
@@ -107,9 +114,10 @@ class Recorder(Traffic):
         loop = self._loop
         if loop is None:
             return
-        line = self._line(loop, turn.trimmed(MOST))
+        changes = {} if self._changes is None else self._changes.of(turn)
+        line = self._line(loop, turn.trimmed(MOST), changes)
         if len(line) > self.max_size // 4:  # much payload
-            line = self._line(loop, turn.trimmed(0))
+            line = self._line(loop, turn.trimmed(0), changes)
         if self._offset + self._size + len(line) > self.max_size:
             self._rotate(loop)
         self._append(line)
@@ -167,7 +175,7 @@ class Recorder(Traffic):
 
     def _end(self) -> None:
         fd, self._fd = self._fd, -1
-        loop, self._loop = self._loop, None
+        loop, self._loop, self._changes = self._loop, None, None
         self._lines, self._size = [], 0
         if fd >= 0:
             os.close(fd)
@@ -188,7 +196,7 @@ class Recorder(Traffic):
         header["snapshot"] = snapshot(loop, self, most=most)
         return _encode(header)
 
-    def _line(self, loop: Loop, turn: Turn) -> bytes:
+    def _line(self, loop: Loop, turn: Turn, changes: dict[str, Any]) -> bytes:
         line: dict[str, Any] = {
             "turn": turn.number,
             "times": [round(when, 6) for when in turn.times],
@@ -212,6 +220,7 @@ class Recorder(Traffic):
                 for fd in turn.opened
                 if fd in handlers
             ]
+        line |= changes
         for name in ("received_data", "sent_data"):
             if data := getattr(turn, name):
                 line[name] = {str(fd): piece.decode("latin-1") for fd, piece in data.items()}

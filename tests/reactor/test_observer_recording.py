@@ -65,6 +65,7 @@ def test_a_turn_is_a_line(reactor, path):
         "events": [[fd, "R"]],
         "calls": [["event", "Echo.data_received", 0, fd, "R", 5]],
         "flushes": [[fd, 5, 0]],
+        "stats": {"connections": 2},
     }
 
 

@@ -1,18 +1,28 @@
 // The state document of a moment in a recording, in the format of protocols/inspector/state.py, so
 // that the page shows it as it shows a living loop.
 
-import { CALLBACKS, callOf, CLOSE, DISPATCH, END, FLUSH, isTimer, TIMEOUT } from "./replay-model.js";
-import { CLOCK, timeOf, TIMERS, WAIT } from "./replay-model.js";
+import {
+  CALLBACKS,
+  callOf,
+  CLOCK,
+  CLOSE,
+  DISPATCH,
+  END,
+  firstCallIn,
+  FLUSH,
+  flushesBefore,
+  isTimer,
+  lastCallIn,
+  STEP_OF,
+  timeOf,
+  TIMEOUT,
+  TIMERS,
+  WAIT,
+} from "./replay-model.js";
 import { tableOf } from "./replay-table.js";
 
-const KINDS = {
-  event: DISPATCH,
-  timer: TIMERS,
-  "idle timer": TIMERS,
-  deadline: TIMERS,
-  callback: CALLBACKS,
-};
-
+const AHEAD = 10; // seconds of timers to come
+const MOST_NEXT = 100;
 /**
  * `model`: before step `step` of `turn`, which is number `index` of `recording`. `next`: the turn
  * after it, or null. `names`: what ran in the last minute. `view`: see replay-table.js.
@@ -21,8 +31,10 @@ export function documentOf({ recording, model, names, turn, next, step, index, v
   const { time } = model;
   const { turns } = recording;
   return {
-    loop: { ...model.loop, time, wall: model.wall + time },
-    stats: shownStats(model.stats),
+    loop: { ...model.loop, time: rounded(time), wall: rounded(model.wall + time) },
+    stats: Object.fromEntries(
+      Object.entries(model.stats).map(([name, value]) => [name, rounded(value)]),
+    ),
     control: {
       mode: "paused",
       turns_per_second: null,
@@ -35,39 +47,61 @@ export function documentOf({ recording, model, names, turn, next, step, index, v
     pending: pendingOf(model, turn, step, next),
     steps: turns.steps(index, step),
     strip: turns.stripAt(index, step),
-    descriptors: tableOf(model.rows, model.total, view),
-    timers: { ...model.timers, fired: model.fired },
+    descriptors: tableOf(model.rows, model.total, view, time),
+    timers: timersOf(model),
     callbacks: callbacksOf(model, turn, next, step),
     slowest: names.slowest(),
     blocked: blockedOf(recording, index, step),
-    errors: model.errors,
+    errors: {
+      total: model.errors.total,
+      recent: model.errors.recent.map(({ at, text }) => ({ at: rounded(at), text })),
+    },
     closed: model.closed,
   };
 }
 
-function shownStats(stats) {
-  const shown = { ...stats };
-  for (const name of ["work_time", "wait_time", "stalled_time"]) {
-    if (name in shown) shown[name] = rounded(shown[name], 6);
-  }
-  return shown;
+/** Milliseconds, or with 6 digits microseconds. */
+function rounded(seconds, digits = 3) {
+  return Number(seconds.toFixed(digits));
 }
 
-function rounded(value, digits) {
-  return Number(value.toFixed(digits));
+function timersOf({ timers, fired, time }) {
+  const next = timers.next
+    .filter(({ at }) => at <= time + AHEAD)
+    .slice(0, MOST_NEXT)
+    .map((timer) => {
+      const shown = { ...timer, at: rounded(timer.at) };
+      if ("expires_at" in timer) shown.expires_at = rounded(timer.expires_at);
+      return shown;
+    });
+  return {
+    ...timers,
+    next,
+    fired: fired.map((timer) => ({
+      ...timer,
+      at: rounded(timer.at),
+      took: rounded(timer.took, 6),
+    })),
+  };
 }
 
 /** What of a turn had happened before step `step` began. */
-function shownTurn(turn, step) {
-  if (step >= END) return { ...turn, step: CLOSE, running: runningAt(turn, CLOSE) };
-  const shown = { turn: turn.turn, times: turn.times.slice(0, step), step };
+function shownTurn(line, step) {
+  // What only the recording has is in the rows and in the counters.
+  const { changed: _1, modified: _2, unregistered: _3, stats: _4, ...turn } = line;
+  const running = runningAt(turn, step);
+  if (step >= END) return { ...turn, step: CLOSE, running };
+  const shown = { turn: turn.turn, times: turn.times.slice(0, step), reason: "", step, running };
   if (step > TIMEOUT) copy(turn, shown, ["timeout", "reason", "timer"]);
   if (step > WAIT) copy(turn, shown, ["events"]);
-  const calls = (turn.calls ?? []).filter(([kind]) => KINDS[kind] < step);
+  const calls = (turn.calls ?? []).filter(([kind]) => STEP_OF[kind] < step);
   if (calls.length) shown.calls = calls;
-  if (step > DISPATCH) copy(turn, shown, ["opened", "errors", "received_data"]);
-  if (step > FLUSH) copy(turn, shown, ["flushes", "sent_data"]);
-  shown.running = runningAt(turn, step);
+  if (step > firstCallIn(turn)) copy(turn, shown, ["opened"]);
+  if (step > lastCallIn(turn)) copy(turn, shown, ["errors"]);
+  if (step > DISPATCH) copy(turn, shown, ["received_data"]);
+  const flushes = flushesBefore(turn, step);
+  if (flushes.length) shown.flushes = flushes;
+  if (step > FLUSH) copy(turn, shown, ["sent_data"]);
   return shown;
 }
 
@@ -77,7 +111,7 @@ function copy(from, to, names) {
 
 /** What runs, or has run last, in the turn. */
 function runningAt(turn, step) {
-  return (turn.calls ?? []).findLast(([kind]) => KINDS[kind] < step)?.[1] ?? "";
+  return (turn.calls ?? []).findLast(([kind]) => STEP_OF[kind] < step)?.[1] ?? "";
 }
 
 /** What the steps to come will do, which the turn itself says. */
@@ -87,15 +121,16 @@ function pendingOf(model, turn, step, next = null) {
   const now = timeOf(turn, CLOCK);
   const before = (last, list) => (step <= last ? (list ?? []) : []);
   const events = before(DISPATCH, turn.events);
-  const timers = before(TIMERS, calls.filter(isTimer));
+  // Before the wait nothing is due yet, unless the loop does not wait.
+  const isDue = step > WAIT || turn.timeout === 0;
+  const timers = before(TIMERS, isDue ? calls.filter(isTimer) : []);
   const callbacks = before(CALLBACKS, queuedCalls(turn, calls, step));
   return {
     events,
     handlers: Object.fromEntries(events.map(([fd]) => [fd, handlerOf(model, calls, fd)])),
     timers: timers.map(({ name, kind }) => ({ name, kind, in: dueIn(model, name, kind, now) })),
     callbacks: callbacks.map(({ name }) => name),
-    // What is written is known when it was written: from step 5 on.
-    flushes: step > DISPATCH ? before(FLUSH, flushesOf(model, turn, calls)) : [],
+    flushes: step > firstCallIn(turn) ? before(FLUSH, flushesOf(model, turn)) : [],
     closes: step > DISPATCH ? before(CLOSE, turn.closed) : [],
   };
 }
@@ -127,9 +162,10 @@ function dueIn(model, name, kind, now) {
   return timer ? Math.min(timer.at - now, 0) : null;
 }
 
-function flushesOf(model, turn, calls) {
+function flushesOf(model, turn) {
+  const early = new Set(flushesBefore(turn, FLUSH));
   return (turn.flushes ?? [])
-    .filter(([fd]) => !calls.some((call) => call.fd === fd && call.event.includes("W")))
+    .filter((flush) => !early.has(flush))
     .map(([fd, sent, left]) => {
       const { protocol = null, peer = null } = model.rows.get(fd) ?? {};
       return { fd, protocol, peer, queued: sent + left };
@@ -139,16 +175,17 @@ function flushesOf(model, turn, calls) {
 /** Slow turns, the newest first. A recording has what ran, but no stack. */
 function blockedOf(recording, index, step) {
   const { total, newest } = recording.turns.slowUpTo(step === END ? index : index - 1);
-  return { total, recent: newest.map((at) => blockedTurn(recording, at)) };
+  return { total, recent: newest.map((at, place) => blockedTurn(recording, at, total - place)) };
 }
 
-function blockedTurn(recording, at) {
+function blockedTurn(recording, at, id) {
   const calls = (recording.turn(at).calls ?? []).map(callOf);
   const longest = calls.reduce((most, call) => (call.took > most.took ? call : most), calls[0]);
+  const began = recording.turns.time(at, CLOCK);
   return {
-    id: at + 1,
-    at: recording.turns.time(at, TIMEOUT),
-    took: rounded(recording.turns.worked(at), 6),
+    id,
+    at: rounded(began),
+    took: rounded(recording.turns.time(at, END) - began),
     going_on: false,
     name: longest?.name ?? "",
     where: null,

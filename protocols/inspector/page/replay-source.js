@@ -2,11 +2,11 @@
 // `subscribe`, `setView`, `control` and `close`. It has a position, which can be moved and played.
 
 import { CLOCK, END } from "./replay-model.js";
+import { checkedView } from "./replay-table.js";
 
 const TICK = 50; // milliseconds between two documents while it plays
 const LONGEST_WAIT = 2; // seconds: longer waits of the loop are shortened
 const MOST_TURNS = 10; // in one document
-const VIEW = { sort: "fd", order: "asc", filter: "", first: 0, count: 40 };
 
 /** The speeds to choose from: `factor` of the real time, or `turns` a second, step by step. */
 export const SPEEDS = [
@@ -31,7 +31,8 @@ export class ReplaySource {
   speed = REAL_TIME;
   isPlaying = false;
   #listeners = new Set();
-  #view = VIEW;
+  #viewRefused;
+  #view = {};
   #timer = 0;
   #ticked = 0;
   #time = 0; // of the loop, while it plays
@@ -39,8 +40,9 @@ export class ReplaySource {
   #ended = []; // turns that ended since the last document
   #search = new AbortController();
 
-  /** `clock`: returns milliseconds. */
-  constructor(recording, { clock = () => performance.now() } = {}) {
+  /** `viewRefused(text)`: a view is not possible, see LiveSource. `clock`: milliseconds. */
+  constructor(recording, { viewRefused = () => {}, clock = () => performance.now() } = {}) {
+    this.#viewRefused = viewRefused;
     this.recording = recording;
     this.clock = clock;
     this.hello = recording.hello();
@@ -56,7 +58,13 @@ export class ReplaySource {
   }
 
   setView(view) {
-    this.#view = { ...VIEW, ...view };
+    try {
+      this.#view = checkedView(view);
+    } catch (error) {
+      this.#viewRefused(error.message); // as of the server; the rows stay
+      return;
+    }
+    this.#viewRefused("");
     this.#show();
   }
 
