@@ -1,0 +1,1 @@
+"""The inspector: a reactor at work, shown while it runs."""
