@@ -14,10 +14,10 @@ from protocols.text import clean_text
 from reactor import Reactor
 from reactor.command import Application, format_address, reason
 
+from ..patches import apply
 from .documents import Document, as_number
 from .events import EventParser
 from .exchange import Exchange, NotHTTP
-from .merging import merge
 
 VERSION: Final = 1  # of the documents
 MAX_DOCUMENT: Final = 8 << 20  # bytes
@@ -333,7 +333,7 @@ class Watch(Refusable):
         if kind == "state":
             self.state = document
         else:
-            merge(self.state, document)
+            self.state = apply(self.state, document)
         self._patches += 1
         if self._patches % _CHECK_SIZE_EVERY == 0 and len(json.dumps(self.state)) > MAX_DOCUMENT:
             raise ValueError("its document has become too large")
