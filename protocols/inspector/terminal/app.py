@@ -33,7 +33,6 @@ class InspectApplication(Application):
             "--token",
             metavar="T",
             type=valid_token,
-            default="",
             help="what the watched program announced, or got with --inspect-token",
         )
         client_option(

@@ -72,7 +72,7 @@ class InspectorClient:
     """Makes the requests. ``tls``: a client's context, or None."""
 
     def __init__(
-        self, reactor: Reactor, address: Address, token: str, tls: ssl.SSLContext | None
+        self, reactor: Reactor, address: Address, token: str | None, tls: ssl.SSLContext | None
     ) -> None:
         self._reactor = reactor
         self._address = address
@@ -220,6 +220,8 @@ class Refusable:
             return InspectorError(f"{self._name} refuses: {message or self._status}")
         if self._status in (502, 503, 504):
             return InspectorError(f"{self._name}: {message or 'too many viewers'}", temporary=True)
+        if self._status >= 500:
+            return InspectorError(f"{self._name} answers {self._status}", temporary=True)
         return InspectorError(f"{self._name} is not an inspector")
 
 
