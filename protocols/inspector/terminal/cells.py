@@ -154,5 +154,8 @@ def plain(line: Line) -> str:
 
 def draw(line: Line, columns: int, look: Look) -> bytes:
     """The bytes that draw a line at the cursor, and erase the rest of its row."""
-    pieces = [look.sgr(style) + text for text, style in cut(line, columns) if text]
-    return look.encode("".join(pieces) + "\x1b[0m\x1b[K")
+    shown = cut(line, columns)
+    pieces = [look.sgr(style) + text for text, style in shown if text]
+    # After the last column the cursor stays on it, and erasing would include it.
+    erase = "\x1b[K" if width_of(shown) < columns else ""
+    return look.encode("".join(pieces) + "\x1b[0m" + erase)

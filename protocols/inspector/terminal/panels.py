@@ -21,7 +21,7 @@ def draw_turn(state: Document, rows: int) -> list[Line]:
     turn, pending = table(state, "turn"), table(state, "pending")
     step = int(number(turn, "step") or 0)
     title: Line = [("Turn ", "heading"), (text(turn, "turn"), "")]
-    if text(turn, "running"):
+    if text(turn, "running") and text(state, "control", "mode") != "paused":
         title += [("  running ", "dim"), (text(turn, "running"), "warning")]
     lines = [title]
     for each, name in enumerate(STEPS, 1):

@@ -45,7 +45,7 @@ _HELP: Final = (
     ("arrows, page up/down", "scroll the descriptors; home and end: the first, the last"),
     ("<  >  s", "sort by the column before, the next one"),
     ("i", "turn the order round"),
-    ("/", "filter; Enter keeps it, Escape does not. Words, or queued>64k kind:TLS silence>60"),
+    ("/", "filter, such as queued>64k or kind:TLS; Enter keeps it, Escape does not"),
     ("c", "show all descriptors again"),
     ("space", "pause the loop, and resume it"),
     ("n", "run one step of a paused loop"),
@@ -98,6 +98,7 @@ class Top:
         self._backoff = Backoff(longest=LONGEST_DELAY)
         self._lost = ""  # why there is no connection
         self._expected: tuple[str, float] | None = None  # the mode that our action will bring
+        self._wants_recording = False  # it is being stopped
         self._message = ""
         self._help = False
         self._editor: LineEditor | None = None  # of the filter, while it is typed
@@ -189,6 +190,9 @@ class Top:
             self._expected = None
         if not self._is_open:
             self._open_screen()
+        if self._wants_recording and find(self._state, "control", "recording") is None:
+            self._wants_recording = False
+            self._remote.save_recording(int(number(self._hello, "pid") or 0))
         self._stay_in_table()
         if is_new:
             self._draw()
@@ -415,10 +419,11 @@ class Top:
                 lambda: self._show_message("recording; r again stops and saves it"),
             )
         else:
-            pid = int(number(self._hello, "pid") or 0)
-            self._remote.perform(
-                {"action": "stop_recording"}, lambda: self._remote.save_recording(pid)
-            )
+            self._remote.perform({"action": "stop_recording"}, self._stopped_recording)
+
+    def _stopped_recording(self) -> None:
+        # The loop writes the last turns first. The document shows when it is done.
+        self._wants_recording = True
 
     def _edit_filter(self) -> None:
         self._filter_before = self._view.filter

@@ -28,6 +28,13 @@ def test_lines_are_cut_within_a_wide_character():
     assert width_of(pad([("日本", "")], 3)) == 3
 
 
+def test_the_last_column_is_not_erased():
+    look = Look(colour=False)
+
+    assert draw([("abcd", "")], 4, look) == b"\x1b[0mabcd\x1b[0m"
+    assert draw([("abc", "")], 4, look) == b"\x1b[0mabc\x1b[0m\x1b[K"
+
+
 def test_panels_stand_next_to_each_other():
     left, right = [[("one", "")]], [[("two", "")], [("three", "")]]
 

@@ -81,7 +81,6 @@ def test_a_paused_loop_shows_what_each_step_did_and_what_the_next_ones_will_do()
     done = {
         **PAUSED["turn"],
         "step": 8,
-        "running": "Room.close",
         "calls": [
             ["event", "Chat.data_received", 42, 8, "R", 64],
             ["idle timer", "Hub.expire", 1500],
@@ -91,7 +90,7 @@ def test_a_paused_loop_shows_what_each_step_did_and_what_the_next_ones_will_do()
     }
     world.inspector.patch(turn=done)
     world.advance(0.1)
-    assert rows_of(world, "Turn 77  running Room.close")[4:9] == [
+    assert rows_of(world, "Turn 77")[4:9] == [
         "  4 dispatch  8 R Chat.data_received 64 in 42us",
         "  5 timers    Hub.expire 1.5ms",
         "  6 callbacks Room.deliver 7.0us",

@@ -240,8 +240,11 @@ def test_a_recording_is_saved_in_a_file_of_its_own(world, tmp_path, monkeypatch)
     world.advance(0.5)
     assert "REC 2.0K" in world.lines[0]
     world.press("r")
-
     assert world.inspector.actions[1:] == [{"action": "stop_recording"}]
+    assert not list(tmp_path.iterdir())  # the loop still writes
+    world.inspector.patch(control={"recording": None, "recorded": True})
+    world.advance(0.5)
+
     (path,) = tmp_path.iterdir()
     assert path.read_bytes() == RECORDING
     assert path.name.startswith("recording-4711-")
@@ -255,6 +258,8 @@ def test_a_recording_that_cannot_be_had_leaves_no_file(world, tmp_path, monkeypa
     world.inspector.patch(control=RECORDS)
     world.advance(0.5)
     world.press("r")
+    world.inspector.patch(control={"recording": None})
+    world.advance(0.5)
 
     assert not list(tmp_path.iterdir())
     assert world.lines[-1] == " there is no recording"
