@@ -192,13 +192,14 @@ export class Recording {
 
 /** Whether a turn has something to do with descriptor `fd`. */
 export function touches(turn, fd) {
-  const { events, calls, flushes, opened, closed, modified, changed } = turn;
+  const { events, calls, flushes, opened, closed, modified, unregistered, changed } = turn;
   return Boolean(
     events?.some((event) => event[0] === fd) ||
       calls?.some((call) => call[3] === fd) ||
       flushes?.some((flush) => flush[0] === fd) ||
       opened?.some((shown) => shown.fd === fd) ||
       closed?.includes(fd) ||
+      unregistered?.includes(fd) ||
       modified?.some((change) => change[0] === fd) ||
       changed?.[fd],
   );
