@@ -130,7 +130,7 @@ def test_no_screen_is_too_narrow(page, width, height):
         descriptors=table([connection(8, peer="[2001:db8:1111:2222:3333:4444:5555:6666]:40008")]),
     )
     page.sees("#pause", "Resume")
-    assert page.run("return document.documentElement.scrollWidth") == width
+    assert page.run("return document.documentElement.scrollWidth") <= width
     small = """return [...document.querySelectorAll("button, a, select, input:not([type=file])")]
       .filter((e) => e.checkVisibility() && !e.closest(".skip"))
       .filter((e) => e.offsetWidth < 24 || e.offsetHeight < 14).map((e) => e.id || e.className)"""

@@ -155,7 +155,7 @@ def test_sorting_and_filtering(page):
     page.fill("#filter", "")
     wait_until(lambda: len(page.shown_fds()) > 3)
     page.click('[data-kind="TLS"]')
-    wait_until(lambda: page.server.views[-1]["filter"] == "kind:TLS")
+    wait_until(lambda: page.server.views[-1].get("filter") == "kind:TLS")
     assert page.attribute('[data-kind="TLS"]', "aria-pressed") == "true"
 
 
