@@ -7,6 +7,7 @@ import logging
 import os
 import threading
 import weakref
+from collections.abc import Callable
 from importlib.resources import files
 from typing import Any, Final, Self
 
@@ -17,10 +18,13 @@ from reactor.command import format_address
 from reactor.sockets.addresses import LOOPBACK, Networks
 
 from .access import Access
+from .control import Control
 from .server import LIMITS, Routes
-from .standin import Control, State, Watchdog, Watcher
+from .state import State
 from .tokens import check_token, make_token
 from .viewers import Viewers
+from .watchdog import Watchdog
+from .watching import Watcher
 
 logger = logging.getLogger(__name__)
 
@@ -76,13 +80,12 @@ class Inspector:
             raise RuntimeError(f"this reactor is inspected already, at {other.url}")
         self.token = make_token() if token is None else check_token(token)
         self._watched = reactor
-        self._title = title
         self._closing = threading.Lock()
         self._closed = False
         self._watcher = Watcher()
         self._control = Control(reactor)
         self._watchdog = Watchdog(reactor, self._watcher, watchdog)
-        self._state = State(reactor, self._watcher, self._control, self._watchdog)
+        self._state = State(reactor, self._watcher, self._control, self._watchdog, title=title)
         self._reactor = Reactor(debug=False)
         self.url: str
         try:
@@ -99,7 +102,12 @@ class Inspector:
 
     def _listen(self, host: str, port: int) -> tuple[Listener, str]:
         """Start to listen. Returns the URL too."""
-        self._viewers = Viewers(self._reactor, self._state.document, self._hello)
+        self._viewers = Viewers(
+            self._reactor,
+            self._state.document,
+            self._hello,
+            changed=self._control.viewers_changed,
+        )
         access = Access(self.token, needs_token=True)
         routes = Routes(
             state=self._state,
@@ -111,7 +119,13 @@ class Inspector:
             files=PageFiles(files(__package__) / "page"),
         )
         server = HTTPServer(routes.handle, limits=LIMITS)
-        listener = self._reactor.listen_tcp(server, host, port, max_connections=_CONNECTIONS)
+        listener = self._reactor.listen_tcp(
+            server,
+            host,
+            port,
+            max_connections=_CONNECTIONS,
+            max_connections_per_address=_CONNECTIONS // 2,
+        )
         loopback = Networks(LOOPBACK)
         access.needs_token = not all(address[0] in loopback for address in listener.addresses)
         address = listener.addresses[0]
@@ -119,7 +133,7 @@ class Inspector:
         return listener, f"http://{format_address(address[0], address[1])}/{query}"
 
     def _hello(self) -> dict[str, Any]:
-        return {**self._state.hello(), "title": self._title, "token": self.token}
+        return {**self._state.hello(), "token": self.token}
 
     def close(self) -> None:
         """End the inspection: a paused loop resumes, viewers are disconnected. Has no effect if it
@@ -149,9 +163,14 @@ class Inspector:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _in_watched_loop(self, function: Any) -> None:
-        if self._watched.is_running():
-            self._watched.call_soon_threadsafe(function)
+    def _in_watched_loop(self, function: Callable[[], object]) -> None:
+        """Call ``function()`` in the watched loop's thread: now, if the caller is in it and the
+        loop does not run, else in its next turn."""
+        if self._watched.is_running() or threading.current_thread() is self._thread:
+            try:
+                self._watched.call_soon_threadsafe(function)
+            except RuntimeError as exc:  # it was closed just now: there are no more turns to watch
+                logger.debug("the watched loop: %s", exc)
         else:
             function()
 
@@ -164,8 +183,10 @@ class Inspector:
         except BaseException:
             logger.exception("the inspector failed")
         finally:
-            self._reactor.close()
-            self.close()
+            try:
+                self._reactor.close()
+            finally:
+                self.close()
 
     def _look(self) -> None:
         if self._watched.is_closed():
