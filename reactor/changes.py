@@ -5,10 +5,11 @@ from __future__ import annotations
 from types import MethodType
 from typing import Any, Final
 
-from .descriptors import watched
+from .descriptors import interest_of, watched
 from .loop import Loop
 from .naming import owner_of, shorten
-from .observer import Turn, mask_letters
+from .observer import Turn
+from .pollers import READ
 from .sockets.listener import Listener
 from .transports.base import BaseTransport
 from .transports.datagram import DatagramTransport
@@ -48,19 +49,22 @@ class Changes:
         self._loop = loop
         self._owners: dict[int, Any] = {}  # of the descriptors that were seen
         self._values: dict[int, _Values] = {}
-        self._queues: dict[int, None] = {}  # descriptors with something in their write queue
-        self._listeners: dict[int, None] = {}
+        self._queues: dict[int, Any] = {}  # descriptors with something in their write queue
+        self._listeners: dict[int, Any] = {}
         self._counters = self._count()
         for fd, owner in watched(loop):
             self._see(fd, owner)
 
     def of(self, turn: Turn) -> dict[str, Any]:
-        """What ``turn`` has changed: "changed", by descriptor what is different in its description,
+        """What ``turn`` has changed: "changed", by descriptor what is different in its description;
+        "unregistered", descriptors that are not watched any more and belong to no open transport;
         and "stats", the new values of counters. Call it for each turn that has ended."""
         for fd in turn.opened:
             self._see(fd, self._owner(fd))
         touched = dict.fromkeys(call[3] for call in turn._calls[:_MOST])
         touched |= dict.fromkeys(flush[0] for flush in turn._flushes[:_MOST])
+        touched |= dict.fromkeys(fd for fd, _ in turn.modified[:_MOST])
+        touched |= dict.fromkeys(turn.unregistered[:_MOST])
         touched |= self._queues
         touched |= self._listeners
         for fd in turn.closed:
@@ -71,12 +75,20 @@ class Changes:
             if fd is not None and (different := self._compare(fd)):
                 changed[str(fd)] = different
         found: dict[str, Any] = {"changed": changed} if changed else {}
+        if turn.unregistered and (gone := self._gone(turn)):
+            found["unregistered"] = gone
         counters = self._count()
         if counters != self._counters:
             pairs = zip(_COUNTERS, counters, self._counters, strict=True)
             found["stats"] = {name: value for name, value, before in pairs if value != before}
             self._counters = counters
         return found
+
+    def _gone(self, turn: Turn) -> list[int]:
+        """Descriptors that are not watched any more and belong to no open transport."""
+        handlers = self._loop._handlers
+        gone = [fd for fd in turn.unregistered if fd not in handlers and fd not in self._owners]
+        return [fd for fd in dict.fromkeys(gone) if fd not in turn.closed]
 
     def _count(self) -> list[float]:
         stats = self._loop.stats
@@ -105,7 +117,7 @@ class Changes:
 
     def _forget(self, fd: int) -> None:
         for kept in (self._owners, self._values, self._queues, self._listeners):
-            kept.pop(fd, None)  # type: ignore[attr-defined]
+            kept.pop(fd, None)
 
     def _compare(self, fd: int) -> dict[str, Any]:
         owner = self._owners.get(fd)
@@ -119,8 +131,8 @@ class Changes:
         pairs = zip(names, values, before, strict=True)
         different = {name: value for name, value, known in pairs if value != known}
         if "interest" in different:
-            different["interest"] = mask_letters(values[0])
-            different["reading_paused"] = "R" not in different["interest"]
+            different["interest"] = interest_of(owner)
+            different["reading_paused"] = not values[0] & READ
         if "protocol" in different:
             cls = different["protocol"]
             different["protocol"] = None if cls is None else shorten(cls.__qualname__)
