@@ -82,7 +82,7 @@ async function openFiles(files) {
     replay = new ReplayView({ source: opened, speeds: SPEEDS, complain: toast });
     use(opened);
     const cut = recording.cut ? " Its end is missing." : "";
-    banner(`Recording ${recording.name || "of this loop"}.${cut}`, true);
+    banner(`Replaying the recording ${recording.name}.${cut}`, true);
   } catch (error) {
     banner(replay ? byId("banner-text").textContent : "");
     if (source?.kind === "live") statusChanged(source.status, source.problem);

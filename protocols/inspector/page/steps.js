@@ -81,7 +81,7 @@ const DONE = {
       (turn.flushes ?? []).map(([fd, sent, left]) => ({
         fd,
         name: peerOf(fd),
-        detail: left ? `${bytes(sent)} sent, ${bytes(left)} left` : `${bytes(sent)} sent`,
+        detail: left ? `${bytes(sent)}, ${bytes(left)} left` : bytes(sent),
         isStuck: left > 0,
       })),
       "nothing was written",

@@ -265,7 +265,9 @@ class Row {
     this.#text("fd", String(row.fd));
     this.#text("kind", row.kind);
     this.element.dataset.kind = row.kind;
-    this.#text("protocol", row.protocol ?? row.handler ?? "–");
+    const protocol = row.protocol ?? row.handler ?? "–";
+    this.#text("protocol", protocol);
+    this.#cells.protocol.title = protocol; // it may be cut
     this.#part("peer", peerKey(row), () => peerOf(row));
     this.#part("interest", [row.interest, row.last_event, row.reading_paused].join(), () => lightsOf(row));
     this.#text("received", row.received === null || row.received === undefined ? "–" : bytes(row.received));

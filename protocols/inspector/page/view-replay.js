@@ -3,7 +3,17 @@
 
 import { count } from "./format.js";
 import { byId, element } from "./shared/dom.js";
+import { svg } from "./svg.js";
 
+// On a grid of 16 by 16.
+const GLYPHS = {
+  turnBack: "M3 3h2v10H3zM14 3v10L6 8z",
+  stepBack: "M12 3v10L4 8z",
+  play: "M4 2.5v11l9.5-5.5z",
+  pause: "M4 3h3v10H4zM9 3h3v10H9z",
+  step: "M4 3v10l8-5z",
+  turn: "M11 3h2v10h-2zM2 3v10l8-5z",
+};
 const SEARCHES = [
   ["slow", "a slow turn"],
   ["error", "an error"],
@@ -20,7 +30,7 @@ export class ReplayView {
   constructor({ source, speeds, complain }) {
     this.#source = source;
     this.#complain = complain;
-    this.#play = button("", "Play", () => this.toggle());
+    this.#play = button("play", "Play", () => this.toggle());
     this.#scrubber = element("input", {
       type: "range",
       id: "scrubber",
@@ -34,11 +44,11 @@ export class ReplayView {
       element(
         "div",
         { class: "together" },
-        button("⏮", "One turn back", () => source.moveTurns(-1)),
-        button("◂", "One step back", () => source.move(-1)),
+        button("turnBack", "One turn back", () => source.moveTurns(-1)),
+        button("stepBack", "One step back", () => source.move(-1)),
         this.#play,
-        button("▸", "One step forward", () => source.move(1)),
-        button("⏭", "One turn forward", () => source.moveTurns(1)),
+        button("step", "One step forward", () => source.move(1)),
+        button("turn", "One turn forward", () => source.moveTurns(1)),
       ),
       this.#scrubber,
       this.#where,
@@ -106,14 +116,20 @@ export class ReplayView {
     const time = `turn ${words}, ${state.loop.time.toFixed(3)} s`;
     this.#scrubber.setAttribute("aria-valuetext", time);
     this.#where.title = time;
-    const glyph = isPlaying ? "⏸" : "▶";
-    if (this.#play.textContent !== glyph) {
-      this.#play.textContent = glyph;
-      this.#play.setAttribute("aria-label", isPlaying ? "Pause" : "Play");
-      this.#play.title = isPlaying ? "Pause" : "Play";
+    const title = isPlaying ? "Pause" : "Play";
+    if (this.#play.title !== title) {
+      this.#play.title = title;
+      this.#play.setAttribute("aria-label", title);
+      this.#play.replaceChildren(glyph(isPlaying ? "pause" : "play"));
     }
   }
 }
 
-const button = (glyph, title, onclick) =>
-  element("button", { type: "button", class: "icon-button", title, "aria-label": title, onclick }, glyph);
+function button(name, title, onclick) {
+  const shown = GLYPHS[name] ? glyph(name) : name;
+  const properties = { type: "button", class: "icon-button", title, "aria-label": title, onclick };
+  return element("button", properties, shown);
+}
+
+const glyph = (name) =>
+  svg("svg", { viewBox: "0 0 16 16", class: "glyph", "aria-hidden": "true" }, svg("path", { d: GLYPHS[name] }));

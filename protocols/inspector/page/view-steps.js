@@ -4,7 +4,7 @@ import { count, duration } from "./format.js";
 import { byId, element } from "./shared/dom.js";
 import { STEPS, substanceOf, tookOf } from "./steps.js";
 
-const MOST_ITEMS = 4; // of a step, unless the list is unfolded
+const MOST_ITEMS = 3; // of a step, unless the list is unfolded
 const CALM = 350; // milliseconds for which a sampled turn stays, at full speed
 
 export class StepsView {
@@ -71,7 +71,7 @@ export class StepsView {
     shown.text.textContent = text;
     shown.took.textContent = took !== null && took >= 0.5e-6 ? duration(took) : "";
     const most = this.#open.has(index) ? items.length : MOST_ITEMS;
-    const made = items.slice(0, most).map(itemOf);
+    const made = items.slice(0, most).map((item) => itemOf(item, items.length > 1));
     if (items.length > MOST_ITEMS) made.push(this.#folder(index, items.length - most));
     shown.items.replaceChildren(...made);
     shown.items.hidden = !items.length;
@@ -110,7 +110,13 @@ function peersOf(state) {
     pending?.handlers?.[fd]?.peer ?? rows[fd]?.peer ?? rows[fd]?.address ?? "";
 }
 
-function itemOf({ fd, letters, name, detail, took, isStuck }) {
+/** Return a name that can go on in the next line after a dot. */
+function breakable(name) {
+  return name.split(/(?<=[a-z]\.)/i).flatMap((part, index) => (index ? [element("wbr"), part] : [part]));
+}
+
+/** `isOneOfMany`: of one, the time that it took is that of the step. */
+function itemOf({ fd, letters, name, detail, took, isStuck }, isOneOfMany) {
   const item = element("li", { class: `item${isStuck ? " stuck" : ""}${name ? "" : " short"}` });
   if (fd !== null && fd !== undefined) {
     item.append(element("span", { class: "fd", title: `Descriptor ${fd}` }, String(fd)), " ");
@@ -118,8 +124,8 @@ function itemOf({ fd, letters, name, detail, took, isStuck }) {
   for (const letter of letters ?? "") {
     item.append(element("span", { class: `light lit ${letter}`, "aria-hidden": "true" }, letter));
   }
-  if (name) item.append(" ", element("bdi", { class: "item-name" }, name));
+  if (name) item.append(" ", element("bdi", { class: "item-name" }, ...breakable(name)));
   if (detail) item.append(" ", element("span", { class: "detail" }, detail));
-  if (took) item.append(" ", element("span", { class: "item-took" }, duration(took)));
+  if (took && isOneOfMany) item.append(" ", element("span", { class: "item-took" }, duration(took)));
   return item;
 }
