@@ -17,10 +17,13 @@ from reactor.command import format_address
 from reactor.sockets.addresses import LOOPBACK, Networks
 
 from .access import Access
+from .control import Control
 from .server import LIMITS, Routes
-from .standin import Control, State, Watchdog, Watcher
+from .state import State
 from .tokens import check_token, make_token
 from .viewers import Viewers
+from .watchdog import Watchdog
+from .watching import Watcher
 
 logger = logging.getLogger(__name__)
 
@@ -76,13 +79,12 @@ class Inspector:
             raise RuntimeError(f"this reactor is inspected already, at {other.url}")
         self.token = make_token() if token is None else check_token(token)
         self._watched = reactor
-        self._title = title
         self._closing = threading.Lock()
         self._closed = False
         self._watcher = Watcher()
         self._control = Control(reactor)
         self._watchdog = Watchdog(reactor, self._watcher, watchdog)
-        self._state = State(reactor, self._watcher, self._control, self._watchdog)
+        self._state = State(reactor, self._watcher, self._control, self._watchdog, title=title)
         self._reactor = Reactor(debug=False)
         self.url: str
         try:
@@ -99,7 +101,12 @@ class Inspector:
 
     def _listen(self, host: str, port: int) -> tuple[Listener, str]:
         """Start to listen. Returns the URL too."""
-        self._viewers = Viewers(self._reactor, self._state.document, self._hello)
+        self._viewers = Viewers(
+            self._reactor,
+            self._state.document,
+            self._hello,
+            changed=self._control.viewers_changed,
+        )
         access = Access(self.token, needs_token=True)
         routes = Routes(
             state=self._state,
@@ -119,7 +126,7 @@ class Inspector:
         return listener, f"http://{format_address(address[0], address[1])}/{query}"
 
     def _hello(self) -> dict[str, Any]:
-        return {**self._state.hello(), "title": self._title, "token": self.token}
+        return {**self._state.hello(), "token": self.token}
 
     def close(self) -> None:
         """End the inspection: a paused loop resumes, viewers are disconnected. Has no effect if it
@@ -164,8 +171,10 @@ class Inspector:
         except BaseException:
             logger.exception("the inspector failed")
         finally:
-            self._reactor.close()
-            self.close()
+            try:
+                self._reactor.close()
+            finally:
+                self.close()
 
     def _look(self) -> None:
         if self._watched.is_closed():

@@ -10,13 +10,18 @@ from protocols.http import HTTPError, Limits, Request, Response
 from protocols.page import SECURITY, PageFiles
 
 from .access import Access
-from .standin import Control, ControlError, State, View, Watcher
+from .control import Control, ControlError
+from .downloads import send_files
+from .state import State
+from .table import View
 from .tracing import trace
 from .viewers import Viewers, encode
+from .watching import Watcher
 
 #: For the server. A viewer that does not read loses its stream after ``write_timeout``.
-LIMITS: Final = Limits(body=4096, requests=100_000, write_timeout=10.0)
+LIMITS: Final = Limits(body=65536, requests=100_000, write_timeout=10.0)
 
+_MAX_REQUEST: Final = 4096  # bytes of a request that controls the loop
 _NO_STORE: Final = (("Cache-Control", "no-store"), *SECURITY)
 _READ: Final = ("GET", "HEAD")
 _JSON: Final = ("Content-Type", "application/json; charset=utf-8")
@@ -27,8 +32,7 @@ Handler = Callable[[Request], Response | None]
 class Routes:
     """The handler of an ``HTTPServer``: ``Routes(…).handle``.
 
-    ``hello()``: the fields of the event ``hello``. ``acted()`` is called after each request that
-    was answered with data, or has controlled the loop."""
+    ``hello()``: the fields of the event ``hello``."""
 
     def __init__(
         self,
@@ -40,7 +44,6 @@ class Routes:
         hello: Callable[[], dict[str, Any]],
         access: Access,
         files: PageFiles,
-        acted: Callable[[], object] = lambda: None,
     ) -> None:
         self._state = state
         self._control = control
@@ -49,7 +52,6 @@ class Routes:
         self._hello = hello
         self._access = access
         self._files = files
-        self._acted = acted
         self._routes: dict[str, tuple[tuple[str, ...], Handler]] = {
             "/events": (_READ, self._events),
             "/loop.json": (_READ, self._loop),
@@ -84,9 +86,8 @@ class Routes:
             self._viewers.open(request, view)
 
     def _loop(self, request: Request) -> Response:
-        document = {"hello": self._hello(), "state": self._state.document(_view(request))}
-        self._acted()
-        return _json(document)
+        view = _view(request)
+        return _json({"hello": self._hello(), "state": self._state.document(view)})
 
     def _trace(self, request: Request) -> Response:
         hello = self._hello()
@@ -96,8 +97,11 @@ class Routes:
             ("Content-Disposition", 'attachment; filename="trace.json"'),
         )
 
-    def _recording(self, request: Request) -> Response:
-        raise HTTPError(404, "There is no recording.")
+    def _recording(self, request: Request) -> None:
+        paths = self._control.recording_files()
+        if not paths:
+            raise HTTPError(404, "There is no recording.")
+        send_files(request, paths, self._hello()["title"])
 
     # -- control -----------------------------------------------------------------------------------
 
@@ -105,7 +109,7 @@ class Routes:
         self._access.check_control(request)
         if request.content_length is None:
             raise HTTPError(411, "The length of the body is missing.")
-        request.read(self._perform)
+        request.read(self._perform, _MAX_REQUEST)
         return None
 
     def _perform(self, body: bytes) -> Response:
@@ -121,7 +125,6 @@ class Routes:
             return _refusal(HTTPError(409, str(exc)))
         except ValueError as exc:
             return _refusal(HTTPError(400, str(exc)))
-        self._acted()
         return Response(b"", 204, _NO_STORE)
 
 

@@ -17,7 +17,7 @@ from protocols.page import EventStream
 from reactor import Reactor, Timer
 
 from .patches import difference
-from .standin import View
+from .table import View
 
 logger = logging.getLogger(__name__)
 
@@ -38,8 +38,9 @@ Document = dict[str, Any]
 class Viewers:
     """All viewers.
 
-    ``document(view)`` returns the state, ``hello()`` what a stream begins with. ``on_change`` is
-    called when a viewer has come or left. ``cpu_time`` returns seconds of this thread."""
+    ``document(view)`` returns the state, ``hello()`` what a stream begins with.
+    ``changed(number)`` is called when a viewer has come or left. ``cpu_time`` returns seconds of
+    this thread."""
 
     def __init__(
         self,
@@ -47,13 +48,13 @@ class Viewers:
         document: Callable[[View], Document],
         hello: Callable[[], Document],
         *,
-        on_change: Callable[[], object] = lambda: None,
+        changed: Callable[[int], object] = lambda number: None,
         cpu_time: Callable[[], float] = time.thread_time,
     ) -> None:
         self._reactor = reactor
         self._document = document
         self._hello = hello
-        self._on_change = on_change
+        self._changed = changed
         self._cpu_time = cpu_time
         self._viewers: list[_Viewer] = []
         self._timer: Timer | None = None  # while there are viewers
@@ -71,7 +72,7 @@ class Viewers:
             self._timer = self._reactor.call_later(INTERVAL, self._tick)
         viewer = _Viewer(request, view, self._left)
         self._viewers.append(viewer)
-        self._on_change()
+        self._changed(len(self._viewers))
         viewer.greet(self._hello())
         self._update(viewer, {})
 
@@ -87,7 +88,7 @@ class Viewers:
     def _left(self, viewer: _Viewer) -> None:
         if viewer in self._viewers:
             self._viewers.remove(viewer)
-            self._on_change()
+            self._changed(len(self._viewers))
 
     def _tick(self) -> None:
         if not self._viewers:
