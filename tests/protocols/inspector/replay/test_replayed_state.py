@@ -7,6 +7,7 @@ recording is replayed in node, and both documents are compared field by field.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -93,10 +94,11 @@ def chat(watched: Watched) -> None:
         reactor.advance(0.3)
     reactor.call_soon(reactor.stall, 0.25)
     reactor.call_later(1, lambda: 1 / 0)
-    people[3].transport.pause_reading()
+    reactor.call_soon(people[3].transport.pause_reading)
+    reactor.settle()
     people[3].send(b"nobody reads this\n")
     reactor.advance(2)
-    people[3].transport.resume_reading()
+    reactor.call_soon(people[3].transport.resume_reading)
     slow.resume()
     reactor.advance(1)
     people[4].send(b"/quit\n")
@@ -178,6 +180,11 @@ def unknown(document: dict[str, Any], step: int) -> dict[str, Any]:
             del document[name]
         for name in ("flushes", "opened", "errors"):
             document["turn"].pop(name, None)
+    if step == FLUSH:
+        # The turn's handlers may change what is watched, and so may its flush.
+        for row in document["descriptors"]["rows"].values():
+            for name in ("interest", "reading_paused"):
+                row.pop(name, None)
     return document
 
 
@@ -189,15 +196,28 @@ def test_the_replayed_state_is_the_one_that_the_loop_showed(play, tmp_path, repl
 
     replayed = replay(watched)
     assert replayed.keys() == watched.camera.documents.keys()
-    for (turn, step), document in watched.camera.documents.items():
-        expected = approximate(unknown(document, step))
-        assert unknown(replayed[turn, step], step) == expected, (turn, step)
+    found = [
+        difference
+        for (turn, step), document in watched.camera.documents.items()
+        for difference in differences(
+            unknown(document, step), unknown(replayed[turn, step], step), f"turn {turn} step {step}"
+        )
+    ]
+    assert found == []
 
 
-def approximate(value: Any) -> Any:
-    """``value`` with moments in milliseconds: those of a recording are rounded to microseconds."""
-    if isinstance(value, dict):
-        return {key: approximate(entry) for key, entry in value.items()}
-    if isinstance(value, list):
-        return [approximate(entry) for entry in value]
-    return pytest.approx(value, abs=0.0011) if isinstance(value, float) else value
+def differences(expected: Any, actual: Any, where: str) -> Iterator[str]:
+    """Where two documents differ. Moments may by a millisecond: those of a recording are rounded to
+    microseconds first."""
+    if isinstance(expected, dict) and isinstance(actual, dict):
+        for name in sorted(expected.keys() | actual.keys()):
+            inner = expected.get(name, "nothing"), actual.get(name, "nothing")
+            yield from differences(*inner, f"{where}.{name}")
+    elif isinstance(expected, list) and isinstance(actual, list) and len(expected) == len(actual):
+        for index, inner in enumerate(zip(expected, actual, strict=True)):
+            yield from differences(*inner, f"{where}[{index}]")
+    elif isinstance(expected, float) and isinstance(actual, float | int):
+        if abs(expected - actual) > 0.0011:
+            yield f"{where}: {expected} is not {actual}"
+    elif expected != actual:
+        yield f"{where}: {expected!r} is not {actual!r}"
