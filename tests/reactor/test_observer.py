@@ -10,6 +10,7 @@ import pytest
 
 from reactor import (
     READ,
+    WRITE,
     DatagramProtocol,
     IdleTimer,
     LineProtocol,
@@ -19,6 +20,7 @@ from reactor import (
     RecentTurns,
     StreamTransport,
     Turn,
+    current_turn,
 )
 from reactor.testing import VirtualReactor
 
@@ -225,6 +227,77 @@ def test_what_is_closed_is_reported(reactor, watcher):
     assert [fd for turn in watcher.turns for fd in turn.closed] == [fd]
 
 
+def test_changes_of_what_is_watched_are_reported(reactor, watcher):
+    peer = reactor.connect(Echo)
+    fd = peer.transport._fd
+    reactor.run_once(0)
+    peer.stall()
+    peer.transport.write(b"x")
+    reactor.run_once(0)
+    peer.resume()
+    reactor.run_once(0)
+    peer.transport.pause_reading()
+    peer.transport.resume_reading()
+    peer.transport.abort()
+    reactor.run_once(0)
+
+    assert [list(turn.modified) for turn in watcher.turns] == [
+        [],
+        [(fd, READ | WRITE)],
+        [(fd, READ)],
+        [(fd, 0), (fd, READ)],
+    ]
+    assert [list(turn.unregistered) for turn in watcher.turns] == [[], [], [], [fd]]
+
+
+def test_what_is_not_watched_cannot_be_unregistered(reactor, watcher):
+    reactor.unregister(12345)
+    reactor.run_once(0)
+    assert not watcher.turns[0].unregistered
+
+
+class Unknown:
+    """Something to flush that is no transport of ours."""
+
+    def __init__(self, result):
+        self.result = result
+        self.aborted = False
+
+    def flush(self):
+        if isinstance(self.result, BaseException):
+            raise self.result
+        return self.result
+
+    def abort(self):
+        self.aborted = True
+
+
+def test_flushes_of_others_are_counted_and_one_that_fails_is_aborted(reactor, watcher):
+    reactor.set_exception_handler(lambda *_: None)
+    one, two = Unknown(ValueError()), Unknown(7)
+    peer = reactor.connect(Protocol)
+    reactor.written.extend([one, two])
+    peer.transport.write(b"abc")
+    reactor.run_once(0)
+
+    assert (one.aborted, two.aborted, peer.received) == (True, False, b"abc")
+    assert reactor.stats.bytes_sent == 10
+    assert [tuple(flush) for flush in watcher.turns[0].flushes] == [(peer.transport._fd, 3, 0)]
+    assert list(watcher.turns[0].errors) == ["flush failed: ValueError (Unknown)"]
+
+
+def test_an_interrupted_flush_keeps_the_rest(reactor, watcher):
+    peer = reactor.connect(Protocol)
+    reactor.written.append(Unknown(KeyboardInterrupt()))
+    peer.transport.write(b"abc")
+    with pytest.raises(KeyboardInterrupt):
+        reactor.run_once(0)
+    reactor.run_once(0)
+
+    assert peer.received == b"abc"
+    assert [turn.ended_by for turn in watcher.turns] == ["KeyboardInterrupt", ""]
+
+
 def test_an_error_is_one_line_without_its_data(reactor, watcher):
     class Broken(Protocol):
         def data_received(self, data):
@@ -273,7 +346,7 @@ def test_a_step_shows_what_is_known_by_then(reactor):
 def test_the_steps_cost_nothing_if_nobody_wants_them(reactor):
     recent = RecentTurns()
     reactor.add_observer(recent)
-    assert reactor._observation._steppers == ()
+    assert reactor._observation.steppers == ()
     reactor.connect(Echo).send(b"x")
     reactor.run_once()
 
@@ -395,6 +468,19 @@ def test_several_observers_see_the_same_turn(reactor, watcher):
     assert len(watcher.turns) == 1
     assert watcher.turns[0] is other.turns[0]
     assert len(other.turns) == 2
+
+
+def test_the_current_turn_is_known_while_it_runs(reactor):
+    seen = []
+    reactor.call_soon(lambda: seen.append(current_turn(reactor)))
+    reactor.run_once(0)
+    watcher = Watcher()
+    reactor.add_observer(watcher)
+    reactor.call_soon(lambda: seen.append(current_turn(reactor)))
+    reactor.run_once(0)
+
+    assert seen == [None, watcher.turns[0]]
+    assert current_turn(reactor) is None
 
 
 @pytest.mark.parametrize("where", ["handler", "timer", "callback", "resume_writing"])

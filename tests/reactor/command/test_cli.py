@@ -11,7 +11,7 @@ import pytest
 
 from reactor.command.application import Application, CommandError
 from reactor.command.cli import main, make_parser
-from reactor.command.registry import BUILT_IN, load_application
+from reactor.command.registry import BUILT_IN, all_extensions, load_application
 
 from ...tools.commands import ROOT, environment, one_line
 from ...tools.waiting import TIMEOUT
@@ -424,7 +424,10 @@ def test_the_readme_has_every_option_with_its_default():
     bare = re.findall(r"^``(--[\w-]+)[^`]*``", readme, re.MULTILINE)
     actions = {}
     for name in BUILT_IN:
-        for action in make_parser(load_application(name))._actions:
+        parser = make_parser(load_application(name))
+        for extension in all_extensions():
+            extension.add_arguments(parser)
+        for action in parser._actions:
             actions[action.option_strings[-1]] = action
 
     assert set(bare) == set(actions) - {"--help"}
