@@ -21,6 +21,7 @@ BUILT_IN: Mapping[str, str] = {
     "chat": "protocols.chat.app:app",
     "echo": "protocols.echo:app",
     "http": "protocols.http.app:app",
+    "inspect": "protocols.inspector.terminal.app:app",
     "time": "protocols.daytime:app",
 }
 ENTRY_POINTS = "reactor.protocols"

@@ -168,6 +168,7 @@ def test_on_other_addresses_data_needs_the_token(guarded, path):
         (f"{path}?token=",),
         (f"{path}?token=wrong",),
         (f"{path}?token=%C3%A9",),
+        (f"{path}?{'&'.join('a=b' for _ in range(60))}&token={TOKEN}",),
         (path, "Authorization: Bearer wrong"),
         (path, f"Authorization: Basic {TOKEN}"),
     ]:
