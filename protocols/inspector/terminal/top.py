@@ -9,15 +9,15 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any, Final
 
-from protocols.console.backoff import Backoff
 from protocols.console.terminal import Control, Key, LineEditor
 from reactor import Reactor, Timer
 from reactor.command import CommandError, reason
 
 from .cells import Line, Look, draw
-from .client import InspectorClient, InspectorError, Watch
+from .client import InspectorClient
 from .descriptors import MAX_FILTER, MAX_ROWS, View
 from .documents import Document, find, number, text
+from .feed import Feed
 from .layout import most_table_rows, picture
 from .remote import Remote, faster, slower
 from .screen import Screen
@@ -25,7 +25,6 @@ from .screen import Screen
 SCROLL_DELAY: Final = 0.1  # seconds; a key that is held down should not open a stream each time
 TYPING_DELAY: Final = 0.3  # seconds
 MESSAGE_TIME: Final = 6.0  # seconds for which a message is shown
-LONGEST_DELAY: Final = 5.0  # seconds between two attempts to connect again
 RESUME_TIMEOUT: Final = 1.0  # seconds for the loop to resume when we leave
 CLOSE_GRACE: Final = 1.0  # seconds for the terminal to take what was drawn
 
@@ -75,7 +74,6 @@ class Top:
         screen: Screen | None = None,
     ) -> None:
         self._reactor = reactor
-        self._client = client
         self._view = view
         self._interval = interval
         self._idle_interval = max(1.0, interval)
@@ -86,17 +84,14 @@ class Top:
         self._screen.on_ready = self._draw
         self._screen.on_eof = self._end
         self._screen.on_output_lost = lambda exc: self._end()
+        self._feed = Feed(reactor, client)
+        self._feed.on_document = self._document_changed
+        self._feed.on_refused = self._show_message
+        self._feed.on_lost = self._draw
+        self._feed.on_failed = self._end
         self._remote = Remote(client, self._show_message)
         self._stack = ExitStack()
         self._is_open = False
-        self._watch: Watch | None = None  # whose document is shown
-        self._next: Watch | None = None  # for another view, or after a loss
-        self._asked: View | None = None  # what the newest stream was opened for
-        self._hello: Document = {}
-        self._state: Document = {}
-        self._received = 0.0  # when the document came, in seconds of our loop
-        self._backoff = Backoff(longest=LONGEST_DELAY)
-        self._lost = ""  # why there is no connection
         self._expected: tuple[str, float] | None = None  # the mode that our action will bring
         self._wants_recording = False  # it is being stopped
         self._message = ""
@@ -106,7 +101,6 @@ class Top:
         self._page = 1  # rows of the table on the screen
         self._drawn = 0.0  # when, in seconds of our loop
         self._draw_timer: Timer | None = None
-        self._view_timer: Timer | None = None
         self._message_timer: Timer | None = None
         self._commands = self._make_commands()
         self.ended = False
@@ -136,7 +130,7 @@ class Top:
     def start(self) -> None:
         """Connect. ``run()`` calls this; call it yourself if you run the reactor."""
         self._view = replace(self._view, count=self._rows_wanted())
-        self._open()
+        self._feed.ask(self._view)
 
     def _failed(self, reactor: Any, context: dict[str, Any]) -> None:
         """An error of ours: restore the terminal before the traceback is shown."""
@@ -147,14 +141,12 @@ class Top:
         if not self.ended:
             self.ended = True
             self.error = error
-            for watch in (self._watch, self._next):
-                if watch is not None:
-                    watch.close()
+            self._feed.close()
             self._remote.close()
             self._reactor.stop(CLOSE_GRACE)
 
     def _leave(self) -> None:
-        if self._remote.holds and self._watch is not None:
+        if self._remote.holds and self._feed.is_connected:
             # Otherwise the clients of the watched loop would wait until it resumes by itself.
             self._remote.perform({"action": "resume"}, self._end)
             self._reactor.call_later(RESUME_TIMEOUT, self._end)
@@ -163,59 +155,21 @@ class Top:
 
     # -- the connection ----------------------------------------------------------------------------
 
-    def _open(self) -> None:
-        """Open a stream for the view. The one before stays until this one has a document."""
-        if self.ended or self._reactor.is_stopping():
-            return
-        if self._next is not None:
-            self._next.close()
-        self._asked = self._view
-        self._next = self._client.watch(
-            self._view.query(), self._changed, lambda error: self._stream_ended(opened, error)
-        )
-        opened = self._next
-
-    def _changed(self, watch: Watch) -> None:
-        is_new = watch is self._next
-        if is_new:
-            if self._watch is not None:
-                self._watch.close()
-            self._watch, self._next = watch, None
-            self._lost = ""
-            self._backoff.reset()
-        self._hello, self._state = watch.hello, watch.state
-        self._received = self._reactor.time()
-        self._remote.token = text(watch.hello, "token")
+    def _document_changed(self, is_new: bool) -> None:
+        feed = self._feed
+        self._remote.token = text(feed.hello, "token")
         if not self._remote.busy:
             self._expected = None
         if not self._is_open:
             self._open_screen()
-        if self._wants_recording and find(self._state, "control", "recording") is None:
+        if self._wants_recording and find(feed.state, "control", "recording") is None:
             self._wants_recording = False
-            self._remote.save_recording(int(number(self._hello, "pid") or 0))
+            self._remote.save_recording(int(number(feed.hello, "pid") or 0))
         self._stay_in_table()
         if is_new:
             self._draw()
         else:
             self._draw_soon()
-
-    def _stream_ended(self, watch: Watch, error: InspectorError) -> None:
-        if watch is self._next:
-            self._next = None
-            if self._watch is not None:  # only the new view has failed
-                self._show_message(str(error))
-                return
-        elif watch is self._watch:
-            self._watch = None
-            if self._next is not None:
-                return  # it will connect, or end as well
-        if not error.temporary or not self._is_open:
-            self._end(str(error))
-            return
-        delay = self._backoff.next_delay()
-        self._lost = f"{error}; trying again in {delay:.1f} s"
-        self._reactor.call_later(delay, self._open)
-        self._draw()
 
     def _open_screen(self) -> None:
         try:
@@ -232,25 +186,18 @@ class Top:
 
     def _look_at(self, view: View, delay: float = SCROLL_DELAY) -> None:
         self._view = view
-        if self._view_timer is not None:
-            self._view_timer.cancel()
-        self._view_timer = self._reactor.call_later(delay, self._ask_for_view)
+        self._feed.ask(view, delay)
         self._draw()
-
-    def _ask_for_view(self) -> None:
-        self._view_timer = None
-        if self._view != self._asked and self._watch is not None:
-            self._open()
 
     def _stay_in_table(self) -> None:
         """Rows may have gone since: do not show a page of nothing."""
-        matching = int(number(self._state, "descriptors", "matching") or 0)
+        matching = int(number(self._feed.state, "descriptors", "matching") or 0)
         last = max(0, matching - self._page)
-        if self._view.first > last and self._asked == self._view and self._next is None:
+        if self._view.first > last and self._feed.is_settled:
             self._look_at(replace(self._view, first=last))
 
     def _scroll(self, rows: int) -> None:
-        matching = int(number(self._state, "descriptors", "matching") or 0)
+        matching = int(number(self._feed.state, "descriptors", "matching") or 0)
         first = max(0, min(self._view.first + rows, matching - self._page))
         if first != self._view.first:
             self._look_at(replace(self._view, first=first))
@@ -273,8 +220,8 @@ class Top:
         """What the loop does, or will do after our action."""
         if self._expected is not None:
             return self._expected
-        speed = number(self._state, "control", "turns_per_second") or 0.0
-        return text(self._state, "control", "mode"), speed
+        speed = number(self._feed.state, "control", "turns_per_second") or 0.0
+        return text(self._feed.state, "control", "mode"), speed
 
     def _draw_soon(self) -> None:
         """Draw at the interval; at once if the user looks at single steps."""
@@ -295,13 +242,13 @@ class Top:
             self._draw_timer.reschedule(self._idle_interval)
         columns, rows = self._screen.size
         shown = picture(
-            self._hello,
-            self._state,
+            self._feed.hello,
+            self._feed.state,
             self._view,
             (columns, rows),
             now=self._loop_time(),
             look=self._look,
-            lost=self._watch is None,
+            lost=not self._feed.is_connected,
         )
         self._page = max(1, shown.table_rows)
         lines = _help_lines() if self._help else shown.lines
@@ -316,14 +263,18 @@ class Top:
         self._screen.draw([draw(line, columns, self._look) for line in [*lines, bottom]], cursor)
 
     def _loop_time(self) -> float | None:
-        at = number(self._state, "loop", "time")
-        if at is None or self._watch is None or text(self._state, "control", "mode") != "running":
+        at = number(self._feed.state, "loop", "time")
+        if (
+            at is None
+            or not self._feed.is_connected
+            or text(self._feed.state, "control", "mode") != "running"
+        ):
             return at
-        return at + self._reactor.time() - self._received
+        return at + self._reactor.time() - self._feed.received
 
     def _bottom(self) -> Line:
-        if self._lost:
-            return [(f" {self._lost} ", "alarm")]
+        if self._feed.lost:
+            return [(f" {self._feed.lost} ", "alarm")]
         if self._message:
             return [(f" {self._message} ", "caution")]
         line: Line = []
@@ -403,7 +354,7 @@ class Top:
                 return
         if action is None:
             return
-        if self._watch is None:
+        if not self._feed.is_connected:
             self._show_message("there is no connection")
             return
         modes = {"pause": "paused", "resume": "running", "slow": "slow"}
@@ -413,7 +364,7 @@ class Top:
         self._remote.perform(action)
 
     def _record(self) -> None:
-        if find(self._state, "control", "recording") is None:
+        if find(self._feed.state, "control", "recording") is None:
             self._remote.perform(
                 {"action": "record", "payload": 0},
                 lambda: self._show_message("recording; r again stops and saves it"),

@@ -116,6 +116,18 @@ def test_a_filter_that_is_refused_is_a_message_and_the_old_view_stays(world):
     assert world.lines[-1].startswith(" q quit")
 
 
+def test_a_view_that_cannot_be_had_now_is_asked_for_again(world):
+    world.inspector.answers["/events"] = Response.text("There are too many viewers.", 503)
+    world.press("s", 0.3)
+    assert world.lines[-1] == " 192.0.2.7:8990: There are too many viewers."
+    assert world.fds
+    del world.inspector.answers["/events"]
+    world.advance(2)
+
+    assert world.inspector.views[-1]["sort"] == "kind"
+    assert len(world.inspector.streams) == 1
+
+
 # -- drawing ---------------------------------------------------------------------------------------
 
 
