@@ -41,6 +41,11 @@ class ObservedTransports:
             if self._reports.payload and not hasattr(type(resource._sock), "_plain"):
                 _become(resource._sock, self._sockets, self._socket_class)
 
+    def restore_socket(self, resource: Stoppable) -> None:
+        """Keep nothing any more of what the socket of ``resource`` carries."""
+        if isinstance(resource, BaseTransport):
+            restore(resource._sock)
+
     def restore(self, resource: Stoppable) -> None:
         """Make ``resource`` what it was before."""
         if isinstance(resource, BaseTransport):

@@ -401,6 +401,16 @@ def test_the_first_bytes_are_kept_if_an_observer_asks(reactor, when):
     assert not hasattr(type(peer.transport._sock), "_plain")
 
 
+def test_sockets_are_ordinary_again_when_nobody_wants_their_payload(reactor, watcher):
+    other = Watcher(payload=4)
+    peer = reactor.connect(Echo)
+    reactor.add_observer(other)
+    assert hasattr(type(peer.transport._sock), "_plain")
+    reactor.remove_observer(other)
+    assert not hasattr(type(peer.transport._sock), "_plain")
+    assert hasattr(type(peer.transport), "_plain")
+
+
 class DatagramEcho(DatagramProtocol):
     def datagram_received(self, data, addr):
         self.transport.sendto(data, addr)
