@@ -125,6 +125,7 @@ class Routes:
             return _refusal(HTTPError(409, str(exc)))
         except ValueError as exc:
             return _refusal(HTTPError(400, str(exc)))
+        self._state.refresh()
         return Response(b"", 204, _NO_STORE)
 
 
