@@ -30,7 +30,15 @@ export const STEP_OF = {
 };
 
 /** A call of a turn, by name. Trailing values that are empty are left out in the file. */
-export function callOf([kind, name = "", took = 0, fd = null, event = "", received = 0, rearmed = false]) {
+export function callOf([
+  kind,
+  name = "",
+  took = 0,
+  fd = null,
+  event = "",
+  received = 0,
+  rearmed = false,
+]) {
   return { kind, name, took: took / 1e6, fd, event, received, rearmed };
 }
 
@@ -241,7 +249,10 @@ export class Model {
     const { closed, errors } = turn;
     if (closed?.length) this.closed = newest(this.closed, closed);
     if (errors?.length) {
-      this.errors = newest(this.errors, errors.map((text) => ({ at, text })));
+      this.errors = newest(
+        this.errors,
+        errors.map((text) => ({ at, text })),
+      );
     }
   }
 
@@ -291,7 +302,9 @@ export function lastCallIn({ calls = [] }) {
 export function flushesBefore({ flushes = [], calls = [] }, step) {
   if (step > FLUSH) return flushes;
   if (step <= DISPATCH) return [];
-  const ready = new Set(calls.filter(([, , , , event]) => event?.includes("W")).map((call) => call[3]));
+  const ready = new Set(
+    calls.filter(([, , , , event]) => event?.includes("W")).map((call) => call[3]),
+  );
   return flushes.filter(([fd], at) => {
     const isFirst = flushes.findIndex((other) => other[0] === fd) === at;
     const isLast = flushes.findLastIndex((other) => other[0] === fd) === at;

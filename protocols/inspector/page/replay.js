@@ -159,7 +159,8 @@ export class Recording {
       turn = value;
       if (line === last) break;
       model.turn(value);
-      if (line >= this.#blocks[at].line) for (const call of value.calls ?? []) names.add(callOf(call));
+      if (line >= this.#blocks[at].line)
+        for (const call of value.calls ?? []) names.add(callOf(call));
     }
     model.turn(turn, step);
     if (step === END) for (const call of turn.calls ?? []) names.add(callOf(call));
@@ -195,12 +196,12 @@ export function touches(turn, fd) {
   const { events, calls, flushes, opened, closed, modified, unregistered, changed } = turn;
   return Boolean(
     events?.some((event) => event[0] === fd) ||
-      calls?.some((call) => call[3] === fd) ||
-      flushes?.some((flush) => flush[0] === fd) ||
-      opened?.some((shown) => shown.fd === fd) ||
-      closed?.includes(fd) ||
-      unregistered?.includes(fd) ||
-      modified?.some((change) => change[0] === fd) ||
-      changed?.[fd],
+    calls?.some((call) => call[3] === fd) ||
+    flushes?.some((flush) => flush[0] === fd) ||
+    opened?.some((shown) => shown.fd === fd) ||
+    closed?.includes(fd) ||
+    unregistered?.includes(fd) ||
+    modified?.some((change) => change[0] === fd) ||
+    changed?.[fd],
   );
 }
