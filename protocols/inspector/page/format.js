@@ -1,6 +1,8 @@
 // Numbers as text: counts, bytes, durations. Seconds and bytes everywhere.
 
-export const count = (number) => Math.round(number).toLocaleString("en");
+const NUMBER = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+
+export const count = (number) => NUMBER.format(number);
 
 /** Return a number with at most three digits that matter: "0.12", "3.4", "56", "1,200". */
 export function short(number) {

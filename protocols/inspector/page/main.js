@@ -5,11 +5,14 @@ import { acceptFiles, chooseFiles } from "./files.js";
 import { handleKeys, showKeys, startKeys } from "./keys.js";
 import { openMenu } from "./menu.js";
 import { modeOf, modeWords } from "./mode.js";
+import { openRecording } from "./replay.js";
+import { ReplaySource, SPEEDS } from "./replay-source.js";
 import { byId } from "./shared/dom.js";
 import { setTheme, theme } from "./shared/themes.js";
 import { LiveSource } from "./source-live.js";
 import { DescriptorsView } from "./view-descriptors.js";
 import { FindingsView } from "./view-findings.js";
+import { ReplayView } from "./view-replay.js";
 import { RingView } from "./view-ring.js";
 import { StepsView } from "./view-steps.js";
 import { StripView } from "./view-strip.js";
@@ -25,6 +28,7 @@ let isDue = false;
 let saidMode = "";
 let toastTimer = 0;
 let replay = null; // the ReplayView, while a recording is shown
+let opening = null; // cancels the reading of a file
 
 const descriptors = new DescriptorsView((view) => source?.setView(view));
 const views = [
@@ -55,10 +59,14 @@ function use(other) {
   });
 }
 
+const viewRefused = (text) => descriptors.refused(text);
+
 function goLive() {
+  opening?.abort();
+  replay?.close();
   replay = null;
   banner("");
-  use(new LiveSource({ token, statusChanged, viewRefused: (text) => descriptors.refused(text) }));
+  use(new LiveSource({ token, statusChanged, viewRefused }));
 }
 
 function statusChanged(status, problem) {
@@ -68,22 +76,20 @@ function statusChanged(status, problem) {
 }
 
 async function openFiles(files) {
+  opening?.abort();
+  const controller = (opening = new AbortController());
   banner("Opening the recording…", true);
   try {
-    const [{ openRecording }, { ReplaySource, SPEEDS }, { ReplayView }] = await Promise.all([
-      import("./replay.js"),
-      import("./replay-source.js"),
-      import("./view-replay.js"),
-    ]);
     const progress = (share) =>
       banner(`Opening the recording… ${Math.round(share * 100)} %`, true);
-    const recording = await openRecording(files, { progress });
-    const opened = new ReplaySource(recording);
+    const recording = await openRecording(files, { progress, signal: controller.signal });
+    const opened = new ReplaySource(recording, { viewRefused });
     replay = new ReplayView({ source: opened, speeds: SPEEDS, complain: toast });
     use(opened);
     const cut = recording.cut ? " Its end is missing." : "";
     banner(`Replaying the recording ${recording.name}.${cut}`, true);
   } catch (error) {
+    if (controller.signal.aborted) return; // the user has changed their mind
     banner(replay ? byId("banner-text").textContent : "");
     if (source?.kind === "live") statusChanged(source.status, source.problem);
     toast(error.message);

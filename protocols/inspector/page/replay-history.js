@@ -143,7 +143,7 @@ export class TurnTable {
     const last = step === END ? index : index - 1;
     let began = now;
     for (let at = last; at >= 0 && at > last - NEWEST_TURNS; at -= 1) {
-      if (this.time(at, END) < now - 1) break;
+      if (this.time(at, END) <= now - 1) break;
       began = this.time(at, 1);
       for (let each = 1; each <= STEPS; each += 1) {
         seconds[each - 1] += this.time(at, each + 1) - this.time(at, each);

@@ -203,11 +203,15 @@ export class Model {
     if (row) this.rows.set(fd, { ...row, ...changes });
   }
 
-  /** What handlers have changed. The flush after them changes the queue and the interest. */
+  /**
+   * What handlers have changed. The flush after them changes the queue and the interest. What was
+   * opened is described as it is at the end of the turn.
+   */
   #changed(turn, step) {
     const toFlush = new Set(step <= FLUSH ? (turn.flushes ?? []).map(([fd]) => fd) : []);
+    const opened = new Set((turn.opened ?? []).map(({ fd }) => fd));
     for (const [fd, interest] of turn.modified ?? []) {
-      if (!toFlush.has(fd)) this.#update(fd, this.#interest(fd, interest));
+      if (!toFlush.has(fd) && !opened.has(fd)) this.#update(fd, this.#interest(fd, interest));
     }
     for (const [key, changes] of Object.entries(turn.changed ?? {})) {
       const fd = Number(key);

@@ -162,6 +162,8 @@ export class LiveSource {
   }
 }
 
+/** What the server says in plain text. A proxy's page says nothing that helps. */
 async function oneLine(response) {
+  if (!response.headers.get("content-type")?.startsWith("text/plain")) return "";
   return (await response.text()).split("\n")[0].slice(0, 200);
 }

@@ -8,6 +8,7 @@ import { rowsToAsk, visibleRows } from "./window.js";
 const FILTER_HELP =
   "Words, or kind:TLS, peer:10.0, queued>64k, silence>60, age<5m, paused, closing; " +
   "- before a term excludes what matches it";
+const RECENT = 0.7; // seconds for which a row is lit after an event
 const FILTER_DELAY = 250; // milliseconds after the last key
 
 // `sort`: what the server calls it. `numbers`: the largest first at the first click.
@@ -33,7 +34,8 @@ export class DescriptorsView {
   #rows = []; // a pool of Row objects
   #headers = new Map();
   #state = null;
-  #kinds = "";
+  #kinds = ""; // what the totals were made of
+  #chips = new Map();
   #filterTimer = 0;
 
   /** `ask(view)` is called when other rows are wanted. */
@@ -121,6 +123,7 @@ export class DescriptorsView {
     byId("scroller").scrollTop = 0;
     this.#asked = null;
     this.#kinds = "";
+    if (this.#state) this.#showTotals();
     this.#scrolled();
   }
 
@@ -162,10 +165,7 @@ export class DescriptorsView {
     const key = JSON.stringify([total, matching, kinds, this.#view.filter]);
     if (key === this.#kinds) return;
     this.#kinds = key;
-    const chips = Object.entries(kinds)
-      .sort(([, a], [, b]) => b - a)
-      .map(([kind, number]) => this.#chip(kind, number));
-    byId("kinds").replaceChildren(...chips);
+    this.#showChips(kinds);
     const title = byId("descriptors-title");
     title.textContent = "Descriptors ";
     const shown = matching === total ? count(total) : `${count(matching)} of ${count(total)}`;
@@ -176,23 +176,35 @@ export class DescriptorsView {
     none.textContent = this.#view.filter ? `None matches “${this.#view.filter}”.` : "None is open.";
   }
 
-  #chip(kind, number) {
+  /** A button for each kind. They stay the same elements: one may have the focus. */
+  #showChips(kinds) {
+    const sorted = Object.entries(kinds).sort(([, a], [, b]) => b - a);
+    const items = sorted.map(([kind, number]) => {
+      const chip = this.#chips.get(kind) ?? this.#makeChip(kind);
+      chip.number.textContent = count(number);
+      const isOn = this.#view.filter === `kind:${kind}`;
+      chip.button.setAttribute("aria-pressed", String(isOn));
+      return chip.item;
+    });
+    const shown = [...byId("kinds").children];
+    const isSame =
+      items.length === shown.length && items.every((item, index) => item === shown[index]);
+    if (!isSame) byId("kinds").replaceChildren(...items);
+  }
+
+  #makeChip(kind) {
     const filter = `kind:${kind}`;
-    const isOn = this.#view.filter === filter;
-    const toggle = () => {
-      this.#filterBy(isOn ? "" : filter);
-      byId("kinds").querySelector(`[data-kind="${CSS.escape(kind)}"]`)?.focus();
-    };
-    return element(
-      "li",
-      {},
-      element(
-        "button",
-        { type: "button", class: "chip", "data-kind": kind, "aria-pressed": String(isOn), onclick: toggle },
-        `${kind} `,
-        element("b", {}, count(number)),
-      ),
+    const number = element("b", {});
+    const toggle = () => this.#filterBy(this.#view.filter === filter ? "" : filter);
+    const button = element(
+      "button",
+      { type: "button", class: "chip", "data-kind": kind, onclick: toggle },
+      `${kind} `,
+      number,
     );
+    const chip = { item: element("li", {}, button), button, number };
+    this.#chips.set(kind, chip);
+    return chip;
   }
 
   #showRows() {
@@ -231,6 +243,7 @@ class Row {
   #row = null;
   #index = -1;
   #texts = {};
+  #isRecent = false;
 
   constructor() {
     this.element = element("tr", { role: "row", class: "row" });
@@ -255,13 +268,16 @@ class Row {
     this.#text("age", row.opened === null || row.opened === undefined ? "–" : age(now - row.opened));
     const last = row.last_time ?? null;
     this.#text("silence", last === null ? "–" : age(now - last));
+    // Not an animation: with many events, it would keep the page busy.
+    const isRecent = last !== null && now - last < RECENT;
+    if (isRecent === this.#isRecent) return;
+    this.#isRecent = isRecent;
+    this.element.classList.toggle("recent", isRecent);
   }
 
   #showRow(row) {
-    const before = this.#row;
     this.#row = row;
     this.element.classList.remove("unknown");
-    this.#flash(before, row);
     this.#text("fd", String(row.fd));
     this.#text("kind", row.kind);
     this.element.dataset.kind = row.kind;
@@ -274,15 +290,6 @@ class Row {
     this.#text("sent", row.sent === null || row.sent === undefined ? "–" : bytes(row.sent));
     const queue = [row.queued, row.limit, row.low_water, row.high_water, row.writing_paused];
     this.#part("queued", queue.join(), () => queueBar(row));
-  }
-
-  /** Let the row light up if something has just happened to it. */
-  #flash(before, row) {
-    const isSame = before?.fd === row.fd;
-    if (!isSame || before.last_time === row.last_time) return;
-    this.element.getAnimations().forEach((animation) => animation.cancel());
-    if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
-    this.element.animate([{ background: "var(--flash)" }, { background: "transparent" }], 900);
   }
 
   #text(name, text) {

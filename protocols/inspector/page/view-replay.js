@@ -2,6 +2,7 @@
 // and a search for turns.
 
 import { count } from "./format.js";
+import { Timeline } from "./replay-timeline.js";
 import { byId, element } from "./shared/dom.js";
 import { svg } from "./svg.js";
 
@@ -17,13 +18,14 @@ const GLYPHS = {
 const SEARCHES = [
   ["slow", "a slow turn"],
   ["error", "an error"],
+  ["fd", "a turn of descriptor"],
 ];
+let timeline = null; // one for the page, so that a recording that was closed is not kept
 
 export class ReplayView {
   #source;
   #complain;
   #play;
-  #scrubber;
   #where;
 
   /** `source`: a ReplaySource. `speeds`: to choose from. `complain(text)` shows a line. */
@@ -31,14 +33,9 @@ export class ReplayView {
     this.#source = source;
     this.#complain = complain;
     this.#play = button("play", "Play", () => this.toggle());
-    this.#scrubber = element("input", {
-      type: "range",
-      id: "scrubber",
-      min: 0,
-      max: source.recording.length * 8,
-      "aria-label": "Position in the recording",
-    });
-    this.#scrubber.addEventListener("input", () => this.#scrubbed());
+    timeline ??= new Timeline();
+    byId("replay-timeline").replaceChildren(timeline.element);
+    timeline.use(source);
     this.#where = element("output", { id: "where", htmlFor: "scrubber" });
     byId("replay-controls").replaceChildren(
       element(
@@ -50,7 +47,6 @@ export class ReplayView {
         button("step", "One step forward", () => source.move(1)),
         button("turn", "One turn forward", () => source.moveTurns(1)),
       ),
-      this.#scrubber,
       this.#where,
       this.#speeds(speeds),
       this.#search(),
@@ -74,25 +70,39 @@ export class ReplayView {
   #search() {
     const what = element("select", { "aria-label": "Find" });
     for (const [value, words] of SEARCHES) what.append(element("option", { value }, words));
-    const find = (direction) => this.#find(what.value, direction);
+    const number = element("input", {
+      type: "number",
+      class: "descriptor",
+      min: 0,
+      hidden: true,
+      "aria-label": "Number of the descriptor",
+    });
+    what.addEventListener("change", () => (number.hidden = what.value !== "fd"));
+    const find = (direction) => this.#find(what.value, number, direction);
+    number.addEventListener("keydown", (event) => event.key === "Enter" && find(1));
     return element(
       "div",
       { class: "together" },
       button("‹", "Find the one before", () => find(-1)),
       what,
+      number,
       button("›", "Find the next one", () => find(1)),
     );
   }
 
-  async #find(what, direction) {
+  async #find(what, number, direction) {
+    const isDescriptor = what === "fd";
+    if (isDescriptor && !number.value) return number.focus();
     try {
-      if (await this.#source.find(what, direction)) return;
+      const sought = isDescriptor ? { fd: Number(number.value) } : what;
+      if (await this.#source.find(sought, direction)) return;
     } catch (error) {
       if (error.name === "AbortError") return; // a newer search
       throw error;
     }
     const words = SEARCHES.find(([value]) => value === what)[1];
-    this.#complain(`There is not ${words} ${direction > 0 ? "after" : "before"} this.`);
+    const shown = isDescriptor ? `${words} ${number.value}` : words;
+    this.#complain(`There is not ${shown} ${direction > 0 ? "after" : "before"} this.`);
   }
 
   toggle() {
@@ -100,22 +110,17 @@ export class ReplayView {
     else this.#source.play();
   }
 
-  #scrubbed() {
-    const { length } = this.#source.recording;
-    const place = Number(this.#scrubber.value);
-    if (place >= length * 8) this.#source.go(length - 1);
-    else this.#source.go(Math.floor(place / 8), (place % 8) + 1);
+  /** Let go of the recording. */
+  close() {
+    timeline.use(null);
   }
 
   show(state) {
     const { position, recording, isPlaying } = this.#source;
-    const place = position.index * 8 + position.step - 1;
-    if (Number(this.#scrubber.value) !== place) this.#scrubber.value = place;
+    timeline.show(state);
     const words = `${count(position.index + 1)} of ${count(recording.length)}`;
     if (this.#where.textContent !== words) this.#where.textContent = words;
-    const time = `turn ${words}, ${state.loop.time.toFixed(3)} s`;
-    this.#scrubber.setAttribute("aria-valuetext", time);
-    this.#where.title = time;
+    this.#where.title = `turn ${words}, ${state.loop.time.toFixed(3)} s`;
     const title = isPlaying ? "Pause" : "Play";
     if (this.#play.title !== title) {
       this.#play.title = title;

@@ -12,6 +12,7 @@ const BEFORE = 5; // between the track and what fills it
 const LABEL = 176; // where the labels of the upper half stand; those of the lower half hang
 const HEIGHT = 11; // of the letters
 const EACH = 360 / STEPS.length;
+const CALM = 600; // milliseconds for which the words stay, at full speed
 const FASTEST = 1.4; // turns of the light a second, however fast the loop is
 const MODES = {
   running: "Running",
@@ -26,7 +27,9 @@ export class RingView {
   #parts = [];
   #hand;
   #comet;
+  #rate = 0;
   #picture;
+  #said = { mode: "", at: 0 };
   #second = null; // sums over the last second
 
   constructor() {
@@ -74,14 +77,25 @@ export class RingView {
     const seconds = STEPS.map((_, index) => secondsOf(state, index, mode === "paused"));
     for (const [index, part] of this.#parts.entries()) {
       this.#fill(part, levelOf(seconds[index]), mode);
-      const isCurrent = isSlow ? turn?.step === index + 1 : mode === "blocked" && turn?.step === index + 1;
-      part.part.classList.toggle("current", Boolean(isCurrent));
-      setText(part.took, wordsFor(seconds[index], mode, state.steps));
+      const isCurrent = (isSlow || mode === "blocked") && turn?.step === index + 1;
+      if (part.part.classList.contains("current") !== isCurrent) {
+        part.part.classList.toggle("current", isCurrent);
+      }
     }
+    this.#showWords(state, mode, seconds);
     this.#turnHand(isSlow || mode === "blocked", turn?.step ?? 1);
     this.#turnLight(state, mode);
     this.#showCentre(state, mode, blocked);
-    this.#describe(state, mode, seconds);
+  }
+
+  /** What the picture says in words. Text on a curve takes long to draw: not at each update. */
+  #showWords(state, mode, seconds) {
+    const now = performance.now();
+    if (mode === this.#said.mode && mode === "running" && now - this.#said.at < CALM) return;
+    this.#said = { mode, at: now };
+    const words = seconds.map((each) => wordsFor(each, mode, state.steps));
+    for (const [index, part] of this.#parts.entries()) setText(part.took, words[index]);
+    this.#describe(mode, words);
   }
 
   #fill(part, target, mode) {
@@ -111,7 +125,11 @@ export class RingView {
     byId("comet").classList.toggle("lit", isLit);
     if (!isLit) this.#comet.pause();
     else {
-      this.#comet.updatePlaybackRate(rate);
+      // Each change restarts the animation in the compositor.
+      if (Math.abs(this.#rate - rate) > this.#rate * 0.15) {
+        this.#comet.updatePlaybackRate(rate);
+        this.#rate = rate;
+      }
       if (this.#comet.playState !== "running") this.#comet.play();
     }
   }
@@ -135,8 +153,8 @@ export class RingView {
     setText(byId("running"), isStopped || mode === "slow" ? whatRuns(state, mode, blocked) : busy);
   }
 
-  #describe(state, mode, seconds) {
-    const steps = STEPS.map(({ title }, index) => `${title} ${wordsFor(seconds[index], mode, state.steps)}`);
+  #describe(mode, words) {
+    const steps = STEPS.map(({ title }, index) => `${title} ${words[index]}`);
     const text = `The turn of the loop, ${MODES[mode] ?? mode}. ${steps.join(", ")}.`;
     if (this.#picture.getAttribute("aria-label") !== text) this.#picture.setAttribute("aria-label", text);
   }

@@ -3,7 +3,7 @@
 import { Canvas, colour, watchColours } from "./canvas.js";
 import { duration, percent, short } from "./format.js";
 import { byId, element } from "./shared/dom.js";
-import { busyOf, entriesOf, lastSecond } from "./strip.js";
+import { busyOf, entriesOf, lastSecond, newestOf } from "./strip.js";
 
 const GAP = 8; // pixels between two rows
 const FLOOR = 1e-5; // seconds; the least that the logarithmic row shows
@@ -57,7 +57,8 @@ export class StripView {
   #entries = [];
   #second = null;
   #settings = { interval: 0.25, watchdog: 0.1 };
-  #shown = null;
+  #newest = NaN;
+  #hello = null;
   #pointed = null; // index of the entry under the pointer
 
   constructor() {
@@ -75,8 +76,11 @@ export class StripView {
   }
 
   show(state, { hello }) {
-    if (this.#shown === state.strip) return;
-    this.#shown = state.strip;
+    // The newest interval changes all the time, but the picture only when it is over.
+    const newest = newestOf(state.strip);
+    if (this.#newest === newest && this.#hello === hello) return;
+    this.#newest = newest;
+    this.#hello = hello;
     const { interval = 0.25, buckets = 240 } = hello?.strip ?? {};
     this.#settings = { interval, watchdog: hello?.watchdog ?? 0.1 };
     this.#entries = entriesOf(state.strip, buckets);

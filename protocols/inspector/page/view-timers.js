@@ -35,7 +35,7 @@ export class TimersView {
     const { timers, loop } = this.#state;
     const { next = [], fired = [], total = 0, idle = 0, cancelled = 0 } = timers ?? {};
     const hint = `${count(total)} set · ${count(idle)} idle · ${count(cancelled)} cancelled`;
-    const soon = next.slice(0, NAMED).map((timer) => [timer, `in ${until(timer.at - loop.time)}`]);
+    const soon = next.slice(0, NAMED).map((timer) => [timer, until(timer.at - loop.time)]);
     const past = fired.slice(0, NAMED).map((timer) => [timer, firedWords(timer, loop.time)]);
     const key = JSON.stringify([hint, soon, past]);
     if (key === this.#key) return;
@@ -117,7 +117,7 @@ function rowOf([{ name, kind }, words]) {
 }
 
 // Tenths of a second that change ten times a second are not readable.
-const until = (seconds) => (seconds <= 0 ? "0 s: due" : `${seconds.toFixed(1)} s`);
+const until = (seconds) => (seconds <= 0 ? "is due" : `in ${Math.ceil(seconds)} s`);
 
 function firedWords({ at, took }, now) {
   const ago = now - at < 1 ? "just now" : `${Math.floor(now - at)} s ago`;

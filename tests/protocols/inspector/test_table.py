@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import re
 from weakref import ref
 
 import pytest
@@ -158,9 +159,8 @@ def test_filters(world, text, ports):
     ],
 )
 def test_a_view_that_is_not_possible_is_refused_with_one_line(query, message):
-    with pytest.raises(ValueError, match=".") as caught:
+    with pytest.raises(ValueError, match=re.escape(message)) as caught:
         View.parse(query)
-    assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
