@@ -8,8 +8,12 @@ import {
   CLOSE,
   DISPATCH,
   END,
+  firstCallIn,
   FLUSH,
+  flushesBefore,
   isTimer,
+  lastCallIn,
+  STEP_OF,
   timeOf,
   TIMEOUT,
   TIMERS,
@@ -19,14 +23,6 @@ import { tableOf } from "./replay-table.js";
 
 const AHEAD = 10; // seconds of timers to come
 const MOST_NEXT = 100;
-const KINDS = {
-  event: DISPATCH,
-  timer: TIMERS,
-  "idle timer": TIMERS,
-  deadline: TIMERS,
-  callback: CALLBACKS,
-};
-
 /**
  * `model`: before step `step` of `turn`, which is number `index` of `recording`. `next`: the turn
  * after it, or null. `names`: what ran in the last minute. `view`: see replay-table.js.
@@ -90,16 +86,22 @@ function timersOf({ timers, fired, time }) {
 }
 
 /** What of a turn had happened before step `step` began. */
-function shownTurn(turn, step) {
-  if (step >= END) return { ...turn, step: CLOSE, running: runningAt(turn, CLOSE) };
-  const shown = { turn: turn.turn, times: turn.times.slice(0, step), step };
+function shownTurn(line, step) {
+  // What only the recording has is in the rows and in the counters.
+  const { changed: _1, modified: _2, unregistered: _3, stats: _4, ...turn } = line;
+  const running = runningAt(turn, step);
+  if (step >= END) return { ...turn, step: CLOSE, running };
+  const shown = { turn: turn.turn, times: turn.times.slice(0, step), reason: "", step, running };
   if (step > TIMEOUT) copy(turn, shown, ["timeout", "reason", "timer"]);
   if (step > WAIT) copy(turn, shown, ["events"]);
-  const calls = (turn.calls ?? []).filter(([kind]) => KINDS[kind] < step);
+  const calls = (turn.calls ?? []).filter(([kind]) => STEP_OF[kind] < step);
   if (calls.length) shown.calls = calls;
-  if (step > DISPATCH) copy(turn, shown, ["opened", "errors", "received_data"]);
-  if (step > FLUSH) copy(turn, shown, ["flushes", "sent_data"]);
-  shown.running = runningAt(turn, step);
+  if (step > firstCallIn(turn)) copy(turn, shown, ["opened"]);
+  if (step > lastCallIn(turn)) copy(turn, shown, ["errors"]);
+  if (step > DISPATCH) copy(turn, shown, ["received_data"]);
+  const flushes = flushesBefore(turn, step);
+  if (flushes.length) shown.flushes = flushes;
+  if (step > FLUSH) copy(turn, shown, ["sent_data"]);
   return shown;
 }
 
@@ -109,7 +111,7 @@ function copy(from, to, names) {
 
 /** What runs, or has run last, in the turn. */
 function runningAt(turn, step) {
-  return (turn.calls ?? []).findLast(([kind]) => KINDS[kind] < step)?.[1] ?? "";
+  return (turn.calls ?? []).findLast(([kind]) => STEP_OF[kind] < step)?.[1] ?? "";
 }
 
 /** What the steps to come will do, which the turn itself says. */
@@ -119,15 +121,16 @@ function pendingOf(model, turn, step, next = null) {
   const now = timeOf(turn, CLOCK);
   const before = (last, list) => (step <= last ? (list ?? []) : []);
   const events = before(DISPATCH, turn.events);
-  const timers = before(TIMERS, calls.filter(isTimer));
+  // Before the wait nothing is due yet, unless the loop does not wait.
+  const isDue = step > WAIT || turn.timeout === 0;
+  const timers = before(TIMERS, isDue ? calls.filter(isTimer) : []);
   const callbacks = before(CALLBACKS, queuedCalls(turn, calls, step));
   return {
     events,
     handlers: Object.fromEntries(events.map(([fd]) => [fd, handlerOf(model, calls, fd)])),
     timers: timers.map(({ name, kind }) => ({ name, kind, in: dueIn(model, name, kind, now) })),
     callbacks: callbacks.map(({ name }) => name),
-    // What is written is known when it was written: from step 5 on.
-    flushes: step > DISPATCH ? before(FLUSH, flushesOf(model, turn, calls)) : [],
+    flushes: step > firstCallIn(turn) ? before(FLUSH, flushesOf(model, turn)) : [],
     closes: step > DISPATCH ? before(CLOSE, turn.closed) : [],
   };
 }
@@ -159,9 +162,10 @@ function dueIn(model, name, kind, now) {
   return timer ? Math.min(timer.at - now, 0) : null;
 }
 
-function flushesOf(model, turn, calls) {
+function flushesOf(model, turn) {
+  const early = new Set(flushesBefore(turn, FLUSH));
   return (turn.flushes ?? [])
-    .filter(([fd]) => !calls.some((call) => call.fd === fd && call.event.includes("W")))
+    .filter((flush) => !early.has(flush))
     .map(([fd, sent, left]) => {
       const { protocol = null, peer = null } = model.rows.get(fd) ?? {};
       return { fd, protocol, peer, queued: sent + left };

@@ -192,7 +192,8 @@ function isLine(value) {
     const { loop, descriptors } = value.snapshot ?? {};
     return Number.isFinite(value.time) && isObject(loop) && areAll(descriptors, isObject);
   }
-  const { turn, times, events, calls, flushes, opened, closed, errors, modified } = value;
+  const { turn, times, events, calls, flushes, opened, closed, errors } = value;
+  const { modified, unregistered, changed } = value;
   return (
     Number.isInteger(turn) &&
     times?.length > 0 &&
@@ -204,6 +205,8 @@ function isLine(value) {
     areAll(modified, Array.isArray) &&
     areAll(opened, isObject) &&
     areAll(closed, Number.isInteger) &&
+    areAll(unregistered, Number.isInteger) &&
+    (changed === undefined || areAll(Object.values(changed ?? {}), isObject)) &&
     areAll(errors, (error) => typeof error === "string")
   );
 }

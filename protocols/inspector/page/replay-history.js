@@ -7,6 +7,7 @@ const SLOW = 0.1; // seconds of work from which a turn counts as slow, as for th
 const MINUTE = 60; // seconds
 const INTERVAL = 0.25; // seconds of an entry of the strip
 const STEPS = 8;
+const PLACES = STEPS + 1;
 const MOST_NAMES = 20; // to show
 const MOST_COUNTED = 1000;
 const OTHERS = "(others)"; // what further names are counted under
@@ -18,8 +19,7 @@ const FLAGS = { slow: IS_SLOW, error: IS_ERROR };
 
 /** The turns of a recording, a few numbers each. */
 export class TurnTable {
-  #began = new Float64Array(1024);
-  #ends = new Float32Array(1024 * STEPS); // of each step, in seconds since the turn began
+  #times = new Float64Array(1024 * PLACES); // when each step began, and when the turn ended
   #lines = new Uint32Array(1024);
   #events = new Uint32Array(1024);
   #flags = new Uint8Array(1024);
@@ -30,12 +30,9 @@ export class TurnTable {
 
   add(turn, line) {
     const at = this.length;
-    if (at === this.#began.length) this.#grow();
-    const began = turn.times[0];
-    this.#began[at] = began;
-    for (let step = 1; step <= STEPS; step += 1) {
-      this.#ends[at * STEPS + step - 1] = timeOf(turn, step + 1) - began;
-    }
+    if (at === this.#lines.length) this.#grow();
+    for (let step = 1; step <= END; step += 1)
+      this.#times[at * PLACES + step - 1] = timeOf(turn, step);
     this.#lines[at] = line;
     this.#events[at] = turn.events?.length ?? 0;
     this.length += 1;
@@ -49,8 +46,7 @@ export class TurnTable {
       larger.set(array);
       return larger;
     };
-    this.#began = grown(this.#began);
-    this.#ends = grown(this.#ends);
+    this.#times = grown(this.#times);
     this.#lines = grown(this.#lines);
     this.#events = grown(this.#events);
     this.#flags = grown(this.#flags);
@@ -58,8 +54,7 @@ export class TurnTable {
 
   /** When step `step` of turn `index` began; 9 is its end. */
   time(index, step) {
-    const began = this.#began[index];
-    return step === 1 ? began : began + this.#ends[index * STEPS + step - 2];
+    return this.#times[index * PLACES + step - 1];
   }
 
   /** The line of turn `index` in the file. */
@@ -73,11 +68,11 @@ export class TurnTable {
 
   /** Seconds that turn `index` has waited, and worked. */
   waited(index) {
-    return this.#ends[index * STEPS + 1] - this.#ends[index * STEPS];
+    return this.time(index, CLOCK) - this.time(index, WAIT);
   }
 
   worked(index) {
-    return this.#ends[index * STEPS + STEPS - 1] - this.waited(index);
+    return this.time(index, END) - this.time(index, 1) - this.waited(index);
   }
 
   isSlow(index) {
@@ -93,7 +88,7 @@ export class TurnTable {
     let high = this.length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (this.#began[middle] <= time) low = middle + 1;
+      if (this.time(middle, 1) <= time) low = middle + 1;
       else high = middle;
     }
     return Math.max(low - 1, 0);
@@ -147,13 +142,16 @@ export class TurnTable {
     const now = this.time(index, step);
     const seconds = new Array(STEPS).fill(0);
     const last = step === END ? index : index - 1;
+    let began = now;
     for (let at = last; at >= 0 && at > last - NEWEST_TURNS; at -= 1) {
-      if (this.time(at, END) < now - 1) break;
+      if (this.time(at, END) <= now - 1) break;
+      began = this.time(at, 1);
       for (let each = 1; each <= STEPS; each += 1) {
         seconds[each - 1] += this.time(at, each + 1) - this.time(at, each);
       }
     }
-    return { seconds: seconds.map((value) => Math.round(value * 1e6) / 1e6), of: 1 };
+    const micro = (value) => Math.round(value * 1e6) / 1e6;
+    return { seconds: seconds.map(micro), of: micro(now - began) };
   }
 
   /** The indices of the newest slow turns up to `index`, and how many there are in all. */
@@ -173,7 +171,7 @@ export class TurnTable {
    * loop worked, and `marks` {x, isError} where a turn was slow or had an error.
    */
   overview(columns) {
-    const began = this.#began[0];
+    const began = this.time(0, 1);
     const span = Math.max(this.time(this.length - 1, END) - began, 1e-9);
     const column = (time) => Math.min(Math.floor(((time - began) / span) * columns), columns - 1);
     const busy = new Float32Array(columns);
@@ -241,7 +239,8 @@ export class Names {
       known.longest = Math.max(known.longest, longest);
     } else {
       const counted = this.#names.size < MOST_COUNTED ? name : OTHERS;
-      if (counted !== name && this.#names.has(counted)) this.#count(counted, calls, seconds, longest);
+      if (counted !== name && this.#names.has(counted))
+        this.#count(counted, calls, seconds, longest);
       else this.#names.set(counted, { name: counted, calls, seconds, longest });
     }
   }

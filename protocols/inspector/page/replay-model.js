@@ -1,8 +1,8 @@
 // What a loop watches and waits for, rebuilt from the lines of a recording: a snapshot sets it, a
 // turn changes it.
 //
-// Rows and lists are never changed, only replaced, so that a copy of the model is cheap: replay.js
-// keeps many, to begin from the nearest one.
+// A copy of the model is cheap, because copies share the rows and the lists: replay.js keeps many, to
+// begin from the nearest one. A model changes only rows that it has made since its last copy.
 
 export const STEPS = [
   "timeout",
@@ -19,10 +19,26 @@ export const [TIMEOUT, WAIT, CLOCK, DISPATCH, TIMERS, CALLBACKS, FLUSH, CLOSE] =
 ];
 export const END = 9; // the position after the last step: the turn has ended
 const NEWEST = 20; // entries of the lists of what was last
-const TIMER_KINDS = new Set(["timer", "idle timer", "deadline"]);
+
+/** The step in which a call of each kind runs. */
+export const STEP_OF = {
+  event: DISPATCH,
+  timer: TIMERS,
+  "idle timer": TIMERS,
+  deadline: TIMERS,
+  callback: CALLBACKS,
+};
 
 /** A call of a turn, by name. Trailing values that are empty are left out in the file. */
-export function callOf([kind, name, took, fd = null, event = "", received = 0, rearmed = false]) {
+export function callOf([
+  kind,
+  name = "",
+  took = 0,
+  fd = null,
+  event = "",
+  received = 0,
+  rearmed = false,
+]) {
   return { kind, name, took: took / 1e6, fd, event, received, rearmed };
 }
 
@@ -32,6 +48,8 @@ export function timeOf(turn, step) {
 }
 
 export class Model {
+  #own = new Set(); // descriptors whose row no copy has
+
   constructor() {
     this.time = 0;
     this.wall = 0; // of time 0
@@ -39,6 +57,7 @@ export class Model {
     this.rows = new Map(); // by descriptor
     this.total = 0; // descriptors, also those that no snapshot has shown
     this.stats = {};
+    this.woke = 0; // when the last wait ended
     this.timers = { next: [], total: 0, idle: 0, cancelled: 0 };
     this.fired = []; // the newest first, as all of these
     this.callbacks = { next: [], total: 0 };
@@ -49,6 +68,8 @@ export class Model {
   copy() {
     const copy = Object.assign(new Model(), this);
     copy.rows = new Map(this.rows);
+    copy.stats = { ...this.stats };
+    this.#own.clear();
     return copy;
   }
 
@@ -61,6 +82,7 @@ export class Model {
     if (Number.isFinite(line.wall)) this.wall = line.wall - line.time;
     const { stopping = false, catching_up = false, debug = false } = loop;
     this.loop = { running: true, stopping, catching_up, debug };
+    this.woke = loop.now ?? line.time;
     this.stats = { ...stats };
     this.#setRows(descriptors, total);
     this.#setTimers(line.snapshot.timers ?? {}, line.time);
@@ -70,6 +92,7 @@ export class Model {
   #setRows(descriptors, total) {
     // With very many descriptors a snapshot has only some of them. Then the others stay.
     if (descriptors.length >= total) this.rows = new Map();
+    this.#own.clear();
     for (const shown of descriptors) {
       this.rows.set(shown.fd, shown);
     }
@@ -91,51 +114,58 @@ export class Model {
   turn(turn, step = END) {
     const calls = (turn.calls ?? []).map(callOf);
     this.time = timeOf(turn, step);
-    this.loop = { ...this.loop, catching_up: turn.reason === "catching up" };
+    const catching_up = turn.reason === "catching up";
+    if (catching_up !== this.loop.catching_up) this.loop = { ...this.loop, catching_up };
     // The file of a recording begins with a snapshot, which may have the first turn in it already.
     if (!(turn.turn < this.stats.turns)) this.#change(turn, calls, step);
     if (step === END) this.#remember(turn, calls);
   }
 
   #change(turn, calls, step) {
-    const has = (kind) => calls.some((call) => call.kind === kind);
+    const first = firstCallIn(turn);
+    const last = lastCallIn(turn);
     if (step > CLOCK) this.#clock(turn);
-    const opens = has("event") ? DISPATCH : calls.some(isTimer) ? TIMERS : CALLBACKS;
-    if (step > opens) this.#open(turn);
-    if (step > DISPATCH) this.#written(turn, calls, step);
+    if (step > first) this.#open(turn, step);
+    this.#flushed(flushesBefore(turn, step));
+    if (step > first && step <= FLUSH) this.#written(turn);
+    this.#received(calls.filter(({ kind }) => STEP_OF[kind] < step));
     if (step > TIMERS) this.#timersRan(turn, calls.filter(isTimer));
     if (step > CALLBACKS) this.callbacks = { next: [], total: 0 };
-    if (step > FLUSH) this.#flushed(turn);
-    if (step === END) this.#ended(turn, calls);
+    if (step > last) this.#changed(turn, step);
+    if (step === END) this.#traffic(turn, calls);
+    if (step > last) this.#remove([...(turn.closed ?? []), ...(turn.unregistered ?? [])]);
+    if (step === END && turn.ended_by) this.loop = { ...this.loop, running: false };
   }
 
   /** The loop has read its clock, and counts the turn. */
   #clock(turn) {
-    const { stats } = this;
     const began = timeOf(turn, TIMEOUT);
     const woke = timeOf(turn, CLOCK);
-    const next = { ...stats, turns: turn.turn + 1 };
-    if (stats.last_wake !== undefined) next.work_time += Math.max(began - stats.last_wake, 0);
-    else if (this.woke !== undefined) next.work_time += Math.max(began - this.woke, 0);
-    next.wait_time += woke - began;
+    this.stats.turns = turn.turn + 1;
+    this.stats.work_time += began - this.woke;
+    this.stats.wait_time += woke - began;
     this.woke = woke;
-    this.stats = next;
   }
 
-  #open(turn) {
+  #open(turn, step) {
     for (const shown of turn.opened ?? []) {
+      const old = this.rows.get(shown.fd);
       // As in the loop's table, what is registered again comes last.
       if (!this.rows.delete(shown.fd)) this.total += 1;
-      this.rows.set(shown.fd, shown);
+      this.#own.delete(shown.fd);
+      const { received = null, sent = null, last_event = null } = old ?? {};
+      const { opened = null, last_time = null } = old ?? {};
+      const before = { received, sent, last_event, opened, last_time };
+      this.rows.set(shown.fd, step === END ? shown : { ...shown, ...before });
     }
   }
 
   /** What was written in the turn waits for step 7. */
-  #written(turn, calls, step) {
-    if (step > FLUSH) return;
-    for (const [fd, sent, left] of turn.flushes ?? []) {
-      const room = calls.some((call) => call.fd === fd && call.event.includes("W"));
-      if (!room && this.rows.has(fd)) this.#queue(fd, sent + left);
+  #written(turn) {
+    const early = new Set(flushesBefore(turn, FLUSH));
+    for (const flush of turn.flushes ?? []) {
+      const [fd, sent, left] = flush;
+      if (!early.has(flush)) this.#queue(fd, sent + left);
     }
   }
 
@@ -158,30 +188,59 @@ export class Model {
     this.timers = { next, total: Math.max(total, next.length), idle: Math.max(idle, 0), cancelled };
   }
 
-  #flushed(turn) {
-    for (const [fd, , left] of turn.flushes ?? []) if (this.rows.has(fd)) this.#queue(fd, left);
+  #flushed(flushes) {
+    for (const [fd, sent, left] of flushes) {
+      this.#queue(fd, left);
+      if (this.rows.get(fd)?.kind !== "datagram") this.stats.bytes_sent += sent;
+    }
+  }
+
+  #received(calls) {
+    for (const { fd, received } of calls) {
+      if (this.rows.get(fd)?.kind !== "datagram") this.stats.bytes_received += received;
+    }
   }
 
   #queue(fd, queued) {
-    const row = { ...this.rows.get(fd), queued };
-    if ("unsent" in row) row.unsent = queued;
-    this.rows.set(fd, row);
+    const row = this.rows.get(fd);
+    if (!row || !("queued" in row)) return;
+    this.#update(fd, "unsent" in row ? { queued, unsent: queued } : { queued });
   }
 
   #update(fd, changes) {
     const row = this.rows.get(fd);
-    if (row) this.rows.set(fd, { ...row, ...changes });
+    if (!row) return;
+    if (this.#own.has(fd)) {
+      Object.assign(row, changes);
+    } else {
+      this.rows.set(fd, { ...row, ...changes });
+      this.#own.add(fd);
+    }
   }
 
-  #ended(turn, calls) {
-    this.#traffic(turn, calls);
-    for (const [fd, interest] of turn.modified ?? []) this.#update(fd, this.#interest(fd, interest));
-    for (const [fd, changes] of Object.entries(turn.changed ?? {})) {
-      this.#update(Number(fd), changes);
+  /**
+   * What handlers have changed. The flush after them changes the queue and the interest. What was
+   * opened is described as it is at the end of the turn.
+   */
+  #changed(turn, step) {
+    const toFlush = new Set(step <= FLUSH ? (turn.flushes ?? []).map(([fd]) => fd) : []);
+    const opened = new Set((turn.opened ?? []).map(({ fd }) => fd));
+    for (const [fd, interest] of turn.modified ?? []) {
+      if (!toFlush.has(fd) && !opened.has(fd)) this.#update(fd, this.#interest(fd, interest));
     }
-    if (turn.stats) this.stats = { ...this.stats, ...turn.stats };
-    for (const fd of turn.closed ?? []) if (this.rows.delete(fd)) this.total -= 1;
-    if (turn.ended_by) this.loop = { ...this.loop, running: false };
+    for (const [key, changes] of Object.entries(turn.changed ?? {})) {
+      const fd = Number(key);
+      const { closing = this.rows.get(fd)?.closing } = changes;
+      this.#update(fd, toFlush.has(fd) ? { closing } : changes);
+    }
+    Object.assign(this.stats, turn.stats);
+  }
+
+  #remove(descriptors) {
+    for (const fd of descriptors) {
+      if (this.rows.delete(fd)) this.total -= 1;
+      this.#own.delete(fd);
+    }
   }
 
   #interest(fd, interest) {
@@ -200,36 +259,67 @@ export class Model {
     const { closed, errors } = turn;
     if (closed?.length) this.closed = newest(this.closed, closed);
     if (errors?.length) {
-      this.errors = newest(this.errors, errors.map((text) => ({ at, text })));
+      this.errors = newest(
+        this.errors,
+        errors.map((text) => ({ at, text })),
+      );
     }
   }
 
   /** As reactor/traffic.py counts. What was opened has its counts already. */
   #traffic(turn, calls) {
     const now = timeOf(turn, END);
-    const stats = { ...this.stats };
     const opened = new Set((turn.opened ?? []).map(({ fd }) => fd));
     for (const { fd, event, received } of calls) {
       const row = this.rows.get(fd);
-      if (row?.kind === "datagram") stats.datagrams_received += received > 0 ? 1 : 0;
-      else stats.bytes_received += received;
       if (!row || opened.has(fd)) continue;
       const changes = { received: (row.received ?? 0) + received };
+      if (row.sent === null) changes.sent = 0;
       if (event) Object.assign(changes, { last_event: event, last_time: now });
       if (event || row.received !== null) this.#update(fd, changes);
     }
     for (const [fd, sent] of turn.flushes ?? []) {
       const row = this.rows.get(fd);
-      if (row?.kind === "datagram") stats.datagrams_sent += sent > 0 ? 1 : 0;
-      else stats.bytes_sent += sent;
-      if (row && !opened.has(fd)) this.#update(fd, { sent: (row.sent ?? 0) + sent });
+      if (!row || opened.has(fd)) continue;
+      const changes = { sent: (row.sent ?? 0) + sent };
+      if (row.received === null) Object.assign(changes, { received: 0, last_event: "" });
+      this.#update(fd, changes);
     }
-    this.stats = stats;
   }
 }
 
 export function isTimer({ kind }) {
-  return TIMER_KINDS.has(kind);
+  return STEP_OF[kind] === TIMERS;
+}
+
+/**
+ * The first step in which a turn has run something, 0 if it has not. What it has opened and written
+ * was there, as far as its line tells, or between two turns.
+ */
+export function firstCallIn({ calls = [] }) {
+  return calls.length ? Math.min(...calls.map(([kind]) => STEP_OF[kind])) : 0;
+}
+
+/** The last step in which a turn has run something, 0 if it has not. */
+export function lastCallIn({ calls = [] }) {
+  return Math.max(...calls.map(([kind]) => STEP_OF[kind]), 0);
+}
+
+/**
+ * The flushes that were made before step `step`. All are known to be in step 7, but those of what
+ * the poller has reported as ready for writing, and if there are several to one descriptor.
+ */
+export function flushesBefore({ flushes = [], calls = [] }, step) {
+  if (step > FLUSH) return flushes;
+  if (step <= DISPATCH) return [];
+  const ready = new Set(
+    calls.filter(([, , , , event]) => event?.includes("W")).map((call) => call[3]),
+  );
+  return flushes.filter(([fd], at) => {
+    const isFirst = flushes.findIndex((other) => other[0] === fd) === at;
+    const isLast = flushes.findLastIndex((other) => other[0] === fd) === at;
+    return isFirst && ready.has(fd) ? true : !isLast;
+  });
 }
 
 function byTime(a, b) {

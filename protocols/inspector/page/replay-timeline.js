@@ -10,27 +10,25 @@ const MARK = 6; // pixels
 const PAGES = 20; // as many of a page key's jumps go through the whole recording
 
 export class Timeline {
-  #source;
+  #source = null;
   #canvas;
   #thumb;
   #bins = null; // for the width that they were made for
   #wanted = null; // the time to go to in the next frame
   #shown = "";
 
-  /** `source`: a ReplaySource. */
-  constructor(source) {
-    this.#source = source;
+  constructor() {
     this.#canvas = new Canvas("timeline-canvas", (...place) => this.#draw(...place));
     this.#thumb = element("div", { class: "timeline-thumb", "aria-hidden": "true" });
     this.element = element(
       "div",
       {
         class: "timeline",
+        id: "scrubber",
         role: "slider",
         tabindex: "0",
         "aria-label": "Position in the recording",
         "aria-valuemin": "1",
-        "aria-valuemax": String(source.recording.length),
         onkeydown: (event) => this.#key(event),
         onpointerdown: (event) => this.#drag(event),
         onpointermove: (event) => event.buttons & 1 && this.#drag(event),
@@ -39,6 +37,16 @@ export class Timeline {
       this.#thumb,
     );
     watchColours(() => this.#canvas.draw());
+  }
+
+  /** Show the recording of `source`, a ReplaySource; or null to let go of the one before. */
+  use(source) {
+    this.#source = source;
+    this.#bins = null;
+    this.#shown = "";
+    if (!source) return;
+    this.element.setAttribute("aria-valuemax", String(source.recording.length));
+    this.#canvas.draw();
   }
 
   /** Show where the source is. */
@@ -88,7 +96,7 @@ export class Timeline {
     this.#wanted = timeAt(this.#source.recording, (event.clientX - left) / width);
     if (!isFirst) return;
     requestAnimationFrame(() => {
-      this.#source.goToTime(this.#wanted);
+      this.#source?.goToTime(this.#wanted);
       this.#wanted = null;
     });
   }
@@ -96,6 +104,7 @@ export class Timeline {
   // -- drawing ------------------------------------------------------------------------------------
 
   #draw(context, width, height) {
+    if (!this.#source) return;
     const columns = Math.floor(width);
     if (this.#bins?.columns !== columns) {
       this.#bins = { columns, ...this.#source.recording.turns.overview(columns) };

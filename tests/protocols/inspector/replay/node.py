@@ -28,10 +28,10 @@ def node_folder(folder: Path) -> Callable[..., subprocess.CompletedProcess[str]]
         shutil.copy(file, folder)
     shutil.copytree(PAGE, folder / "page")
 
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: str, input: str = "") -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [node, *arguments], cwd=folder, capture_output=True, text=True, timeout=TIMEOUT,
-            check=False,
+            [node, *arguments], cwd=folder, input=input, capture_output=True, text=True,
+            timeout=TIMEOUT, check=False,
         )  # fmt: skip
 
     return run

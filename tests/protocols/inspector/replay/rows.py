@@ -54,9 +54,7 @@ def _owner(row: dict[str, Any]) -> Any:
 def _listener(row: dict[str, Any]) -> Any:
     listener: Any = _instance(Listener)
     address = _address(row["address"])
-    listener.sockets = (
-        SimpleNamespace(fileno=lambda: row["fd"], getsockname=lambda: address),
-    )
+    listener.sockets = (SimpleNamespace(fileno=lambda: row["fd"], getsockname=lambda: address),)
     listener.connections = row["connections"]
     listener._accepting = not row["paused"]
     listener._factory = type(row["protocol"], (), {})
