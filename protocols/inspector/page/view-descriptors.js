@@ -1,8 +1,8 @@
 // The table of descriptors. The server sends only the rows on screen; the page says which.
 
-import { age, bytes, count, short } from "./format.js";
+import { age, bytes, count } from "./format.js";
 import { queueBar } from "./queue-bar.js";
-import { byId, element } from "./shared/dom.js";
+import { byId, element, plural } from "./shared/dom.js";
 import { rowsToAsk, visibleRows } from "./window.js";
 
 const FILTER_HELP =
@@ -323,7 +323,8 @@ function peerOf(row) {
     element("bdi", { class: "peer", title: name }, name),
   );
   if (row.connections !== null && row.connections !== undefined) {
-    cell.append(element("span", { class: "state" }, `${short(row.connections)} open`));
+    const title = plural(row.connections, "connection");
+    cell.append(element("span", { class: "state", title }, `× ${count(row.connections)}`));
   }
   for (const [, words, title] of badgesOf(row)) {
     cell.append(element("span", { class: "state warn", title }, words));

@@ -49,11 +49,9 @@ export class StepsView {
     const key = [turn, pending, mode, state.descriptors?.rows];
     if (this.#shown?.every((part, index) => part === key[index])) return;
     this.#shown = key;
-    const isWhole = !pending && (turn?.times?.length ?? 0) > STEPS.length;
-    const peers = peersOf(state);
-    const substance = substanceOf(turn, pending, isWhole, peers);
+    const substance = substanceOf(turn, pending, peersOf(state));
     for (const [index, part] of substance.entries()) {
-      this.#showStep(index, part, isWhole || part.phase === "done" ? tookOf(turn, index + 1) : null);
+      this.#showStep(index, part, part.phase === "done" ? tookOf(turn, index + 1) : null);
     }
     const number = turn ? count(turn.turn) : "–";
     byId("steps-hint").textContent =
