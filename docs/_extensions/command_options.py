@@ -14,7 +14,7 @@ from docutils import nodes
 from docutils.parsers.rst import Directive
 
 from reactor.command.cli import make_parser
-from reactor.command.registry import load_application
+from reactor.command.registry import all_extensions, load_application
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -51,6 +51,8 @@ def options_of(protocol: str | None) -> list[tuple[str, str]]:
     # Otherwise the defaults could be those of the machine that builds the documentation.
     with mock.patch.dict(os.environ, clear=True):
         general = make_parser(None)
+        for extension in all_extensions():
+            extension.add_arguments(general)
         if protocol is None:
             return [_shown(general, action) for action in general._actions]
         parser = make_parser(load_application(protocol))
