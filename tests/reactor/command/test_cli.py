@@ -10,8 +10,8 @@ import sys
 import pytest
 
 from reactor.command.application import Application, CommandError
-from reactor.command.cli import main
-from reactor.command.registry import BUILT_IN
+from reactor.command.cli import main, make_parser
+from reactor.command.registry import BUILT_IN, load_application
 
 from ...tools.commands import ROOT, environment, one_line
 from ...tools.waiting import TIMEOUT
