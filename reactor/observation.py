@@ -87,6 +87,9 @@ class Observation:
         self.plain_poll = loop._poll
         self.transports = ObservedTransports(self)
         self.names = Names()
+        # By descriptor, because with many connections each look at a handler, its transport and its
+        # protocol is one at memory that the processor's cache does not have.
+        self.handler_names: dict[int, str] = {}
         self._timer_number = 0
         self._timer_name = ""
 
@@ -238,6 +241,15 @@ class Observation:
             self._timer_name = callback_name(timer._callback)
         turn.timer = self._timer_name
 
+    def name_handler(self, fd: int, handler: Handler, mask: int) -> str:
+        """The name of the handler of ``fd``, which is kept while it is the same."""
+        name = self.names.handler(handler, mask)
+        transport = owner_of(handler)
+        has_no_protocol = isinstance(transport, BaseTransport) and transport._protocol is None
+        if mask != WRITE and not has_no_protocol:
+            self.handler_names[fd] = name
+        return name
+
     def run_handle(self, handle: Handle) -> None:
         """Steps 5 and 6: run a timer or a callback."""
         callback = handle._callback
@@ -287,21 +299,17 @@ class ObservedEvents(list[tuple[int, int]]):
         handlers = loop._handlers
         stats = loop.stats
         clock = loop.time
-        names = observation.names.receivers
+        names = observation.handler_names
         append = turn._calls.append
         received_before = stats.bytes_received + observation.datagram_bytes
         for event in list.__iter__(self):
             fd, mask = event
-            handler = handlers.get(fd)
-            if handler is None:  # unregistered earlier in this batch
-                yield event
-                continue
-            try:
-                if mask == WRITE:
-                    raise KeyError
-                name = names[type(handler.__self__._protocol)]  # type: ignore[attr-defined]
-            except (AttributeError, KeyError):
-                name = observation.names.handler(handler, mask)
+            if mask == WRITE or (name := names.get(fd)) is None:
+                handler = handlers.get(fd)
+                if handler is None:  # unregistered earlier in this batch
+                    yield event
+                    continue
+                name = observation.name_handler(fd, handler, mask)
             turn.running = name
             yield event
             now = clock()
@@ -365,6 +373,7 @@ class ObservedLoop(Loop):
 
     def register(self, fd: int, mask: int, handler: Handler) -> None:
         super().register(fd, mask, handler)
+        self._observation.handler_names.pop(fd, None)
         _add(self._observation.turn, "opened", fd)
 
     def modify(self, fd: int, mask: int) -> None:
@@ -373,6 +382,7 @@ class ObservedLoop(Loop):
 
     def unregister(self, fd: int) -> None:
         was_watched = fd in self._handlers
+        self._observation.handler_names.pop(fd, None)
         super().unregister(fd)
         if was_watched:
             _add(self._observation.turn, "unregistered", fd)
