@@ -87,6 +87,9 @@ class Observation:
         self.plain_poll = loop._poll
         self.transports = ObservedTransports(self)
         self.names = Names()
+        # By descriptor, because with many connections each look at a handler, its transport and its
+        # protocol is one at memory that the processor's cache does not have.
+        self.handler_names: dict[int, str] = {}
         self._timer_number = 0
         self._timer_name = ""
 
@@ -123,13 +126,13 @@ class Observation:
             for observer in observers
             if type(observer).step_begins is not Observer.step_begins
         )
-        payload = self.payload
-        self.payload = max((observer.payload for observer in observers), default=0)
-        if self.payload and not payload:
-            for resource in self.loop._open:
-                self.transports.observe(resource)
+        payload, self.payload = self.payload, max((o.payload for o in observers), default=0)
         if not observers:
             self.end()
+        elif bool(payload) != bool(self.payload):  # each takes milliseconds for 10,000 connections
+            observe = self.transports.restore_socket if payload else self.transports.observe
+            for resource in self.loop._open:
+                observe(resource)
 
     def _tell(self, observer: Observer, method: Callable[[Any], object], argument: object) -> None:
         """Call a method of an observer. If it raises, its observation ends."""
@@ -238,6 +241,15 @@ class Observation:
             self._timer_name = callback_name(timer._callback)
         turn.timer = self._timer_name
 
+    def name_handler(self, fd: int, handler: Handler, mask: int) -> str:
+        """The name of the handler of ``fd``, which is kept while it is the same."""
+        name = self.names.handler(handler, mask)
+        transport = owner_of(handler)
+        has_no_protocol = isinstance(transport, BaseTransport) and transport._protocol is None
+        if mask != WRITE and not has_no_protocol:
+            self.handler_names[fd] = name
+        return name
+
     def run_handle(self, handle: Handle) -> None:
         """Steps 5 and 6: run a timer or a callback."""
         callback = handle._callback
@@ -277,27 +289,27 @@ class ObservedEvents(list[tuple[int, int]]):
     def __iter__(self) -> Iterator[tuple[int, int]]:
         observation = self.observation
         loop = observation.loop
-        before = loop.now  # read in step 3, which takes no time that could be measured
-        observation.enter(DISPATCH, before)
         turn = observation.turn
+        before = loop.now  # read in step 3, which takes no time that could be measured
+        if observation.steppers:
+            observation.enter(DISPATCH, before)
+        else:  # the same without a call
+            turn.times += (before, before)
+            turn.step = DISPATCH
         handlers = loop._handlers
         stats = loop.stats
         clock = loop.time
-        names = observation.names.receivers
+        names = observation.handler_names
         append = turn._calls.append
         received_before = stats.bytes_received + observation.datagram_bytes
         for event in list.__iter__(self):
             fd, mask = event
-            handler = handlers.get(fd)
-            if handler is None:  # unregistered earlier in this batch
-                yield event
-                continue
-            try:
-                if mask == WRITE:
-                    raise KeyError
-                name = names[type(handler.__self__._protocol)]  # type: ignore[attr-defined]
-            except (AttributeError, KeyError):
-                name = observation.names.handler(handler, mask)
+            if mask == WRITE or (name := names.get(fd)) is None:
+                handler = handlers.get(fd)
+                if handler is None:  # unregistered earlier in this batch
+                    yield event
+                    continue
+                name = observation.name_handler(fd, handler, mask)
             turn.running = name
             yield event
             now = clock()
@@ -306,7 +318,11 @@ class ObservedEvents(list[tuple[int, int]]):
             before = now
             received_before = received
         observation.last = before
-        observation.enter(TIMERS, before)
+        if observation.steppers:
+            observation.enter(TIMERS, before)
+        else:
+            turn.times.append(before)
+            turn.step = TIMERS
 
 
 class ObservedLoop(Loop):
@@ -318,7 +334,7 @@ class ObservedLoop(Loop):
         observation = self._observation
         turn = observation.turn
         turn.number = self.stats.turns
-        turn.times[0] = self.time()
+        turn.times, turn.step = [self.time()], 1  # callbacks may have run since the observer came
         observation.callers_timeout = timeout
         observation._between = None
         try:
@@ -357,6 +373,7 @@ class ObservedLoop(Loop):
 
     def register(self, fd: int, mask: int, handler: Handler) -> None:
         super().register(fd, mask, handler)
+        self._observation.handler_names.pop(fd, None)
         _add(self._observation.turn, "opened", fd)
 
     def modify(self, fd: int, mask: int) -> None:
@@ -365,6 +382,7 @@ class ObservedLoop(Loop):
 
     def unregister(self, fd: int) -> None:
         was_watched = fd in self._handlers
+        self._observation.handler_names.pop(fd, None)
         super().unregister(fd)
         if was_watched:
             _add(self._observation.turn, "unregistered", fd)

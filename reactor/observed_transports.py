@@ -17,10 +17,12 @@ from .transports.datagram import DatagramTransport
 
 
 class Reports(Protocol):
-    """Where transports report: the turn that is running, bytes of datagrams received, and how many
-    bytes to keep of what each descriptor receives and sends in a turn."""
+    """Where transports report: the turn that is running, the names of handlers by descriptor, bytes
+    of datagrams received, and how many bytes to keep of what each descriptor receives and sends in
+    a turn."""
 
     turn: Turn
+    handler_names: dict[int, str]
     datagram_bytes: int
     payload: int
 
@@ -40,6 +42,11 @@ class ObservedTransports:
                 _become(resource, self._transports, self._transport_class)
             if self._reports.payload and not hasattr(type(resource._sock), "_plain"):
                 _become(resource._sock, self._sockets, self._socket_class)
+
+    def restore_socket(self, resource: Stoppable) -> None:
+        """Keep nothing any more of what the socket of ``resource`` carries."""
+        if isinstance(resource, BaseTransport):
+            restore(resource._sock)
 
     def restore(self, resource: Stoppable) -> None:
         """Make ``resource`` what it was before."""
@@ -90,7 +97,11 @@ class ObservedTransports:
             reports.turn._flushes.append((transport._fd, sent, left))
             return sent
 
-        return {"flush": flush}
+        def set_protocol(transport: Any, protocol: Any) -> None:
+            cls.set_protocol(transport, protocol)
+            reports.handler_names.pop(transport._fd, None)
+
+        return {"flush": flush, "set_protocol": set_protocol}
 
     def _datagram_class(self, cls: Any) -> dict[str, Any]:
         reports, plain_send, plain_received = self._reports, cls._send, cls._received

@@ -5,7 +5,8 @@ IDLE connections are opened before the address is printed. A viewer shows the lo
 slice of SLICE seconds. After each two slices, one without and one with it, a line is added to FILE:
 the microseconds of CPU for each message and the messages in each second, without and with.
 
-The process starts the other ends as well: ``inspected peers PORT IDLE``, ``inspected viewer URL``."""
+The process starts the other ends as well: ``inspected peers PORT IDLE`` and ``inspected viewer``,
+which reads URLs."""
 
 import os
 import socket
@@ -40,6 +41,7 @@ class Slices:
         self._path = path
         self._seconds = seconds
         self._inspector: Inspector | None = None
+        self._viewer = start("viewer")
         self._measured: list[tuple[float, float]] = []  # of this pair
         self._settle()
 
@@ -67,17 +69,26 @@ class Slices:
             self._measured.clear()
         elif self._inspector is None:
             self._inspector = inspect(self._reactor, port=0)
-            start("viewer", self._inspector.url)
+            self._show(self._inspector.url)
         else:
             self._inspector.close()
             self._inspector = None
         self._settle()
 
+    def _show(self, url: str) -> None:
+        """Let the viewer connect, and wait until it sees something: another thread serves it."""
+        stdin, stdout = self._viewer.stdin, self._viewer.stdout
+        assert stdin is not None
+        assert stdout is not None
+        stdin.write(f"{url}\n")
+        stdin.flush()
+        stdout.readline()
 
-def start(*arguments: object) -> None:
+
+def start(*arguments: object) -> subprocess.Popen[str]:
     """Start another end. It ends when its connections are closed."""
     command = [sys.executable, "-m", __spec__.name, *map(str, arguments)]
-    subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
 def connect_peers(port: int, idle: int) -> None:
@@ -87,14 +98,17 @@ def connect_peers(port: int, idle: int) -> None:
     peers[0].recv(1)
 
 
-def view(url: str) -> None:
+def view() -> None:
     """What a browser does, without showing it."""
-    address = urlsplit(url)
-    with socket.create_connection((address.hostname, address.port)) as sock:
-        request = f"GET /events?count=40 HTTP/1.1\r\nHost: {address.netloc}\r\n\r\n"
-        sock.sendall(request.encode())
-        while sock.recv(1 << 20):
-            pass
+    for url in sys.stdin:
+        address = urlsplit(url.strip())
+        with socket.create_connection((address.hostname, address.port)) as sock:
+            request = f"GET /events?count=40 HTTP/1.1\r\nHost: {address.netloc}\r\n\r\n"
+            sock.sendall(request.encode())
+            sock.recv(1 << 20)
+            print("connected", flush=True)
+            while sock.recv(1 << 20):
+                pass
 
 
 def serve(path: str, idle: int, seconds: float) -> None:
@@ -120,6 +134,6 @@ if sys.argv[1] in ("peers", "viewer"):
 if sys.argv[1] == "peers":
     connect_peers(int(sys.argv[2]), int(sys.argv[3]))
 elif sys.argv[1] == "viewer":
-    view(sys.argv[2])
+    view()
 else:
     serve(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]))

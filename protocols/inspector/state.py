@@ -116,6 +116,10 @@ class State:
             self._made = now
         return self._shared | {"descriptors": self._table.document(view)}
 
+    def refresh(self) -> None:
+        """An action has changed the loop: build the next document, whatever viewers share."""
+        self._made = float("-inf")
+
     def _build(self, now: float) -> dict[str, Any]:
         loop, watcher = self._loop, self._watcher
         if now >= self._rare_until:

@@ -206,6 +206,39 @@ def test_names_are_those_of_the_protocol(reactor, watcher):
     assert [call.received for call in watcher.turns[0].calls[:2]] == [6, 5]
 
 
+def test_the_name_follows_the_protocol(reactor, watcher):
+    class Upgraded(Protocol):
+        pass
+
+    class Upgrading(Protocol):
+        def data_received(self, data):
+            self.transport.set_protocol(Upgraded())
+
+    peer = reactor.connect(Upgrading)
+    for _ in range(2):
+        peer.send(b"x")
+        reactor.run_once(0)
+    assert names(watcher.turns) == [
+        ("event", "Upgrading.data_received"),
+        ("event", "Upgraded.data_received"),
+    ]
+
+
+def test_the_name_follows_the_descriptor():
+    watcher = Watcher()
+    with Reactor(debug=False) as reactor:
+        reactor.add_observer(watcher)
+        one, other = socket.socketpair()
+        other.send(b"x")
+        with one, other:
+            for handler in (min, max):
+                reactor.register(one.fileno(), READ, lambda mask, name=handler: None)
+                reactor._handlers[one.fileno()].__qualname__ = handler.__name__
+                reactor.run_once(0)
+                reactor.unregister(one.fileno())
+    assert names(watcher.turns)[:2] == [("event", "min"), ("event", "max")]
+
+
 def test_names_are_short(reactor, watcher):
     def function():
         pass
@@ -399,6 +432,16 @@ def test_the_first_bytes_are_kept_if_an_observer_asks(reactor, when):
     reactor.remove_observer(watcher)
     assert type(peer.transport._sock).__name__ == "StreamSocket"
     assert not hasattr(type(peer.transport._sock), "_plain")
+
+
+def test_sockets_are_ordinary_again_when_nobody_wants_their_payload(reactor, watcher):
+    other = Watcher(payload=4)
+    peer = reactor.connect(Echo)
+    reactor.add_observer(other)
+    assert hasattr(type(peer.transport._sock), "_plain")
+    reactor.remove_observer(other)
+    assert not hasattr(type(peer.transport._sock), "_plain")
+    assert hasattr(type(peer.transport), "_plain")
 
 
 class DatagramEcho(DatagramProtocol):

@@ -38,7 +38,10 @@ export function makeFilter(text, now) {
   if (text.length > MAX_LENGTH) {
     throw new Error(`a filter has at most ${MAX_LENGTH} characters`);
   }
-  const terms = text.split(/\s+/u).filter(Boolean).map((word) => makeTerm(word, now));
+  const terms = text
+    .split(/\s+/u)
+    .filter(Boolean)
+    .map((word) => makeTerm(word, now));
   return (row) => terms.every((term) => term(row));
 }
 

@@ -31,7 +31,8 @@ export class TurnTable {
   add(turn, line) {
     const at = this.length;
     if (at === this.#lines.length) this.#grow();
-    for (let step = 1; step <= END; step += 1) this.#times[at * PLACES + step - 1] = timeOf(turn, step);
+    for (let step = 1; step <= END; step += 1)
+      this.#times[at * PLACES + step - 1] = timeOf(turn, step);
     this.#lines[at] = line;
     this.#events[at] = turn.events?.length ?? 0;
     this.length += 1;
@@ -238,7 +239,8 @@ export class Names {
       known.longest = Math.max(known.longest, longest);
     } else {
       const counted = this.#names.size < MOST_COUNTED ? name : OTHERS;
-      if (counted !== name && this.#names.has(counted)) this.#count(counted, calls, seconds, longest);
+      if (counted !== name && this.#names.has(counted))
+        this.#count(counted, calls, seconds, longest);
       else this.#names.set(counted, { name: counted, calls, seconds, longest });
     }
   }

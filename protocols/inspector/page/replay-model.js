@@ -1,8 +1,8 @@
 // What a loop watches and waits for, rebuilt from the lines of a recording: a snapshot sets it, a
 // turn changes it.
 //
-// Rows and lists are never changed, only replaced, so that a copy of the model is cheap: replay.js
-// keeps many, to begin from the nearest one.
+// A copy of the model is cheap, because copies share the rows and the lists: replay.js keeps many, to
+// begin from the nearest one. A model changes only rows that it has made since its last copy.
 
 export const STEPS = [
   "timeout",
@@ -30,7 +30,15 @@ export const STEP_OF = {
 };
 
 /** A call of a turn, by name. Trailing values that are empty are left out in the file. */
-export function callOf([kind, name = "", took = 0, fd = null, event = "", received = 0, rearmed = false]) {
+export function callOf([
+  kind,
+  name = "",
+  took = 0,
+  fd = null,
+  event = "",
+  received = 0,
+  rearmed = false,
+]) {
   return { kind, name, took: took / 1e6, fd, event, received, rearmed };
 }
 
@@ -40,6 +48,8 @@ export function timeOf(turn, step) {
 }
 
 export class Model {
+  #own = new Set(); // descriptors whose row no copy has
+
   constructor() {
     this.time = 0;
     this.wall = 0; // of time 0
@@ -58,6 +68,8 @@ export class Model {
   copy() {
     const copy = Object.assign(new Model(), this);
     copy.rows = new Map(this.rows);
+    copy.stats = { ...this.stats };
+    this.#own.clear();
     return copy;
   }
 
@@ -80,6 +92,7 @@ export class Model {
   #setRows(descriptors, total) {
     // With very many descriptors a snapshot has only some of them. Then the others stay.
     if (descriptors.length >= total) this.rows = new Map();
+    this.#own.clear();
     for (const shown of descriptors) {
       this.rows.set(shown.fd, shown);
     }
@@ -101,7 +114,8 @@ export class Model {
   turn(turn, step = END) {
     const calls = (turn.calls ?? []).map(callOf);
     this.time = timeOf(turn, step);
-    this.loop = { ...this.loop, catching_up: turn.reason === "catching up" };
+    const catching_up = turn.reason === "catching up";
+    if (catching_up !== this.loop.catching_up) this.loop = { ...this.loop, catching_up };
     // The file of a recording begins with a snapshot, which may have the first turn in it already.
     if (!(turn.turn < this.stats.turns)) this.#change(turn, calls, step);
     if (step === END) this.#remember(turn, calls);
@@ -125,14 +139,12 @@ export class Model {
 
   /** The loop has read its clock, and counts the turn. */
   #clock(turn) {
-    const { stats } = this;
     const began = timeOf(turn, TIMEOUT);
     const woke = timeOf(turn, CLOCK);
-    const next = { ...stats, turns: turn.turn + 1 };
-    next.work_time += began - this.woke;
-    next.wait_time += woke - began;
+    this.stats.turns = turn.turn + 1;
+    this.stats.work_time += began - this.woke;
+    this.stats.wait_time += woke - began;
     this.woke = woke;
-    this.stats = next;
   }
 
   #open(turn, step) {
@@ -140,6 +152,7 @@ export class Model {
       const old = this.rows.get(shown.fd);
       // As in the loop's table, what is registered again comes last.
       if (!this.rows.delete(shown.fd)) this.total += 1;
+      this.#own.delete(shown.fd);
       const { received = null, sent = null, last_event = null } = old ?? {};
       const { opened = null, last_time = null } = old ?? {};
       const before = { received, sent, last_event, opened, last_time };
@@ -176,31 +189,33 @@ export class Model {
   }
 
   #flushed(flushes) {
-    const stats = { ...this.stats };
     for (const [fd, sent, left] of flushes) {
       this.#queue(fd, left);
-      if (this.rows.get(fd)?.kind !== "datagram") stats.bytes_sent += sent;
+      if (this.rows.get(fd)?.kind !== "datagram") this.stats.bytes_sent += sent;
     }
-    this.stats = stats;
   }
 
   #received(calls) {
-    const stats = { ...this.stats };
     for (const { fd, received } of calls) {
-      if (this.rows.get(fd)?.kind !== "datagram") stats.bytes_received += received;
+      if (this.rows.get(fd)?.kind !== "datagram") this.stats.bytes_received += received;
     }
-    this.stats = stats;
   }
 
   #queue(fd, queued) {
     const row = this.rows.get(fd);
     if (!row || !("queued" in row)) return;
-    this.rows.set(fd, "unsent" in row ? { ...row, queued, unsent: queued } : { ...row, queued });
+    this.#update(fd, "unsent" in row ? { queued, unsent: queued } : { queued });
   }
 
   #update(fd, changes) {
     const row = this.rows.get(fd);
-    if (row) this.rows.set(fd, { ...row, ...changes });
+    if (!row) return;
+    if (this.#own.has(fd)) {
+      Object.assign(row, changes);
+    } else {
+      this.rows.set(fd, { ...row, ...changes });
+      this.#own.add(fd);
+    }
   }
 
   /**
@@ -218,11 +233,14 @@ export class Model {
       const { closing = this.rows.get(fd)?.closing } = changes;
       this.#update(fd, toFlush.has(fd) ? { closing } : changes);
     }
-    this.stats = { ...this.stats, ...turn.stats };
+    Object.assign(this.stats, turn.stats);
   }
 
   #remove(descriptors) {
-    for (const fd of descriptors) if (this.rows.delete(fd)) this.total -= 1;
+    for (const fd of descriptors) {
+      if (this.rows.delete(fd)) this.total -= 1;
+      this.#own.delete(fd);
+    }
   }
 
   #interest(fd, interest) {
@@ -241,7 +259,10 @@ export class Model {
     const { closed, errors } = turn;
     if (closed?.length) this.closed = newest(this.closed, closed);
     if (errors?.length) {
-      this.errors = newest(this.errors, errors.map((text) => ({ at, text })));
+      this.errors = newest(
+        this.errors,
+        errors.map((text) => ({ at, text })),
+      );
     }
   }
 
@@ -291,7 +312,9 @@ export function lastCallIn({ calls = [] }) {
 export function flushesBefore({ flushes = [], calls = [] }, step) {
   if (step > FLUSH) return flushes;
   if (step <= DISPATCH) return [];
-  const ready = new Set(calls.filter(([, , , , event]) => event?.includes("W")).map((call) => call[3]));
+  const ready = new Set(
+    calls.filter(([, , , , event]) => event?.includes("W")).map((call) => call[3]),
+  );
   return flushes.filter(([fd], at) => {
     const isFirst = flushes.findIndex((other) => other[0] === fd) === at;
     const isLast = flushes.findLastIndex((other) => other[0] === fd) === at;

@@ -14,7 +14,7 @@ export { RecordingError };
 
 const BLOCK_TURNS = 1000;
 const BLOCK_TIME = 1; // seconds
-const MOST_ROWS = 2_000_000; // in all copies of the model: about 64 MB
+const MOST_ROWS = 1_500_000; // in all copies of the model
 
 /** Read the files of a recording. The options are those of `readFiles`. */
 export async function openRecording(files, options = {}) {
@@ -33,6 +33,7 @@ export class Recording {
   #model = new Model();
   #header = null;
   #rows = 0; // in the copies
+  #stride = 1; // of so many blocks one has a copy
 
   constructor() {
     this.lines = null;
@@ -67,23 +68,20 @@ export class Recording {
     const last = this.#blocks.at(-1);
     const began = timeOf(turn, 1);
     if (last && this.length - last.first < BLOCK_TURNS && began - last.began < BLOCK_TIME) return;
-    const model = this.#model.copy();
-    this.#rows += model.rows.size;
+    const model = this.#blocks.length % this.#stride === 0 ? this.#model.copy() : null;
+    this.#rows += model?.rows.size ?? 0;
     this.#blocks.push({ first: this.length, line: index, began, model, names: new Names() });
     if (this.#rows > MOST_ROWS) this.#thin();
   }
 
-  /** Every second copy goes; the way to a moment becomes longer instead. */
+  /** Every second copy goes, the first stays; the way to a moment becomes longer instead. */
   #thin() {
+    this.#stride *= 2;
     this.#rows = 0;
-    let kept = false;
-    for (const block of this.#blocks.slice(0, -1)) {
-      if (!block.model) continue;
-      kept = !kept;
-      if (kept) this.#rows += block.model.rows.size;
-      else block.model = null;
-    }
-    this.#rows += this.#blocks.at(-1).model.rows.size;
+    this.#blocks.forEach((block, at) => {
+      if (at % this.#stride) block.model = null;
+      this.#rows += block.model?.rows.size ?? 0;
+    });
   }
 
   // -- what is known of all of it -----------------------------------------------------------------
@@ -159,7 +157,8 @@ export class Recording {
       turn = value;
       if (line === last) break;
       model.turn(value);
-      if (line >= this.#blocks[at].line) for (const call of value.calls ?? []) names.add(callOf(call));
+      if (line >= this.#blocks[at].line)
+        for (const call of value.calls ?? []) names.add(callOf(call));
     }
     model.turn(turn, step);
     if (step === END) for (const call of turn.calls ?? []) names.add(callOf(call));
@@ -195,12 +194,12 @@ export function touches(turn, fd) {
   const { events, calls, flushes, opened, closed, modified, unregistered, changed } = turn;
   return Boolean(
     events?.some((event) => event[0] === fd) ||
-      calls?.some((call) => call[3] === fd) ||
-      flushes?.some((flush) => flush[0] === fd) ||
-      opened?.some((shown) => shown.fd === fd) ||
-      closed?.includes(fd) ||
-      unregistered?.includes(fd) ||
-      modified?.some((change) => change[0] === fd) ||
-      changed?.[fd],
+    calls?.some((call) => call[3] === fd) ||
+    flushes?.some((flush) => flush[0] === fd) ||
+    opened?.some((shown) => shown.fd === fd) ||
+    closed?.includes(fd) ||
+    unregistered?.includes(fd) ||
+    modified?.some((change) => change[0] === fd) ||
+    changed?.[fd],
   );
 }

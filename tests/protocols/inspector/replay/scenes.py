@@ -1,20 +1,24 @@
-"""What is recorded in these tests: a reactor in virtual time, seen at each step, and what happens in
-it."""
+"""What is recorded in these tests: a reactor in virtual time, seen at each step, with what happens
+in it."""
 
 from __future__ import annotations
 
 import json
+import socket
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 from protocols.chat.hub import Hub
 from protocols.chat.lines import ANNOUNCE_AFTER, LineServer
+from protocols.echo import Echo, EchoDatagrams
 from protocols.inspector.state import State
 from protocols.inspector.table import View
 from protocols.inspector.watching import Watcher
-from reactor import DatagramProtocol, Observer, Recorder, Turn
+from reactor import DatagramProtocol, Observer, Reactor, Recorder, Turn
 from reactor.testing import VirtualReactor
+
+from ....tools.waiting import until
 
 END = 9  # the position after the last step
 CONTROL = {
@@ -29,7 +33,7 @@ CONTROL = {
 class Camera(Observer):
     """Keeps the state document of each step and of each turn's end."""
 
-    def __init__(self, loop: VirtualReactor, watcher: Watcher, view: View) -> None:
+    def __init__(self, loop: Reactor, watcher: Watcher, view: View) -> None:
         control: Any = SimpleNamespace(document=lambda: dict(CONTROL))
         watchdog: Any = SimpleNamespace(document=dict, threshold=0.1)
         self.seconds = 0.0
@@ -52,11 +56,11 @@ class Camera(Observer):
 
 
 class Watched:
-    """A reactor in virtual time that is recorded and seen."""
+    """A reactor that is recorded and seen; in virtual time, unless it is ``real``."""
 
-    def __init__(self, path: Path, view: View | None = None) -> None:
+    def __init__(self, path: Path, view: View | None = None, *, real: bool = False) -> None:
         # Not at the border of an interval of the strip, as times are rounded in the file.
-        self.reactor = VirtualReactor(start=1000.0137)
+        self.reactor: Any = Reactor() if real else VirtualReactor(start=1000.0137)
         self.reactor.set_exception_handler(lambda *_: None)
         self.path = path
         watcher = Watcher()
@@ -68,6 +72,7 @@ class Watched:
     def end(self) -> None:
         for observer in (self.recorder, self.camera):
             self.reactor.remove_observer(observer)
+        self.reactor.close()
 
 
 def chat(watched: Watched) -> None:
@@ -115,3 +120,26 @@ def slow_reader(watched: Watched) -> None:
     reactor.advance(0.1)
     peer.resume()
     reactor.advance(1)
+
+
+def connections(watched: Watched) -> None:
+    """Real ones: accepted, answered, closed by either side; and datagrams."""
+    reactor = watched.reactor
+    listener = reactor.listen_tcp(Echo, "127.0.0.1", 0, max_connections=3)
+    (udp,) = reactor.listen_udp(EchoDatagrams, "127.0.0.1", 0)
+    clients = [socket.create_connection(listener.addresses[0]) for _ in range(4)]
+    until(reactor, lambda: reactor.stats.accepted == 3)
+    for client in clients[:3]:
+        client.sendall(b"hello")
+    until(reactor, lambda: reactor.stats.bytes_sent == 15)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.sendto(b"hello", udp.get_extra_info("sockname"))
+        until(reactor, lambda: reactor.stats.datagrams_sent)
+    clients[0].close()
+    until(reactor, lambda: reactor.stats.accepted == 4)
+    clients[1].shutdown(socket.SHUT_WR)
+    until(reactor, lambda: reactor.stats.connections == 2)
+    reactor.call_soon(listener.close)
+    for client in clients:
+        client.close()
+    until(reactor, lambda: not reactor.stats.connections and not reactor.stats.lingering)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from .node import node_folder
-from .scenes import END, Watched, chat, slow_reader
+from .scenes import END, Watched, chat, connections, slow_reader
 
 Documents = dict[tuple[int, int], dict[str, Any]]  # by turn and step
 
@@ -105,6 +105,27 @@ def test_the_replayed_state_is_the_one_that_the_loop_showed(
             unknown(document, step), unknown(replayed[turn, step], step), f"turn {turn} step {step}"
         )
     ]
+    assert found == []
+
+
+def test_real_connections(tmp_path: Path, replay: Callable[[Watched], Documents]) -> None:
+    watched = Watched(tmp_path / "turns", real=True)
+    connections(watched)
+    watched.end()
+
+    replayed = replay(watched)
+    found = [
+        difference
+        for turn in watched.camera.turns
+        for name in ("descriptors", "closed", "errors", "turn")
+        for difference in differences(
+            watched.camera.documents[turn, END][name], replayed[turn, END][name], f"turn {turn}"
+        )
+    ]
+    counters = ("accepted", "connections", "lingering", "bytes_received", "bytes_sent", "turns")
+    last = watched.camera.turns[-1], END
+    for name in (*counters, "datagrams_received", "datagrams_sent", "writes_dropped"):
+        assert watched.camera.documents[last]["stats"][name] == replayed[last]["stats"][name], name
     assert found == []
 
 

@@ -3,6 +3,7 @@ recording, in JavaScript. js/table.test.js reads the same cases."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -15,9 +16,8 @@ from .rows import VIEWS, loop_with_rows
 @pytest.mark.parametrize("case", VIEWS["cases"], ids=lambda case: str(case["view"])[:60])
 def test_a_view(case: dict[str, Any]) -> None:
     if "error" in case:
-        with pytest.raises(ValueError) as info:
+        with pytest.raises(ValueError, match=f"^{re.escape(case['error'])}$"):
             View(**case["view"])
-        assert str(info.value) == case["error"]
         return
     table = Table(*loop_with_rows()).document(View(**case["view"]))
     assert {name: table[name] for name in ("first", "matching", "order")} == case["shown"]

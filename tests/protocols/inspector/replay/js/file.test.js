@@ -12,7 +12,10 @@ const numbers = (recording) =>
 test("FILE.1 and FILE are one recording, in any order", async () => {
   const older = fileOf([header(), ...turns(3)], "turns.1");
   const newer = fileOf([header({ time: 13 }), turn(3, 13), turn(4, 14)], "turns");
-  for (const files of [[older, newer], [newer, older]]) {
+  for (const files of [
+    [older, newer],
+    [newer, older],
+  ]) {
     const recording = await openRecording(files);
     assert.deepEqual(numbers(recording), [0, 1, 2, 3, 4]);
     assert.equal(recording.name, "turns");
@@ -20,7 +23,13 @@ test("FILE.1 and FILE are one recording, in any order", async () => {
   }
 });
 
-for (const tail of ['{"turn":2,"times":[12', '{"turn":2,"times":[12,13]}', "{]\n", '{"turn":"x"}\n', "7\n"]) {
+for (const tail of [
+  '{"turn":2,"times":[12',
+  '{"turn":2,"times":[12,13]}',
+  "{]\n",
+  '{"turn":"x"}\n',
+  "7\n",
+]) {
   test(`a last line like ${JSON.stringify(tail)} is left out, and said`, async () => {
     const recording = await openRecording([fileOf([header(), ...turns(2)], "turns", tail)]);
     assert.deepEqual(numbers(recording), [0, 1]);
@@ -51,7 +60,9 @@ for (const [files, message] of [
 
 test("a file that is too large is not read", async () => {
   const file = { name: "big", size: 2 ** 40, slice: () => assert.fail("it was read") };
-  await assert.rejects(openRecording([file]), { message: "big is too large: the limit is 160 MiB." });
+  await assert.rejects(openRecording([file]), {
+    message: "big is too large: the limit is 160 MiB.",
+  });
 });
 
 test("a file that cannot be read is one line", async () => {
@@ -70,7 +81,10 @@ test("progress goes from 0 to 1, and reading can be cancelled", async () => {
   const file = fileOf([header(), ...turns(20_000)]);
   const shares = [];
   await openRecording([file], { progress: (share) => shares.push(share) });
-  assert.deepEqual(shares, shares.toSorted((a, b) => a - b));
+  assert.deepEqual(
+    shares,
+    shares.toSorted((a, b) => a - b),
+  );
   assert.equal(shares.at(-1), 1);
 
   const controller = new AbortController();

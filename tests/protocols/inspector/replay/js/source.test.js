@@ -43,7 +43,14 @@ test("a subscriber gets the state at once and at each move", async () => {
   source.go(99);
   source.go(-5, 1);
   const places = shown.map(({ state }) => [state.turn.turn, state.turn.step]);
-  assert.deepEqual(places, [[0, 8], [2, 8], [2, 8], [4, 8], [4, 8], [0, 1]]);
+  assert.deepEqual(places, [
+    [0, 8],
+    [2, 8],
+    [2, 8],
+    [4, 8],
+    [4, 8],
+    [0, 1],
+  ]);
   assert.equal(shown[2].state.turn.flushes, undefined);
   assert.equal(shown[0].state.control.mode, "paused");
   assert.equal(shown[0].hello.version, 1);
@@ -57,13 +64,20 @@ test("turn by turn it shows each step", async () => {
   assert.deepEqual(source.position, { index: 3, step: 1 });
   const { control, turns: ended, pending } = shown.at(-1).state;
   assert.deepEqual([control.mode, control.turns_per_second], ["slow", 1]);
-  assert.deepEqual(ended.map(({ turn: number }) => number), [2]);
+  assert.deepEqual(
+    ended.map(({ turn: number }) => number),
+    [2],
+  );
   assert.notEqual(pending, null);
   source.close();
 });
 
-test("in real time the clock goes on while the loop waits, and long waits are shortened", async () => {
-  const lines = [turn(0, 10), turn(1, 10.6, {}, { waited: 1, worked: 0 }), turn(2, 11.6, {}, { waited: 3600, worked: 0 })];
+test("in real time the clock goes on in a wait, and long waits are shortened", async () => {
+  const lines = [
+    turn(0, 10),
+    turn(1, 10.6, {}, { waited: 1, worked: 0 }),
+    turn(2, 11.6, {}, { waited: 3600, worked: 0 }),
+  ];
   const { source, shown, pass } = await sourceOf(lines);
   source.play(speed("Real time"));
   pass(0.5);
@@ -116,7 +130,11 @@ test("a search goes to what it finds, and a newer one ends it", async () => {
 test("a view sorts, filters and cuts; a wrong one is refused in one line", async () => {
   const refused = [];
   const first = header({}, { descriptors: [row(8), row(9), row(10)], descriptors_total: 3 });
-  const { source, shown } = await sourceOf(turns(1), { viewRefused: (text) => refused.push(text) }, first);
+  const { source, shown } = await sourceOf(
+    turns(1),
+    { viewRefused: (text) => refused.push(text) },
+    first,
+  );
   source.setView({ order: "desc", count: 2 });
   assert.deepEqual(shown.at(-1).state.descriptors.order, [10, 9]);
   source.setView({ filter: "fd<10" });

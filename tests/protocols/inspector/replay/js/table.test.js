@@ -22,7 +22,10 @@ for (const { view, shown, error } of cases) {
 
 test("rows, kinds and total", () => {
   const table = tableOf(byDescriptor, 5000, {}, now);
-  assert.deepEqual(Object.values(table.rows), rows.toSorted((a, b) => a.fd - b.fd));
+  assert.deepEqual(
+    Object.values(table.rows),
+    rows.toSorted((a, b) => a.fd - b.fd),
+  );
   assert.deepEqual(table.kinds, kinds);
   assert.equal(table.total, 5000);
 });
