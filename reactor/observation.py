@@ -334,7 +334,7 @@ class ObservedLoop(Loop):
         observation = self._observation
         turn = observation.turn
         turn.number = self.stats.turns
-        turn.times[0] = self.time()
+        turn.times, turn.step = [self.time()], 1  # callbacks may have run since the observer came
         observation.callers_timeout = timeout
         observation._between = None
         try:

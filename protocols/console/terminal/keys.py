@@ -108,11 +108,11 @@ class KeyDecoder:
     @property
     def after_escape(self) -> bool:
         """Whether the last byte was Escape: a key of its own, or the start of a sequence."""
-        return self._after_escape
+        return self._after_escape and not self._pasting
 
     def end_sequence(self) -> Iterator[Key]:
         """Nothing has followed an Escape for a while: yield the key Escape."""
-        if self._after_escape:
+        if self.after_escape:
             self._after_escape = False
             yield Key.ESCAPE
 

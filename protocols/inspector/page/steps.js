@@ -32,11 +32,9 @@ export const eventWords = (letters) => [...letters].map((one) => EVENTS[one] ?? 
 /**
  * Return eight objects `{phase, text, items}`. `phase`: "done", "next" (the loop stands before it)
  * or "coming". An item is `{fd, letters, name, detail, took}`, each optional.
- *
- * `isWhole`: the turn has ended, so all is done.
  */
-export function substanceOf(turn, pending, isWhole, peerOf = () => "") {
-  const current = isWhole || !turn ? STEPS.length + 1 : turn.step;
+export function substanceOf(turn, pending, peerOf = () => "") {
+  const current = isWhole(turn) || !turn ? STEPS.length + 1 : turn.step;
   const make = { turn: turn ?? {}, pending: pending ?? {}, current, peerOf };
   return STEPS.map(({ does }, index) => {
     const step = index + 1;
@@ -128,7 +126,7 @@ const TO_COME = {
     const items = (pending.flushes ?? []).map(({ fd, protocol, peer, queued }) => ({
       fd,
       name: peer ?? protocol ?? "",
-      detail: `${bytes(queued ?? 0)} to send`,
+      detail: queued ? `${bytes(queued)} to send` : "to send",
     }));
     return items.length ? { text: "will send", items } : null;
   },
@@ -153,7 +151,8 @@ function eventItem(fd, letters, peer) {
   return { fd, letters, name: peer, detail: eventWords(letters) };
 }
 
-function callItem([kind, name, took, fd = null, letters = "", received = 0, again = false], peerOf) {
+function callItem(call, peerOf) {
+  const [kind, name, took, fd = null, letters = "", received = 0, again = false] = call;
   const details = [];
   if (fd !== null && peerOf(fd)) details.push(peerOf(fd));
   if (received) details.push(`${bytes(received)} read`);
@@ -171,6 +170,9 @@ function timeoutWords({ timeout, reason, timer }) {
   if (timeout === 0) return isTimer ? `not at all: ${because} is due` : `not at all: ${because}`;
   return `at most ${duration(timeout)}${isTimer ? `, until ${because}` : `: ${because}`}`;
 }
+
+/** Whether a turn has ended. */
+export const isWhole = (turn) => (turn?.times?.length ?? 0) > STEPS.length;
 
 /** Return how long step `step` of `turn` took in seconds, or null while it is not known. */
 export function tookOf(turn, step) {

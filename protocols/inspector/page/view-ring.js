@@ -2,7 +2,7 @@
 
 import { count, percent, short } from "./format.js";
 import { byId } from "./shared/dom.js";
-import { levelOf, STEPS, tookOf } from "./steps.js";
+import { isWhole, levelOf, STEPS, tookOf } from "./steps.js";
 import { lastSecond } from "./strip.js";
 import { arc, sector, svg } from "./svg.js";
 
@@ -73,17 +73,17 @@ export class RingView {
   show(state, { mode, blocked, hello }) {
     this.#second = lastSecond(state.strip, hello?.strip?.interval ?? 0.25);
     const isSlow = mode === "paused" || mode === "slow";
-    const { turn } = state;
+    const step = stepOf(state.turn);
     const seconds = STEPS.map((_, index) => secondsOf(state, index, mode === "paused"));
     for (const [index, part] of this.#parts.entries()) {
       this.#fill(part, levelOf(seconds[index]), mode);
-      const isCurrent = (isSlow || mode === "blocked") && turn?.step === index + 1;
+      const isCurrent = (isSlow || mode === "blocked") && step === index + 1;
       if (part.part.classList.contains("current") !== isCurrent) {
         part.part.classList.toggle("current", isCurrent);
       }
     }
     this.#showWords(state, mode, seconds);
-    this.#turnHand(isSlow || mode === "blocked", turn?.step ?? 1);
+    this.#turnHand(isSlow || mode === "blocked", step);
     this.#turnLight(state, mode);
     this.#showCentre(state, mode, blocked);
   }
@@ -113,7 +113,7 @@ export class RingView {
 
   #turnHand(isShown, step) {
     this.#hand.classList.toggle("shown", isShown);
-    this.#hand.style.rotate = `${(step - 0.5) * EACH}deg`;
+    this.#hand.style.rotate = `${step > STEPS.length ? 360 : (step - 0.5) * EACH}deg`;
   }
 
   #turnLight(state, mode) {
@@ -142,7 +142,7 @@ export class RingView {
       setText(byId("rate"), blocked.took.toFixed(1));
       setText(byId("rate-unit"), "seconds");
     } else if (mode === "paused") {
-      setText(byId("rate"), `${state.turn?.step ?? "–"}`);
+      setText(byId("rate"), String(Math.min(stepOf(state.turn), STEPS.length)));
       setText(byId("rate-unit"), `of 8, turn ${count(state.turn?.turn ?? 0)}`);
     } else {
       setText(byId("rate"), short(turnsPerSecond));
@@ -156,9 +156,12 @@ export class RingView {
   #describe(mode, words) {
     const steps = STEPS.map(({ title }, index) => `${title} ${words[index]}`);
     const text = `The turn of the loop, ${MODES[mode] ?? mode}. ${steps.join(", ")}.`;
-    if (this.#picture.getAttribute("aria-label") !== text) this.#picture.setAttribute("aria-label", text);
+    this.#picture.setAttribute("aria-label", text);
   }
 }
+
+/** The step that the loop is in or stands before; 9 at the end of the turn. */
+const stepOf = (turn) => (isWhole(turn) ? STEPS.length + 1 : (turn?.step ?? 1));
 
 /** Seconds that a step takes: of the turn that stands still, else of the last second. */
 function secondsOf(state, index, isPaused) {
@@ -178,7 +181,8 @@ const milliseconds = (seconds) =>
 
 function whatRuns(state, mode, blocked) {
   if (mode === "blocked") return `in ${blocked.name || blocked.where || "a handler"}`;
-  const step = STEPS[(state.turn?.step ?? 1) - 1];
+  const step = STEPS[stepOf(state.turn) - 1];
+  if (!step) return "the turn has ended";
   return mode === "paused" ? `next: ${step.title}` : state.turn?.running || step.title;
 }
 

@@ -49,11 +49,9 @@ export class StepsView {
     const key = [turn, pending, mode, state.descriptors?.rows];
     if (this.#shown?.every((part, index) => part === key[index])) return;
     this.#shown = key;
-    const isWhole = !pending && (turn?.times?.length ?? 0) > STEPS.length;
-    const peers = peersOf(state);
-    const substance = substanceOf(turn, pending, isWhole, peers);
+    const substance = substanceOf(turn, pending, peersOf(state));
     for (const [index, part] of substance.entries()) {
-      this.#showStep(index, part, isWhole || part.phase === "done" ? tookOf(turn, index + 1) : null);
+      this.#showStep(index, part, part.phase === "done" ? tookOf(turn, index + 1) : null);
     }
     const number = turn ? count(turn.turn) : "–";
     byId("steps-hint").textContent =
@@ -100,7 +98,7 @@ function scrollTo(row) {
   const top = row.offsetTop - list.offsetTop;
   const bottom = top + row.offsetHeight;
   if (top < list.scrollTop) list.scrollTop = top - 4;
-  else if (bottom > list.scrollTop + list.clientHeight) list.scrollTop = bottom - list.clientHeight + 4;
+  else list.scrollTop = Math.max(list.scrollTop, bottom - list.clientHeight + 4);
 }
 
 /** A function that returns the peer of a descriptor, as far as the page knows it. */
@@ -112,7 +110,8 @@ function peersOf(state) {
 
 /** Return a name that can go on in the next line after a dot. */
 function breakable(name) {
-  return name.split(/(?<=[a-z]\.)/i).flatMap((part, index) => (index ? [element("wbr"), part] : [part]));
+  const parts = name.split(/(?<=[a-z]\.)/i);
+  return parts.flatMap((part, index) => (index ? [element("wbr"), part] : [part]));
 }
 
 /** `isOneOfMany`: of one, the time that it took is that of the step. */
@@ -126,6 +125,8 @@ function itemOf({ fd, letters, name, detail, took, isStuck }, isOneOfMany) {
   }
   if (name) item.append(" ", element("bdi", { class: "item-name" }, ...breakable(name)));
   if (detail) item.append(" ", element("span", { class: "detail" }, detail));
-  if (took && isOneOfMany) item.append(" ", element("span", { class: "item-took" }, duration(took)));
+  if (took && isOneOfMany) {
+    item.append(" ", element("span", { class: "item-took" }, duration(took)));
+  }
   return item;
 }

@@ -48,20 +48,28 @@ class Remote:
     def _send_next(self) -> None:
         if self._request is None and self._waiting:
             action, then = self._waiting.popleft()
+            held = self.holds
+            if action["action"] in ("pause", "slow"):
+                self.holds = True  # perhaps already, before we hear of it
             self._request = self._client.control(
-                action, self.token, lambda error: self._performed(action, then, error)
+                action, self.token, lambda error: self._performed(action, then, held, error)
             )
 
     def _performed(
-        self, action: Document, then: Callable[[], object], error: InspectorError | None
+        self,
+        action: Document,
+        then: Callable[[], object],
+        held: bool,
+        error: InspectorError | None,
     ) -> None:
         self._request = None
         if error is not None:
+            self.holds = held
             self._waiting.clear()  # they relied on this one
             self._on_message(str(error))
             return
-        if action["action"] in ("pause", "slow", "resume"):
-            self.holds = action["action"] != "resume"
+        if action["action"] == "resume":
+            self.holds = False
         then()
         self._send_next()
 

@@ -103,6 +103,7 @@ class Top:
         self._draw_timer: Timer | None = None
         self._message_timer: Timer | None = None
         self._commands = self._make_commands()
+        self._leaving = False
         self.ended = False
         self.error: str | None = None
         self._failure: BaseException | None = None
@@ -112,9 +113,10 @@ class Top:
 
         Raises ``CommandError`` if the inspector cannot be asked at all, or not any more for a
         reason that will stay."""
-        if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-            # Until the reactor closes, so that the signal always restores the terminal first.
-            self._reactor.add_stop_signal(signal.SIGTERM)
+        for signum in (signal.SIGINT, signal.SIGTERM):
+            if signal.getsignal(signum) in (signal.SIG_DFL, signal.default_int_handler):
+                # Until the reactor closes, so that the terminal is always restored.
+                self._reactor.add_signal_handler(signum, self._leave)
         self._reactor.set_exception_handler(self._failed)
         with self._stack:
             self.start()
@@ -146,7 +148,9 @@ class Top:
             self._reactor.stop(CLOSE_GRACE)
 
     def _leave(self) -> None:
-        if self._remote.holds and self._feed.is_connected:
+        """The user leaves. The second time this ends the program at once."""
+        if self._remote.holds and self._feed.is_connected and not self._leaving:
+            self._leaving = True
             # Otherwise the clients of the watched loop would wait until it resumes by itself.
             self._remote.perform({"action": "resume"}, self._end)
             self._reactor.call_later(RESUME_TIMEOUT, self._end)

@@ -25,16 +25,13 @@ class Sink(Protocol):
 
 
 class Costly:
-    """A clock by which each pass takes ``cost`` seconds."""
+    """A clock of the processor by which each pass takes ``cost`` seconds."""
 
     def __init__(self, cost):
         self.now, self.cost = 0.0, cost
-        self.readings = 0
 
     def __call__(self):
-        self.readings += 1
-        if self.readings % 2 == 0:  # the end of a pass
-            self.now += self.cost
+        self.now += self.cost
         return self.now
 
 
@@ -191,8 +188,8 @@ def test_a_window_behind_the_end_shows_the_end(world):
 def test_rows_are_fresh_although_the_order_is_not(world):
     reactor, traffic = world
     peers = connect(reactor, 2)
-    clock = Costly(0.01)
-    table = Table(reactor, traffic, clock)
+    clock = Clock(0.0)
+    table = Table(reactor, traffic, clock, Costly(0.01))
     view = View(filter="echo")
     assert len(table.document(view)["order"]) == 2
     peers[0].send(b"hello")
@@ -208,21 +205,30 @@ def test_rows_are_fresh_although_the_order_is_not(world):
 @pytest.mark.parametrize(("cost", "pause"), [(0.01, 1.0), (0.1, 3.0)])
 def test_a_pass_that_takes_long_is_made_rarely(world, cost, pause):
     reactor, traffic = world
-    clock = Costly(cost)
-    table = Table(reactor, traffic, clock)
+    clock = Clock(0.0)
+    table = Table(reactor, traffic, clock, Costly(cost))
     table.document(View())
     connect(reactor, 1)
     clock.now = pause - 0.001
-    clock.readings = 0
     assert table.document(View())["total"] == 1
     clock.now = pause
-    clock.readings = 0
     assert table.document(View())["total"] == 2
+
+
+def test_a_large_table_is_sorted_and_filtered_in_pieces(world, monkeypatch):
+    reactor, traffic = world
+    monkeypatch.setattr("protocols.inspector.table._PIECE", 10)
+    rests = []
+    monkeypatch.setattr("protocols.inspector.table.time.sleep", rests.append)
+    connect(reactor, 50)
+
+    assert shown(reactor, traffic, "filter=echo&sort=peer&order=desc&count=3") == [5049, 5048, 5047]
+    assert rests == [0.0005] * (5 + 5 + 4)
 
 
 def test_a_fast_pass_is_made_each_time(world):
     reactor, traffic = world
-    table = Table(reactor, traffic, Clock())
+    table = Table(reactor, traffic, Clock(), Costly(0.0009))
     assert table.document(View())["total"] == 1
     connect(reactor, 1)
     assert table.document(View())["total"] == 2
@@ -230,7 +236,7 @@ def test_a_fast_pass_is_made_each_time(world):
 
 def test_a_connection_that_is_not_watched_is_shown_until_it_is_closed(world):
     reactor, traffic = world
-    table = Table(reactor, traffic, Costly(1.0))
+    table = Table(reactor, traffic, Clock(), Costly(1.0))
     (peer,) = connect(reactor, 1)
     peer.transport.pause_reading()
     peer.transport._on_ready(HANGUP)  # the peer has left, and there may be data

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from protocols.inspector.watching import Watcher, current_turn
-from reactor import IdleTimer, Protocol
+from reactor import IdleTimer, Observer, Protocol
 from reactor.testing import VirtualReactor
 
 
@@ -94,6 +94,22 @@ def test_the_turn_that_the_loop_is_in(watched):
 
     assert seen[0].step >= 6
     assert current_turn(reactor) is None
+
+
+def test_a_turn_begins_with_step_1_after_callbacks_that_ran_since_the_observer_came():
+    with VirtualReactor(debug=False) as reactor:
+        begun = []
+
+        class Steps(Observer):
+            def step_begins(self, turn):
+                begun.append(turn.step)
+
+        reactor.call_soon(reactor.add_observer, Steps())
+        reactor.call_soon(lambda: None)  # in the same turn
+        reactor.run_once(0)
+        begun.clear()
+        reactor.run_once(0)
+    assert begun[:8] == [1, 2, 3, 4, 5, 6, 7, 8]
 
 
 def test_a_loop_that_is_not_observed_has_no_turn():

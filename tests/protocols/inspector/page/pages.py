@@ -78,6 +78,12 @@ class InspectorPage:
     def focused(self) -> str:
         return self.run("return document.activeElement.id")
 
+    def stands_before(self, step: int) -> None:
+        """Wait until the page shows a loop that is paused before ``step``."""
+        current = '[aria-current="step"]'
+        wait_until(lambda: self.attribute(current, "data-step") == str(step))
+        assert self.text("#rate") == str(step)
+
     def step(self, number: int) -> str:
         """What the list shows of a step, on one line."""
         return " ".join(self.text(f'.step[data-step="{number}"]').split())

@@ -57,8 +57,7 @@ def test_contrast(page, scheme):
         assert page.run(_CONTRAST) == []
     for state in paused_steps():
         page.server.show(state)
-        number = str(state["turn"]["step"])
-        wait_until(lambda: page.attribute('[aria-current="step"]', "data-step") == number)
+        page.stands_before(state["turn"]["step"])
         assert page.run(_CONTRAST) == []
 
 
@@ -82,7 +81,11 @@ def test_everything_has_a_role_and_a_name(page):
     cells = {name for role, name in nodes if role == "cell"}
     assert "127.0.0.1:40008" in cells  # in a narrow page too:
     page.emulate(400, 900)
-    wait_until(lambda: page.run("return getComputedStyle(document.querySelector('.row')).display") == "grid")
+    wait_until(
+        lambda: (
+            page.run("return getComputedStyle(document.querySelector('.row')).display") == "grid"
+        )
+    )
     tree = page.command("Accessibility.getFullAXTree")["nodes"]
     assert "table" in {node["role"]["value"] for node in tree if not node.get("ignored")}
 
@@ -162,8 +165,8 @@ def test_less_motion(page):
 
 def test_forced_colours(page):
     page.emulate(1280, 800, forced_colors="active")
-    page.show(control=control("paused"))
-    page.sees("#pause", "Resume")
+    page.server.show(list(paused_steps())[3])
+    page.stands_before(4)
     system = "return getComputedStyle(document.querySelector('.part.current .track')).fill"
     other = "return getComputedStyle(document.querySelector('.part:not(.current) .track')).fill"
     assert page.run(system) != page.run(other)

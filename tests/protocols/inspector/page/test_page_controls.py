@@ -105,7 +105,7 @@ def test_only_a_new_mode_is_said(page):
     for second in range(5):
         page.server.patch({"loop": {"time": NOW + second}})
     page.show(control=control("paused"))
-    wait_until(lambda: page.run("return said") == ["Paused in turn 123455 before step 8"])
+    wait_until(lambda: page.run("return said") == ["Paused after turn 123455"])
 
 
 def test_the_connection_is_lost_and_comes_back(page):

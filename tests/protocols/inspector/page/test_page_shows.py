@@ -9,6 +9,7 @@ from .documents import (
     HELLO,
     LIMIT,
     NOW,
+    TURN,
     block,
     connection,
     control,
@@ -36,9 +37,8 @@ def test_a_paused_loop_step_by_step(page):
     seen = []
     for number, state in enumerate(paused_steps(), 1):
         page.server.show(state)
-        wait_until(lambda: page.attribute('[aria-current="step"]', "data-step") == str(number))
+        page.stands_before(number)
         seen.append([page.step(step) for step in range(1, 9)])
-        assert page.text("#rate") == str(number)
         current = "return document.querySelector('.part.current').dataset.step"
         assert page.run(current) == str(number)
     assert page.mode == "paused"
@@ -51,7 +51,8 @@ def test_a_paused_loop_step_by_step(page):
 
 
 def test_slow_motion(page):
-    page.show(control=control("slow", turns_per_second=5))
+    turn = TURN | {"times": TURN["times"][:7], "step": 7}
+    page.show(control=control("slow", turns_per_second=5), turn=turn)
     wait_until(lambda: page.mode == "slow")
     assert page.attribute("#slow", "aria-pressed") == "true"
     page.sees("#running", "Room.announce")
@@ -68,7 +69,7 @@ def test_a_blocked_loop(page):
     assert page.text("#blocked-count") == "2"
     page.click(".block.now summary")
     assert "loop.py:157 in _turn" in page.text(".block.now pre")
-    assert "61×" in page.text(".block.now .hottest")
+    assert "61" in page.text(".block.now .hottest")
     page.show(blocked={"total": 2, "recent": [block(took=4.8), older]})
     page.sees(".block.now summary", "4.8 s")
     assert page.find(".block.now pre").is_displayed()  # it stays open
@@ -96,7 +97,7 @@ def test_descriptors(page):
     page.show(descriptors=table(rows))
     page.sees(".row:nth-child(3)", "1.1 MiB")
     assert page.texts(".row .c-fd") == ["6", "8", "9", "10"]
-    assert "3 open" in page.text(".row:nth-child(2) .c-peer")
+    assert page.attribute(".row:nth-child(2) .state", "title") == "3 connections"
     lights = "return [...document.querySelectorAll('.row .c-interest')].map((cell) =>"
     lights += " [...cell.querySelectorAll('.lit')].map((e) => e.textContent).join(''))"
     assert page.run(lights) == ["R", "RW", "", "R"]
@@ -110,7 +111,9 @@ def test_descriptors(page):
     page.server.patch({"loop": {"time": NOW + 60}})
     wait_until(lambda: page.texts(".row:nth-child(3) .c-silence") == ["1 min"])
     # An event changes one row.
-    page.server.patch({"descriptors": {"rows": {"9": {"last_time": NOW + 60, "received": 1 << 20}}}})
+    page.server.patch(
+        {"descriptors": {"rows": {"9": {"last_time": NOW + 60, "received": 1 << 20}}}}
+    )
     wait_until(lambda: "1.0 MiB" in page.text(".row:nth-child(4)"))
     assert page.texts(".row:nth-child(4) .c-silence") == ["now"]
 

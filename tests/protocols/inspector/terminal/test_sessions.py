@@ -15,6 +15,7 @@ from reactor import Reactor
 from ....tools.commands import ROOT, environment, finish, one_line
 from ....tools.sockets import unused_address
 from ....tools.threads import running
+from ....tools.waiting import wait_until
 from ...console.test_client_sessions import COLUMNS, TerminalUser
 from .world import FakeInspector
 
@@ -86,6 +87,17 @@ def test_the_terminal_is_restored_however_the_program_ends(inspector, user, end)
 
     assert one.wait() == 0
     assert LEAVE in seen_at_the_end(one)
+
+
+def test_an_interrupted_program_resumes_the_loop_that_it_has_paused(inspector, user):
+    one = user("--connect", inspector.address)
+    one.see(is_drawn)
+    one.type(b" ")
+    wait_until(lambda: inspector.actions)
+    one.type(b"\x03")
+
+    assert one.wait() == 0
+    assert [action["action"] for action in inspector.actions] == ["pause", "resume"]
 
 
 def test_a_suspended_program_gives_the_terminal_back_and_draws_all_again(inspector, user):

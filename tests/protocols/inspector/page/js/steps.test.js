@@ -27,11 +27,10 @@ const WHOLE = {
   closed: [12],
 };
 
-const substance = (turn, pending = null, isWhole = false) =>
-  substanceOf(turn, pending, isWhole, (fd) => `peer ${fd}`);
+const substance = (turn, pending = null) => substanceOf(turn, pending, (fd) => `peer ${fd}`);
 
 test("a turn that has ended", () => {
-  const steps = substance(WHOLE, null, true);
+  const steps = substance(WHOLE);
   assert.deepEqual(new Set(steps.map(({ phase }) => phase)), new Set(["done"]));
   const [timeout, wait, clock, dispatch, timers, callbacks, flush, close] = steps;
   assert.equal(timeout.text, "at most 2.0 s, until Chat.tick");
@@ -53,7 +52,7 @@ test("a turn that has ended", () => {
 });
 
 test("a turn with nothing to do", () => {
-  const steps = substance({ turn: 1, times: WHOLE.times, reason: "events" }, null, true);
+  const steps = substance({ turn: 1, times: WHOLE.times, reason: "events" });
   assert.deepEqual(
     steps.map(({ text }) => text),
     [
@@ -97,7 +96,8 @@ test("before the wait, a paused loop shows what is there", () => {
 
 test("before the flush, it shows to whom how much goes", () => {
   const pending = { flushes: [{ fd: 9, peer: "bob", queued: 2048 }], closes: [4] };
-  const steps = substance({ ...WHOLE, flushes: undefined, times: WHOLE.times.slice(0, 7), step: 7 }, pending);
+  const turn = { ...WHOLE, flushes: undefined, times: WHOLE.times.slice(0, 7), step: 7 };
+  const steps = substance(turn, pending);
   assert.equal(steps[5].phase, "done");
   assert.equal(steps[6].phase, "next");
   assert.deepEqual(steps[6].items, [{ fd: 9, name: "bob", detail: "2.0 KiB to send" }]);
