@@ -61,7 +61,8 @@ export class ControlView {
     label("pause", mode === "paused" ? "Resume" : "Pause");
     byId("pause").classList.toggle("resume", mode === "paused");
     // Not "disabled": between two steps the button would lose the focus.
-    for (const id of ["step", "turn"]) byId(id).setAttribute("aria-disabled", String(mode !== "paused"));
+    const isIdle = String(mode !== "paused");
+    for (const id of ["step", "turn"]) byId(id).setAttribute("aria-disabled", isIdle);
     byId("slow").setAttribute("aria-pressed", String(mode === "slow"));
     label("record", recording ? recordingWords(recording) : "Record");
     byId("record").classList.toggle("on", Boolean(recording));
@@ -80,6 +81,10 @@ function label(id, text) {
 
 const recordingWords = ({ turns, size }) => `Stop: ${count(turns ?? 0)} turns, ${bytes(size ?? 0)}`;
 
+const RECORD_TEXT =
+  "Each turn is recorded, until you stop. Then the recording can be replayed here, or saved.";
+const PAYLOAD_HINT = "0 to 1024. Data can be secret: passwords, messages.";
+
 /** Ask what to record. `start(payload)` is called with the bytes to keep. */
 function openRecordDialog(start) {
   const payload = element("input", {
@@ -93,10 +98,10 @@ function openRecordDialog(start) {
   const form = element(
     "form",
     { class: "dialog-body", method: "dialog" },
-    element("p", {}, "Each turn is recorded, until you stop. Then the recording can be replayed here, or saved."),
+    element("p", {}, RECORD_TEXT),
     element("label", { htmlFor: "payload" }, "Bytes of data to keep of each descriptor and turn"),
     payload,
-    element("p", { class: "hint", id: "payload-hint" }, "0 to 1024. Data can be secret: passwords, messages."),
+    element("p", { class: "hint", id: "payload-hint" }, PAYLOAD_HINT),
     element(
       "div",
       { class: "dialog-buttons" },

@@ -190,7 +190,11 @@ byId("more").addEventListener("click", () => {
       );
     }
     items.push(
-      { label: "Save the turns for Perfetto", href: source.address("trace.json"), download: "trace.json" },
+      {
+        label: "Save the turns for Perfetto",
+        href: source.address("trace.json"),
+        download: "trace.json",
+      },
       { label: "Save this state (JSON)", href: source.address("loop.json"), download: "loop.json" },
     );
   }

@@ -4,7 +4,12 @@ import { element } from "./shared/dom.js";
 
 /** Open a menu at `anchor`. `items`: `{label, run}`, or `{label, href, download}` for a link. */
 export function openMenu(anchor, title, items) {
-  const menu = element("div", { class: "menu", role: "menu", "aria-label": title, popover: "auto" });
+  const menu = element("div", {
+    class: "menu",
+    role: "menu",
+    "aria-label": title,
+    popover: "auto",
+  });
   for (const { label, run, href, download } of items) {
     const properties = { role: "menuitem", tabIndex: -1 };
     const choose = () => {
@@ -20,7 +25,8 @@ export function openMenu(anchor, title, items) {
   menu.addEventListener("keydown", (event) => moved(menu, event));
   menu.addEventListener("toggle", ({ newState }) => {
     if (newState !== "closed") return;
-    const hadFocus = menu.contains(document.activeElement) || document.activeElement === document.body;
+    const { activeElement, body } = document;
+    const hadFocus = menu.contains(activeElement) || activeElement === body;
     menu.remove();
     if (hadFocus) anchor.focus();
   });

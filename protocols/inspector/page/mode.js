@@ -12,8 +12,8 @@ export function modeOf(state, status) {
   if (status === "lost") return { mode: "lost", blocked: null };
   if (mode === "paused") return { mode, blocked: null };
   if (blocked) return { mode: "blocked", blocked };
-  if (mode === "running" && state.loop?.running === false) return { mode: "stopped", blocked: null };
-  return { mode, blocked: null };
+  const isStopped = mode === "running" && state.loop?.running === false;
+  return { mode: isStopped ? "stopped" : mode, blocked: null };
 }
 
 /** Return the mode in words, for a screen reader: said when it changes. */

@@ -88,7 +88,7 @@ function timersOf({ timers, fired, time }) {
 /** What of a turn had happened before step `step` began. */
 function shownTurn(line, step) {
   // What only the recording has is in the rows and in the counters.
-  const { changed: _1, modified: _2, unregistered: _3, stats: _4, ...turn } = line;
+  const { changed: _1, unregistered: _2, stats: _3, ...turn } = line;
   const running = runningAt(turn, step);
   if (step >= END) return { ...turn, step: CLOSE, running };
   const shown = { turn: turn.turn, times: turn.times.slice(0, step), reason: "", step, running };
@@ -101,7 +101,7 @@ function shownTurn(line, step) {
   if (step > DISPATCH) copy(turn, shown, ["received_data"]);
   const flushes = flushesBefore(turn, step);
   if (flushes.length) shown.flushes = flushes;
-  if (step > FLUSH) copy(turn, shown, ["sent_data"]);
+  if (step > FLUSH) copy(turn, shown, ["modified", "sent_data"]);
   return shown;
 }
 

@@ -14,7 +14,7 @@ export { RecordingError };
 
 const BLOCK_TURNS = 1000;
 const BLOCK_TIME = 1; // seconds
-const MOST_ROWS = 1_500_000; // in all copies of the model
+const MOST_ROWS = 800_000; // in all copies of the model
 
 /** Read the files of a recording. The options are those of `readFiles`. */
 export async function openRecording(files, options = {}) {

@@ -151,7 +151,8 @@ function eventItem(fd, letters, peer) {
   return { fd, letters, name: peer, detail: eventWords(letters) };
 }
 
-function callItem([kind, name, took, fd = null, letters = "", received = 0, again = false], peerOf) {
+function callItem(call, peerOf) {
+  const [kind, name, took, fd = null, letters = "", received = 0, again = false] = call;
   const details = [];
   if (fd !== null && peerOf(fd)) details.push(peerOf(fd));
   if (received) details.push(`${bytes(received)} read`);

@@ -1,5 +1,5 @@
-// Sums over the strip of the last minute. An entry of it is [waited, worked, turns, events, longest]
-// of one interval; the newest one is not complete.
+// Sums over the strip of the last minute. An entry of it is [waited, worked, turns, events,
+// longest] of one interval; the newest one is not complete.
 
 const EMPTY = [0, 0, 0, 0, 0];
 

@@ -83,7 +83,8 @@ export class DescriptorsView {
         title,
         element("span", { class: "arrow", "aria-hidden": "true" }),
       );
-      const header = element("th", { role: "columnheader", class: `c-${sort}`, scope: "col" }, button);
+      const properties = { role: "columnheader", class: `c-${sort}`, scope: "col" };
+      const header = element("th", properties, button);
       this.#headers.set(sort, header);
       row.append(header);
     }
@@ -173,7 +174,8 @@ export class DescriptorsView {
     byId("descriptors").setAttribute("aria-rowcount", String(matching + 1));
     const none = byId("no-descriptors");
     none.hidden = matching > 0;
-    none.textContent = this.#view.filter ? `None matches “${this.#view.filter}”.` : "None is open.";
+    const { filter } = this.#view;
+    none.textContent = filter ? `None matches “${filter}”.` : "None is open.";
   }
 
   /** A button for each kind. They stay the same elements: one may have the focus. */
@@ -265,8 +267,8 @@ class Row {
     }
     if (row !== this.#row) this.#showRow(row);
     // These grow without any change of the row.
-    this.#text("age", row.opened === null || row.opened === undefined ? "–" : age(now - row.opened));
-    const last = row.last_time ?? null;
+    const { opened = null, last_time: last = null } = row;
+    this.#text("age", opened === null ? "–" : age(now - opened));
     this.#text("silence", last === null ? "–" : age(now - last));
     // Not an animation: with many events, it would keep the page busy.
     const isRecent = last !== null && now - last < RECENT;
@@ -285,9 +287,11 @@ class Row {
     this.#text("protocol", protocol);
     this.#cells.protocol.title = protocol; // it may be cut
     this.#part("peer", peerKey(row), () => peerOf(row));
-    this.#part("interest", [row.interest, row.last_event, row.reading_paused].join(), () => lightsOf(row));
-    this.#text("received", row.received === null || row.received === undefined ? "–" : bytes(row.received));
-    this.#text("sent", row.sent === null || row.sent === undefined ? "–" : bytes(row.sent));
+    const lights = [row.interest, row.last_event, row.reading_paused];
+    this.#part("interest", lights.join(), () => lightsOf(row));
+    const { received = null, sent = null } = row;
+    this.#text("received", received === null ? "–" : bytes(received));
+    this.#text("sent", sent === null ? "–" : bytes(sent));
     const queue = [row.queued, row.limit, row.low_water, row.high_water, row.writing_paused];
     this.#part("queued", queue.join(), () => queueBar(row));
   }
@@ -354,14 +358,11 @@ function lightsOf(row) {
         letter,
       );
     }),
-    ...[..."EH"]
-      .filter((letter) => row.last_event?.includes(letter))
-      .map((letter) =>
-        element(
-          "span",
-          { class: "light lit E", "aria-hidden": "true", title: letter === "E" ? "error" : "hang-up" },
-          letter,
-        ),
-      ),
+    ...[..."EH"].filter((letter) => row.last_event?.includes(letter)).map(troubleOf),
   ];
+}
+
+function troubleOf(letter) {
+  const title = letter === "E" ? "error" : "hang-up";
+  return element("span", { class: "light lit E", "aria-hidden": "true", title }, letter);
 }

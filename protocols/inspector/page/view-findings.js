@@ -70,10 +70,11 @@ export class FindingsView {
 
   #block(block, wall) {
     const { id, at, took, going_on: isGoingOn, name, where, line, stack, samples, hottest } = block;
+    const length = isGoingOn ? `${took.toFixed(1)} s …` : duration(took);
     const head = element(
       "summary",
       { "data-key": `block-${id}` },
-      element("b", { class: "block-took" }, isGoingOn ? `${took.toFixed(1)} s …` : duration(took)),
+      element("b", { class: "block-took" }, length),
       element("span", { class: "block-name" }, name || where || "not known"),
       element("time", {}, wall(at)),
       line ? element("code", { class: "block-line" }, line) : null,

@@ -137,4 +137,8 @@ function button(name, title, onclick) {
 }
 
 const glyph = (name) =>
-  svg("svg", { viewBox: "0 0 16 16", class: "glyph", "aria-hidden": "true" }, svg("path", { d: GLYPHS[name] }));
+  svg(
+    "svg",
+    { viewBox: "0 0 16 16", class: "glyph", "aria-hidden": "true" },
+    svg("path", { d: GLYPHS[name] }),
+  );

@@ -156,7 +156,7 @@ export class RingView {
   #describe(mode, words) {
     const steps = STEPS.map(({ title }, index) => `${title} ${words[index]}`);
     const text = `The turn of the loop, ${MODES[mode] ?? mode}. ${steps.join(", ")}.`;
-    if (this.#picture.getAttribute("aria-label") !== text) this.#picture.setAttribute("aria-label", text);
+    this.#picture.setAttribute("aria-label", text);
   }
 }
 

@@ -98,7 +98,7 @@ function scrollTo(row) {
   const top = row.offsetTop - list.offsetTop;
   const bottom = top + row.offsetHeight;
   if (top < list.scrollTop) list.scrollTop = top - 4;
-  else if (bottom > list.scrollTop + list.clientHeight) list.scrollTop = bottom - list.clientHeight + 4;
+  else list.scrollTop = Math.max(list.scrollTop, bottom - list.clientHeight + 4);
 }
 
 /** A function that returns the peer of a descriptor, as far as the page knows it. */
@@ -110,7 +110,8 @@ function peersOf(state) {
 
 /** Return a name that can go on in the next line after a dot. */
 function breakable(name) {
-  return name.split(/(?<=[a-z]\.)/i).flatMap((part, index) => (index ? [element("wbr"), part] : [part]));
+  const parts = name.split(/(?<=[a-z]\.)/i);
+  return parts.flatMap((part, index) => (index ? [element("wbr"), part] : [part]));
 }
 
 /** `isOneOfMany`: of one, the time that it took is that of the step. */
@@ -124,6 +125,8 @@ function itemOf({ fd, letters, name, detail, took, isStuck }, isOneOfMany) {
   }
   if (name) item.append(" ", element("bdi", { class: "item-name" }, ...breakable(name)));
   if (detail) item.append(" ", element("span", { class: "detail" }, detail));
-  if (took && isOneOfMany) item.append(" ", element("span", { class: "item-took" }, duration(took)));
+  if (took && isOneOfMany) {
+    item.append(" ", element("span", { class: "item-took" }, duration(took)));
+  }
   return item;
 }

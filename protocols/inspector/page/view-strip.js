@@ -128,7 +128,7 @@ export class StripView {
     context.fillRect(0, 0, width, height);
     const values = this.#entries.map((entry) => (entry ? row.of(entry, this.#settings) : null));
     // The newest interval has just begun: its sums would look like a drop.
-    if (values.at(-1) !== null) values[values.length - 1] = row.isBar ? values.at(-1) : values.at(-2);
+    if (!row.isBar && values.at(-1) !== null) values[values.length - 1] = values.at(-2);
     const most = Math.max(...values.map((value) => value ?? 0));
     const step = width / values.length;
     const heightOf = (value) => Math.max(0, row.height(value, most)) * (height - 2);

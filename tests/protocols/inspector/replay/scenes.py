@@ -116,7 +116,7 @@ def slow_reader(watched: Watched) -> None:
         reactor.advance(0.1)
     peer.stall(room=50_000)
     reactor.advance(0.1)
-    peer.transport.close()
+    reactor.call_soon(peer.transport.close)
     reactor.advance(0.1)
     peer.resume()
     reactor.advance(1)

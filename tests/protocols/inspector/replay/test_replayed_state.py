@@ -78,6 +78,8 @@ def unknown(document: dict[str, Any], step: int) -> dict[str, Any]:
             del document[name]
         for name in ("flushes", "opened", "errors"):
             document["turn"].pop(name, None)
+    if DISPATCH < step <= FLUSH:
+        document["turn"].pop("modified", None)
     if step == FLUSH:
         # The turn's handlers may change what is watched, and so may its flush.
         for row in document["descriptors"]["rows"].values():

@@ -96,7 +96,8 @@ test("before the wait, a paused loop shows what is there", () => {
 
 test("before the flush, it shows to whom how much goes", () => {
   const pending = { flushes: [{ fd: 9, peer: "bob", queued: 2048 }], closes: [4] };
-  const steps = substance({ ...WHOLE, flushes: undefined, times: WHOLE.times.slice(0, 7), step: 7 }, pending);
+  const turn = { ...WHOLE, flushes: undefined, times: WHOLE.times.slice(0, 7), step: 7 };
+  const steps = substance(turn, pending);
   assert.equal(steps[5].phase, "done");
   assert.equal(steps[6].phase, "next");
   assert.deepEqual(steps[6].items, [{ fd: 9, name: "bob", detail: "2.0 KiB to send" }]);
