@@ -31,7 +31,8 @@ export const eventWords = (letters) => [...letters].map((one) => EVENTS[one] ?? 
 
 /**
  * Return eight objects `{phase, text, items}`. `phase`: "done", "next" (the loop stands before
- * it, or without `pending` is in it) or "coming". An item is `{fd, letters, name, detail, took}`, each optional.
+ * it, or without `pending` is in it) or "coming". An item is
+ * `{fd, letters, name, detail, took}`, each optional.
  */
 export function substanceOf(turn, pending, peerOf = () => "") {
   const current = isWhole(turn) || !turn ? STEPS.length + 1 : turn.step;
