@@ -30,8 +30,9 @@ const EVENTS = { R: "readable", W: "writable", E: "error", H: "hang-up" };
 export const eventWords = (letters) => [...letters].map((one) => EVENTS[one] ?? one).join(", ");
 
 /**
- * Return eight objects `{phase, text, items}`. `phase`: "done", "next" (the loop stands before it)
- * or "coming". An item is `{fd, letters, name, detail, took}`, each optional.
+ * Return eight objects `{phase, text, items}`. `phase`: "done", "next" (the loop stands before
+ * it, or without `pending` is in it) or "coming". An item is
+ * `{fd, letters, name, detail, took}`, each optional.
  */
 export function substanceOf(turn, pending, peerOf = () => "") {
   const current = isWhole(turn) || !turn ? STEPS.length + 1 : turn.step;
@@ -40,9 +41,19 @@ export function substanceOf(turn, pending, peerOf = () => "") {
     const step = index + 1;
     const phase = step < current ? "done" : step === current ? "next" : "coming";
     if (!turn) return { phase: "coming", text: does, items: [] };
-    const shown = phase === "done" ? DONE[step](make) : TO_COME[step](make);
+    const isNow = phase === "next" && !pending;
+    const shown = isNow ? nowIn(step, make) : (phase === "done" ? DONE : TO_COME)[step](make);
     return { phase, text: "", items: [], ...(shown ?? { text: does }) };
   });
+}
+
+/** What a loop does that neither stands still nor has ended its turn: it waits, or works long. */
+function nowIn(step, make) {
+  const { turn } = make;
+  if (step === WAIT) return { text: `waits ${timeoutWords(turn)}` };
+  if (![DISPATCH, TIMERS, CALLBACKS].includes(step) || !turn.running) return null;
+  const { items = [] } = DONE[step](make);
+  return { text: "", items: [...items, { name: turn.running, detail: "now" }] };
 }
 
 const DONE = {

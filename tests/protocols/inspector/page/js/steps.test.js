@@ -104,6 +104,15 @@ test("before the flush, it shows to whom how much goes", () => {
   assert.equal(steps[7].items[0].fd, 4);
 });
 
+test("a loop that does not stand still shows what it does now", () => {
+  const events = [[8, "R"]];
+  const turn = { times: [1, 2, 3, 3], step: 4, timeout: 0.5, reason: "caller", events };
+  const steps = substance({ ...turn, running: "Chat.data_received" });
+  assert.deepEqual(steps[3].items, [{ name: "Chat.data_received", detail: "now" }]);
+  const [, wait] = substance({ ...turn, times: [1, 2], step: 2 });
+  assert.equal(wait.text, "waits at most 500 ms: run_once was called so");
+});
+
 test("callbacks of a snapshot are names, or objects with names", () => {
   const pending = { callbacks: ["a", { name: "b" }] };
   const { items } = substance({ times: [1], step: 1 }, pending)[5];
