@@ -66,10 +66,10 @@ def _summary(hello: Document, state: Document, columns: int, rows: int, look: Lo
     if rows < _MEDIUM:
         if _is_stepping(state):
             return []  # the turn is more important
-        return [steps_bar(state, columns), strip(hello, state, columns, look)]
+        return [steps_bar(hello, state, columns), strip(hello, state, columns, look)]
     return [
-        steps_bar(state, columns),
-        steps_legend(state, columns),
+        steps_bar(hello, state, columns),
+        steps_legend(hello, state, columns),
         strip(hello, state, columns, look),
     ]
 

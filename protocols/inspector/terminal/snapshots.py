@@ -24,7 +24,7 @@ def snapshot_lines(document: Document, view: View, look: Look) -> list[Line]:
     hello, state = table(document, "hello"), table(document, "state")
     now = number(state, "loop", "time")
     lines = [header(hello, state, False, 100), figures(hello, state, COLUMNS)]
-    lines.append(steps_legend(state, COLUMNS))
+    lines.append(steps_legend(hello, state, COLUMNS))
     if table(state, "pending"):
         lines += draw_turn(state, TURN_ROWS)
     lines += draw_errors(state, 1, now)

@@ -12,6 +12,8 @@ from . import units
 from .cells import Line, Look, width_of
 from .documents import Document, as_number, entries, find, number, table, text
 
+_WAIT = STEPS.index("wait")
+
 
 @dataclass(frozen=True)
 class Rates:
@@ -150,18 +152,27 @@ def figures(hello: Document, state: Document, columns: int) -> Line:
 # -- steps -----------------------------------------------------------------------------------------
 
 
-def step_shares(state: Document) -> list[float]:
-    """The share of time of each of the eight steps in the last second; empty if not known."""
+def step_shares(hello: Document, state: Document) -> list[float]:
+    """The share of time of each of the eight steps in the last second; empty if not known.
+
+    ``steps`` has only turns that have ended. The strip also has the wait that the loop is in, so it
+    says how long the loop has waited, and ``steps`` how the rest is divided."""
     seconds = [max(0.0, as_number(value) or 0.0) for value in entries(state, "steps", "seconds")]
-    total = sum(seconds)
-    return [value / total for value in seconds] if len(seconds) == 8 and total else []
+    load = last_second(hello, state).load
+    if len(seconds) != len(STEPS) or load is None:
+        return []
+    seconds[_WAIT] = 0.0
+    worked = sum(seconds)
+    shares = [load * value / worked if worked else 0.0 for value in seconds]
+    shares[_WAIT] = 1.0 - load
+    return shares
 
 
-def steps_bar(state: Document, columns: int) -> Line:
+def steps_bar(hello: Document, state: Document, columns: int) -> Line:
     """The last second as a bar. Each cell has the number of its step, so that it can be read
     without colours. A step that took any time has at least one cell."""
     label = "steps "
-    shares = step_shares(state)
+    shares = step_shares(hello, state)
     if not shares:
         return [(label, "dim"), (units.UNKNOWN, "dim")]
     room = max(8, columns - len(label))
@@ -172,9 +183,9 @@ def steps_bar(state: Document, columns: int) -> Line:
     return [(label, "dim"), *pieces]
 
 
-def steps_legend(state: Document, columns: int) -> Line:
+def steps_legend(hello: Document, state: Document, columns: int) -> Line:
     """The names of the steps and their shares; those that matter most, if it is narrow."""
-    shares = step_shares(state) or [0.0] * 8
+    shares = step_shares(hello, state) or [0.0] * 8
     line: Line = [("      ", "")]
     items: list[tuple[float, int, Line]] = []
     for step, share in enumerate(shares, 1):

@@ -27,14 +27,29 @@ def test_the_header_says_what_runs_and_how_busy_it_is():
 
 
 def test_the_bar_has_a_cell_for_each_step_that_took_time():
-    bar = "".join(text for text, style in steps_bar(state(), 106) if style.startswith("step"))
+    bar = "".join(
+        text for text, style in steps_bar(HELLO, state(), 106) if style.startswith("step")
+    )
 
     assert len(bar) == 100
     assert sorted(set(bar)) == ["1", "2", "3", "4", "5", "6", "7"]  # step 8 took nothing
     assert bar == "".join(sorted(bar))
-    assert 65 <= bar.count("2") <= 70
-    tiny = state(steps={"seconds": [0.0006, 0.9, 0, 0, 0, 0, 0, 0.0006], "of": 1.0})
-    assert "".join(text for text, _ in steps_bar(tiny, 40)) == "steps 1" + "2" * 32 + "8"
+    assert 75 <= bar.count("2") <= 80
+    tiny = state(
+        steps={"seconds": [0.0006, 0.9, 0, 0, 0, 0, 0, 0.0006], "of": 1.0},
+        strip={"7": [0.9, 0.0012, 1, 1, 0.0]},
+    )
+    assert "".join(text for text, _ in steps_bar(HELLO, tiny, 40)) == "steps 1" + "2" * 32 + "8"
+
+
+def test_a_loop_that_has_waited_for_a_second_has_only_waited():
+    # No turn has ended in that second, or only one that was short.
+    idle = state(
+        steps={"seconds": [0, 0.00001, 0, 0, 0, 0, 0, 0], "of": 0.00001},
+        strip={str(number): [0.25, 0.0, 0, 0, 0.0] for number in range(10)},
+    )
+    assert "".join(text for text, _ in steps_bar(HELLO, idle, 40)) == "steps " + "2" * 34
+    assert "".join(text for text, _ in steps_bar({}, {}, 40)) == "steps -"
 
 
 def test_the_strip_marks_what_was_too_slow():
