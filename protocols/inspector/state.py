@@ -8,10 +8,11 @@ noise would change the document each time. What is not known is None. Keys of di
     loop         time, wall (seconds since 1970), running, stopping, catching_up, debug
     stats        the counters of ``reactor.Stats``
     control      see ``Control.document``: mode, turns_per_second, stepping, recording, recorded
-    turn         the turn that the loop is in, if it is paused or in slow motion, or if no turn has
-                 ended since the last document; otherwise the newest turn since then that had events
-                 or calls, else the last one. The fields of a recording's line, with "step" (1 to 8)
-                 and "running" (the name of what runs); see turns.py. None before the first turn.
+    turn         the turn that the loop is in, if it is paused or in slow motion, if it is in it for
+                 longer than 80 ms, or if none has ended since the last document; otherwise the
+                 newest turn since then that had events or calls, else the last one. The fields of a
+                 recording's line, with "step" (1 to 8) and "running" (the name of what runs); see
+                 turns.py. None before the first turn.
     turns        in slow motion: the turns that have ended since the last document, at most 10
     pending      while the loop is paused or in slow motion: what is to come in this turn, see
                  ``reactor.pending``; otherwise None
@@ -182,9 +183,9 @@ class State:
         return ended
 
     def _choose(self, current: Turn | None, ended: list[Turn], stepping: bool) -> Turn | None:
-        if stepping and current is not None:
-            return current
-        if ended:
+        if current is not None and (stepping or self._loop.time() - current.times[0] > _TICK):
+            self._turn = current
+        elif ended:
             self._turn = newest_interesting(ended)
         elif current is not None:
             self._turn = current

@@ -81,7 +81,7 @@ def test_it_answers_while_the_loop_is_blocked(running):
     running.reactor.call_soon_threadsafe(block)
     assert blocked.wait(TIMEOUT)
     try:
-        assert running.state()["turn"]["running"].endswith("block")
+        wait_until(lambda: running.state()["turn"]["running"].endswith("block"))
     finally:
         end.set()
 

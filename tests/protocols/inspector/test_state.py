@@ -157,6 +157,19 @@ def test_the_turn_that_is_shown(world):
     assert "lambda" in documents[0]["turn"]["running"]
 
 
+def test_a_turn_that_blocks_is_shown_although_others_have_ended(world):
+    world.reactor.call_soon(lambda: None)
+    world.reactor.run_once(0)
+    documents = []
+
+    def block():
+        world.reactor.stall(0.1)
+        documents.append(world.document())
+
+    world.during(block)
+    assert documents[0]["turn"]["running"].endswith("block")
+
+
 def test_the_steps_are_those_of_the_last_second(world):
     world.reactor.call_soon(world.reactor.stall, 0.25)
     world.reactor.settle()
