@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from selenium import webdriver
+from selenium.common.exceptions import WebDriverException
 
 from .waiting import TIMEOUT
 
@@ -28,11 +29,24 @@ def start_chromium(profile: Path, window: str = "400,900") -> webdriver.Chrome:
     for flag in (*_FLAGS, f"--window-size={window}", f"--user-data-dir={profile}"):
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    service = webdriver.ChromeService(_path("chromedriver"))  # or it would look for one to fetch
-    browser = webdriver.Chrome(options, service)
+    browser = _start(options)
     browser.set_page_load_timeout(TIMEOUT)
     browser.set_script_timeout(TIMEOUT)
     return browser
+
+
+def _start(options: webdriver.ChromeOptions) -> webdriver.Chrome:
+    for attempts_left in (2, 1, 0):
+        service = webdriver.ChromeService(
+            _path("chromedriver")
+        )  # or it would look for one to fetch
+        try:
+            return webdriver.Chrome(options, service)
+        except WebDriverException as error:
+            # Selenium looks for a free port and passes it on. Another program may have taken it.
+            if attempts_left == 0 or "unexpectedly exited" not in str(error):
+                raise
+    raise AssertionError("not reached")
 
 
 def page_browser(profile: Path) -> Iterator[webdriver.Chrome]:
