@@ -19,6 +19,7 @@ BUILT_IN: Mapping[str, str] = {
     "chat": "protocols.chat.app:app",
     "echo": "protocols.echo:app",
     "http": "protocols.http.app:app",
+    "smtp": "protocols.mail.app:app",
     "time": "protocols.daytime:app",
 }
 ENTRY_POINTS = "reactor.protocols"
