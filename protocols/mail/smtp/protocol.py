@@ -15,7 +15,7 @@ from . import replies
 from .addresses import Address
 from .commands import commands
 from .dialogue import Dialogue, Outcome
-from .limits import BUSY_TIMEOUT, REFUSED_TIMEOUT, TLS_TIMEOUT, VISITORS
+from .limits import BUSY_TIMEOUT, HANDSHAKE_CHECK, REFUSED_TIMEOUT, VISITORS
 from .message import Message
 from .replies import Reply
 from .settings import Settings, Shared
@@ -56,7 +56,7 @@ class SMTPProtocol(Protocol):
         self._peer = ""
         self._stopping = False
         self._at_eof = False
-        self._starting_tls = False
+        self._handshake: StreamTransport | None = None  # after STARTTLS, until it is done
         self._handled = 0
         self._window_size = 0  # bytes of the message when the window of its rate began
         self._window_end = 0.0
@@ -91,7 +91,7 @@ class SMTPProtocol(Protocol):
 
     def connection_made(self, transport: StreamTransport) -> None:
         self.transport = transport
-        if self._starting_tls:
+        if self._handshake is not None:
             self._tls_started()
             return
         settings = self.shared.settings
@@ -173,9 +173,11 @@ class SMTPProtocol(Protocol):
         assert dialogue is not None
         assert timer is not None
         limits = dialogue.limits
-        if self._starting_tls:
-            self.transport.abort()
-            self.connection_lost(None)  # the transport does not call it before the handshake
+        if self._handshake is not None:
+            if self._handshake.is_closing():
+                self.connection_lost(None)  # the transport does not call it before the handshake
+            else:
+                timer.reschedule(HANDSHAKE_CHECK)
         elif dialogue.paused:  # the client does not read our replies
             self.transport.abort()
         elif dialogue.is_waiting:  # for us, not for the client
@@ -325,10 +327,9 @@ class SMTPProtocol(Protocol):
         context = self.shared.settings.tls
         assert context is not None
         assert self._timer is not None
-        self._starting_tls = True
-        self._timer.reschedule(TLS_TIMEOUT)
+        self._timer.reschedule(HANDSHAKE_CHECK)
         try:
-            start_tls(self.transport, self, context)
+            self._handshake = start_tls(self.transport, self, context)
         except OSError:  # the client has left
             self.connection_lost(None)
 
@@ -336,7 +337,7 @@ class SMTPProtocol(Protocol):
         dialogue, timer = self._dialogue, self._timer
         assert dialogue is not None
         assert timer is not None
-        self._starting_tls = False
+        self._handshake = None
         dialogue.tls_started(_cipher(self.transport))
         timer.reschedule(dialogue.limits.command_timeout)
 

@@ -17,15 +17,14 @@ def run(case: Case, reactor: VirtualReactor, chunk: int | None) -> None:
     world = SMTPWorld(reactor, **case.settings)
     peer = world.connect()
     for data, *expected in case.all_steps:
-        if not isinstance(data, Exact) and not data.endswith(b"\r\n"):
-            data += b"\r\n"
-        replies = world.ask(peer, data, chunk and max(chunk, len(data) // 5000))
+        line = data if isinstance(data, Exact) or data.endswith(b"\r\n") else data + b"\r\n"
+        replies = world.ask(peer, line, chunk and max(chunk, len(line) // 5000))
         lines = replies.splitlines()
         if len(expected) == 1:  # the last line of a reply with several
             lines = lines[-1:]
         assert len(lines) == len(expected), replies
-        for line, start in zip(lines, expected, strict=True):
-            assert line.startswith(start), replies
+        for got, start in zip(lines, expected, strict=True):
+            assert got.startswith(start), replies
     assert peer.eof_received == case.closed
     assert [message.content for message in world.messages] == list(case.contents)
     if case.sender is not None:
