@@ -10,6 +10,7 @@ import itertools
 import os
 import re
 import socket
+import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -231,7 +232,7 @@ def _write_all(fd: int, data: bytes) -> None:
 def _start_writing(fd: int) -> None:
     """Let the system begin to write the file, without waiting. On Linux it does so when it is told
     that the file is not needed in memory (posix_fadvise(2))."""
-    if hasattr(os, "posix_fadvise"):
+    if sys.platform == "linux":
         os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
 
 

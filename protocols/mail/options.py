@@ -18,16 +18,20 @@ from reactor.command import (
     duration,
     limits_given,
     number,
+    port_number,
     positive,
     refuse_unused,
     seconds,
 )
 from reactor.sockets.addresses import LOOPBACK, Networks
 
+from .pop3.settings import POP3Limits, POP3Settings
 from .smtp.limits import Limits
 from .smtp.settings import Settings, own_name
 
 HASH_COMMAND: Final = "python -m reactor --hash-password"
+
+POP3_PORT: Final = 1100  # the standard port, 110, requires root
 
 _DEFAULTS: Final = Limits()
 LIMIT_OPTIONS: Final[LimitOptions] = (
@@ -115,6 +119,18 @@ def _add_auth_options(parser: argparse._ActionsContainer) -> None:
     )
 
 
+def add_pop3_options(parser: argparse._ActionsContainer) -> None:
+    """Add the options for POP3."""
+    parser.add_argument(
+        "--pop3-port",
+        metavar="N",
+        type=port_number,
+        default=POP3_PORT,
+        help="port for POP3, 0 for any (%(default)d)",
+    )
+    parser.add_argument("--no-pop3", action="store_true", help="serve no POP3")
+
+
 def check_options(options: argparse.Namespace) -> None:
     """Raise ``CommandError`` if the options contradict each other."""
     if not options.domains and not _is_loopback(options.host):
@@ -147,6 +163,29 @@ def settings_of(options: argparse.Namespace) -> Settings:
         auth_insecure=options.auth_insecure,
         auth_required=options.auth_required,
         greeting_delay=options.greeting_delay,
+    )
+
+
+def pop3_settings_of(options: argparse.Namespace) -> POP3Settings:
+    """The settings of the POP3 server. Without users, on a loopback address, everyone may read the
+    mail. Raises ``CommandError``."""
+    passwords = passwords_of(options)
+    is_open = not passwords and _is_loopback(options.host)
+    if not passwords and not is_open and not options.auth_any:
+        raise CommandError(
+            "POP3 requires --user or --users, except on a loopback address; --no-pop3 serves none",
+            WRONG_USAGE,
+        )
+    return POP3Settings(
+        hostname=options.hostname,
+        limits=POP3Limits(
+            connections=options.max_connections,
+            connections_per_address=options.max_connections_per_address,
+        ),
+        tls=None if options.implicit_tls else options.tls,
+        passwords=passwords,
+        auth_any=is_open or options.auth_any,
+        auth_insecure=is_open or options.auth_insecure,
     )
 
 

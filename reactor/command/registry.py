@@ -19,7 +19,8 @@ BUILT_IN: Mapping[str, str] = {
     "chat": "protocols.chat.app:app",
     "echo": "protocols.echo:app",
     "http": "protocols.http.app:app",
-    "smtp": "protocols.mail.app:app",
+    "mail": "protocols.mail.app:app",
+    "smtp": "protocols.mail.app:smtp",
     "time": "protocols.daytime:app",
 }
 ENTRY_POINTS = "reactor.protocols"

@@ -11,6 +11,7 @@ from typing import Protocol as TypingProtocol
 from reactor import Protocol, Reactor, StreamTransport, ThreadCall, Timer
 from reactor.sockets.addresses import subscriber
 
+from ..starttls import start_tls
 from . import replies
 from .addresses import Address
 from .commands import commands
@@ -19,7 +20,6 @@ from .limits import BUSY_TIMEOUT, HANDSHAKE_CHECK, REFUSED_TIMEOUT, VISITORS
 from .message import Message
 from .replies import Reply
 from .settings import Settings, Shared
-from .starttls import start_tls
 
 logger = logging.getLogger(__name__)
 
