@@ -42,7 +42,8 @@ def _begin(dialogue: Dialogue, argument: str) -> bool:
         )
         return False
     if not is_hello_name(argument):
-        dialogue.refuse(Reply(501, "5.5.4", "Say your name: EHLO host.example.org"))
+        name = "LHLO" if dialogue.settings.lmtp else "EHLO"
+        dialogue.refuse(Reply(501, "5.5.4", f"Say your name: {name} host.example.org"))
         return False
     dialogue.hello = argument
     dialogue.reset()
@@ -208,6 +209,10 @@ def bdat(dialogue: Dialogue, argument: str) -> None:
         return
     if dialogue.chunks is None:
         dialogue.chunks = ChunkLines(dialogue.begin_content(), dialogue.limits.line)
+    dialogue.chunks.chunks += 1
+    if dialogue.chunks.are_tiny():
+        dialogue.say_goodbye(replies.TOO_MANY_COMMANDS)
+        return
     dialogue.read_chunk(size, partial(_end_chunk, dialogue, dialogue.chunks, size, is_last))
 
 

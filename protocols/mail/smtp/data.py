@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from . import replies
+from .limits import FREE_CHUNKS, MEAN_CHUNK
 from .replies import Reply
 
 _END: Final = b"\r\n.\r\n"
@@ -133,10 +134,12 @@ class ChunkReader:
 
 
 class ChunkLines:
-    """Divides the chunks of a message into lines for its ``content``."""
+    """Divides the chunks of a message into lines for its ``content``. ``chunks``: how many there
+    are."""
 
     def __init__(self, content: Content, max_line: int) -> None:
         self.content = content
+        self.chunks = 0
         self._max_line = max_line
         self._partial = b""
 
@@ -152,6 +155,10 @@ class ChunkLines:
             self.content.refuse(replies.LONG_CONTENT)
             data = b""
         self._partial = data
+
+    def are_tiny(self) -> bool:
+        """Whether the chunks cost more work than the message is worth."""
+        return self.chunks > FREE_CHUNKS and self.content.size < self.chunks * MEAN_CHUNK
 
     def end(self) -> None:
         """The last chunk is complete. If the last line has no end, it gets one."""

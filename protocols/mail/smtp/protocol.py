@@ -320,6 +320,9 @@ class SMTPProtocol(Protocol):
     def _authenticated(self, user: str | None, refusal: Reply) -> None:
         assert self._dialogue is not None
         self._dialogue.authenticated(user, refusal)
+        if self._dialogue.closed:
+            self._dialogue = None
+            return
         self.reactor.call_soon(self._proceed)  # not now: this may be inside a call by the dialogue
 
     def start_tls(self) -> None:

@@ -135,6 +135,26 @@ def test_a_lost_connection_frees_its_message(reactor):
     assert world.messages == []
 
 
+def test_a_message_in_tiny_chunks_is_given_up(reactor):
+    world = SMTPWorld(reactor)
+    peer = world.connect()
+    world.ask(peer, HELLO)
+    world.ask(peer, MAIL + RCPT)
+    assert codes(world.ask(peer, b"BDAT 1\r\nx" * 5000)) == ["250"] * 100 + ["421"]
+    assert world.server.shared.memory.used == 0
+
+
+def test_a_message_in_many_chunks_arrives(reactor):
+    world = SMTPWorld(reactor)
+    peer = world.connect()
+    world.ask(peer, HELLO)
+    world.ask(peer, MAIL + RCPT)
+    chunk = b"x" * 598 + b"\r\n"
+    replies = codes(world.ask(peer, (b"BDAT 600\r\n" + chunk) * 500 + b"BDAT 0 LAST\r\n"))
+    assert replies == ["250"] * 501
+    assert world.messages[0].content == chunk * 500
+
+
 # -- time ------------------------------------------------------------------------------------------
 
 
