@@ -6,7 +6,7 @@ import base64
 
 import pytest
 
-from protocols.mail import Limits, Message, Reply, SMTPProtocol
+from protocols.mail import Limits, MailServer, Message, Reply, SMTPProtocol
 from protocols.mail.smtp.limits import COMMAND_LINE
 from protocols.passwords import PasswordHash, Passwords
 from reactor.testing import VirtualReactor
@@ -313,7 +313,7 @@ def test_a_subclass_decides_about_addresses():
             return None if address.local_part == "bob" else Reply(550, "5.1.1", "No such user")
 
     with VirtualReactor() as reactor:
-        peer = reactor.connect(Picky)
+        peer = reactor.connect(MailServer(protocol=Picky))
         reactor.advance(0)
         peer.send(HELLO)
         reactor.settle()

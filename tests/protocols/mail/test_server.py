@@ -183,6 +183,21 @@ def test_domains(start):
         )
 
 
+def test_a_class_of_ones_own(serve, tmp_path):
+    (tmp_path / "picky.py").write_text(
+        "from protocols.mail import Reply, SMTPProtocol\n"
+        "class Picky(SMTPProtocol):\n"
+        "    def recipient_given(self, address):\n"
+        "        if address.local_part != 'bob':\n"
+        "            return Reply(550, '5.1.1', 'No such user')\n"
+    )
+    server = serve("--protocol", "picky:Picky", "--port", "0", cwd=tmp_path)
+    with smtplib.SMTP("localhost", server.port, timeout=TIMEOUT) as client:
+        assert client.sendmail("", ["eve@example.org", "bob@example.org"], "x") == {
+            "eve@example.org": (550, b"5.1.1 No such user")
+        }
+
+
 def test_lmtp(start, stored):
     server = start("--lmtp")
     with smtplib.LMTP("127.0.0.1", server.ports["lmtp"]) as client:
