@@ -8,11 +8,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final, cast
 
+from protocols.starttls import start_tls
 from reactor import Protocol, Reactor, StreamTransport, ThreadCall, Timer
 from reactor.sockets.addresses import subscriber
 
 from ..maildir import StoredMail
-from ..starttls import start_tls
 from .commands import AFTER_LOGIN, BEFORE_LOGIN, CommandFailed, Maildrop, top_of
 from .settings import MAX_LINE, POP3Shared
 
@@ -20,7 +20,6 @@ logger = logging.getLogger(__name__)
 
 _PIECE: Final = 32768  # bytes of a mail that are written at a time
 _BUSY_PAUSE: Final = 0.1  # seconds between two attempts to have a password checked
-_HANDSHAKE_CHECK: Final = 1.0  # seconds between two looks whether TLS's handshake has failed
 
 
 class POP3Connection(Protocol):
@@ -43,7 +42,7 @@ class POP3Connection(Protocol):
         self._counted = False
         self._address_key: bytes | None = None
         self._timer: Timer | None = None
-        self._handshake: StreamTransport | None = None
+        self._starting_tls = False
         self._at_eof = False
 
     @property
@@ -61,8 +60,8 @@ class POP3Connection(Protocol):
         self.transport = transport
         self.is_encrypted = transport.get_extra_info("cipher") is not None
         timeout = self.shared.settings.limits.idle_timeout
-        if self._handshake is not None:  # what was sent with STLS is not encrypted: discard it
-            self._handshake = None
+        if self._starting_tls:  # what was sent with STLS is not encrypted: discard it
+            self._starting_tls = False
             self._unread = b""
             self.user = None
             self._waiting = False
@@ -147,7 +146,7 @@ class POP3Connection(Protocol):
             return
         if self._is_busy():
             self._unread = rest
-            if rest:
+            if rest and not self._starting_tls:
                 self.transport.pause_reading()
             return
         if self._skipping or len(rest) > MAX_LINE:
@@ -324,23 +323,21 @@ class POP3Connection(Protocol):
         assert context is not None
         assert self._timer is not None
         self._reply("+OK Begin TLS")
-        self._waiting = True
+        self._waiting = self._starting_tls = True
         self._timer.cancel()
+        old = self.transport
+        old.flush()
         try:
-            self._handshake = start_tls(self.transport, self, context)
-        except OSError:  # the client has left
-            self.connection_lost(None)
-        else:
-            self._timer = self.reactor.call_later(_HANDSHAKE_CHECK, self._check_handshake)
+            if old.get_write_buffer_size():
+                old.abort()
+                raise TimeoutError("the client does not read")
+            self.transport = start_tls(old, self, context, on_result=self._handshake_ended)
+        except (OSError, ValueError) as exc:
+            self._handshake_ended(exc)
 
-    def _check_handshake(self) -> None:
-        """If the handshake fails, the transport does not call ``connection_lost``."""
-        if self._handshake is None:
-            return
-        if self._handshake.is_closing():
-            self.connection_lost(None)
-        else:
-            self._timer = self.reactor.call_later(_HANDSHAKE_CHECK, self._check_handshake)
+    def _handshake_ended(self, exc: Exception | None) -> None:
+        if exc is not None:  # then no transport calls connection_lost
+            self.connection_lost(exc)
 
 
 def _rendered(content: bytes) -> bytes:

@@ -8,15 +8,15 @@ from functools import partial
 from typing import Any, ClassVar, Final, cast
 from typing import Protocol as TypingProtocol
 
+from protocols.starttls import start_tls
 from reactor import Protocol, Reactor, StreamTransport, ThreadCall, Timer
 from reactor.sockets.addresses import subscriber
 
-from ..starttls import start_tls
 from . import replies
 from .addresses import Address
 from .commands import commands
 from .dialogue import Dialogue, Outcome
-from .limits import BUSY_TIMEOUT, HANDSHAKE_CHECK, REFUSED_TIMEOUT, VISITORS
+from .limits import BUSY_TIMEOUT, REFUSED_TIMEOUT, VISITORS
 from .message import Message
 from .replies import Reply
 from .settings import Settings, Shared
@@ -56,7 +56,7 @@ class SMTPProtocol(Protocol):
         self._peer = ""
         self._stopping = False
         self._at_eof = False
-        self._handshake: StreamTransport | None = None  # after STARTTLS, until it is done
+        self._starting_tls = False  # after STARTTLS, until the handshake is done
         self._handled = 0
         self._window_size = 0  # bytes of the message when the window of its rate began
         self._window_end = 0.0
@@ -91,7 +91,7 @@ class SMTPProtocol(Protocol):
 
     def connection_made(self, transport: StreamTransport) -> None:
         self.transport = transport
-        if self._handshake is not None:
+        if self._starting_tls:
             self._tls_started()
             return
         settings = self.shared.settings
@@ -149,7 +149,7 @@ class SMTPProtocol(Protocol):
         if dialogue.closed:
             return
         if dialogue.is_waiting:
-            if dialogue.has_unread:
+            if dialogue.has_unread and not self._starting_tls:
                 self.transport.pause_reading()
             return
         timer, limits = self._timer, dialogue.limits
@@ -173,12 +173,7 @@ class SMTPProtocol(Protocol):
         assert dialogue is not None
         assert timer is not None
         limits = dialogue.limits
-        if self._handshake is not None:
-            if self._handshake.is_closing():
-                self.connection_lost(None)  # the transport does not call it before the handshake
-            else:
-                timer.reschedule(HANDSHAKE_CHECK)
-        elif dialogue.paused:  # the client does not read our replies
+        if dialogue.paused:  # the client does not read our replies
             self.transport.abort()
         elif dialogue.is_waiting:  # for us, not for the client
             timer.reschedule(limits.command_timeout)
@@ -329,18 +324,26 @@ class SMTPProtocol(Protocol):
         """See ``Host``."""
         context = self.shared.settings.tls
         assert context is not None
-        assert self._timer is not None
-        self._timer.reschedule(HANDSHAKE_CHECK)
+        self._starting_tls = True
+        old = self.transport
+        old.flush()
         try:
-            self._handshake = start_tls(self.transport, self, context)
-        except OSError:  # the client has left
-            self.connection_lost(None)
+            if old.get_write_buffer_size():
+                old.abort()
+                raise TimeoutError("the client does not read")
+            self.transport = start_tls(old, self, context, on_result=self._handshake_ended)
+        except (OSError, ValueError) as exc:
+            self._handshake_ended(exc)
+
+    def _handshake_ended(self, exc: Exception | None) -> None:
+        if exc is not None:  # then no transport calls connection_lost
+            self.connection_lost(exc)
 
     def _tls_started(self) -> None:
         dialogue, timer = self._dialogue, self._timer
         assert dialogue is not None
         assert timer is not None
-        self._handshake = None
+        self._starting_tls = False
         dialogue.tls_started(_cipher(self.transport))
         timer.reschedule(dialogue.limits.command_timeout)
 

@@ -6,6 +6,7 @@ import contextlib
 import os
 import poplib
 import shutil
+import socket
 import ssl
 import subprocess
 from pathlib import Path
@@ -269,6 +270,19 @@ def test_poplib_over_tls(start, certificate):
         assert client.retr(1)[1][0] == b"Subject: one"
         client.dele(1)
         client.quit()
+
+
+def test_commands_sent_with_stls_are_discarded(start, certificate):
+    server = start("--tls-cert", certificate.chain, "--tls-key", certificate.key, "--user", USER)
+    address = "localhost", server.ports["pop3"]
+    with socket.create_connection(address, TIMEOUT) as plain, plain.makefile("rb") as file:
+        file.readline()
+        plain.sendall(b"STLS\r\nUSER eve\r\nQUIT\r\n")
+        assert file.readline() == b"+OK Begin TLS\r\n"
+        context = ssl.create_default_context(cafile=certificate.ca)
+        with context.wrap_socket(plain, server_hostname="localhost") as secure:
+            secure.sendall(b"PASS x\r\n")
+            assert secure.recv(1000) == b"-ERR Send USER first\r\n"
 
 
 def test_implicit_tls(start, certificate):
