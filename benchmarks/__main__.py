@@ -6,7 +6,7 @@ import signal
 import sys
 from types import ModuleType
 
-from . import chat, echo, expiry, http, idle, inspector, observe, timers, udp, websocket
+from . import chat, echo, expiry, http, idle, inspector, observe, smtp, timers, udp, websocket
 from .charts import write_charts
 from .common import BenchmarkError, charts, environment
 
@@ -22,6 +22,7 @@ BENCHMARKS: dict[str, ModuleType] = {
     "udp": udp,
     "http": http,
     "websocket": websocket,
+    "smtp": smtp,
 }
 COMMANDS = BENCHMARKS | http.PARTS
 

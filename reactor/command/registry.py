@@ -22,6 +22,8 @@ BUILT_IN: Mapping[str, str] = {
     "echo": "protocols.echo:app",
     "http": "protocols.http.app:app",
     "inspect": "protocols.inspector.terminal.app:app",
+    "mail": "protocols.mail.app:app",
+    "smtp": "protocols.mail.app:smtp",
     "time": "protocols.daytime:app",
 }
 ENTRY_POINTS = "reactor.protocols"

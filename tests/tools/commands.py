@@ -13,8 +13,8 @@ from .waiting import TIMEOUT
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# Instead of the default ports of the chat's ways in: any that are free.
-DEFAULT_PORTS = {"REACTOR_IRC_PORT": "0", "REACTOR_WEB_PORT": "0"}
+# Instead of the default ports that --port does not replace: any that are free.
+DEFAULT_PORTS = {"REACTOR_IRC_PORT": "0", "REACTOR_POP3_PORT": "0", "REACTOR_WEB_PORT": "0"}
 
 
 def environment(**variables: str) -> dict[str, str]:

@@ -1,0 +1,349 @@
+"""A POP3 connection: the commands that arrive, one after the other, and the replies."""
+
+from __future__ import annotations
+
+import logging
+import queue
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final, cast
+
+from protocols.starttls import start_tls
+from reactor import Protocol, Reactor, StreamTransport, ThreadCall, Timer
+from reactor.sockets.addresses import subscriber
+
+from ..maildir import StoredMail
+from .commands import AFTER_LOGIN, BEFORE_LOGIN, CommandFailed, Maildrop, top_of
+from .settings import MAX_LINE, POP3Shared
+
+logger = logging.getLogger(__name__)
+
+_PIECE: Final = 32768  # bytes of a mail that are written at a time
+_BUSY_PAUSE: Final = 0.1  # seconds between two attempts to have a password checked
+
+
+class POP3Connection(Protocol):
+    """Serves ``shared.store`` to one client. ``maildrop``: the mails, after the login."""
+
+    def __init__(self, shared: POP3Shared) -> None:
+        self.shared = shared
+        self.user: str | None = None
+        self.is_encrypted = False
+        self.maildrop = Maildrop([])
+        self._commands = BEFORE_LOGIN
+        self._unread = b""
+        self._skipping = False  # the rest of a line that is too long
+        self._waiting = False  # for the disk, a password or a handshake
+        self._paused = False  # the client does not read
+        self._outgoing = memoryview(b"")
+        self._errors = 0
+        self._wrong_passwords = 0
+        self._peer = ""
+        self._counted = False
+        self._address_key: bytes | None = None
+        self._timer: Timer | None = None
+        self._starting_tls = False
+        self._at_eof = False
+
+    @property
+    def reactor(self) -> Reactor:
+        """The reactor that the connection belongs to."""
+        return cast(Reactor, self.transport.reactor)
+
+    def may_send_passwords(self) -> bool:
+        """Whether USER is allowed."""
+        return self.is_encrypted or self.shared.settings.auth_insecure
+
+    # -- the connection ----------------------------------------------------------------------------
+
+    def connection_made(self, transport: StreamTransport) -> None:
+        self.transport = transport
+        self.is_encrypted = transport.get_extra_info("cipher") is not None
+        timeout = self.shared.settings.limits.idle_timeout
+        if self._starting_tls:  # what was sent with STLS is not encrypted: discard it
+            self._starting_tls = False
+            self._unread = b""
+            self.user = None
+            self._waiting = False
+            self._timer = self.reactor.call_later(timeout, self._timed_out)
+            return
+        peer = transport.get_extra_info("peername")
+        self._peer = str(peer[0]) if isinstance(peer, tuple) else ""
+        if self._count(peer):
+            self._timer = self.reactor.call_later(timeout, self._timed_out)
+            self._reply(f"+OK {self.shared.settings.hostname} POP3")
+        else:
+            self.say_goodbye("-ERR [SYS/TEMP] Too many connections")
+
+    def _count(self, peer: Any) -> bool:
+        """Count the connection; returns False if it is one too many."""
+        shared = self.shared
+        shared.connections += 1
+        self._counted = True
+        key = shared.per_address.key(peer)
+        if key is not None:
+            if shared.per_address.is_reached(key):
+                return False
+            shared.per_address.add(key)
+            self._address_key = key
+        return shared.connections <= shared.settings.limits.connections
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._counted:
+            self._counted = False
+            self.shared.connections -= 1
+        if self._address_key is not None:
+            self.shared.per_address.remove(self._address_key)
+            self._address_key = None
+        if self._timer is not None:
+            self._timer.cancel()
+        self._outgoing = memoryview(b"")
+        self._unread = b""
+
+    def _timed_out(self) -> None:
+        if self._waiting:
+            self._wait_longer()
+        elif self._paused or self._outgoing:
+            self.transport.abort()  # it does not read
+        else:
+            self.say_goodbye("-ERR [SYS/TEMP] Too long without a command")
+
+    def _wait_longer(self) -> None:
+        timeout = self.shared.settings.limits.idle_timeout
+        self._timer = self.reactor.call_later(timeout, self._timed_out)
+
+    def shutdown_requested(self) -> None:
+        if self._waiting or self._outgoing:
+            self._at_eof = True  # close after the reply
+        else:
+            self.transport.close()
+
+    def eof_received(self) -> bool | None:
+        self._at_eof = True
+        return self._waiting or bool(self._outgoing)
+
+    # -- commands ----------------------------------------------------------------------------------
+
+    def data_received(self, data: bytes) -> None:
+        self._unread += data
+        self._proceed()
+
+    def _proceed(self) -> None:
+        """Handle the commands that have arrived, until one has to wait."""
+        position, data, self._unread = 0, self._unread, b""
+        while not self._is_busy():
+            end = data.find(b"\n", position) + 1
+            if not end:
+                break
+            line, position = data[position:end], end
+            if self._skipping or len(line) > MAX_LINE:
+                self._skipping = False
+                self._fail("The line is too long")
+            else:
+                self._handle(line)
+        rest = data[position:]
+        if self.transport.is_closing():
+            return
+        if self._is_busy():
+            self._unread = rest
+            if rest and not self._starting_tls:
+                self.transport.pause_reading()
+            return
+        if self._skipping or len(rest) > MAX_LINE:
+            self._skipping, rest = True, b""
+        self._unread = rest
+        if self._at_eof:
+            self.transport.close()
+        else:
+            self.transport.resume_reading()
+
+    def _is_busy(self) -> bool:
+        return self._waiting or self._paused or bool(self._outgoing) or self.transport.is_closing()
+
+    def _handle(self, line: bytes) -> None:
+        if self._timer is not None:
+            self._timer.reschedule(self.shared.settings.limits.idle_timeout)
+        text = line.decode("utf-8", "replace").rstrip("\r\n")
+        name, *arguments = text.split(" ")
+        if name.upper() != "PASS":
+            arguments = [argument for argument in arguments if argument]
+        command = self._commands.get(name.upper())
+        if command is None:
+            known = name.upper() in AFTER_LOGIN or name.upper() in BEFORE_LOGIN
+            self._fail("Not in this state" if known else "Unknown command")
+            return
+        try:
+            reply = command(self, arguments)
+        except CommandFailed as exc:
+            self._fail(str(exc))
+            return
+        if reply is not None:
+            self._reply(reply)
+
+    def _reply(self, reply: str) -> None:
+        """Send a reply; a long one in pieces."""
+        self._send(f"{reply}\r\n".encode())
+
+    def _fail(self, why: str) -> None:
+        self._errors += 1
+        if self._errors > self.shared.settings.limits.errors:
+            self.say_goodbye("-ERR [SYS/TEMP] Too many errors")
+        else:
+            self._reply(f"-ERR {why}")
+
+    def say_goodbye(self, reply: str) -> None:
+        """Send the last reply, and close."""
+        self._reply(reply)
+        self.transport.close()
+
+    # -- output ------------------------------------------------------------------------------------
+
+    def _send(self, data: bytes) -> None:
+        if len(data) <= _PIECE:
+            self.transport.write(data)
+        else:
+            self._outgoing = memoryview(data)
+            self._send_more()
+
+    def _send_more(self) -> None:
+        while self._outgoing and not self._paused and not self.transport.is_closing():
+            piece, self._outgoing = self._outgoing[:_PIECE], self._outgoing[_PIECE:]
+            self.transport.write(piece)
+
+    def pause_writing(self) -> None:
+        self._paused = True
+
+    def resume_writing(self) -> None:
+        self._paused = False
+        if self._timer is not None:
+            self._timer.reschedule(self.shared.settings.limits.idle_timeout)
+        self._send_more()
+        if not self._outgoing:
+            self._proceed()
+
+    # -- what takes time ---------------------------------------------------------------------------
+
+    def _wait_for(
+        self, start: Callable[[], ThreadCall[Any]], on_end: Callable[[Any], None]
+    ) -> None:
+        """Start a call in a thread; ``on_end`` gets its result, and replies."""
+        try:
+            call = start()
+        except (queue.Full, RuntimeError):
+            self._fail("[SYS/TEMP] The server is busy")
+            return
+        self._waiting = True
+        call.add_done_callback(partial(self._ended, on_end))
+
+    def _ended(self, on_end: Callable[[Any], None], call: ThreadCall[Any]) -> None:
+        self._waiting = False
+        if self.transport.is_closing():
+            return
+        exc = call.exception()
+        if exc is None:
+            on_end(call.result())
+        else:
+            if not isinstance(exc, OSError):
+                self.reactor.call_exception_handler({"message": "POP3:", "exception": exc})
+            gone = isinstance(exc, FileNotFoundError)
+            self._fail("This mail is gone" if gone else "[SYS/TEMP] The disk has failed")
+        self._proceed()
+
+    def check_password(self, password: str) -> None:
+        """PASS: check it, and then open the mailbox."""
+        assert self.user is not None
+        if self.shared.settings.auth_any:
+            self._open_mailbox()
+        else:
+            self._waiting = True
+            self._check_password(self.user, password)
+
+    def _check_password(self, name: str, password: str) -> None:
+        checks = self.shared.checks
+        address = subscriber(self._peer) if self._peer else b""
+        if self.transport.is_closing():
+            return
+        if checks.is_locked(address):
+            self._waiting = False
+            self.say_goodbye("-ERR [SYS/TEMP] Too many wrong passwords from your address")
+        elif checks.is_busy(address):
+            self.reactor.call_later(_BUSY_PAUSE, self._check_password, name, password)
+        else:
+            passwords = self.shared.settings.passwords
+            checks.start(address, passwords, name, password, self._password_checked)
+
+    def _password_checked(self, call: ThreadCall[bool]) -> None:
+        self._waiting = False
+        if self.transport.is_closing():
+            return
+        if call.exception() is None and call.result():
+            self._open_mailbox()
+            return
+        logger.warning(
+            "wrong password for %.64r from %s", self.user, self._peer or "a local socket"
+        )
+        self.user = None
+        self._wrong_passwords += 1
+        if self._wrong_passwords >= self.shared.settings.limits.wrong_passwords:
+            self.say_goodbye("-ERR [AUTH] Wrong name or password")
+        else:
+            self._fail("[AUTH] Wrong name or password")
+            self._proceed()
+
+    def _open_mailbox(self) -> None:
+        self._wait_for(self.shared.store.mails, self._opened)
+
+    def _opened(self, mails: list[StoredMail]) -> None:
+        self.maildrop = Maildrop(mails)
+        self._commands = AFTER_LOGIN
+        self._reply(f"+OK {len(mails)} mails")
+
+    def send_mail(self, mail: StoredMail, lines: int | None) -> None:
+        """RETR, or with ``lines`` TOP."""
+
+        def send(content: bytes) -> None:
+            self._send(_rendered(content if lines is None else top_of(content, lines)))
+
+        self._wait_for(partial(self.shared.store.read, mail.identity), send)
+
+    def delete_and_close(self) -> None:
+        """QUIT: delete what is marked."""
+        maildrop = self.maildrop
+        identities = [maildrop.mails[number - 1].identity for number in sorted(maildrop.deleted)]
+        if not identities:
+            self.say_goodbye("+OK Bye")
+            return
+        self._at_eof = True  # close, also if that fails (RFC 1939 section 6)
+        delete = partial(self.shared.store.delete, identities)
+        self._wait_for(delete, lambda _: self.say_goodbye("+OK Bye"))
+
+    def begin_tls(self) -> None:
+        """STLS: the handshake."""
+        context = self.shared.settings.tls
+        assert context is not None
+        assert self._timer is not None
+        self._reply("+OK Begin TLS")
+        self._waiting = self._starting_tls = True
+        self._timer.cancel()
+        old = self.transport
+        old.flush()
+        try:
+            if old.get_write_buffer_size():
+                old.abort()
+                raise TimeoutError("the client does not read")
+            self.transport = start_tls(old, self, context, on_result=self._handshake_ended)
+        except (OSError, ValueError) as exc:
+            self._handshake_ended(exc)
+
+    def _handshake_ended(self, exc: Exception | None) -> None:
+        if exc is not None:  # then no transport calls connection_lost
+            self.connection_lost(exc)
+
+
+def _rendered(content: bytes) -> bytes:
+    """A mail as a reply with several lines: dots are added (RFC 1939 section 3)."""
+    if not content.endswith(b"\r\n"):
+        content += b"\r\n"
+    if content.startswith(b"."):
+        content = b"." + content
+    return b"+OK\r\n" + content.replace(b"\r\n.", b"\r\n..") + b".\r\n"

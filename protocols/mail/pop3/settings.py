@@ -1,0 +1,54 @@
+"""What all connections of a POP3 server share: its settings, and what it counts."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass, field
+from typing import Final
+
+from protocols.passwords import PasswordChecks, Passwords
+from reactor import Reactor
+from reactor.sockets.addresses import LOOPBACK, AddressLimit, Networks
+
+from ..store import MailStore
+
+MAX_LINE: Final = 255  # bytes of a command with CR LF (RFC 2449 section 4)
+MAX_WRONG: Final = 20  # wrong passwords of an address in ten minutes; then it is locked out
+
+
+@dataclass(frozen=True, slots=True)
+class POP3Limits:
+    """Times in seconds."""
+
+    connections: int = 1000  #: at a time
+    connections_per_address: int = 20  #: at a time, except from this machine; 0: no limit
+    errors: int = 20  #: commands that fail, on one connection
+    idle_timeout: float = 600.0  #: for a command; RFC 1939 section 3 asks for ten minutes
+    wrong_passwords: int = 3  #: on one connection
+
+
+@dataclass(frozen=True)
+class POP3Settings:
+    """``hostname``: what the server calls itself. ``tls``: a server's context, for STLS.
+    ``passwords``: of those who may read the mail; ``auth_any``: everyone may, with any name and
+    password. ``auth_insecure``: accept passwords without TLS."""
+
+    hostname: str
+    limits: POP3Limits = field(default_factory=POP3Limits)
+    tls: ssl.SSLContext | None = None
+    passwords: Passwords = field(default_factory=Passwords)
+    auth_any: bool = False
+    auth_insecure: bool = False
+
+
+class POP3Shared:
+    """``store``: the mail. ``connections``: those that are open."""
+
+    def __init__(self, reactor: Reactor, store: MailStore, settings: POP3Settings) -> None:
+        self.store = store
+        self.settings = settings
+        self.connections = 0
+        self.per_address = AddressLimit(
+            settings.limits.connections_per_address or None, Networks(LOOPBACK).__contains__
+        )
+        self.checks = PasswordChecks(reactor, max_wrong=MAX_WRONG)

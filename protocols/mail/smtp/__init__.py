@@ -1,0 +1,1 @@
+"""SMTP and LMTP: the dialogue in which a server receives mail."""

@@ -1,0 +1,364 @@
+"""SMTPProtocol: a connection to an SMTP server. Subclass it to decide about each command."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import partial
+from typing import Any, ClassVar, Final, cast
+from typing import Protocol as TypingProtocol
+
+from protocols.starttls import start_tls
+from reactor import Protocol, Reactor, StreamTransport, ThreadCall, Timer
+from reactor.sockets.addresses import subscriber
+
+from . import replies
+from .addresses import Address
+from .commands import commands
+from .dialogue import Dialogue, Outcome
+from .limits import BUSY_TIMEOUT, REFUSED_TIMEOUT, VISITORS
+from .message import Message
+from .replies import Reply
+from .settings import Settings, Shared
+
+logger = logging.getLogger(__name__)
+
+_BUSY_PAUSE: Final = 0.1  # seconds between two attempts to have a password checked
+_LOCKED: Final = Reply(454, "4.7.0", "Too many wrong passwords from your address; try again later")
+_BUSY: Final = Reply(454, "4.7.0", "Too many passwords are being checked; try again later")
+_WRONG: Final = Reply(535, "5.7.8", "Wrong name or password")
+
+
+class Pending(TypingProtocol):
+    """An outcome that comes later: a ``ThreadCall``, for example."""
+
+    def add_done_callback(self, callback: Callable[[Any], object], /) -> None: ...
+    def result(self) -> Outcome | None: ...
+
+
+class SMTPProtocol(Protocol):
+    """Receives mail. Override ``message_received``, and where needed ``sender_given`` and
+    ``recipient_given``.
+
+    ``shared``: what the connections of a server share; ``MailServer`` passes it. Without it,
+    the connection has the class's ``settings``, and limits across connections do not apply."""
+
+    #: The settings of a connection without a server.
+    settings: ClassVar[Settings | None] = None
+
+    def __init__(self, shared: Shared | None = None) -> None:
+        self.shared = shared or Shared(self.settings or Settings())
+        self._dialogue: Dialogue | None = None
+        self._timer: Timer | None = None
+        self._greeted = False
+        self._counted = False
+        self._address_key: bytes | None = None
+        self._peer = ""
+        self._stopping = False
+        self._at_eof = False
+        self._starting_tls = False  # after STARTTLS, until the handshake is done
+        self._handled = 0
+        self._window_size = 0  # bytes of the message when the window of its rate began
+        self._window_end = 0.0
+        self._busy_since = 0.0
+
+    # -- for subclasses ----------------------------------------------------------------------------
+
+    def sender_given(self, address: Address) -> Reply | None:
+        """MAIL names a sender; ``Address("", "")`` is that of bounces. Returns None to accept it,
+        or the reply that refuses it."""
+        return None
+
+    def recipient_given(self, address: Address) -> Reply | None:
+        """RCPT names a recipient, in one of the server's domains. Returns None to accept it, or the
+        reply that refuses it."""
+        return None
+
+    def message_received(self, message: Message) -> Outcome | Pending | None:
+        """A message is complete. From a positive reply on, this server is responsible for it.
+
+        Returns None for 250, another reply, in LMTP also a mapping with a reply for each
+        recipient; or an object with the methods of ``ThreadCall`` whose result is one of these.
+        Raising, here or in the call, replies 451: the client will send the message again."""
+        return None
+
+    # -- the connection ----------------------------------------------------------------------------
+
+    @property
+    def reactor(self) -> Reactor:
+        """The reactor that the connection belongs to."""
+        return cast(Reactor, self.transport.reactor)
+
+    def connection_made(self, transport: StreamTransport) -> None:
+        self.transport = transport
+        if self._starting_tls:
+            self._tls_started()
+            return
+        settings = self.shared.settings
+        peer = transport.get_extra_info("peername")
+        self._peer = str(peer[0]) if isinstance(peer, tuple) else ""
+        self._dialogue = Dialogue(
+            self, settings, self.shared.memory, commands(settings.lmtp), self._peer
+        )
+        self._dialogue.cipher = _cipher(transport)
+        if self._count(peer):
+            self._timer = self.reactor.call_later(settings.greeting_delay, self._greet)
+        else:
+            self._dialogue.say_goodbye(replies.TOO_MANY_CONNECTIONS)
+
+    def _count(self, peer: Any) -> bool:
+        """Count the connection; returns False if it is one too many."""
+        shared = self.shared
+        shared.connections += 1
+        self._counted = True
+        key = shared.per_address.key(peer)
+        if key is not None:
+            if shared.per_address.is_reached(key):
+                return False
+            shared.per_address.add(key)
+            self._address_key = key
+        return shared.connections <= shared.settings.limits.connections
+
+    def _uncount(self) -> None:
+        if self._counted:
+            self._counted = False
+            self.shared.connections -= 1
+        if self._address_key is not None:
+            self.shared.per_address.remove(self._address_key)
+            self._address_key = None
+
+    def _greet(self) -> None:
+        # In a timer, even without delay: what the client has sent before is read first.
+        settings = self.shared.settings
+        self._greeted = True
+        kind = "LMTP" if settings.lmtp else "ESMTP"
+        self.send_reply(Reply(220, "", f"{settings.hostname} {kind}"))
+        self._timer = self.reactor.call_later(settings.limits.command_timeout, self._timed_out)
+
+    def data_received(self, data: bytes) -> None:
+        dialogue = self._dialogue
+        assert dialogue is not None
+        if not self._greeted:
+            dialogue.say_goodbye(replies.EARLY_TALKER)
+            return
+        dialogue.receive(data)
+        self._after_input(dialogue)
+
+    def _after_input(self, dialogue: Dialogue) -> None:
+        """Adjust the deadline, and stop reading if what arrives has to wait."""
+        if dialogue.closed:
+            return
+        if dialogue.is_waiting:
+            if dialogue.has_unread and not self._starting_tls:
+                self.transport.pause_reading()
+            return
+        timer, limits = self._timer, dialogue.limits
+        assert timer is not None
+        if self._handled != dialogue.handled:
+            self._handled = dialogue.handled
+            if dialogue.reads_content:
+                self._window_size = 0
+                self._window_end = self.reactor.now + limits.data_timeout
+                timer.reschedule(limits.data_timeout)
+            else:
+                timer.reschedule(limits.command_timeout)
+        if dialogue.reads_content and dialogue.refusal is not None:
+            left = max(self._window_end - self.reactor.now, 0.0)
+            timer.reschedule(min(left, REFUSED_TIMEOUT))
+        elif self._stopping and dialogue.is_idle:
+            dialogue.say_goodbye(replies.STOPPING)
+
+    def _timed_out(self) -> None:
+        dialogue, timer = self._dialogue, self._timer
+        assert dialogue is not None
+        assert timer is not None
+        limits = dialogue.limits
+        if dialogue.paused:  # the client does not read our replies
+            self.transport.abort()
+        elif dialogue.is_waiting:  # for us, not for the client
+            timer.reschedule(limits.command_timeout)
+        elif not dialogue.reads_content:
+            dialogue.say_goodbye(replies.TIMED_OUT)
+        elif dialogue.refusal is not None:
+            dialogue.say_goodbye(dialogue.refusal)
+        elif dialogue.content_size - self._window_size < limits.data_rate * limits.data_timeout:
+            dialogue.say_goodbye(replies.TIMED_OUT)
+        else:
+            self._window_size = dialogue.content_size
+            self._window_end = self.reactor.now + limits.data_timeout
+            timer.reschedule(limits.data_timeout)
+
+    def eof_received(self) -> bool | None:
+        # A client that has sent a message should still get the reply to it.
+        self._at_eof = True
+        return self._dialogue is not None and self._dialogue.is_waiting
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._uncount()
+        if self._timer is not None:
+            self._timer.cancel()
+        dialogue = self._dialogue
+        if dialogue is not None:
+            dialogue.end()
+            if not dialogue.waits_for_host:
+                self._dialogue = None  # it refers to this object: avoid a reference cycle
+
+    def pause_writing(self) -> None:
+        if self._dialogue is not None:
+            self._dialogue.paused = True
+
+    def resume_writing(self) -> None:
+        if self._dialogue is not None:
+            self._dialogue.paused = False
+            self._proceed()
+
+    def shutdown_requested(self) -> None:
+        self._stopping = True
+        dialogue = self._dialogue
+        if dialogue is None or dialogue.is_idle:
+            if dialogue is not None:
+                dialogue.say_goodbye(replies.STOPPING)
+            self.transport.close()
+
+    def _proceed(self) -> None:
+        """Continue after waiting."""
+        dialogue = self._dialogue
+        if dialogue is None or dialogue.is_waiting:
+            return
+        dialogue.proceed()
+        if not dialogue.is_waiting:
+            if self._at_eof:
+                self.transport.close()
+                return
+            self.transport.resume_reading()
+        self._after_input(dialogue)
+
+    # -- what the dialogue asks for ----------------------------------------------------------------
+
+    def send_reply(self, reply: Reply) -> None:
+        """Send a reply."""
+        self.transport.write(reply.data)
+
+    def close(self) -> None:
+        """Send what is queued, and close."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self.transport.close()
+
+    def message_complete(self, message: Message) -> None:
+        """See ``Host``."""
+        assert self._dialogue is not None
+        outcome = self._guarded(partial(self.message_received, message))
+        if outcome is None or isinstance(outcome, Reply) or not _is_pending(outcome):
+            self._dialogue.finish(cast(Outcome, outcome or replies.STORED))
+        else:
+            cast(Pending, outcome).add_done_callback(self._message_done)
+
+    def _message_done(self, pending: Pending) -> None:
+        assert self._dialogue is not None
+        outcome = self._guarded(pending.result)
+        self._dialogue.finish(cast(Outcome, outcome or replies.STORED))
+        self._continue()
+
+    def _continue(self) -> None:
+        """The dialogue has got what it waited for."""
+        assert self._dialogue is not None
+        if self._dialogue.closed:
+            self._dialogue = None
+        else:
+            self._proceed()
+
+    def _guarded(
+        self, function: Callable[[], Outcome | Pending | None]
+    ) -> Outcome | Pending | None:
+        try:
+            return function()
+        except Exception as exc:
+            self.reactor.call_exception_handler(
+                {"message": "a message could not be stored:", "exception": exc, "protocol": self}
+            )
+            return replies.NOT_STORED
+
+    def check_password(self, name: str, password: str) -> None:
+        """See ``Host``."""
+        self._busy_since = self.reactor.now
+        if self.shared.settings.auth_any:
+            self._authenticated(name, _WRONG)
+        else:
+            self._check_password(name, password)
+
+    def _check_password(self, name: str, password: str) -> None:
+        shared = self.shared
+        assert self._dialogue is not None
+        if self._dialogue.closed:
+            self._dialogue = None
+            return
+        checks = shared.checks(self.reactor)
+        address = subscriber(self._peer) if self._peer else b""
+        if checks.is_locked(address):
+            self._authenticated(None, _LOCKED)
+        elif not checks.is_busy(address):
+            done = partial(self._password_checked, name)
+            checks.start(address, shared.settings.passwords, name, password, done)
+        elif self.reactor.now - self._busy_since > BUSY_TIMEOUT:
+            self._authenticated(None, _BUSY)
+        else:
+            self.reactor.call_later(_BUSY_PAUSE, self._check_password, name, password)
+
+    def _password_checked(self, name: str, call: ThreadCall[bool]) -> None:
+        if call.exception() is None and call.result():
+            self._authenticated(name, _WRONG)
+        else:
+            logger.warning("wrong password for %.64r from %s", name, self._peer or "a local socket")
+            self._authenticated(None, _WRONG)
+
+    def _authenticated(self, user: str | None, refusal: Reply) -> None:
+        assert self._dialogue is not None
+        self._dialogue.authenticated(user, refusal)
+        if self._dialogue.closed:
+            self._dialogue = None
+            return
+        self.reactor.call_soon(self._proceed)  # not now: this may be inside a call by the dialogue
+
+    def start_tls(self) -> None:
+        """See ``Host``."""
+        context = self.shared.settings.tls
+        assert context is not None
+        self._starting_tls = True
+        old = self.transport
+        old.flush()
+        try:
+            if old.get_write_buffer_size():
+                old.abort()
+                raise TimeoutError("the client does not read")
+            self.transport = start_tls(old, self, context, on_result=self._handshake_ended)
+        except (OSError, ValueError) as exc:
+            self._handshake_ended(exc)
+
+    def _handshake_ended(self, exc: Exception | None) -> None:
+        if exc is not None:  # then no transport calls connection_lost
+            self.connection_lost(exc)
+
+    def _tls_started(self) -> None:
+        dialogue, timer = self._dialogue, self._timer
+        assert dialogue is not None
+        assert timer is not None
+        self._starting_tls = False
+        dialogue.tls_started(_cipher(self.transport))
+        timer.reschedule(dialogue.limits.command_timeout)
+
+
+def listener_limit(settings: Settings) -> int:
+    """How many connections a listener should accept: a few more than may be served, so that the
+    others are told."""
+    return settings.limits.connections + VISITORS
+
+
+def _is_pending(outcome: object) -> bool:
+    return hasattr(outcome, "add_done_callback")
+
+
+def _cipher(transport: StreamTransport) -> str:
+    """TLS's version and cipher; "" without TLS."""
+    cipher = transport.get_extra_info("cipher")
+    return f"{cipher[1]} {cipher[0]}" if cipher else ""
