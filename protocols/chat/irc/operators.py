@@ -23,37 +23,29 @@ from .user_modes import UserMode
 logger = logging.getLogger(__name__)
 
 MAX_WRONG_PASSWORDS: Final = 3  # of one client, which is then disconnected
-MAX_CHECKS: Final = 4  # at the same time: each takes 16 MiB of memory, and a thread
-MAX_CHECKS_AT: Final = 3  # of those for one address
-# Seconds for which a wrong password counts as one that is being checked. This limits all clients
-# together to four guesses a second.
-WRONG_DELAY: Final = 1.0
 
 
 def _oper(client: IRCConnection, line: Line) -> None:
     server = client.server
     if not server.credentials:
         client.reply(Reply.NOOPERHOST)
-    elif server.checks.total() >= MAX_CHECKS or server.checks[client.origin] >= MAX_CHECKS_AT:
+    elif server.checks.is_busy(client.origin):
         client.reply(Reply.TRYAGAIN, line.command, "Others are giving their passwords: try again")
     else:
-        # A hash takes about 50 ms. In the loop, it would delay everybody.
-        server.checks[client.origin] += 1
-        check = server.credentials.check
-        call = server.reactor.run_in_thread(check, line.param(0), line.param(1))
         client.pause_commands()
-        call.add_done_callback(lambda call: _finish(client, line, call))
+        server.checks.start(
+            client.origin,
+            server.credentials,
+            line.param(0),
+            line.param(1),
+            lambda call: _finish(client, line, call),
+        )
 
 
 def _finish(client: IRCConnection, line: Line, call: ThreadCall[bool]) -> None:
-    checked = not call.cancelled() and call.exception() is None
-    if checked and call.result():
-        client.server.checks.release(client.origin)
-    else:
-        if checked:
-            peer = client.transport.get_extra_info("peername")
-            logger.warning("wrong password for the operator %.64r, from %s", line.param(0), peer)
-        client.server.reactor.call_later(WRONG_DELAY, client.server.checks.release, client.origin)
+    if call.exception() is None and not call.result():
+        peer = client.transport.get_extra_info("peername")
+        logger.warning("wrong password for the operator %.64r, from %s", line.param(0), peer)
     member = client.member
     if member is None or member.gone:
         return

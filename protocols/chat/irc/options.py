@@ -15,9 +15,10 @@ from reactor.command import (
     server_option,
 )
 
+from ...passwords import Passwords, PasswordsError
 from ..hub import Hub
 from ..listening import add_port_options, listen
-from .credentials import Credentials, CredentialsError, read_credentials
+from .credentials import read_operators
 from .server import IRCServer
 from .shared import Shared
 
@@ -108,15 +109,15 @@ def _read_motd(path: str) -> tuple[str, ...]:
     return tuple(content.decode(errors="replace").splitlines())
 
 
-def _read_credentials(path: str | None) -> Credentials:
+def _read_credentials(path: str | None) -> Passwords:
     """Return who may become an operator. Raises CommandError."""
     if not path:
-        return Credentials()
+        return Passwords()
     try:
-        return read_credentials(Path(path))
+        return read_operators(Path(path))
     except OSError as exc:
         raise CommandError(f"cannot read {path}: {exc.strerror}") from exc
-    except CredentialsError as exc:
+    except PasswordsError as exc:
         raise CommandError(str(exc), WRONG_USAGE) from exc
 
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 
 from reactor import Reactor
 
+from ...passwords import PasswordChecks, Passwords
 from ..hub import Hub
 from ..member import Member
 from ..messages import Message
 from ..origins import OriginCounter
 from ..room import Room
 from .capabilities import RENDERED
-from .credentials import Credentials
 from .render import Renderer, make_renderer
 from .user_modes import UserMode
 
@@ -38,8 +38,9 @@ class Shared:
 
     Counters: ``unregistered``, the clients that have not registered, of which one address may have
     as many as members; ``peak_members``, the highest number of members so far; ``modes``, how many
-    clients have each mode; ``checks``, the passwords that are being checked, by address;
-    ``batches``, the IRCv3 batches so far, whose numbers are their ids.
+    clients have each mode; ``batches``, the IRCv3 batches so far, whose numbers are their ids.
+
+    ``checks``: runs the checks of passwords.
 
     ``passing``: what is passed on in this turn, by room.
     """
@@ -49,7 +50,7 @@ class Shared:
     name: str = "chat.local"
     description: str = "A chat with several ways in"
     admin: str = ""
-    credentials: Credentials = field(default_factory=Credentials)
+    credentials: Passwords = field(default_factory=Passwords)
     motd: tuple[str, ...] = ()
     registration_timeout: float = 30.0
     ping_interval: float = 90.0
@@ -58,11 +59,14 @@ class Shared:
     unregistered: int = 0
     peak_members: int = 0
     modes: Counter[UserMode] = field(default_factory=Counter)
-    checks: OriginCounter = field(default_factory=OriginCounter)
+    checks: PasswordChecks = field(init=False)
     batches: int = 0
     passing: dict[Room, Passing] = field(default_factory=dict)
     _renderers: dict[frozenset[str], Renderer] = field(default_factory=dict)
     _unregistered_at: OriginCounter = field(default_factory=OriginCounter)
+
+    def __post_init__(self) -> None:
+        self.checks = PasswordChecks(self.reactor)
 
     def add_unregistered(self, origin: bytes | None) -> bool:
         """Count a new client. Return False if its address has too many unregistered ones: one

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from protocols.chat.flood import FloodPolicy
-from protocols.chat.irc.credentials import Credentials, PasswordHash
 from protocols.chat.irc.labels import in_batch, labelled, tagged
+from protocols.passwords import PasswordHash, Passwords
 from reactor.testing import VirtualReactor
 
 from ....tools.irc import IRCHouse
@@ -106,7 +106,7 @@ def test_an_answer_that_flood_control_delays_has_its_label(reactor: VirtualReact
 
 
 def test_an_answer_that_takes_longer_has_its_label(reactor: VirtualReactor) -> None:
-    credentials = Credentials({"boss": PasswordHash.of("tea")})
+    credentials = Passwords({"boss": PasswordHash.of("tea")})
     alice = IRCHouse(reactor, credentials=credentials).user("alice", *LABELS)
     alice.sends_bytes(b"@label=a OPER boss x\r\n@label=b PING 1\r\n")
     assert alice.sees() == [

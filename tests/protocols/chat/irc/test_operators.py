@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from protocols.chat.irc import operators
-from protocols.chat.irc.credentials import Credentials, PasswordHash
+from protocols.passwords import PasswordHash, Passwords
 from reactor.testing import VirtualReactor
 
 from ....tools.irc import IRCHouse
@@ -15,7 +14,7 @@ PASSWORD = PasswordHash.of("tea")
 
 @pytest.fixture
 def house(reactor: VirtualReactor) -> IRCHouse:
-    return IRCHouse(reactor, credentials=Credentials({"boss": PASSWORD}))
+    return IRCHouse(reactor, credentials=Passwords({"boss": PASSWORD}))
 
 
 def test_a_password_makes_an_operator(house: IRCHouse) -> None:
@@ -78,7 +77,7 @@ def test_a_client_that_leaves_meanwhile_is_forgotten(house: IRCHouse) -> None:
     house.reactor.thread_timeout = 0  # the test goes on without the thread
     alice, bob = house.users("alice", "bob")
     alice.sends("OPER boss tea", "PING x")
-    assert house.server.checks.total() == 1
+    assert house.server.checks
     alice.peer.reset()
     house.reactor.thread_timeout = 10
     house.reactor.settle()
@@ -86,9 +85,9 @@ def test_a_client_that_leaves_meanwhile_is_forgotten(house: IRCHouse) -> None:
     assert not house.server.checks
 
 
-def test_too_many_passwords_at_a_time(house: IRCHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_passwords_at_a_time(house: IRCHouse) -> None:
     alice = house.user("alice")
-    monkeypatch.setattr(operators, "MAX_CHECKS", 0)
+    house.server.checks.at_once = 0
     assert alice.asks("OPER boss tea")[0].startswith("263 alice OPER :")
 
 
@@ -98,9 +97,9 @@ def test_guessing_is_slow(house: IRCHouse) -> None:
     guessers = [house.user(f"u{number}") for number in range(4)]
     assert [guesser.asks("OPER boss 1")[0][:3] for guesser in guessers] == ["464"] * 3 + ["263"]
     assert near.asks("OPER boss 1")[0][:3] == "464"
-    assert near.asks("OPER boss tea")[0][:3] == "263"
-    house.reactor.advance(operators.WRONG_DELAY)
+    house.reactor.advance(house.server.checks.wrong_delay)
     assert near.asks("OPER boss tea")[0][:3] == "381"
+    assert guessers[3].asks("OPER boss tea")[0][:3] == "381"
     assert not house.server.checks
 
 
@@ -111,8 +110,8 @@ def test_who_does_not_wait_for_the_answer_guesses_no_faster(house: IRCHouse) -> 
     guesser.peer.reset()
     house.reactor.thread_timeout = 10
     house.reactor.settle()
-    assert house.server.checks.total() == 1
-    house.reactor.advance(operators.WRONG_DELAY)
+    assert house.server.checks
+    house.reactor.advance(house.server.checks.wrong_delay)
     assert not house.server.checks
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from protocols.chat.irc.credentials import PasswordHash
+from protocols.passwords import PasswordHash
 
 from ....tools.certificates import Certificate
 from ....tools.commands import Command, one_line

@@ -1,0 +1,116 @@
+"""Hashes of passwords, and checks of them in threads."""
+
+from __future__ import annotations
+
+import io
+import sys
+
+import pytest
+
+from protocols.passwords import PasswordChecks, PasswordHash, Passwords, hash_password
+from reactor import ThreadCall
+from reactor.testing import VirtualReactor
+
+USERS = Passwords({"ada": PasswordHash.of("tea")})
+
+
+def test_a_hash_matches_its_password_alone() -> None:
+    made = PasswordHash.of("tea and biscuits")
+    read = PasswordHash.parse(str(made))
+    assert read == made
+    assert read.matches("tea and biscuits")
+    assert not read.matches("tea and biscuit")
+    assert "tea" not in str(made)
+
+
+def test_two_hashes_of_one_password_differ() -> None:
+    assert PasswordHash.of("tea").digest != PasswordHash.of("tea").digest
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "tea",
+        "scrypt$16384$8$1$AAAA",
+        "md5$16384$8$1$AAAA$AAAA",
+        "scrypt$16384$8$one$AAAA$AAAA",
+        "scrypt$16383$8$1$AAAA$AAAA",  # not a power of 2
+        "scrypt$1048576$8$1$AAAA$AAAA",  # 1 GiB
+        "scrypt$16384$8$1000000$AAAA$AAAA",
+        "scrypt$16384$0$1$AAAA$AAAA",
+        "scrypt$16384$8$1$AAAA$???",
+    ],
+)
+def test_what_is_no_hash_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        PasswordHash.parse(text)
+
+
+class Guesser:
+    """Checks passwords for one address, and keeps the results."""
+
+    def __init__(self, reactor: VirtualReactor, checks: PasswordChecks, address: str) -> None:
+        self.reactor, self.checks, self.address = reactor, checks, address
+        self.results: list[bool] = []
+
+    def guess(self, password: str, name: str = "ada") -> bool:
+        def end(call: ThreadCall[bool]) -> None:
+            self.results.append(call.result())
+
+        self.checks.start(self.address, USERS, name, password, end)
+        self.reactor.settle()
+        return self.results[-1]
+
+
+def test_a_check_runs_in_a_thread(reactor: VirtualReactor) -> None:
+    guesser = Guesser(reactor, PasswordChecks(reactor), "here")
+    assert guesser.guess("tea")
+    assert not guesser.guess("coffee")
+    assert not guesser.guess("tea", name="bob")
+
+
+def test_wrong_passwords_count_for_a_while(reactor: VirtualReactor) -> None:
+    checks = PasswordChecks(reactor, at_once_per_address=2, wrong_delay=3.0)
+    here = Guesser(reactor, checks, "here")
+    here.guess("1")
+    assert not checks.is_busy("here")
+    here.guess("2")
+    assert checks.is_busy("here")
+    assert not checks.is_busy("there")
+    reactor.advance(3.0)
+    assert not checks.is_busy("here")
+    assert not checks
+
+
+def test_a_right_password_counts_only_while_it_is_checked(reactor: VirtualReactor) -> None:
+    checks = PasswordChecks(reactor, at_once_per_address=1)
+    assert Guesser(reactor, checks, "here").guess("tea")
+    assert not checks
+
+
+def test_an_address_with_many_wrong_passwords_is_locked_out(reactor: VirtualReactor) -> None:
+    checks = PasswordChecks(reactor, wrong_delay=1.0, max_wrong=3, wrong_window=60.0)
+    here = Guesser(reactor, checks, "here")
+    for _ in range(3):
+        assert not checks.is_locked("here")
+        here.guess("x")
+    assert checks.is_locked("here")
+    assert not checks.is_locked("there")
+    reactor.advance(60.0)
+    assert not checks.is_locked("here")
+    here.guess("x")
+    assert not checks.is_locked("here")
+
+
+@pytest.mark.parametrize(("typed", "status"), [("tea\n", 0), ("\n", 1), ("x" * 201 + "\n", 1)])
+def test_the_command_prints_a_hash(
+    typed: str, status: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
+    assert hash_password() == status
+    output = capsys.readouterr()
+    if status:
+        assert "a password has 1 to 200 characters" in output.err
+    else:
+        assert PasswordHash.parse(output.out.strip()).matches("tea")
