@@ -18,6 +18,7 @@ from .loading import load_object, search_current_folder
 BUILT_IN: Mapping[str, str] = {
     "chat": "protocols.chat.app:app",
     "echo": "protocols.echo:app",
+    "ftp": "protocols.ftp.app:app",
     "http": "protocols.http.app:app",
     "time": "protocols.daytime:app",
 }
