@@ -74,6 +74,8 @@ class Observation:
         self._callback_names: dict[tuple[object, type], str] = {}
         self._names: dict[type, str] = {}  # of handlers, by the protocol's class
         self.last = 0.0  # when what was measured last has ended
+        # What step 6 is about to run, while its beginning is announced; the queue has the others.
+        self.first_callback: Handle | None = None
 
         class Events(list[tuple[int, int]]):
             """What the poller has reported. To iterate over it is step 4."""
@@ -316,7 +318,9 @@ class Observation:
         else:
             kind = "callback"
             if turn.step != CALLBACKS:
+                self.first_callback = handle
                 self.enter(CALLBACKS, before)
+                self.first_callback = None
         turn.running = name = self._callback_name(callback)
         owner = owner_of(callback)
         fd = owner._fd if isinstance(owner, BaseTransport) else None

@@ -36,11 +36,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from .descriptors import describe_descriptor
 from .loop import Loop
 from .naming import owner_of
 from .observation import remove_observer
 from .observer import Turn, mask_letters
-from .snapshots import Traffic, describe_descriptor, snapshot
+from .snapshots import snapshot
+from .traffic import Traffic
 
 logger = logging.getLogger(__name__)
 
@@ -206,7 +208,7 @@ class Recorder(Traffic):
         if turn.opened:
             handlers = loop._handlers
             line["opened"] = [
-                describe_descriptor(loop, fd, owner_of(handlers[fd]), handlers[fd], self)
+                describe_descriptor(loop, fd, owner_of(handlers[fd]), self)
                 for fd in turn.opened
                 if fd in handlers
             ]

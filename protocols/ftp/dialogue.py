@@ -119,9 +119,7 @@ class Dialogue(LineProtocol):
             self.transport.resume_reading()
 
     def _must_wait(self) -> bool:
-        return (
-            self._busy or self._paused or self.is_transferring() or self.transport.is_closing()
-        )
+        return self._busy or self._paused or self.is_transferring() or self.transport.is_closing()
 
     def schedule(self) -> None:
         """Run the commands that wait in the next turn."""
