@@ -249,7 +249,7 @@ def list_path(
     line: Format = long_line
     try:
         if only_names:
-            line = NameLine(raw.rstrip(b"/") + b"/" if raw.strip(b"/.") else raw)
+            line = NameLine(raw.rstrip(b"/") + b"/" if raw else b"")
         itself = hidden and not only_names
         return begin(FolderReader(root, names, line, hidden=hidden, itself=itself))
     except OSError:
@@ -274,7 +274,7 @@ def read_at_most(listing: bytes | Begun, most: int) -> list[str]:
     else:
         text = b""
         try:
-            while text.count(b"\n") < most and (piece := listing.read()):
+            while text.count(b"\n") <= most and (piece := listing.read()):
                 text += piece
         finally:
             listing.close()

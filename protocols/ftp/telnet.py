@@ -38,8 +38,8 @@ class TelnetFilter:
             place = found + 3 if has_option else found + 2
             if command == _IAC:
                 kept.append(_IAC)
-            elif command < _SE:  # no command: the byte is data
-                kept.append(command)
+            elif command < _SE:  # no command: a client has not doubled a byte of a name
+                kept += bytes((_IAC, command))
             elif command in (_WILL, _DO):
                 refusal = _DONT if command == _WILL else _WONT
                 answers += bytes((_IAC, refusal, data[found + 2]))

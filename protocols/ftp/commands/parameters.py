@@ -24,7 +24,7 @@ def _type(session: FTPSession, argument: str) -> None:
     elif words in (["I"], ["L", "8"], ["L8"]):
         session.text = False
         session.reply(200, "Type is binary")
-    elif words and words[0] in ("A", "E", "L"):
+    elif words and words[0][0] in "AEL":
         session.reply(504, "Only A, I and L 8 are possible")
     else:
         session.reply(501, "Expected A, I or L 8")
