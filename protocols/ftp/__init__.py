@@ -7,7 +7,7 @@ threads.
 """
 
 from .accounts import Account, Accounts
-from .limits import Limits
+from .limits import FTPLimits
 from .server import FTPServer
 
-__all__ = ["Account", "Accounts", "FTPServer", "Limits"]
+__all__ = ["Account", "Accounts", "FTPLimits", "FTPServer"]

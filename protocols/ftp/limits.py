@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Limits:
+class FTPLimits:
     """Sizes are in bytes, times in seconds.
 
     ``command``: the longest line; longer ones get 500. ``errors``: commands in a row that are no

@@ -24,13 +24,13 @@ from reactor.command import (
 
 from ..passwords import PasswordsError
 from .accounts import AccountLine, Accounts, open_accounts, parse_account, read_accounts
-from .limits import Limits
+from .limits import FTPLimits
 from .shared import BANNER
 
 MAX_CONNECTIONS: Final = 1000
 MAX_CONNECTIONS_PER_ADDRESS: Final = 50
 
-_DEFAULTS: Final = Limits()
+_DEFAULTS: Final = FTPLimits()
 LIMIT_OPTIONS: Final[LimitOptions] = (
     ("--upload-limit", "BYTES", count, "upload", "largest upload, else 552; 0: any size"),
     ("--quota", "BYTES", count, "quota", "of all files in a user's folder, else 552; 0: any size"),
@@ -142,9 +142,9 @@ def _add_connection_options(parser: argparse._ActionsContainer) -> None:
     )
 
 
-def limits_of(options: argparse.Namespace) -> Limits:
+def limits_of(options: argparse.Namespace) -> FTPLimits:
     """The limits that ``options`` set."""
-    return Limits(**limits_given(options, LIMIT_OPTIONS))
+    return FTPLimits(**limits_given(options, LIMIT_OPTIONS))
 
 
 def accounts_of(options: argparse.Namespace) -> Accounts:

@@ -11,7 +11,7 @@ from reactor.sockets.addresses import LOOPBACK, AddressLimit, Networks
 from ..passwords import PasswordChecks
 from .accounts import Accounts
 from .data import DataPorts
-from .limits import Limits
+from .limits import FTPLimits
 from .transferlog import TransferLog
 
 BANNER: Final = "select-reactor FTP server"
@@ -27,7 +27,7 @@ class Shared:
         reactor: Reactor,
         accounts: Accounts,
         *,
-        limits: Limits | None = None,
+        limits: FTPLimits | None = None,
         context: ssl.SSLContext | None = None,
         implicit: bool = False,
         require_tls: bool = False,
@@ -39,7 +39,7 @@ class Shared:
     ) -> None:
         self.reactor = reactor
         self.accounts = accounts
-        self.limits = limits or Limits()
+        self.limits = limits or FTPLimits()
         self.context = context
         self.implicit = implicit
         self.require_tls = require_tls

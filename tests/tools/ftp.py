@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from protocols.ftp import Accounts, FTPServer, Limits
+from protocols.ftp import Accounts, FTPLimits, FTPServer
 from protocols.ftp.accounts import AccountLine, open_accounts
 from protocols.ftp.data import DataPort
 from protocols.passwords import PasswordHash
@@ -126,13 +126,13 @@ class FTPHouse:
         writable: bool = False,
         users: tuple[AccountLine, ...] = (),
         anonymous: bool = True,
-        limits: Limits | None = None,
+        limits: FTPLimits | None = None,
         **options: object,
     ) -> None:
         self.reactor = reactor
         self.root = root
         self.ports = MemoryPorts(reactor)
-        limits = limits or Limits()
+        limits = limits or FTPLimits()
         accounts: Accounts = open_accounts(
             users, str(root), anonymous=anonymous, writable=writable, quota=limits.quota
         )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from protocols.ftp import Limits, downloads, files
+from protocols.ftp import FTPLimits, downloads, files
 from protocols.ftp.files import is_cached, read_ahead
 from reactor.testing import VirtualReactor
 
@@ -70,7 +70,7 @@ def test_size_is_of_the_type(user: FTPClient) -> None:
 
 
 def test_size_of_a_large_text_is_refused(reactor: VirtualReactor, root: Path) -> None:
-    user = FTPHouse(reactor, root, limits=Limits(ascii_size=7)).user()
+    user = FTPHouse(reactor, root, limits=FTPLimits(ascii_size=7)).user()
     assert user.asks("SIZE a.txt")[0][:3] == "550"
 
 

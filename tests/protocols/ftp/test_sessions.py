@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from protocols.ftp import Limits
+from protocols.ftp import FTPLimits
 from protocols.ftp.accounts import AccountLine
 from reactor.testing import VirtualReactor
 
@@ -55,7 +55,9 @@ def test_the_third_wrong_password_ends_the_connection(closed_house: FTPHouse) ->
 
 
 def test_an_address_is_locked_out(reactor: VirtualReactor, root: Path) -> None:
-    house = FTPHouse(reactor, root, users=(ADA,), anonymous=False, limits=Limits(wrong_passwords=4))
+    house = FTPHouse(
+        reactor, root, users=(ADA,), anonymous=False, limits=FTPLimits(wrong_passwords=4)
+    )
     for _ in range(4):
         client = house.client()
         client.asks("USER ada", "PASS coffee")

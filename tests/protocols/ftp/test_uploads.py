@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from protocols.ftp import Limits, files, uploads
+from protocols.ftp import FTPLimits, files, uploads
 from reactor.testing import VirtualReactor
 
 from ...tools.ftp import FTPClient, FTPHouse
@@ -147,7 +147,7 @@ def test_a_folder_that_disappears(user: FTPClient, house: FTPHouse, root: Path) 
 
 
 def test_the_largest_upload(reactor: VirtualReactor, root: Path) -> None:
-    house = FTPHouse(reactor, root, writable=True, limits=Limits(upload=10))
+    house = FTPHouse(reactor, root, writable=True, limits=FTPLimits(upload=10))
     user = house.user()
     assert user.store("STOR new", bytes(10))[:3] == "226"
     assert user.store("STOR more", bytes(11)) == "552 The file has more than 10 bytes"
@@ -155,7 +155,7 @@ def test_the_largest_upload(reactor: VirtualReactor, root: Path) -> None:
 
 
 def test_the_quota(reactor: VirtualReactor, root: Path) -> None:
-    house = FTPHouse(reactor, root, writable=True, limits=Limits(quota=300))  # 264 are there
+    house = FTPHouse(reactor, root, writable=True, limits=FTPLimits(quota=300))  # 264 are there
     user = house.user()
     assert user.store("STOR new", bytes(36))[:3] == "226"
     assert user.store("STOR more", b"x") == "552 The quota is exceeded"
@@ -166,7 +166,7 @@ def test_the_quota(reactor: VirtualReactor, root: Path) -> None:
 
 
 def test_two_uploads_share_the_quota(reactor: VirtualReactor, root: Path) -> None:
-    house = FTPHouse(reactor, root, writable=True, limits=Limits(quota=300))
+    house = FTPHouse(reactor, root, writable=True, limits=FTPLimits(quota=300))
     one, two = house.user(), house.user()
     first, second = one.begin("STOR 1"), two.begin("STOR 2")
     first.send(bytes(30))
