@@ -63,7 +63,7 @@ def run(options: argparse.Namespace) -> bool:
 
         def with_server(load: Callable[[RunningServer, argparse.Namespace], Result]) -> Measure:
             def measure(names: list[str]) -> Result:
-                with RunningServer(present[names[0]]) as server:
+                with _Server(present[names[0]]) as server:
                     try:
                         return load(server, options)
                     except OSError as exc:
@@ -111,6 +111,24 @@ def _vsftpd(folder: Path, root: Path, port: int) -> list[str]:
 
 
 # -- the load --------------------------------------------------------------------------------------
+
+
+class _Server(RunningServer):
+    """Counts and ends also processes in sessions of their own, as those of vsftpd are."""
+
+    def _pids(self, *, running: bool = False) -> list[int]:
+        parents = {}
+        for path in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                state, parent, *_ = path.read_text().rpartition(")")[2].split()
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            if not (running and state == "Z"):
+                parents[int(path.parent.name)] = int(parent)
+        found = {self._process.pid} & parents.keys()
+        while more := {pid for pid, parent in parents.items() if parent in found} - found:
+            found |= more
+        return sorted(found)
 
 
 class Client:

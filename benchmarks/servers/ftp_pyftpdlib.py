@@ -11,4 +11,6 @@ logging.basicConfig(level=logging.ERROR)  # otherwise it logs each command
 authorizer = DummyAuthorizer()
 authorizer.add_anonymous(sys.argv[1])
 FTPHandler.authorizer = authorizer
-FTPServer(("127.0.0.1", int(sys.argv[2])), FTPHandler, backlog=1000).serve_forever()
+server = FTPServer(("127.0.0.1", int(sys.argv[2])), FTPHandler, backlog=1000)
+server.max_cons = 20_000
+server.serve_forever()

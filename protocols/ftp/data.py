@@ -63,6 +63,7 @@ class PassivePort(DataPort):
         self._release = release
         self._accepted: socket.socket | None = None
         self._opening: Callable[[socket.socket], None] | None = None
+        self._failed: Failed | None = None
         self._timer: Any = None
         reactor.register(sock.fileno(), READ, self._on_ready)
 
@@ -75,12 +76,13 @@ class PassivePort(DataPort):
             serve(accepted)
             return
         self._opening = serve
+        self._failed = failed
         error = TimeoutError(errno.ETIMEDOUT, f"The client has not connected in {timeout:g} s")
         self._timer = self._reactor.call_later(timeout, self._fail, error, failed)
 
     def close(self) -> None:
         self._stop_listening()
-        self._opening = None
+        self._opening = self._failed = None
         accepted, self._accepted = self._accepted, None
         if accepted is not None:
             accepted.close()
@@ -96,7 +98,13 @@ class PassivePort(DataPort):
                 return
             try:
                 sock, address = listening.accept()
-            except OSError:  # none is left, or it has gone already
+            except (BlockingIOError, InterruptedError, ConnectionError):
+                return  # none is left, or it has gone already
+            except OSError as exc:  # no descriptor is left: it would be reported again and again
+                failed = self._failed
+                self.close()
+                if failed is not None:
+                    failed(exc)
                 return
             if normalized(address[0]) != self._peer:
                 sock.close()  # a stranger

@@ -6,6 +6,7 @@ import errno
 import os
 import secrets
 import stat
+import sys
 from typing import Final
 
 from ..rooted import Names, OpenFile, Root
@@ -350,7 +351,7 @@ def is_cached(fd: int, offset: int, count: int) -> bool:
 def read_ahead(fd: int, offset: int, count: int) -> None:
     """Read these bytes, so that the system keeps them in memory. Raises OSError."""
     end = offset + count
-    if hasattr(os, "posix_fadvise"):
+    if sys.platform == "linux":
         os.posix_fadvise(fd, offset, count, os.POSIX_FADV_WILLNEED)
     buffer = bytearray(_CHUNK)
     while offset < end:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ftplib
+import os
 import re
+import resource
 import socket
 import ssl
 import sys
@@ -113,6 +115,22 @@ def test_most_passive_ports(start: Serve, clients: Callable[[Command], ftplib.FT
     passive_port(one)  # replaces the one before
     with pytest.raises(ftplib.error_temp, match="425"):
         passive_port(two)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="prlimit(2) is Linux's")
+def test_no_descriptor_is_left_for_a_data_connection(
+    start: Serve, clients: Callable[[Command], ftplib.FTP]
+) -> None:
+    server = start()
+    client = clients(server)
+    port = passive_port(client)
+    client.putcmd("LIST")
+    assert client.getresp()[:3] == "150"
+    used = len(os.listdir(f"/proc/{server.process.pid}/fd"))
+    resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (used, used))
+    with connect(port), pytest.raises(ftplib.error_temp, match=r"425 .*Too many open files"):
+        client.getresp()
+    assert client.voidcmd("NOOP")[:3] == "200"
 
 
 def test_the_public_address(start: Serve, clients: Callable[[Command], ftplib.FTP]) -> None:

@@ -143,6 +143,20 @@ def test_a_folder_that_disappears(user: FTPClient, house: FTPHouse, root: Path) 
     assert user.code("CDUP") == 250
 
 
+def test_a_stopping_server_leaves_no_half_upload(reactor: VirtualReactor, root: Path) -> None:
+    house = FTPHouse(reactor, root, writable=True)
+    before = house.files()
+    user = house.user()
+    peer = user.begin("STOR new")
+    peer.send(b"half")
+    reactor.settle()
+    assert house.files() != before
+    reactor.call_soon(reactor.stop, 2.0)
+    reactor.run()
+    reactor.close()
+    assert house.files() == before
+
+
 # -- limits ----------------------------------------------------------------------------------------
 
 
