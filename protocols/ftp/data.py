@@ -7,6 +7,7 @@ take a transfer over, and the server cannot be made to connect to other machines
 from __future__ import annotations
 
 import errno
+import functools
 import ipaddress
 import random
 import socket
@@ -23,6 +24,7 @@ from ..starttls import start_tls
 LOWEST_ACTIVE_PORT: Final = 1024  # RFC 2577 section 3: well-known ports are other services
 
 _BACKLOG: Final = 5
+_CACHED: Final = 1024  # addresses
 _ACCEPTS_PER_TURN: Final = 16
 
 Failed = Callable[[Exception], object]
@@ -249,11 +251,9 @@ class DataPorts:
             sock = socket.socket(family, socket.SOCK_STREAM)
             try:
                 sock.setblocking(False)
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                sock.bind(socket.getaddrinfo(
-                    local, number, family, socket.SOCK_STREAM,
-                    flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
-                )[0][4])  # fmt: skip
+                if number:
+                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                sock.bind((local, number))
                 sock.listen(_BACKLOG)
             except OSError as exc:
                 sock.close()
@@ -264,6 +264,7 @@ class DataPorts:
         raise NoPortFree
 
 
+@functools.lru_cache(maxsize=_CACHED)
 def normalized(address: str) -> str:
     """Return an address so that it can be compared: IPv4-mapped ones as IPv4, without a scope."""
     parsed = parse_address(address.partition("%")[0])

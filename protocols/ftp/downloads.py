@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, Protocol
 
-from reactor import Reactor, StreamTransport, ThreadCall
+from reactor import Reactor, StreamTransport, ThreadCall, TLSTransport
 
 from .files import SourceFile, is_cached, read_ahead
 from .transfers import Transfer, describe
@@ -32,6 +32,18 @@ class Download(Transfer):
     def eof_received(self) -> bool:
         return True  # some clients half-close at once, as they have nothing to send
 
+    def finish(self) -> None:
+        """All was given to the transport: end when it has left."""
+        assert self.transport is not None
+        self.complete = True
+        if isinstance(self.transport, TLSTransport) or self.transport.get_unsent_size():
+            self.transport.close()
+        else:
+            # The system has everything. close() would wait for the client to close too, which
+            # matters only if the client had sent anything.
+            self.transport.abort()
+            self.end(226, _SENT)
+
     def connection_lost(self, exc: Exception | None) -> None:
         if self.complete and exc is None:
             self.end(226, _SENT)
@@ -49,10 +61,10 @@ class BytesDownload(Download):
         self._data = data
 
     def opened(self, transport: StreamTransport) -> None:
+        transport.set_write_buffer_limits(high=0)  # so it is sent at once, if there is room
         transport.write(self._data)
         self.size = len(self._data)
-        self.complete = True
-        transport.close()
+        self.finish()
 
     def progress(self) -> int:
         return -1 if self.transport is None else self.transport.get_unsent_size()
@@ -88,10 +100,8 @@ class FileDownload(Download):
 
     def _next_window(self) -> None:
         count = min(self._file.size - self._offset, WINDOW)
-        assert self.transport is not None
         if count <= 0:
-            self.complete = True
-            self.transport.close()
+            self.finish()
             return
         self._using = True
         try:
@@ -187,5 +197,4 @@ class PieceDownload(Download):
             self.transport.write(data)
             self._read()
         else:
-            self.complete = True
-            self.transport.close()
+            self.finish()
