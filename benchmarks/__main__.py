@@ -6,7 +6,7 @@ import signal
 import sys
 from types import ModuleType
 
-from . import chat, echo, expiry, ftp, http, idle, observe, timers, udp, websocket
+from . import chat, echo, expiry, ftp, http, idle, inspector, observe, timers, udp, websocket
 from .common import BenchmarkError, environment
 
 # Each module has add_arguments(parser), run(options) and SMOKE: the options of its shortest run.
@@ -17,6 +17,7 @@ BENCHMARKS: dict[str, ModuleType] = {
     "expiry": expiry,
     "timers": timers,
     "observe": observe,
+    "inspector": inspector,
     "udp": udp,
     "http": http,
     "websocket": websocket,

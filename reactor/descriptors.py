@@ -111,7 +111,7 @@ def describe_descriptor(
         "kind": kind,
         "protocol": None,
         "peer": None,
-        "interest": _interest(owner),
+        "interest": interest_of(owner),
     }
     if isinstance(owner, BaseTransport):
         shown |= _transport(owner)
@@ -182,7 +182,8 @@ def _traffic(fd: int, traffic: Traffic | None) -> dict[str, Any]:
     }
 
 
-def _interest(owner: Any) -> str | None:
+def interest_of(owner: Any) -> str | None:
+    """What the poller watches for, in letters; see ``describe_descriptor``."""
     if isinstance(owner, TLSTransport) and owner._handshake_timer is not None:
         return mask_letters(owner._handshake_mask)
     if isinstance(owner, BaseTransport):
@@ -239,7 +240,7 @@ _KEYS: Final[dict[str, Callable[[tuple[int, Any]], Any]]] = {
     "kind": lambda pair: kind_of(pair[1]),
     "protocol": _protocol_key,
     "peer": _peer_key,
-    "interest": lambda pair: _interest(pair[1]) or "",
+    "interest": lambda pair: interest_of(pair[1]) or "",
     "queued": _queued_key,
 }
 

@@ -75,4 +75,7 @@ class Access:
         scheme, _, credentials = (request.headers.get("authorization") or "").partition(" ")
         if scheme.lower() == "bearer":
             return credentials.strip()
-        return parse_qs(request.query, max_num_fields=50).get("token", [""])[0]
+        try:
+            return parse_qs(request.query, max_num_fields=50).get("token", [""])[0]
+        except ValueError:  # more fields than that
+            return ""

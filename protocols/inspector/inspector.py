@@ -7,6 +7,7 @@ import logging
 import os
 import threading
 import weakref
+from collections.abc import Callable
 from importlib.resources import files
 from typing import Any, Final, Self
 
@@ -118,7 +119,13 @@ class Inspector:
             files=PageFiles(files(__package__) / "page"),
         )
         server = HTTPServer(routes.handle, limits=LIMITS)
-        listener = self._reactor.listen_tcp(server, host, port, max_connections=_CONNECTIONS)
+        listener = self._reactor.listen_tcp(
+            server,
+            host,
+            port,
+            max_connections=_CONNECTIONS,
+            max_connections_per_address=_CONNECTIONS // 2,
+        )
         loopback = Networks(LOOPBACK)
         access.needs_token = not all(address[0] in loopback for address in listener.addresses)
         address = listener.addresses[0]
@@ -156,9 +163,14 @@ class Inspector:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _in_watched_loop(self, function: Any) -> None:
-        if self._watched.is_running():
-            self._watched.call_soon_threadsafe(function)
+    def _in_watched_loop(self, function: Callable[[], object]) -> None:
+        """Call ``function()`` in the watched loop's thread: now, if the caller is in it and the
+        loop does not run, else in its next turn."""
+        if self._watched.is_running() or threading.current_thread() is self._thread:
+            try:
+                self._watched.call_soon_threadsafe(function)
+            except RuntimeError as exc:  # it was closed just now: there are no more turns to watch
+                logger.debug("the watched loop: %s", exc)
         else:
             function()
 

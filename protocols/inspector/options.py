@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from reactor import Reactor
 from reactor.command import (
@@ -24,6 +24,9 @@ from reactor.command import (
 )
 
 from .tokens import check_token
+
+if TYPE_CHECKING:
+    from .inspector import Inspector
 
 _LOOPBACK: Final = "127.0.0.1"
 _WATCHDOG: Final = 0.1  # seconds
@@ -64,23 +67,17 @@ class InspectExtension(Extension):
             refuse_unused(options, ("--inspect-token", "--inspect-watchdog"), "requires --inspect")
         elif getattr(options, "workers", None) is not None:
             raise CommandError("--inspect cannot be combined with --workers", WRONG_USAGE)
+        elif options.connect is None:
+            _import()  # now, so that the time that it takes does not delay the loop's first turn
 
     @contextmanager
     def attached(self, reactor: Reactor, options: argparse.Namespace) -> Iterator[list[str]]:
         if options.inspect is None:
             yield []
             return
-        try:
-            from .inspector import inspect
-        except ModuleNotFoundError as exc:
-            if exc.name != "httptools":
-                raise
-            raise CommandError(
-                "--inspect needs httptools, which is not installed", CANNOT_START
-            ) from exc
         host, port = options.inspect
         try:
-            inspector = inspect(
+            inspector = _import()(
                 reactor,
                 host,
                 port,
@@ -93,6 +90,18 @@ class InspectExtension(Extension):
             raise CommandError(f"cannot inspect at {url}: {reason(exc)}") from exc
         with inspector:
             yield [f"inspect: {inspector.url}"]
+
+
+def _import() -> Callable[..., Inspector]:
+    try:
+        from .inspector import inspect
+    except ModuleNotFoundError as exc:
+        if exc.name != "httptools":
+            raise
+        raise CommandError(
+            "--inspect needs httptools, which is not installed", CANNOT_START
+        ) from exc
+    return inspect
 
 
 def _address(text: str) -> tuple[str, int]:

@@ -1,4 +1,20 @@
-"""What the inspector serves: the page, the stream of events, snapshots, and control."""
+"""What the inspector serves.
+
+===================  =============================================================================
+``GET /``            the page and its files
+``GET /events``      server-sent events: ``hello``, ``state``, then a ``patch`` at most ten times a
+                     second, which is a JSON merge patch; see viewers.py and patches.py
+``GET /loop.json``   ``{"hello": {…}, "state": {…}}``; see state.py
+``GET /trace.json``  the newest turns as trace events, for https://ui.perfetto.dev
+``GET /recording``   the newest recording, as lines of JSON; see reactor/recording.py
+``POST /control``    a JSON object such as ``{"action": "pause"}``, with the field
+                     ``X-Inspector-Token``; see control.py. The answer is 204, 400 if that is no
+                     action, or 409 if the loop is not in a state for it
+===================  =============================================================================
+
+``/events`` and ``/loop.json`` take ``?sort=&order=&filter=&first=&count=``, which chooses the
+descriptors (``View``). Errors are one line of text. access.py says who may do what. There are at
+most 8 streams; another one is refused with 503."""
 
 from __future__ import annotations
 
@@ -125,6 +141,7 @@ class Routes:
             return _refusal(HTTPError(409, str(exc)))
         except ValueError as exc:
             return _refusal(HTTPError(400, str(exc)))
+        self._state.refresh()
         return Response(b"", 204, _NO_STORE)
 
 

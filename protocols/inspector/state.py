@@ -8,9 +8,9 @@ noise would change the document each time. What is not known is None. Keys of di
     loop         time, wall (seconds since 1970), running, stopping, catching_up, debug
     stats        the counters of ``reactor.Stats``
     control      see ``Control.document``: mode, turns_per_second, stepping, recording, recorded
-    turn         the turn that the loop is in, if it is paused, in slow motion, waits or works in it
-                 since the last document; otherwise the newest turn since then that had events or
-                 calls, else the last one. The fields of a recording's line, with "step" (1 to 8)
+    turn         the turn that the loop is in, if it is paused or in slow motion, or if no turn has
+                 ended since the last document; otherwise the newest turn since then that had events
+                 or calls, else the last one. The fields of a recording's line, with "step" (1 to 8)
                  and "running" (the name of what runs); see turns.py. None before the first turn.
     turns        in slow motion: the turns that have ended since the last document, at most 10
     pending      while the loop is paused or in slow motion: what is to come in this turn, see
@@ -116,18 +116,21 @@ class State:
             self._made = now
         return self._shared | {"descriptors": self._table.document(view)}
 
+    def refresh(self) -> None:
+        """An action has changed the loop: build the next document, whatever viewers share."""
+        self._made = float("-inf")
+
     def _build(self, now: float) -> dict[str, Any]:
         loop, watcher = self._loop, self._watcher
         if now >= self._rare_until:
             self._look_rarely(now)
         control = self._control.document()
-        turn = current_turn(loop)  # first: the ring has what came before it
-        recent = list(watcher.recent.turns)
+        turn = current_turn(loop)  # first, because the ring has the turns before it
         time_now = loop.time()
-        ended = self._ended_since(recent)
+        ended = self._ended_since(list(watcher.recent.turns))
         self._sample(time_now, ended)
         stepping = control["mode"] != "running"
-        shown = self._choose(turn, ended, recent, stepping)
+        shown = self._choose(turn, ended, stepping)
         describe = self._table.row_of
         return {
             "loop": {
@@ -178,17 +181,13 @@ class State:
             self._last_turn = ended[-1].number
         return ended
 
-    def _choose(
-        self, current: Turn | None, ended: list[Turn], recent: list[Turn], stepping: bool
-    ) -> Turn | None:
+    def _choose(self, current: Turn | None, ended: list[Turn], stepping: bool) -> Turn | None:
         if stepping and current is not None:
             return current
         if ended:
             self._turn = newest_interesting(ended)
         elif current is not None:
             self._turn = current
-        elif recent:
-            self._turn = recent[-1]
         return self._turn
 
     def _sample(self, now: float, ended: Sequence[Turn]) -> None:

@@ -3,13 +3,14 @@
 A server can have 20,000 of them, and the time that this takes is taken from the watched loop. So a
 pass over all of them reads a few attributes of each, and is made rarely: a pass that takes more
 than a millisecond at most once a second, and all passes together take at most a thirtieth of the
-time. Only what is on screen is described in full, each time."""
+time. The loop can run in between, as a thread that computes keeps the interpreter's lock from it
+for 5 ms at a time. Only what is on screen is described in full, each time."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Self
 from urllib.parse import parse_qsl
@@ -23,6 +24,8 @@ MOST_ROWS: Final = 200
 _CHEAP: Final = 0.001  # seconds: a pass that takes less is made each time
 _EVERY: Final = 1.0  # seconds between two passes that take longer
 _SHARE: Final = 30  # and this many times as long as a pass took, for each viewer's
+_PIECE: Final = 1000  # descriptors to look at before the loop may run
+_REST: Final = 0.0005  # seconds, so that it really does
 _MOST_LISTINGS: Final = 8  # one for each viewer
 
 #: What the table can be sorted by: the fields of a row, and how long ago two of them were.
@@ -96,13 +99,14 @@ class _Listing:
     def __init__(self, loop: Loop, traffic: Traffic, view: View) -> None:
         pairs = watched(loop)
         self.total = len(pairs)
-        self.kinds = dict(Counter(map(sort_key("kind"), pairs)))
+        self.kinds = dict(Counter(map(sort_key("kind"), _gently(pairs))))
         matches = make_filter(view.filter, traffic, loop.time())
         if matches is not None:
-            pairs = [pair for pair in pairs if matches(pair)]
+            pairs = [pair for pair in _gently(pairs) if matches(pair)]
         key, newest_first = _key(view.sort, traffic)
-        pairs.sort(key=key, reverse=newest_first != (view.order == "desc"))
-        self.order = [fd for fd, _ in pairs]
+        keys = {pair[0]: key(pair) for pair in _gently(pairs)}
+        reverse = newest_first != (view.order == "desc")
+        self.order = sorted(keys, key=keys.__getitem__, reverse=reverse)
         # Weak, because a connection that is closed should not be kept in memory by this.
         handlers = loop._handlers
         self._unwatched = {
@@ -117,6 +121,14 @@ class _Listing:
         known = self._unwatched.get(fd)
         owner = None if known is None else known()
         return None if owner is None or getattr(owner, "_fd", -1) != fd else (fd, owner)
+
+
+def _gently(pairs: list[Pair]) -> Iterator[Pair]:
+    """``pairs``, while the loop can run between pieces of them."""
+    for start in range(0, len(pairs), _PIECE):
+        if start:
+            time.sleep(_REST)
+        yield from pairs[start : start + _PIECE]
 
 
 def _owner(handler: Any) -> Any:
@@ -143,15 +155,20 @@ def _key(column: str, traffic: Traffic) -> tuple[Callable[[Pair], Any], bool]:
 
 
 class Table:
-    """The descriptors of ``loop``, for viewers. ``traffic``: an observer of it. ``clock``: seconds,
-    to measure the passes."""
+    """The descriptors of ``loop``, for viewers. ``traffic``: an observer of it. ``clock``:
+    monotonic seconds; ``cpu``: seconds that this thread has used the processor."""
 
     def __init__(
-        self, loop: Loop, traffic: Traffic, clock: Callable[[], float] = time.perf_counter
+        self,
+        loop: Loop,
+        traffic: Traffic,
+        clock: Callable[[], float] = time.monotonic,
+        cpu: Callable[[], float] = time.thread_time,
     ) -> None:
         self._loop = loop
         self._traffic = traffic
         self._clock = clock
+        self._cpu = cpu
         # By what they depend on, the one that was used last at the end, with the time until which
         # it is good enough.
         self._listings: dict[tuple[str, str, str], tuple[_Listing, float]] = {}
@@ -190,13 +207,14 @@ class Table:
 
     def _listing(self, view: View) -> _Listing:
         key = (view.sort, view.order, view.filter)
-        before = self._clock()
+        now = self._clock()
         known = self._listings.pop(key, None)
-        if known is None or before >= known[1]:
+        if known is None or now >= known[1]:
+            before = self._cpu()
             listing = _Listing(self._loop, self._traffic, view)
-            took = self._clock() - before
+            took = self._cpu() - before
             share = _SHARE * (len(self._listings) + 1)
-            fresh = before + (0.0 if took < _CHEAP else max(_EVERY, share * took))
+            fresh = now + (0.0 if took < _CHEAP else max(_EVERY, share * took))
             known = listing, fresh
         self._listings[key] = known
         if len(self._listings) > _MOST_LISTINGS:

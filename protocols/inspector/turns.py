@@ -20,7 +20,15 @@ def describe_turn(turn: Turn, describe: Callable[[int], dict[str, Any]]) -> dict
     ``describe``: describes a descriptor."""
     calls = turn._calls[:_MOST]
     flushes = turn._flushes[:_MOST]
-    lists = (turn._calls, turn._flushes, turn.events, turn.opened, turn.closed, turn.errors)
+    lists = (
+        turn._calls,
+        turn._flushes,
+        turn.events,
+        turn.opened,
+        turn.modified,
+        turn.closed,
+        turn.errors,
+    )
     shown: dict[str, Any] = {
         "turn": turn.number,
         "times": [round(when, 6) for when in turn.times.copy()],
@@ -35,6 +43,7 @@ def describe_turn(turn: Turn, describe: Callable[[int], dict[str, Any]]) -> dict
         "calls": [_call(call) for call in calls],
         "flushes": [list(flush) for flush in flushes],
         "opened": [describe(fd) for fd in _first(turn.opened)],
+        "modified": [[fd, letters(mask)] for fd, mask in _first(turn.modified)],
         "closed": list(_first(turn.closed)),
         "errors": list(_first(turn.errors)),
         "ended_by": turn.ended_by,

@@ -1,8 +1,8 @@
 """The watchdog: a thread that notices a turn that works for too long, and which line it is in.
 
-*Noticing.* The thread looks at the loop every 50 ms at most. It reads the turn that the loop is in,
-so the loop does nothing for it. The wait (step 2) is no work, and in a pause the loop's clock
-stands still.
+*Noticing.* The thread looks at the loop ten times a second, or once for each threshold, and then
+when the threshold will have passed. It reads the turn that the loop is in, so the loop does nothing
+for it. The wait (step 2) is no work, and in a pause the loop's clock stands still.
 
 *Sampling.* While a turn works for longer than the threshold, the thread looks every 15 ms at the
 stack of the loop's thread, and counts the lines. The line that it sees most often is the one that
@@ -28,7 +28,7 @@ from reactor import Loop, Turn
 from .places import Line, Stack, source, stack_of, where, where_and_source
 from .watching import Watcher, current_turn
 
-_LONGEST_PAUSE: Final = 0.05  # seconds between two looks
+_LONGEST_PAUSE: Final = 0.1  # seconds between two looks
 _SAMPLE: Final = 0.015  # seconds between two samples
 # An endless loop is sampled less and less often.
 _FEWER: Final = ((200, 0.1), (1000, 1.0))  # after how many samples, and the seconds between them
@@ -64,7 +64,7 @@ class Watchdog:
         self._clock = clock
         self._cpu = cpu
         self._frames = frames
-        self._pause = min(_LONGEST_PAUSE, threshold / 2)
+        self._pause = min(_LONGEST_PAUSE, threshold)
         self._looked: float | None = None  # when, by clock
         self._cpu_then = 0.0
         self._asked = 0.0  # seconds that this thread wanted to sleep
@@ -98,7 +98,7 @@ class Watchdog:
                 thread.join()
 
     def _run(self) -> None:
-        # A lock, because an Event takes several times as long, and this happens 20 times a second.
+        # A lock, because an Event takes several times as long, and this happens ten times a second.
         while not self._end.acquire(timeout=self.look()):
             pass
 
@@ -134,7 +134,7 @@ class Watchdog:
         if self._looked is not None:
             slept = real - self._looked
             if slept > self._asked + _OVERSLEPT and cpu - self._cpu_then < slept / 2:
-                self._stops.append((now - slept + self._asked, now))
+                self._stops.append((now - slept, now))
         self._looked, self._cpu_then = real, cpu
 
     def _worked(self, turn: Turn, now: float) -> float:

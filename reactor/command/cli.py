@@ -230,7 +230,10 @@ def make_parser(application: Application | None) -> Parser:
     )
     server_option(parser, "--port", type=port_number, help=f"port, 0 for any ({default_port})")
     parser.add_argument(
-        "--connect", metavar="HOST:PORT", type=host_and_port, help="run the client, if there is one"
+        "--connect",
+        metavar="HOST:PORT",
+        type=host_and_port if application is None else application.address,
+        help="run the client, if there is one",
     )
     parser.add_argument("--poller", choices=list(POLLERS), help="how to wait (the best available)")
     parser.add_argument(

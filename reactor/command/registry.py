@@ -22,6 +22,7 @@ BUILT_IN: Mapping[str, str] = {
     "echo": "protocols.echo:app",
     "ftp": "protocols.ftp.app:app",
     "http": "protocols.http.app:app",
+    "inspect": "protocols.inspector.terminal.app:app",
     "time": "protocols.daytime:app",
 }
 ENTRY_POINTS = "reactor.protocols"

@@ -155,22 +155,25 @@ def test_a_recording_can_be_downloaded(running):
     assert all("turn" in json.loads(line) or "snapshot" in json.loads(line) for line in lines())
 
 
-def test_a_reactor_is_inspected_once(running):
-    with pytest.raises(RuntimeError, match=f"inspected already, at {running.inspector.url}"):
-        inspect(running.reactor, port=0)
-    running.inspector.close()
-    with inspect(running.reactor, port=0) as again:
-        assert isinstance(again, Inspector)
+def test_a_reactor_is_inspected_once():
+    with Reactor() as reactor:
+        with inspect(reactor, port=0) as inspector:
+            assert isinstance(inspector, Inspector)
+            with pytest.raises(RuntimeError, match=f"inspected already, at {inspector.url}"):
+                inspect(reactor, port=0)
+        with inspect(reactor, port=0) as again:
+            assert again.token != inspector.token
 
 
 def test_an_address_in_use_leaves_the_reactor_as_it_was():
     with Reactor() as reactor, socket.create_server(("127.0.0.1", 0)) as taken:
+        plain = type(reactor)
         with pytest.raises(OSError, match="in use"):
             inspect(reactor, port=taken.getsockname()[1])
-        assert type(reactor) is Reactor
+        assert type(reactor) is plain
         with inspect(reactor, port=0):
-            assert type(reactor) is not Reactor
-        assert type(reactor) is Reactor
+            assert type(reactor) is not plain
+        assert type(reactor) is plain
 
 
 def test_a_closed_reactor_cannot_be_inspected():

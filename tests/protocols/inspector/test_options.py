@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import re
+import select
 import shutil
 import signal
 import socket
@@ -57,9 +58,13 @@ def loop(command):
     return json.loads(ask(command, "GET", "/loop.json")[1])
 
 
-def pause(command):
+def control(command, action):
     field = {"X-Inspector-Token": loop(command)["hello"]["token"]}
-    assert ask(command, "POST", "/control", '{"action": "pause"}', **field) == (204, b"")
+    return ask(command, "POST", "/control", json.dumps({"action": action}), **field)
+
+
+def pause(command):
+    assert control(command, "pause") == (204, b"")
     wait_until(lambda: loop(command)["state"]["control"]["mode"] == "paused")
     wait_until(lambda: not loop(command)["state"]["control"]["stepping"])
 
@@ -89,6 +94,27 @@ def test_a_signal_stops_a_paused_program(start, signum):
     server = start(*ECHO, "--inspect", "0")
     pause(server)
     assert server.stop(signum) == (0, "")
+
+
+def test_step_by_step_a_line_is_answered(start):
+    server = start(*ECHO, "--inspect", "0")
+    with socket.create_connection(("127.0.0.1", server.port), TIMEOUT) as client:
+        client.sendall(b"first")
+        assert client.recv(100) == b"first"
+        pause(server)
+        client.sendall(b"hello")
+        waiting = {}  # by step: what is to come in it
+        while not select.select([client], [], [], 0)[0]:
+            state = loop(server)["state"]
+            if not state["control"]["stepping"]:
+                waiting.setdefault(state["turn"]["step"], state["pending"])
+                control(server, "step")
+        assert client.recv(100) == b"hello"
+        assert list(waiting) == [1, 2, 3, 4, 5, 6, 7]
+        fd = next(iter(waiting[4]["handlers"]))
+        assert waiting[4]["handlers"][fd]["handler"] == "Echo.data_received"
+        assert [(f["fd"], f["queued"]) for f in waiting[7]["flushes"]] == [(int(fd), 5)]
+    assert server.stop() == (0, "")
 
 
 def test_a_program_that_was_stopped_and_continued_works_on(start):

@@ -26,6 +26,7 @@ class Watched:
         self.recent = RecentTurns()
         self.views = []
         self.performed = []
+        self.refreshed = 0
         self.files = []
 
     def document(self, view):
@@ -41,6 +42,9 @@ class Watched:
         if request["action"] == "dance":
             raise ValueError("the action must be another")
         self.performed.append(request)
+
+    def refresh(self):
+        self.refreshed += 1
 
     def recording_files(self):
         return self.files
@@ -168,6 +172,7 @@ def test_on_other_addresses_data_needs_the_token(guarded, path):
         (f"{path}?token=",),
         (f"{path}?token=wrong",),
         (f"{path}?token=%C3%A9",),
+        (f"{path}?{'&'.join('a=b' for _ in range(60))}&token={TOKEN}",),
         (path, "Authorization: Bearer wrong"),
         (path, f"Authorization: Basic {TOKEN}"),
     ]:
@@ -209,6 +214,7 @@ def test_control(world):
     assert (status, body) == (204, "")
     assert "content-security-policy" in fields
     assert world.watched.performed == [{"action": "resume"}]
+    assert world.watched.refreshed == 1  # who asks for the state now sees the effect
 
 
 @pytest.mark.parametrize(

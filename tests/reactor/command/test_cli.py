@@ -11,7 +11,7 @@ import pytest
 
 from reactor.command.application import Application, CommandError
 from reactor.command.cli import main, make_parser
-from reactor.command.registry import BUILT_IN, load_application
+from reactor.command.registry import BUILT_IN, all_extensions, load_application
 
 from ...tools.commands import ROOT, environment, one_line
 from ...tools.waiting import TIMEOUT
@@ -85,7 +85,7 @@ def test_a_port_in_use_is_one_line_and_status_1(run_reactor):
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        ([], "choose with --protocol: chat, echo, ftp, http, time, or module:Class"),
+        ([], "choose with --protocol: chat, echo, ftp, http, inspect, time, or module:Class"),
         (["--protocol", "nothing"], "no protocol 'nothing'"),
         (["--protocol", "no_such_module:Class"], "there is no module 'no_such_module'"),
         (["--protocol", ":Class"], "not of the form module:Class"),
@@ -424,7 +424,10 @@ def test_the_readme_has_every_option_with_its_default():
     bare = re.findall(r"^``(--[\w-]+)[^`]*``", readme, re.MULTILINE)
     actions = {}
     for name in BUILT_IN:
-        for action in make_parser(load_application(name))._actions:
+        parser = make_parser(load_application(name))
+        for extension in all_extensions():
+            extension.add_arguments(parser)
+        for action in parser._actions:
             actions[action.option_strings[-1]] = action
 
     assert set(bare) == set(actions) - {"--help"}
