@@ -41,6 +41,7 @@ class FTPApplication(Application):
             options.passive_ports,
             len(options.passive_ports) or limits.passive_ports,
             options.public_address,
+            limits.data_timeout,
         )
         server = FTPServer(
             reactor,

@@ -14,9 +14,9 @@ import socket
 import ssl
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
-from reactor import READ, Connector, Protocol, Reactor, StreamTransport, TLSTransport
+from reactor import READ, Connector, Protocol, Reactor, StreamTransport, Timer, TLSTransport
 from reactor.sockets.addresses import parse_address
 
 from ..starttls import start_tls
@@ -53,10 +53,15 @@ class DataPort:
 
 class PassivePort(DataPort):
     """A listening socket that accepts one connection, from ``peer`` only. ``release``: is called
-    when it no longer uses a port."""
+    when it no longer uses a port. Without a connection that is after ``timeout`` seconds."""
 
     def __init__(
-        self, reactor: Reactor, sock: socket.socket, peer: str, release: Callable[[], object]
+        self,
+        reactor: Reactor,
+        sock: socket.socket,
+        peer: str,
+        timeout: float,
+        release: Callable[[], object],
     ) -> None:
         self.address: tuple[str, int] = sock.getsockname()[:2]
         self._reactor = reactor
@@ -66,7 +71,7 @@ class PassivePort(DataPort):
         self._accepted: socket.socket | None = None
         self._opening: Callable[[socket.socket], None] | None = None
         self._failed: Failed | None = None
-        self._timer: Any = None
+        self._timer: Timer | None = reactor.call_later(timeout, self._stop_listening)
         reactor.register(sock.fileno(), READ, self._on_ready)
 
     def open(
@@ -77,9 +82,13 @@ class PassivePort(DataPort):
         if accepted is not None:
             serve(accepted)
             return
+        error = TimeoutError(errno.ETIMEDOUT, f"The client has not connected in {timeout:g} s")
+        if self._timer is None:  # the port was closed, as nobody used it
+            self._reactor.call_soon(failed, error)
+            return
         self._opening = serve
         self._failed = failed
-        error = TimeoutError(errno.ETIMEDOUT, f"The client has not connected in {timeout:g} s")
+        self._timer.cancel()
         self._timer = self._reactor.call_later(timeout, self._fail, error, failed)
 
     def close(self) -> None:
@@ -207,7 +216,8 @@ class DataPorts:
 
     ``ports``: the numbers for passive ports; empty: any that is free. ``most``: passive ports that
     may be open at a time. ``public_address``: what PASV tells clients, behind NAT; None: the
-    address to which the client has connected."""
+    address to which the client has connected. ``timeout``: seconds until a passive port to which
+    nobody connects is closed."""
 
     def __init__(
         self,
@@ -215,7 +225,9 @@ class DataPorts:
         ports: Sequence[int] = (),
         most: int = 500,
         public_address: str | None = None,
+        timeout: float = 60.0,
     ) -> None:
+        self._timeout = timeout
         self.public_address = public_address
         self._reactor = reactor
         self._ports = ports
@@ -229,7 +241,7 @@ class DataPorts:
         sock = self._bind(local)
         self._open += 1
         try:
-            return PassivePort(self._reactor, sock, normalized(peer), self._released)
+            return PassivePort(self._reactor, sock, normalized(peer), self._timeout, self._released)
         except (OSError, ValueError):
             self._open -= 1
             sock.close()

@@ -43,7 +43,9 @@ class Shared:
         self.context = context
         self.implicit = implicit
         self.require_tls = require_tls
-        self.ports = ports or DataPorts(reactor, most=self.limits.passive_ports)
+        self.ports = ports or DataPorts(
+            reactor, most=self.limits.passive_ports, timeout=self.limits.data_timeout
+        )
         self.log = log
         self.banner = banner
         self.checks = PasswordChecks(reactor, max_wrong=self.limits.wrong_passwords)

@@ -137,6 +137,24 @@ def test_no_descriptor_is_left_for_a_data_connection(
     assert client.voidcmd("NOOP")[:3] == "200"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has /proc/net/tcp")
+def test_a_port_that_nobody_uses_is_closed(
+    start: Serve, clients: Callable[[Command], ftplib.FTP]
+) -> None:
+    client = clients(start("--data-timeout", "0.2"))
+    port = passive_port(client)
+    wait_until(lambda: not _listens(port))
+    client.putcmd("LIST")
+    assert client.getresp()[:3] == "150"
+    with pytest.raises(ftplib.error_temp, match=r"425 .*has not connected"):
+        client.getresp()
+
+
+def _listens(port: int) -> bool:
+    """Without connecting: that would use the port."""
+    return f":{port:04X} 00000000:0000 0A " in Path("/proc/net/tcp").read_text()
+
+
 def test_the_public_address(start: Serve, clients: Callable[[Command], ftplib.FTP]) -> None:
     client = clients(start("--public-address", "203.0.113.7"))
     assert re.search(r"\(203,0,113,7,\d+,\d+\)", client.sendcmd("PASV"))
