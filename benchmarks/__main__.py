@@ -6,7 +6,7 @@ import signal
 import sys
 from types import ModuleType
 
-from . import chat, echo, expiry, http, idle, inspector, observe, smtp, timers, udp, websocket
+from . import chat, echo, expiry, ftp, http, idle, inspector, observe, smtp, timers, udp, websocket
 from .charts import write_charts
 from .common import BenchmarkError, charts, environment
 
@@ -23,6 +23,7 @@ BENCHMARKS: dict[str, ModuleType] = {
     "http": http,
     "websocket": websocket,
     "smtp": smtp,
+    "ftp": ftp,
 }
 COMMANDS = BENCHMARKS | http.PARTS
 

@@ -11,18 +11,15 @@ import binascii
 import getpass
 import hashlib
 import hmac
-import logging
 import os
 import re
 import sys
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable, Mapping
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from reactor import Reactor, ThreadCall
-
-logger = logging.getLogger(__name__)
 
 # RFC 7914 section 2: the cost in time and memory (128 * N * R bytes, here 16 MiB), the block size
 # and the parallelism.
@@ -237,17 +234,6 @@ def ask_password(prompt: str = "Password: ") -> str:
     if not 1 <= len(password) <= _MAX_PASSWORD or re.search(r"[\0\r\n]", password):
         raise ValueError(f"a password has 1 to {_MAX_PASSWORD} characters")
     return password
-
-
-def hash_password(_arguments: Any = None) -> int:
-    """Ask for a password, and print its hash; returns the exit status."""
-    try:
-        password = ask_password()
-    except ValueError as exc:
-        print(exc, file=sys.stderr)
-        return 1
-    print(PasswordHash.of(password))
-    return 0
 
 
 def _digest(password: str, n: int, r: int, p: int, salt: bytes) -> bytes:

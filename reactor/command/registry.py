@@ -20,6 +20,7 @@ from .loading import load_object, search_current_folder
 BUILT_IN: Mapping[str, str] = {
     "chat": "protocols.chat.app:app",
     "echo": "protocols.echo:app",
+    "ftp": "protocols.ftp.app:app",
     "http": "protocols.http.app:app",
     "inspect": "protocols.inspector.terminal.app:app",
     "mail": "protocols.mail.app:app",
@@ -29,6 +30,7 @@ BUILT_IN: Mapping[str, str] = {
 ENTRY_POINTS = "reactor.protocols"
 # Options that the command has with every protocol: see extension.py.
 EXTENSIONS: dict[str, str] = {
+    "hash-password": "protocols.hash_password:extension",
     "inspect": "protocols.inspector.options:extension",
 }
 EXTENSION_ENTRY_POINTS = "reactor.extensions"

@@ -72,6 +72,7 @@ from .terminal import Session, Terminal, TranscriptError, receive_until
 DEFAULT_PORTS = {
     "chat": {"PORT": 8555, "UDP_PORT": 9555, "WEB_PORT": 8580, "IRC_PORT": 6667},
     "echo": {"PORT": 8007, "UDP_PORT": 8007},
+    "ftp": {"PORT": 2121},
     "http": {"PORT": 8080},
     "mail": {"PORT": 2525, "POP3_PORT": 1100},
     "time": {"PORT": 8013, "UDP_PORT": 8013},

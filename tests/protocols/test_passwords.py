@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import io
-import sys
+import subprocess
+from collections.abc import Callable
 
 import pytest
 
-from protocols.passwords import PasswordChecks, PasswordHash, Passwords, hash_password
+from protocols.passwords import PasswordChecks, PasswordHash, Passwords
 from reactor import ThreadCall
 from reactor.testing import VirtualReactor
+
+from ..tools.commands import one_line
 
 USERS = Passwords({"ada": PasswordHash.of("tea")})
 
@@ -103,14 +105,19 @@ def test_an_address_with_many_wrong_passwords_is_locked_out(reactor: VirtualReac
     assert not checks.is_locked("here")
 
 
-@pytest.mark.parametrize(("typed", "status"), [("tea\n", 0), ("\n", 1), ("x" * 201 + "\n", 1)])
+@pytest.mark.parametrize("typed", ["tea\n", "tea", "tea and biscuits\n"])
 def test_the_command_prints_a_hash(
-    typed: str, status: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    typed: str, run_reactor: Callable[..., subprocess.CompletedProcess[str]]
 ) -> None:
-    monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
-    assert hash_password() == status
-    output = capsys.readouterr()
-    if status:
-        assert "a password has 1 to 200 characters" in output.err
-    else:
-        assert PasswordHash.parse(output.out.strip()).matches("tea")
+    result = run_reactor("--hash-password", input=typed)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert PasswordHash.parse(result.stdout.strip()).matches(typed.removesuffix("\n"))
+
+
+@pytest.mark.parametrize("typed", ["", "\n", "x" * 201])
+def test_the_command_refuses_other_lengths(
+    typed: str, run_reactor: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    result = run_reactor("--hash-password", input=typed)
+    assert result.returncode == 2
+    assert one_line(result.stderr) == "reactor: a password has 1 to 200 characters\n"

@@ -9,6 +9,7 @@ import stat
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote_to_bytes
 
+from ...rooted import OpenFile, Root
 from ..cache import FIFOCache
 from ..errors import HTTPError
 from ..response import Response
@@ -16,7 +17,6 @@ from .listing import Listings
 from .media_types import media_type
 from .negotiation import SUFFIXES, choose_coding
 from .representation import Representation, is_regular
-from .root import OpenFile, Root
 
 if TYPE_CHECKING:
     from ..request import Request

@@ -16,9 +16,9 @@ from .ranges import Range, parse_ranges
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ...rooted import OpenFile
     from ..request import Request
     from ..writer import BodyWriter
-    from .root import OpenFile
 
 # Files up to this size are read and sent together with their head; for larger ones, sendfile costs
 # less.

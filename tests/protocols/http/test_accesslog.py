@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from protocols import logfile
 from protocols.http import HTTPServer, Response
-from protocols.http import accesslog as module
 from protocols.http.accesslog import AccessLog, escape
 from protocols.http.cache import FIFOCache
 from protocols.http.proxies import TrustedProxies
@@ -191,7 +191,7 @@ def test_the_cache_of_fields_is_bounded(tmp_path, monkeypatch):
         caches.append(FIFOCache(entries, largest))
         return caches[-1]
 
-    monkeypatch.setattr(module, "FIFOCache", make)
+    monkeypatch.setattr("protocols.http.accesslog.FIFOCache", make)
     world = World(tmp_path / "log")
     [cache] = caches
     for number in range(3):
@@ -460,7 +460,7 @@ def test_a_full_pipe_is_tried_once_a_second_not_at_each_request(pipe, monkeypatc
     fill(world, 400)
     attempts: list[object] = []
     poll = select.poll
-    monkeypatch.setattr(module.select, "poll", lambda: attempts.append(poll()) or attempts[-1])
+    monkeypatch.setattr(logfile.select, "poll", lambda: attempts.append(poll()) or attempts[-1])
     fill(world, 40)
     assert attempts == []
     world.reactor.advance(1.1)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from protocols.http import HTTPError
 from protocols.http.files.handler import split_path
-from protocols.http.files.root import OpenFile, Root
+from protocols.rooted import OpenFile, Root
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from protocols.http.errors import HTTPError
 from protocols.http.files.handler import split_path
-from protocols.http.files.root import MAX_LINKS, Root
+from protocols.rooted import MAX_LINKS, Root
 
 from ....tools.site import Site, parse, request
 

@@ -3,19 +3,25 @@
 Each component of a path is opened by itself, relative to the descriptor of the folder before it,
 and never through a symbolic link. So the walk cannot leave the root, even if something is renamed
 or linked meanwhile. This module resolves links itself, as long as they stay inside.
+
+The functions block while the disk works. They can be called from several threads.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 MAX_LINKS: Final = 16  # that are followed on the way to one file
 # O_NONBLOCK: opening a FIFO would wait for its writer.
-_FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+_SAFE: Final = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 _FOLDER: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY | os.O_CLOEXEC
 _MAYBE_LINK: Final = frozenset({errno.ELOOP, errno.EMLINK, errno.ENOTDIR})
+
+Names = tuple[bytes, ...]
 
 
 class OpenFile:
@@ -38,45 +44,64 @@ class OpenFile:
 
 
 class Root:
-    """The folder at ``path``. Raises ``OSError`` if it is not a folder."""
+    """The folder at ``path``. Raises ``OSError`` if it is not a folder.
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    ``hidden``: whether a link may lead to names that begin with a dot, other than
+    ``/.well-known``."""
+
+    def __init__(self, path: str | os.PathLike[str], *, hidden: bool = False) -> None:
+        self._hidden = hidden
         self._fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         # If there are links on the way to the root, absolute links may name it in either way.
         name = os.fsencode(path)
         self._paths = (os.path.realpath(name), os.path.abspath(name))
 
-    def open(self, names: tuple[bytes, ...]) -> int:
+    def open(self, names: Names, flags: int = os.O_RDONLY) -> int:
         """Open the file or folder that ``names`` lead to, and return its descriptor.
 
         ``names``: components, none of them empty, ``.``, ``..``, or with a slash or NUL in it. An
-        empty tuple is the root itself.
+        empty tuple is the root itself. ``flags``: for ``os.open``, of a file that exists.
         Raises ``OSError``; a path that leads outside is not found."""
+        flags |= _SAFE
         try:
             if len(names) == 1:
-                return os.open(names[0], _FILE, dir_fd=self._fd)
-            return self._walk(names)
+                return os.open(names[0], flags, dir_fd=self._fd)
+            return self._walk(names, flags)
         except OSError as exc:
             if exc.errno not in _MAYBE_LINK:
                 raise
-        return self._follow(names)
+        return self._walk(self._resolve(names), flags)
+
+    @contextmanager
+    def parent(self, names: Names) -> Iterator[int]:
+        """Open the folder that contains the last one of ``names``, for calls with ``dir_fd``.
+        Whether that last one exists does not matter; do not follow it if it is a link.
+
+        Raises ``OSError`` as ``open``, and if ``names`` are empty: the root has no name."""
+        if not names:
+            raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+        folder = self.open(names[:-1], os.O_DIRECTORY)
+        try:
+            yield folder
+        finally:
+            os.close(folder)
 
     def close(self) -> None:
         """Close the folder."""
         os.close(self._fd)
 
-    def _walk(self, names: tuple[bytes, ...]) -> int:
+    def _walk(self, names: Names, flags: int = _FOLDER) -> int:
         folder = os.open(".", _FOLDER, dir_fd=self._fd)
         for index, name in enumerate(names):
             try:
-                flags = _FILE if index == len(names) - 1 else _FOLDER
-                found = os.open(name, flags, dir_fd=folder)
+                last = index == len(names) - 1
+                found = os.open(name, flags if last else _FOLDER, dir_fd=folder)
             finally:
                 os.close(folder)
             folder = found
         return folder
 
-    def _follow(self, names: tuple[bytes, ...]) -> int:
+    def _resolve(self, names: Names) -> Names:
         """Resolve ``names``, link by link. ``_walk`` opens the result, without following links."""
         done: list[bytes] = []
         rest = list(reversed(names))
@@ -101,13 +126,13 @@ class Root:
                 target = self._inside(target)
                 done.clear()
             rest += reversed(target.split(b"/"))
-        hidden = done[1:] if done[:1] == [b".well-known"] else done
-        if any(name.startswith(b".") for name in hidden):
+        inner = done[1:] if done[:1] == [b".well-known"] else done
+        if not self._hidden and any(name.startswith(b".") for name in inner):
             raise _not_found()  # a link does not make a hidden file visible
-        return self._walk(tuple(done))
+        return tuple(done)
 
     def _read_link(self, folder_names: list[bytes], name: bytes) -> bytes | None:
-        folder = self._walk(tuple(folder_names))
+        folder = self._walk(tuple(folder_names), _FOLDER)
         try:
             return os.readlink(name, dir_fd=folder)
         except OSError as exc:

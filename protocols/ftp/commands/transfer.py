@@ -1,0 +1,188 @@
+"""Files in both directions: RETR, STOR, STOU, APPE, REST, ABOR."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+from ...rooted import Names, Root
+from ..accounts import Account
+from ..ascii import ToLocal, ToNetwork
+from ..downloads import BytesDownload, Download, FileDownload, PieceDownload
+from ..files import (
+    ContinuedFile,
+    FileReader,
+    NewFile,
+    SourceFile,
+    TargetFile,
+    TextReader,
+)
+from ..paths import show_path
+from ..quota import measure
+from ..session import Command, FTPSession, Takes
+from ..transfers import describe
+from ..uploads import Upload
+
+Opened = tuple[TargetFile, int | None]  # and the bytes of the folder, if they were measured
+
+
+def account_of(session: FTPSession) -> Account:
+    """Return the account of a session that has logged in."""
+    assert session.account is not None
+    return session.account
+
+
+# -- to the client ---------------------------------------------------------------------------------
+
+
+def _retr(session: FTPSession, argument: str) -> None:
+    offset, session.offset = session.offset, 0
+    if not session.is_ready_for_data():
+        return
+    names = session.path(argument)
+    session.in_thread(
+        SourceFile, account_of(session).root, names,
+        then=lambda file: _send(session, names, file, offset), unused=SourceFile.close,
+    )  # fmt: skip
+
+
+def _send(session: FTPSession, names: Names, file: SourceFile, offset: int) -> None:
+    if offset > file.size and not session.text:
+        file.close()
+        session.reply(554, "The file is shorter than the offset")
+        return
+    size = "" if session.text else f" ({file.size - offset} bytes)"
+    session.start(_download(session, file, offset), f"Sending {show_path(names)}{size}", names)
+
+
+def _download(session: FTPSession, file: SourceFile, offset: int) -> Download:
+    reactor, timeout = session.server.reactor, session.server.limits.data_timeout
+    if file.head is not None:
+        file.close()
+        data = ToNetwork().convert(file.head) if session.text else file.head
+        return BytesDownload(reactor, timeout, data[offset:])
+    if session.text:
+        return PieceDownload(reactor, timeout, TextReader(file, offset))
+    if session.protected:
+        return PieceDownload(reactor, timeout, FileReader(file, offset))
+    return FileDownload(reactor, timeout, file, offset)
+
+
+# -- from the client -------------------------------------------------------------------------------
+
+
+def _stor(session: FTPSession, argument: str) -> None:
+    offset, session.offset = session.offset, 0
+    if not session.is_ready_for_data():
+        return
+    names = session.path(argument)
+    text = session.text
+    if offset:
+        _store(session, names, lambda root: ContinuedFile(root, names, offset, text))
+    else:
+        _store(session, names, lambda root: NewFile(root, names))
+
+
+def _appe(session: FTPSession, argument: str) -> None:
+    session.offset = 0
+    if session.is_ready_for_data():
+        names = session.path(argument)
+        _store(session, names, lambda root: ContinuedFile(root, names, None, False))
+
+
+def _stou(session: FTPSession, argument: str) -> None:
+    session.offset = 0
+    if session.is_ready_for_data():
+        # RFC 1123 section 4.1.2.9: the reply says which name it is.
+        names = session.path(f"{argument or 'upload'}.{secrets.token_hex(6)}")
+        text = f"FILE: {show_path(names)}"
+        _store(session, names, lambda root: NewFile(root, names), text)
+
+
+def _store(
+    session: FTPSession, names: Names, open_target: Callable[[Root], TargetFile], text: str = ""
+) -> None:
+    if not names:
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    account = account_of(session)
+
+    def open_and_measure() -> Opened:
+        target = open_target(account.root)
+        try:
+            measured = measure(account.root) if account.quota.needs_measuring() else None
+        except BaseException:
+            target.discard()
+            raise
+        return target, measured
+
+    session.in_thread(
+        open_and_measure,
+        then=partial(_receive, session, names, text),
+        unused=lambda opened: opened[0].discard(),
+        failed=partial(_cannot_store, session),
+    )
+
+
+def _receive(session: FTPSession, names: Names, text: str, opened: Opened) -> None:
+    target, measured = opened
+    quota = account_of(session).quota
+    quota.begin(measured)
+    limits = session.server.limits
+    upload = Upload(
+        session.server.reactor,
+        limits.data_timeout,
+        target,
+        quota=quota,
+        most=limits.upload,
+        converter=ToLocal() if session.text else None,
+        text=text or "Transfer complete",
+    )
+    session.start(upload, text or f"Receiving {show_path(names)}", names, upload=True)
+
+
+def _cannot_store(session: FTPSession, error: OSError | ValueError) -> None:
+    if not isinstance(error, OSError):
+        session.reply(554, str(error))  # RFC 3659 section 5.2
+    elif error.errno in (errno.ENOSPC, errno.EDQUOT):
+        session.reply(452, describe(error))
+    elif error.errno in (errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL):
+        session.reply(553, describe(error))
+    else:
+        session.fail(error)
+
+
+# -- both ------------------------------------------------------------------------------------------
+
+
+def _rest(session: FTPSession, argument: str) -> None:
+    if not argument.isascii() or not argument.isdecimal() or len(argument) > 18:
+        session.reply(501, "Expected a number")
+    else:
+        session.offset = int(argument)
+        session.reply(350, f"The next transfer begins at {session.offset}")
+
+
+def _abor(session: FTPSession, argument: str) -> None:
+    if session.transfer is not None:
+        session.transfer.abort(426, "The transfer was aborted")
+    session.close_port()
+    session.reply(226, "Nothing is being transferred")
+
+
+def _allo(session: FTPSession, argument: str) -> None:
+    session.reply(202, "Space need not be allocated")
+
+
+COMMANDS: Final = {
+    "RETR": Command(_retr, Takes.ARGUMENT),
+    "STOR": Command(_stor, Takes.ARGUMENT, writes=True),
+    "STOU": Command(_stou, Takes.OPTIONAL, writes=True),
+    "APPE": Command(_appe, Takes.ARGUMENT, writes=True),
+    "REST": Command(_rest, Takes.ARGUMENT),
+    "ABOR": Command(_abor, urgent=True),
+    "ALLO": Command(_allo, Takes.ARGUMENT),
+}

@@ -1,0 +1,311 @@
+"""Data connections: the client connects to a port of ours (passive), or we connect to one of its
+(active).
+
+A port is for one transfer, and for the address of the control connection only. So nobody else can
+take a transfer over, and the server cannot be made to connect to other machines (RFC 2577)."""
+
+from __future__ import annotations
+
+import errno
+import functools
+import ipaddress
+import random
+import socket
+import ssl
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Final
+
+from reactor import READ, Connector, Protocol, Reactor, StreamTransport, Timer, TLSTransport
+from reactor.sockets.addresses import parse_address
+
+from ..starttls import start_tls
+
+LOWEST_ACTIVE_PORT: Final = 1024  # RFC 2577 section 3: well-known ports are other services
+
+_BACKLOG: Final = 5
+_CACHED: Final = 1024  # addresses
+_ACCEPTS_PER_TURN: Final = 16
+
+Failed = Callable[[Exception], object]
+
+
+class NoPortFree(Exception):
+    """No passive port is left."""
+
+
+class DataPort:
+    """Where a data connection comes from."""
+
+    def open(
+        self, protocol: Protocol, context: ssl.SSLContext | None, timeout: float, failed: Failed
+    ) -> None:
+        """Make the connection, with TLS if there is a ``context``. Then ``protocol`` gets
+        ``connection_made``; or ``failed(exc)`` is called, at the latest after ``timeout``
+        seconds."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Give up. A connection that was made stays open. Neither ``protocol`` nor ``failed`` is
+        called any more."""
+        raise NotImplementedError
+
+
+class PassivePort(DataPort):
+    """A listening socket that accepts one connection, from ``peer`` only. ``release``: is called
+    when it no longer uses a port. Without a connection that is after ``timeout`` seconds."""
+
+    def __init__(
+        self,
+        reactor: Reactor,
+        sock: socket.socket,
+        peer: str,
+        timeout: float,
+        release: Callable[[], object],
+    ) -> None:
+        self.address: tuple[str, int] = sock.getsockname()[:2]
+        self._reactor = reactor
+        self._listening: socket.socket | None = sock
+        self._peer = peer
+        self._release = release
+        self._accepted: socket.socket | None = None
+        self._opening: Callable[[socket.socket], None] | None = None
+        self._failed: Failed | None = None
+        self._timer: Timer | None = reactor.call_later(timeout, self._stop_listening)
+        reactor.register(sock.fileno(), READ, self._on_ready)
+
+    def open(
+        self, protocol: Protocol, context: ssl.SSLContext | None, timeout: float, failed: Failed
+    ) -> None:
+        serve = partial(_serve, self._reactor, protocol, context, failed)
+        accepted, self._accepted = self._accepted, None
+        if accepted is not None:
+            serve(accepted)
+            return
+        error = TimeoutError(errno.ETIMEDOUT, f"The client has not connected in {timeout:g} s")
+        if self._timer is None:  # the port was closed, as nobody used it
+            self._reactor.call_soon(failed, error)
+            return
+        self._opening = serve
+        self._failed = failed
+        self._timer.cancel()
+        self._timer = self._reactor.call_later(timeout, self._fail, error, failed)
+
+    def close(self) -> None:
+        self._stop_listening()
+        self._opening = self._failed = None
+        accepted, self._accepted = self._accepted, None
+        if accepted is not None:
+            accepted.close()
+
+    def _fail(self, error: Exception, failed: Failed) -> None:
+        self.close()
+        failed(error)
+
+    def _on_ready(self, mask: int) -> None:
+        listening = self._listening
+        for _ in range(_ACCEPTS_PER_TURN):
+            if listening is None:
+                return
+            try:
+                sock, address = listening.accept()
+            except (BlockingIOError, InterruptedError, ConnectionError):
+                return  # none is left, or it has gone already
+            except OSError as exc:  # no descriptor is left: it would be reported again and again
+                failed = self._failed
+                self.close()
+                if failed is not None:
+                    failed(exc)
+                return
+            if normalized(address[0]) != self._peer:
+                sock.close()  # a stranger
+                continue
+            sock.setblocking(False)
+            self._stop_listening()
+            if self._opening is None:
+                self._accepted = sock
+            else:
+                self._opening(sock)
+            return
+
+    def _stop_listening(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        listening, self._listening = self._listening, None
+        if listening is not None:
+            self._reactor.unregister(listening.fileno())
+            self._reactor.release(listening)
+            self._release()
+
+
+def _serve(
+    reactor: Reactor,
+    protocol: Protocol,
+    context: ssl.SSLContext | None,
+    failed: Failed,
+    sock: socket.socket,
+) -> None:
+    """Start the transport of an accepted connection."""
+
+    def on_result(exc: Exception | None) -> None:
+        if exc is not None:
+            failed(exc)
+
+    try:
+        peername = sock.getpeername()
+        if context is None:
+            StreamTransport(reactor, sock, protocol, peername).start()
+        else:
+            transport = TLSTransport(reactor, sock, protocol, peername, context=context)
+            transport.start(on_result)
+    except (OSError, ValueError) as exc:
+        sock.close()
+        reactor.call_soon(failed, exc)
+
+
+class ActivePort(DataPort):
+    """A port of the client, at the address of its control connection. ``local``: our address, which
+    the client's firewall knows."""
+
+    def __init__(self, reactor: Reactor, peer: str, port: int, local: str) -> None:
+        self._reactor = reactor
+        self._where = peer, port
+        self._local = local
+        self._connector: Connector | None = None
+
+    def open(
+        self, protocol: Protocol, context: ssl.SSLContext | None, timeout: float, failed: Failed
+    ) -> None:
+        made = protocol if context is None else _TLSAfterConnecting(protocol, context, failed)
+        self._connector = self._reactor.connect_tcp(
+            lambda: made,
+            *self._where,
+            on_failure=failed,
+            timeout=timeout,
+            local_addr=(self._local, 0),
+        )
+
+    def close(self) -> None:
+        connector, self._connector = self._connector, None
+        if connector is not None:
+            connector.cancel()
+
+
+class _TLSAfterConnecting(Protocol):
+    """We connect, but in TLS we are the server (RFC 4217 section 7)."""
+
+    def __init__(self, protocol: Protocol, context: ssl.SSLContext, failed: Failed) -> None:
+        self._arguments = protocol, context
+        self._failed = failed
+
+    def connection_made(self, transport: StreamTransport) -> None:
+        try:
+            start_tls(transport, *self._arguments, on_result=self._on_result)
+        except (OSError, ValueError) as exc:
+            transport.abort()
+            self._failed(exc)
+
+    def _on_result(self, exc: Exception | None) -> None:
+        if exc is not None:
+            self._failed(exc)
+
+
+class DataPorts:
+    """Opens ports for all sessions of a server.
+
+    ``ports``: the numbers for passive ports; empty: any that is free. ``most``: passive ports that
+    may be open at a time. ``public_address``: what PASV tells clients, behind NAT; None: the
+    address to which the client has connected. ``timeout``: seconds until a passive port to which
+    nobody connects is closed."""
+
+    def __init__(
+        self,
+        reactor: Reactor,
+        ports: Sequence[int] = (),
+        most: int = 500,
+        public_address: str | None = None,
+        timeout: float = 60.0,
+    ) -> None:
+        self._timeout = timeout
+        self.public_address = public_address
+        self._reactor = reactor
+        self._ports = ports
+        self._most = most
+        self._open = 0
+
+    def passive(self, local: str, peer: str) -> PassivePort:
+        """Listen at ``local`` for a connection from ``peer``. Raises NoPortFree, and OSError."""
+        if self._open >= self._most:
+            raise NoPortFree
+        sock = self._bind(local)
+        self._open += 1
+        try:
+            return PassivePort(self._reactor, sock, normalized(peer), self._timeout, self._released)
+        except (OSError, ValueError):
+            self._open -= 1
+            sock.close()
+            raise
+
+    def active(self, local: str, peer: str, port: int) -> ActivePort:
+        """Connect to ``port`` of ``peer``, when it is opened."""
+        return ActivePort(self._reactor, peer, port, local)
+
+    def _released(self) -> None:
+        self._open -= 1
+
+    def _bind(self, local: str) -> socket.socket:
+        # At random, so that it is hard to guess where the next transfer will be (RFC 2577 section
+        # 8), and a port that a firewall still remembers is seldom used again at once.
+        numbers = random.sample(self._ports, len(self._ports)) if self._ports else [0]
+        family = socket.AF_INET6 if ":" in local else socket.AF_INET
+        for number in numbers:
+            sock = socket.socket(family, socket.SOCK_STREAM)
+            try:
+                sock.setblocking(False)
+                if number:
+                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                sock.bind((local, number))
+                sock.listen(_BACKLOG)
+            except OSError as exc:
+                sock.close()
+                if exc.errno != errno.EADDRINUSE:
+                    raise
+            else:
+                return sock
+        raise NoPortFree
+
+
+@functools.lru_cache(maxsize=_CACHED)
+def normalized(address: str) -> str:
+    """Return an address so that it can be compared: IPv4-mapped ones as IPv4, without a scope."""
+    parsed = parse_address(address.partition("%")[0])
+    return address if parsed is None else str(parsed)
+
+
+def parse_port_argument(text: str) -> tuple[str, int]:
+    """Return the address and port that PORT names: ``h1,h2,h3,h4,p1,p2``. Raises ValueError."""
+    numbers = [int(part) for part in text.split(",") if part.strip().isdecimal()]
+    if len(numbers) != 6 or text.count(",") != 5 or max(numbers) > 255:
+        raise ValueError("expected h1,h2,h3,h4,p1,p2")
+    return ".".join(map(str, numbers[:4])), numbers[4] * 256 + numbers[5]
+
+
+class WrongFamily(ValueError):
+    """EPRT names a protocol other than IPv4 (1) and IPv6 (2)."""
+
+
+def parse_extended_port_argument(text: str) -> tuple[str, int]:
+    """Return the address and port that EPRT names: ``|1|192.0.2.1|6275|`` (RFC 2428 section 2).
+    Raises WrongFamily, and ValueError."""
+    parts = text.split(text[:1] or "|")
+    if len(parts) != 5 or parts[0] or parts[4] or not parts[3].isdecimal():
+        raise ValueError("expected |1|address|port| or |2|address|port|")
+    _, family, address, port, _ = parts
+    if family not in ("1", "2"):
+        raise WrongFamily
+    kind = ipaddress.IPv4Address if family == "1" else ipaddress.IPv6Address
+    number = int(port)
+    if number > 65535:
+        raise ValueError("no such port")
+    return normalized(str(kind(address))), number

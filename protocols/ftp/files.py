@@ -1,0 +1,361 @@
+"""Work on files and folders. Everything here blocks while the disk works, so it runs in threads."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import stat
+import sys
+from typing import Final
+
+from ..rooted import Names, OpenFile, Root
+from .ascii import ToNetwork
+from .paths import TEMPORARY
+
+SMALL: Final = 65536  # bytes; a file that is not larger is read when it is opened
+_CHUNK: Final = 262_144  # bytes per read
+# New files and folders: the umask takes away from these.
+_FILE_MODE: Final = 0o666
+_FOLDER_MODE: Final = 0o777
+
+
+def status_of(root: Root, names: Names) -> os.stat_result:
+    """Return what is at ``names``; for a link, what it leads to. Raises OSError."""
+    if names:
+        with root.parent(names) as folder:
+            status = os.stat(names[-1], dir_fd=folder, follow_symlinks=False)
+        if not stat.S_ISLNK(status.st_mode):
+            return status
+    file = OpenFile(root.open(names))
+    try:
+        return os.fstat(file.fd)
+    finally:
+        file.close()
+
+
+def check_folder(root: Root, names: Names) -> None:
+    """Raise OSError unless ``names`` lead to a folder that can be read."""
+    os.close(root.open(names, os.O_DIRECTORY))
+
+
+class SourceFile(OpenFile):
+    """A regular file to send. ``size``: when it was opened. ``head``: its content if it is small,
+    else None."""
+
+    __slots__ = ("head", "size")
+
+    def __init__(self, root: Root, names: Names) -> None:
+        super().__init__(root.open(names))
+        try:
+            status = os.fstat(self.fd)
+            if not stat.S_ISREG(status.st_mode):
+                raise PermissionError(errno.EPERM, "Not a regular file")
+            self.size = status.st_size
+            self.head = os.pread(self.fd, SMALL + 1, 0) if self.size <= SMALL else None
+        except BaseException:
+            self.close()
+            raise
+
+
+class FileReader:
+    """Reads ``file`` from ``offset`` to the size that it had when it was opened, piece by piece."""
+
+    def __init__(self, file: SourceFile, offset: int) -> None:
+        self._file = file
+        self._offset = offset
+
+    def read(self) -> bytes:
+        """Return the next piece; empty at the end. Raises OSError."""
+        data = os.pread(
+            self._file.fd, max(min(_CHUNK, self._file.size - self._offset), 0), self._offset
+        )
+        self._offset += len(data)
+        if not data and self._offset < self._file.size:
+            raise OSError(errno.EIO, "The file became shorter")
+        return data
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+class TextReader(FileReader):
+    """Reads a file as TYPE A sends it, without the first ``skip`` bytes of that."""
+
+    def __init__(self, file: SourceFile, skip: int) -> None:
+        super().__init__(file, 0)
+        self._converter = ToNetwork()
+        self._skip = skip
+
+    def read(self) -> bytes:
+        while data := super().read():
+            data = self._converter.convert(data)
+            skipped = min(self._skip, len(data))
+            self._skip -= skipped
+            if skipped < len(data):
+                return data[skipped:]
+        return b""
+
+
+class TargetFile:
+    """A file that receives an upload. ``old_size``: of the file that it replaces or continues."""
+
+    old_size = 0
+
+    def write(self, data: bytes) -> None:
+        """Append ``data``. Raises OSError."""
+        raise NotImplementedError
+
+    def finish(self) -> None:
+        """All has arrived: the file gets its name. Raises OSError."""
+        raise NotImplementedError
+
+    def discard(self) -> None:
+        """The upload has failed."""
+        raise NotImplementedError
+
+
+class NewFile(TargetFile):
+    """Gets its name when it is complete. Raises OSError."""
+
+    def __init__(self, root: Root, names: Names) -> None:
+        self._root = root
+        self._names = names
+        self._temporary = TEMPORARY + secrets.token_hex(8).encode()
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        with root.parent(names) as folder:
+            mode = _FILE_MODE
+            try:
+                old = os.stat(names[-1], dir_fd=folder, follow_symlinks=False)
+            except FileNotFoundError:
+                old = None
+            if old is not None:
+                if stat.S_ISDIR(old.st_mode):
+                    raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+                if stat.S_ISREG(old.st_mode):
+                    # Replacing a file needs only a folder that can be written. A file that its
+                    # owner has made read-only stays.
+                    os.close(root.open(names, os.O_WRONLY))
+                    self.old_size = old.st_size
+                    mode = stat.S_IMODE(old.st_mode) & 0o777
+            self._file = OpenFile(os.open(self._temporary, flags, _FILE_MODE, dir_fd=folder))
+            if mode != _FILE_MODE:
+                os.fchmod(self._file.fd, mode)
+
+    def write(self, data: bytes) -> None:
+        _write(self._file.fd, data)
+
+    def finish(self) -> None:
+        self._file.close()
+        try:
+            with self._root.parent(self._names) as folder:
+                os.rename(self._temporary, self._names[-1], src_dir_fd=folder, dst_dir_fd=folder)
+        except OSError:
+            self.discard()
+            raise
+
+    def discard(self) -> None:
+        self._file.close()
+        try:
+            with self._root.parent(self._names) as folder:
+                os.unlink(self._temporary, dir_fd=folder)
+        except OSError:  # the folder was removed, and this file with it
+            pass
+
+
+class ContinuedFile(TargetFile):
+    """A file that APPE continues, or STOR after REST. What arrives is in it at once.
+
+    ``offset``: where the data goes, None for the end. In ``text``, an offset counts the bytes that
+    TYPE A sends. Raises OSError, and ValueError if there is no such offset."""
+
+    def __init__(self, root: Root, names: Names, offset: int | None, text: bool) -> None:
+        self._cut = offset is not None
+        self._file = OpenFile(_open_for_writing(root, names, create=not offset))
+        try:
+            status = os.fstat(self._file.fd)
+            if not stat.S_ISREG(status.st_mode):
+                raise PermissionError(errno.EPERM, "Not a regular file")
+            self.old_size = status.st_size
+            if offset is None:
+                offset = status.st_size
+            elif text:
+                offset = _local_offset(self._file.fd, offset)
+            if offset > status.st_size:
+                raise ValueError("The file is shorter than the offset")
+            self.old_size = status.st_size - offset
+            os.lseek(self._file.fd, offset, os.SEEK_SET)
+        except BaseException:
+            self._file.close()
+            raise
+
+    def write(self, data: bytes) -> None:
+        _write(self._file.fd, data)
+
+    def finish(self) -> None:
+        if self._cut:  # the rest was of the older file
+            os.ftruncate(self._file.fd, os.lseek(self._file.fd, 0, os.SEEK_CUR))
+        self._file.close()
+
+    def discard(self) -> None:
+        self._file.close()
+
+
+def _open_for_writing(root: Root, names: Names, *, create: bool) -> int:
+    try:
+        return root.open(names, os.O_RDWR)
+    except FileNotFoundError:
+        if not create:
+            raise
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    with root.parent(names) as folder:
+        return os.open(names[-1], flags, _FILE_MODE, dir_fd=folder)
+
+
+def _write(fd: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+def _local_offset(fd: int, sent: int) -> int:
+    """Return the offset in the file at which TYPE A has sent ``sent`` bytes."""
+    converter = ToNetwork()
+    offset = 0
+    while sent > 0:
+        data = os.pread(fd, min(_CHUNK, sent), offset)
+        if not data:
+            raise ValueError("The file is shorter than the offset")
+        converted = len(converter.convert(data))
+        if converted <= sent:
+            sent -= converted
+            offset += len(data)
+            continue
+        # The place is in this piece. Each byte of the file becomes one or two.
+        converter = ToNetwork()
+        if offset:
+            converter.convert(os.pread(fd, 1, offset - 1))
+        for index in range(len(data)):
+            if sent <= 0:
+                break
+            sent -= len(converter.convert(data[index : index + 1]))
+            offset += 1
+    if sent < 0:
+        raise ValueError("The offset is between CR and LF")
+    return offset
+
+
+# -- names -----------------------------------------------------------------------------------------
+
+
+def make_folder(root: Root, names: Names) -> None:
+    """Make a folder. Raises OSError."""
+    with root.parent(names) as folder:
+        os.mkdir(names[-1], _FOLDER_MODE, dir_fd=folder)
+
+
+def remove_folder(root: Root, names: Names) -> None:
+    """Remove an empty folder. Raises OSError."""
+    with root.parent(names) as folder:
+        os.rmdir(names[-1], dir_fd=folder)
+
+
+def delete(root: Root, names: Names) -> None:
+    """Delete a file, or a link. Raises OSError."""
+    with root.parent(names) as folder:
+        status = os.stat(names[-1], dir_fd=folder, follow_symlinks=False)
+        if stat.S_ISDIR(status.st_mode):  # macOS reports EPERM
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        os.unlink(names[-1], dir_fd=folder)
+
+
+def check_exists(root: Root, names: Names) -> None:
+    """Raise OSError if there is nothing at ``names``. A link counts, wherever it leads."""
+    with root.parent(names) as folder:
+        os.stat(names[-1], dir_fd=folder, follow_symlinks=False)
+
+
+def rename(root: Root, old: Names, new: Names) -> None:
+    """Rename a file, a folder or a link. Raises OSError."""
+    with root.parent(old) as source, root.parent(new) as target:
+        os.rename(old[-1], new[-1], src_dir_fd=source, dst_dir_fd=target)
+
+
+def change_mode(root: Root, names: Names, mode: int) -> None:
+    """Set the permissions. Raises OSError."""
+    file = OpenFile(root.open(names))
+    try:
+        os.fchmod(file.fd, mode)
+    finally:
+        file.close()
+
+
+def change_time(root: Root, names: Names, seconds: int) -> None:
+    """Set the time of the last modification, in seconds since the epoch. Raises OSError."""
+    file = OpenFile(root.open(names))
+    try:
+        os.utime(file.fd, (os.fstat(file.fd).st_atime, seconds))
+    finally:
+        file.close()
+
+
+def size_as_text(root: Root, names: Names, limit: int) -> int:
+    """Return the bytes that TYPE A sends for a file. Raises OSError, and ValueError if it has more
+    than ``limit`` bytes."""
+    file = SourceFile(root, names)
+    try:
+        if file.size > limit:
+            raise ValueError("The file is too large to compute its size in ASCII")
+        reader = TextReader(file, 0)
+        return sum(map(len, iter(reader.read, b"")))
+    finally:
+        file.close()
+
+
+def size_of(root: Root, names: Names) -> int:
+    """Return the bytes of a regular file. Raises OSError."""
+    status = status_of(root, names)
+    if not stat.S_ISREG(status.st_mode):
+        raise PermissionError(errno.EPERM, "Not a regular file")
+    return status.st_size
+
+
+# -- the page cache --------------------------------------------------------------------------------
+
+_SAMPLE: Final = 131_072  # bytes; the least that Linux reads ahead
+_NOWAIT: Final = getattr(os, "RWF_NOWAIT", None)
+_UNKNOWN: Final = (errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL, errno.ENOSYS)
+
+
+def is_cached(fd: int, offset: int, count: int) -> bool:
+    """Whether sending these bytes would probably not wait for the disk. This itself never waits.
+
+    Linux tells since 4.14 (preadv2(2), RWF_NOWAIT). Elsewhere the answer is no."""
+    if _NOWAIT is None:
+        return False
+    byte = bytearray(1)
+    last = offset + count - 1
+    try:
+        for place in (*range(offset, last, _SAMPLE), last):
+            os.preadv(fd, [byte], place, _NOWAIT)
+    except BlockingIOError:
+        return False
+    except OSError as exc:
+        if exc.errno in _UNKNOWN:
+            return False
+        raise
+    return True
+
+
+def read_ahead(fd: int, offset: int, count: int) -> None:
+    """Read these bytes, so that the system keeps them in memory. Raises OSError."""
+    end = offset + count
+    if sys.platform == "linux":
+        os.posix_fadvise(fd, offset, count, os.POSIX_FADV_WILLNEED)
+    buffer = bytearray(_CHUNK)
+    while offset < end:
+        size = os.preadv(fd, [memoryview(buffer)[: end - offset]], offset)
+        if not size:
+            return  # the file became shorter: sending it reports that
+        offset += size

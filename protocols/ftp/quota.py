@@ -1,0 +1,72 @@
+"""How many bytes the files below a folder may have together."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from ..rooted import Root
+
+
+class Quota:
+    """Counts the bytes of a folder. ``limit``: in bytes; 0: none.
+
+    The loop's thread calls all methods except ``measure``. Bytes are taken as they arrive, so that
+    several uploads cannot exceed the limit together."""
+
+    __slots__ = ("_uploads", "limit", "used")
+
+    def __init__(self, limit: int = 0) -> None:
+        self.limit = limit
+        self.used = 0
+        self._uploads = 0
+
+    def needs_measuring(self) -> bool:
+        """Whether to call ``measure`` before an upload begins. Others may change the folder too, so
+        that is done whenever no other upload is in progress."""
+        return self.limit > 0 and not self._uploads
+
+    def begin(self, measured: int | None) -> None:
+        """An upload begins. ``measured``: what ``measure`` has returned."""
+        if measured is not None and not self._uploads:
+            self.used = measured
+        self._uploads += 1
+
+    def take(self, size: int) -> bool:
+        """Count bytes that have arrived. Return False if there is no room for them."""
+        if self.limit and self.used + size > self.limit:
+            return False
+        self.used += size
+        return True
+
+    def end(self, unused: int) -> None:
+        """An upload has ended. ``unused``: bytes that were taken and are not stored, or that were
+        stored before in the file that was replaced."""
+        self.used = max(self.used - unused, 0)
+        self._uploads -= 1
+
+
+def measure(root: Root) -> int:
+    """Return the bytes of all files below ``root``. Blocks while the disk works."""
+    total = 0
+    pending: list[tuple[bytes, ...]] = [()]
+    while pending:
+        names = pending.pop()
+        try:
+            fd = root.open(names, os.O_DIRECTORY)
+        except OSError:  # removed meanwhile, or not ours to read
+            continue
+        try:
+            with os.scandir(fd) as entries:
+                for entry in entries:
+                    try:
+                        status = entry.stat(follow_symlinks=False)
+                    except OSError:
+                        continue
+                    if stat.S_ISDIR(status.st_mode):
+                        pending.append((*names, os.fsencode(entry.name)))
+                    else:
+                        total += status.st_size
+        finally:
+            os.close(fd)
+    return total

@@ -1,0 +1,162 @@
+"""Receiving files."""
+
+from __future__ import annotations
+
+import errno
+from typing import Final
+
+from reactor import Reactor, StreamTransport, ThreadCall
+
+from .ascii import ToLocal
+from .files import TargetFile
+from .quota import Quota
+from .threads import in_thread, nothing
+from .transfers import Transfer, describe
+
+# Bytes that wait for the disk. Above this the client has to wait; below the other it continues.
+HIGH_WATER: Final = 1 << 20
+LOW_WATER: Final = 1 << 18
+
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+class Upload(Transfer):
+    """A transfer from the client. One thread at a time writes what has arrived to ``target``.
+
+    ``most``: bytes that the client may send; 0: any number. ``quota``: counts what is stored; its
+    ``begin`` was called. ``converter``: for TYPE A, else None. ``text``: the reply when it is
+    complete."""
+
+    __slots__ = (
+        "_converter", "_eof", "_most", "_quota", "_received", "_stored", "_target", "_text",
+        "_waiting", "_waiting_size", "_writing",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        reactor: Reactor,
+        timeout: float,
+        target: TargetFile,
+        *,
+        quota: Quota,
+        most: int = 0,
+        converter: ToLocal | None = None,
+        text: str = "Transfer complete",
+    ) -> None:
+        super().__init__(reactor, timeout)
+        self._target = target
+        self._quota = quota
+        self._most = most
+        self._converter = converter
+        self._text = text
+        self._waiting: list[bytes] = []
+        self._waiting_size = 0
+        self._writing = False  # whether a thread uses the target
+        self._eof = False
+        self._received = 0
+        self._stored = False
+
+    def opened(self, transport: StreamTransport) -> None:
+        pass
+
+    def data_received(self, data: bytes) -> None:
+        if self.has_ended() or self.transport is None:
+            return
+        self.size += len(data)
+        if self._most and self.size > self._most:
+            self._refuse(f"The file has more than {self._most} bytes")
+            return
+        if not self._quota.take(len(data)):
+            self._refuse("The quota is exceeded")
+            return
+        self._received += len(data)
+        self._waiting.append(data)
+        self._waiting_size += len(data)
+        if self._waiting_size >= HIGH_WATER:
+            self.transport.pause_reading()
+        self._write()
+
+    def eof_received(self) -> bool:
+        self._eof = True
+        self._write()
+        return True  # it is closed when all is written
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self._eof:
+            super().connection_lost(exc)
+
+    def released(self) -> None:
+        self._waiting.clear()
+        if not self._writing:
+            self._clean_up()
+
+    def _refuse(self, text: str) -> None:
+        # Closing in good order, and not with a reset, lets the client read our reply.
+        assert self.transport is not None
+        self.transport.close()
+        self.end(552, text)
+
+    def _write(self) -> None:
+        """Give the target what has arrived, and at the end, its name."""
+        if self._writing or self.has_ended():
+            return
+        if self._waiting:
+            data = b"".join(self._waiting)
+            self._waiting.clear()
+            size, self._waiting_size = self._waiting_size, 0
+            self._writing = True
+            self.in_thread(self._store, data, then=lambda call: self._written(call, size))
+        elif self._eof:
+            self._writing = True
+            self.in_thread(self._finish, then=self._finished)
+
+    def _store(self, data: bytes) -> None:
+        if self._converter is not None:
+            data = self._converter.convert(data)
+        self._target.write(data)
+
+    def _finish(self) -> None:
+        if self._converter is not None and (rest := self._converter.end()):
+            self._target.write(rest)
+        self._target.finish()
+
+    def _written(self, call: ThreadCall[None], size: int) -> None:
+        self._writing = False
+        if not self._failed(call):
+            if self._waiting_size <= LOW_WATER and self.transport is not None:
+                self.transport.resume_reading()
+            self._write()
+
+    def _finished(self, call: ThreadCall[None]) -> None:
+        self._writing = False
+        self._stored = call.exception() is None
+        if not self._failed(call):
+            self.complete = True
+            self.end(226, self._text)
+
+    def _failed(self, call: ThreadCall[None]) -> bool:
+        """Whether the upload has ended: meanwhile, or with an error of ``call``."""
+        error = call.exception()
+        if self.has_ended():
+            self._clean_up()
+            return True
+        if error is None:
+            return False
+        if not isinstance(error, OSError):
+            raise error
+        if error.errno in _FULL:
+            self.end(452, "The disk is full")
+        else:
+            self.end(451, describe(error))
+        return True
+
+    def _clean_up(self) -> None:
+        """Forget the target. This runs once: after the end, when no thread uses the target."""
+        if self._stored:
+            self._quota.end(self._target.old_size)
+        else:
+            self._quota.end(self._received)
+            if self.reactor.is_stopping():  # no thread may run any more
+                self._target.discard()
+            else:
+                in_thread(self.reactor, self._target.discard, then=nothing)

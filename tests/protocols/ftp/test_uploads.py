@@ -1,0 +1,246 @@
+"""STOR, APPE, STOU: complete files only, limits, and a disk that fills up."""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from protocols.ftp import FTPLimits, files, uploads
+from reactor.testing import VirtualReactor
+
+from ...tools.ftp import FTPClient, FTPHouse
+
+
+def test_an_upload(user: FTPClient, root: Path) -> None:
+    assert user.store("STOR new", b"\0\r\nx\n") == "226 Transfer complete"
+    assert (root / "new").read_bytes() == b"\0\r\nx\n"
+
+
+def test_an_empty_upload(user: FTPClient, root: Path) -> None:
+    assert user.store("STOR new", b"")[:3] == "226"
+    assert (root / "new").read_bytes() == b""
+
+
+@pytest.mark.parametrize("chunk", [None, 1, 2, 3])
+def test_text_gets_local_line_endings(user: FTPClient, root: Path, chunk: int | None) -> None:
+    user.store("STOR new", b"one\r\ntwo\rthree\r\r\nfour\r", "A", chunk)
+    assert (root / "new").read_bytes() == b"one\ntwo\rthree\r\nfour\r"
+
+
+def test_an_upload_has_its_name_when_it_is_complete(user: FTPClient, house: FTPHouse) -> None:
+    peer = user.begin("STOR new")
+    peer.send(b"half")
+    house.reactor.settle()
+    assert "new" not in house.files()
+    [temporary] = [name for name in house.files() if name.startswith(".ftp-upload-")]
+    assert user.peer.received == b""
+    other = house.user()
+    assert temporary.encode() not in other.fetch("LIST -la") + other.fetch("MLSD")
+    assert other.code(f"DELE {temporary}") == 550
+    peer.send_eof()
+    assert user.replies() == ["226 Transfer complete"]
+    assert house.files() == ["a.txt", "new", "sub", "sub/b.bin"]
+
+
+@pytest.mark.parametrize("end", ["abort", "break", "leave", "wait"])
+def test_an_upload_that_is_cut_leaves_nothing(user: FTPClient, house: FTPHouse, end: str) -> None:
+    before = house.files()
+    peer = user.begin("STOR a.txt")
+    peer.send(b"half")
+    house.reactor.settle()
+    if end == "abort":
+        assert [line[:3] for line in user.asks("ABOR")] == ["426", "226"]
+    elif end == "break":
+        peer.reset()
+        assert user.replies()[0][:3] == "426"
+    elif end == "leave":
+        user.peer.reset()
+    else:
+        house.reactor.advance(80.0)
+        assert user.replies()[0][:3] == "426"
+    house.reactor.settle()
+    assert house.files() == before
+    assert (house.root / "a.txt").read_bytes() == b"one\ntwo\n"
+
+
+def test_an_upload_replaces_a_file_and_keeps_its_mode(user: FTPClient, root: Path) -> None:
+    (root / "a.txt").chmod(0o600)
+    user.store("STOR a.txt", b"new")
+    assert (root / "a.txt").read_bytes() == b"new"
+    assert (root / "a.txt").stat().st_mode & 0o777 == 0o600
+
+
+def test_appe(user: FTPClient, root: Path) -> None:
+    user.store("APPE a.txt", b"three\n")
+    user.store("APPE new", b"x")
+    assert (root / "a.txt").read_bytes() == b"one\ntwo\nthree\n"
+    assert (root / "new").read_bytes() == b"x"
+
+
+def test_resuming(user: FTPClient, root: Path) -> None:
+    user.asks("TYPE I", "REST 4")
+    user.asks("PASV", "STOR a.txt")
+    user.data.send(b"2")
+    user.data.send_eof()
+    assert user.replies()[0][:3] == "226"
+    assert (root / "a.txt").read_bytes() == b"one\n2"
+
+
+def test_resuming_text_counts_what_was_sent(user: FTPClient, root: Path) -> None:
+    user.asks("TYPE A", "REST 5", "PASV", "STOR a.txt")
+    user.data.send(b"2\r\n")
+    user.data.send_eof()
+    assert user.replies()[0][:3] == "226"
+    assert (root / "a.txt").read_bytes() == b"one\n2\n"
+
+
+def test_resuming_between_cr_and_lf(user: FTPClient) -> None:
+    assert user.asks("TYPE A", "REST 4", "PASV", "STOR a.txt")[-1][:3] == "554"
+
+
+def test_stou_says_the_name(user: FTPClient, root: Path) -> None:
+    [first, second] = [user.store("STOU x", b"1"), user.store("STOU x", b"2")]
+    assert first.startswith("226 FILE: /x.")
+    assert first != second
+    assert (root / first.partition(": /")[2]).read_bytes() == b"1"
+    assert user.store("STOU", b"3").startswith("226 FILE: /upload.")
+
+
+def test_read_only_is_the_default(reactor: VirtualReactor, root: Path) -> None:
+    house = FTPHouse(reactor, root)
+    user = house.user()
+    user.asks("PASV")
+    for command in ("STOR x", "STOU", "APPE a.txt", "DELE a.txt", "MKD x", "RMD sub",
+                    "RNFR a.txt", "MFMT 20200101000000 a.txt", "SITE CHMOD 600 a.txt"):  # fmt: skip
+        assert user.code(command) == 550, command
+    assert house.files() == ["a.txt", "sub", "sub/b.bin"]
+    assert b"perm=r;" in user.fetch("MLSD")
+
+
+def test_a_file_that_may_not_be_written_stays(user: FTPClient, root: Path) -> None:
+    if os.geteuid() == 0:
+        pytest.skip("root may write everything")
+    (root / "a.txt").chmod(0o400)
+    assert user.asks("PASV", "STOR a.txt")[-1][:3] == "550"
+
+
+def test_a_folder_that_disappears(user: FTPClient, house: FTPHouse, root: Path) -> None:
+    user.asks("CWD sub")
+    peer = user.begin("STOR new")
+    peer.send(b"x")
+    house.reactor.settle()
+    for path in (root / "sub").iterdir():
+        path.unlink()
+    (root / "sub").rmdir()
+    peer.send_eof()
+    assert user.replies() == ["451 No such file or directory"]
+    assert user.code("CWD .") == 550
+    assert user.asks("PASV", "LIST")[-1][:3] == "550"
+    assert user.code("CDUP") == 250
+
+
+def test_a_stopping_server_leaves_no_half_upload(reactor: VirtualReactor, root: Path) -> None:
+    house = FTPHouse(reactor, root, writable=True)
+    before = house.files()
+    user = house.user()
+    peer = user.begin("STOR new")
+    peer.send(b"half")
+    reactor.settle()
+    assert house.files() != before
+    reactor.call_soon(reactor.stop, 2.0)
+    reactor.run()
+    reactor.close()
+    assert house.files() == before
+
+
+# -- limits ----------------------------------------------------------------------------------------
+
+
+def test_the_largest_upload(reactor: VirtualReactor, root: Path) -> None:
+    house = FTPHouse(reactor, root, writable=True, limits=FTPLimits(upload=10))
+    user = house.user()
+    assert user.store("STOR new", bytes(10))[:3] == "226"
+    assert user.store("STOR more", bytes(11)) == "552 The file has more than 10 bytes"
+    assert house.files() == ["a.txt", "new", "sub", "sub/b.bin"]
+
+
+def test_the_quota(reactor: VirtualReactor, root: Path) -> None:
+    house = FTPHouse(reactor, root, writable=True, limits=FTPLimits(quota=300))  # 264 are there
+    user = house.user()
+    assert user.store("STOR new", bytes(36))[:3] == "226"
+    assert user.store("STOR more", b"x") == "552 The quota is exceeded"
+    assert user.store("APPE new", b"x") == "552 The quota is exceeded"
+    assert user.code("DELE sub/b.bin") == 250
+    assert user.store("STOR more", bytes(256))[:3] == "226"
+    assert "more" in house.files()
+
+
+def test_two_uploads_share_the_quota(reactor: VirtualReactor, root: Path) -> None:
+    house = FTPHouse(reactor, root, writable=True, limits=FTPLimits(quota=300))
+    one, two = house.user(), house.user()
+    first, second = one.begin("STOR 1"), two.begin("STOR 2")
+    first.send(bytes(30))
+    reactor.settle()
+    second.send(bytes(30))
+    assert two.replies()[0][:3] == "552"
+    first.send_eof()
+    assert one.replies()[0][:3] == "226"
+    # What was refused is free again.
+    assert two.store("STOR 2", bytes(6))[:3] == "226"
+
+
+@pytest.mark.parametrize("error", [errno.ENOSPC, errno.EDQUOT, errno.EIO])
+def test_a_disk_that_fills_up(
+    house: FTPHouse, user: FTPClient, monkeypatch: pytest.MonkeyPatch, error: int
+) -> None:
+    written: list[bytes] = []
+
+    def write(fd: int, data: bytes) -> None:
+        if written:
+            raise OSError(error, os.strerror(error))
+        written.append(data)
+        os.write(fd, data)
+
+    before = house.files()
+    monkeypatch.setattr(files, "_write", write)
+    peer = user.begin("STOR new")
+    peer.send(b"first")
+    house.reactor.settle()
+    peer.send(b"second")
+    assert user.replies()[0][:3] == ("451" if error == errno.EIO else "452")
+    assert house.files() == before
+    monkeypatch.undo()
+    assert user.store("STOR new", b"again")[:3] == "226"
+
+
+def test_a_slow_disk_stops_the_client_and_nobody_else(
+    house: FTPHouse, user: FTPClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    going = threading.Event()
+    real = files._write
+
+    def write(fd: int, data: bytes) -> None:
+        assert going.wait(60)
+        real(fd, data)
+
+    monkeypatch.setattr(files, "_write", write)
+    peer = user.begin("STOR new")
+    house.reactor.thread_timeout = 0
+    data = bytes(range(256)) * 16_384  # 4 MB
+    peer.send(data, 65_536)
+    peer.send_eof()
+    house.reactor.settle()
+    taken = 65_536 + uploads.HIGH_WATER  # what the thread has, and what waits
+    assert not peer.transport.is_reading()
+    assert user.house.server.sessions == 1
+    assert sum(map(len, peer._sock.inbox)) >= len(data) - taken - 65_536
+    other = house.client()
+    assert other.asks("USER anonymous", "PASS x")[-1][:3] == "230"
+    going.set()
+    house.reactor.thread_timeout = 60
+    assert user.replies()[0][:3] == "226"
+    assert (house.root / "new").read_bytes() == data
