@@ -1,4 +1,4 @@
-"""Runs a program and writes down which of its layers calls what, for a drawing: ``record.py`` uses
+"""Runs a program and writes down which of its layers calls what, for a drawing: ``watch.py`` uses
 it for lessons whose ``picture.toml`` has ``[layers]``.
 
     python docs/lessons/tools/layers.py PICTURE LOG PROGRAM

@@ -15,11 +15,6 @@ folder, which ``draw.py`` draws::
     name = "ada"
     script = ["0.2 send one", "expect", "1.0 send two", "expect", "0.5 close"]
 
-Instead of system calls, the calls of a program's layers can be drawn, each layer in a column::
-
-    [layers]
-    loop = ["EpollSelector.select"]   # the qualified names of functions
-
 Each step of a client's script may begin with seconds to wait. ``send TEXT`` sends a line,
 ``expect`` reads a line, ``flood N`` sends N KiB without reading, ``close`` ends it. Clients start
 together."""
@@ -55,7 +50,9 @@ def record(folder: Path) -> dict[str, Any]:
     """Run the scenario of the lesson in ``folder``, and return what is to be drawn."""
     plan = tomllib.loads((folder / "picture.toml").read_text(encoding="utf-8"))
     with tempfile.NamedTemporaryFile("r") as log:
-        server = subprocess.Popen(_command(plan, folder, log.name), cwd=folder)
+        names = ",".join(plan["calls"])
+        command = ["strace", "-f", "-ttt", "-T", "-s", "24", "-e", f"trace={names}", "-o", log.name]
+        server = subprocess.Popen([*command, sys.executable, *plan["server"]], cwd=folder)
         try:
             _wait_for_server()
             began = time.time()
@@ -66,41 +63,15 @@ def record(folder: Path) -> dict[str, Any]:
             time.sleep(plan["seconds"])
         finally:
             children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
-            for child in children or [server.pid]:  # the program that strace runs
+            for child in children:
                 os.kill(int(child), signal.SIGKILL)
             server.wait()
         for client in clients:
             client.thread.join()
-        if "layers" in plan:
-            lanes = list(_layers(log.read(), plan["layers"], began))
-        else:
-            calls = parse(log.read(), began)
-            lanes = [{"name": "server", "calls": list(_without_repetitions(calls))}]
+        calls = parse(log.read(), began)
+    lanes = [{"name": "server", "calls": list(_without_repetitions(calls))}]
     lanes += [{"name": c.name, "calls": [_since(call, began) for call in c.calls]} for c in clients]
     return {"title": plan["title"], "names": plan.get("names", {}), "lanes": lanes}
-
-
-def _command(plan: dict[str, Any], folder: Path, log: str) -> list[str]:
-    program = [sys.executable, *plan["server"]]
-    if "layers" in plan:
-        tool = Path(__file__).resolve().with_name("layers.py")
-        return [program[0], str(tool), str((folder / "picture.toml").resolve()), log, *program[1:]]
-    names = ",".join(plan["calls"])
-    return ["strace", "-f", "-ttt", "-T", "-s", "24", "-e", f"trace={names}", "-o", log, *program]
-
-
-def _layers(log: str, names: dict[str, Any], began: float) -> Iterator[dict[str, Any]]:
-    """A lane for each layer, from what ``layers.py`` has written."""
-    calls = [_since(json.loads(line), began) for line in log.splitlines()]
-    for layer in names:
-        of_layer = [call for call in calls if call["layer"] == layer]
-        yield {"name": layer, "calls": [_not_before(call) for call in of_layer]}
-
-
-def _not_before(call: dict[str, Any]) -> dict[str, Any]:
-    """Of a call that waited when the clients came, what came after."""
-    began = max(call["at"], 0.0)
-    return {**call, "at": began, "took": round(call["at"] + call["took"] - began, 6)}
 
 
 def _wait_for_server() -> None:
@@ -189,7 +160,11 @@ def parse(log: str, began: float) -> list[dict[str, Any]]:
             "took": took,
         }
         calls.append(_since(call, began))
-    return [_not_before(call) for call in calls]
+    for call in calls:  # what the server waited for when the clients came
+        if call["at"] < 0:
+            call["took"] = round(call["took"] + call["at"], 6)
+            call["at"] = 0.0
+    return calls
 
 
 def _without_repetitions(calls: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
