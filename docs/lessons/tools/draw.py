@@ -67,6 +67,7 @@ class Box:
     took: float
     label: str
     failed: bool
+    plain: bool = False  # the label is not a call
     top: float = 0.0
     bottom: float = 0.0
 
@@ -175,7 +176,9 @@ def _columns(recorded: dict[str, Any]) -> tuple[list[str], list[Box]]:
 
 
 def _new_box(column: int, call: dict[str, Any], names: dict[str, str]) -> Box:
-    return Box(column, call["at"], call["took"], _label(call, names), _failed(call))
+    return Box(
+        column, call["at"], call["took"], _label(call, names), _failed(call), "label" in call
+    )
 
 
 def _label(call: dict[str, Any], names: dict[str, str]) -> str:
@@ -234,7 +237,8 @@ def _place(boxes: list[Box]) -> Iterator[tuple[float, float]]:
 def _sentences(heads: list[str], boxes: list[Box]) -> Iterator[str]:
     for box in boxes:
         wait = f", which waits {box.took:.1f} s" if box.took >= 0.05 else ""
-        yield f"{box.at:.1f} s: {heads[box.column]} calls {box.label}{wait}."
+        what = f": {box.label}" if box.plain else f" calls {box.label}{wait}"
+        yield f"{box.at:.1f} s: {heads[box.column]}{what}."
 
 
 def _box(root: ElementTree.Element, box: Box) -> None:

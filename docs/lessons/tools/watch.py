@@ -24,8 +24,8 @@ Or, for each of several runs, how many bytes wait for the client::
     name = "high-water mark"
     at = 65536
 
-A client may have ``udp = true``. Its steps are ``send TEXT``, ``expect`` (one answer), ``read S`` (for S
-seconds), ``silence`` and ``close``."""
+A client may have ``udp = true``. Its steps begin with seconds to wait, and are ``send TEXT``,
+``expect`` (one answer), ``read S`` (for S seconds), ``silence`` and ``close``."""
 
 from __future__ import annotations
 
@@ -179,7 +179,7 @@ def _turns(lines: list[dict[str, Any]], plan: dict[str, Any]) -> Iterator[tuple[
 def _timer(at: float, fired: list[tuple[float, bool]]) -> Iterator[dict[str, Any]]:
     for end, rearmed in fired:
         yield {"label": f"set for {end - at:.1f} s", "at": at, "took": end - at}
-        label = "fires: not silent for long" if rearmed else "fires: silent, leave()"
+        label = "fires: heard meanwhile" if rearmed else "fires: silent, so leave()"
         yield {"label": label, "at": end, "took": 0.0}
         at = end
 
