@@ -1,4 +1,4 @@
-"""Lesson 8: the loop waits for all sockets, and calls the handler of each one that is ready."""
+"""Lesson 8: the loop, which calls the handler of each socket that is ready."""
 
 import selectors
 import socket

@@ -1,4 +1,4 @@
-"""Lesson 8: an echo server, as a protocol. Nothing in it waits, and it knows no socket."""
+"""Lesson 8: an echo server, as a protocol. It never waits, and knows no socket."""
 
 from loop import Loop
 from protocol import Protocol

@@ -1,4 +1,4 @@
-"""Lesson 8: the transport carries the bytes of one connection. It does not know what they mean."""
+"""Lesson 8: the transport, which carries the bytes of one connection."""
 
 from selectors import EVENT_READ, EVENT_WRITE
 
@@ -48,7 +48,9 @@ class Transport:
             pass
         except OSError as error:
             self.lose(error)
-        interest = (0 if self.closing else EVENT_READ) | (EVENT_WRITE if self.unsent else 0)
+        interest = 0 if self.closing else EVENT_READ
+        if self.unsent:
+            interest |= EVENT_WRITE
         if not interest:
             self.lose(None)
         elif not self.lost:

@@ -1,4 +1,4 @@
-"""Lesson 9: a chat over TCP and UDP. A member who sends heartbeats must not fall silent."""
+"""Lesson 9: a chat over TCP and UDP, with heartbeats."""
 
 from functools import partial
 
