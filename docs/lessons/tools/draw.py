@@ -49,6 +49,14 @@ _STYLE: Final = """
   }
 """
 
+_CURVES: Final = """
+  .curve { fill: none; stroke-width: 2; }
+  .curve-0 { stroke: #0b6e69; } .curve-1 { stroke: #b3402a; stroke-dasharray: 6 3; }
+  @media (prefers-color-scheme: dark) {
+    .curve-0 { stroke: #5cc9bf; } .curve-1 { stroke: #ff9b80; }
+  }
+"""
+
 
 @dataclass(slots=True)
 class Box:
@@ -59,6 +67,7 @@ class Box:
     took: float
     label: str
     failed: bool
+    plain: bool = False  # the label is not a call
     top: float = 0.0
     bottom: float = 0.0
 
@@ -68,20 +77,15 @@ class Box:
 
 
 def draw(recorded: dict[str, Any]) -> str:
-    """Return the SVG of what ``record.py`` has recorded."""
+    """Return the SVG of what ``record.py`` or ``watch.py`` has recorded."""
+    if "curves" in recorded:
+        return _draw_curves(recorded)
     heads, boxes = _columns(recorded)
     marks = list(_place(boxes))
     width = _AXIS + len(heads) * (_COLUMN + _GAP)
     height = round(max((box.bottom for box in boxes), default=_TOP) + 44)
     size = {"width": str(width), "height": str(height), "viewBox": f"0 0 {width} {height}"}
-    root = ElementTree.Element(
-        "svg", {"xmlns": "http://www.w3.org/2000/svg", "role": "img", **size}
-    )
-    _add(root, "title", {}, recorded["title"])
-    _add(root, "desc", {}, " ".join(_sentences(heads, boxes)))
-    _add(root, "style", {}, _STYLE)
-    _add(root, "rect", {"class": "ground", "width": "100%", "height": "100%", "rx": "8"})
-    _text(root, "text title", 16, 28, recorded["title"])
+    root = _new_drawing(size, recorded["title"], " ".join(_sentences(heads, boxes)))
     for number, head in enumerate(heads):
         x = _left(number)
         _text(root, "text head", x + 4, _TOP - 18, head)
@@ -92,8 +96,68 @@ def draw(recorded: dict[str, Any]) -> str:
     for box in boxes:
         _box(root, box)
     _text(root, "muted", 16, height - 12, "dashed: the call waits; red: it failed or had nothing")
+    return _as_text(root)
+
+
+def _new_drawing(size: dict[str, str], title: str, description: str) -> ElementTree.Element:
+    root = ElementTree.Element(
+        "svg", {"xmlns": "http://www.w3.org/2000/svg", "role": "img", **size}
+    )
+    _add(root, "title", {}, title)
+    _add(root, "desc", {}, description)
+    _add(root, "style", {}, _STYLE)
+    _add(root, "rect", {"class": "ground", "width": "100%", "height": "100%", "rx": "8"})
+    _text(root, "text title", 16, 28, title)
+    return root
+
+
+def _as_text(root: ElementTree.Element) -> str:
     ElementTree.indent(root, " ")
     return ElementTree.tostring(root, encoding="unicode") + "\n"
+
+
+def _draw_curves(recorded: dict[str, Any]) -> str:
+    """A chart: how many bytes waited, over time, in each of the runs. Marks are levels."""
+    left, top, width, height = 84, 70, 620, 260
+    curves, marks = recorded["curves"], recorded["marks"]
+    seconds = max(point[0] for curve in curves for point in curve["points"]) + 0.1
+    most = max(level["at"] for level in marks) * 1.08
+
+    def place(at: float, size: float) -> tuple[float, float]:
+        return left + width * at / seconds, top + height * (1 - size / most)
+
+    bottom = top + height
+    total = bottom + 48 + 20 * len(curves)
+    size = {"width": str(left + width + 20), "height": str(total)}
+    said = [f"{mark['name']}: {mark['at'] // 1024} KiB." for mark in marks]
+    said += [f"{c['name']}: at most {max(p[1] for p in c['points'])} bytes." for c in curves]
+    view = {"viewBox": f"0 0 {size['width']} {size['height']}"}
+    root = _new_drawing({**size, **view}, recorded["title"], " ".join(said))
+    _add(root, "style", {}, _CURVES)
+    for mark in [*marks, {"name": "", "at": 0}]:
+        x, y = place(0, mark["at"])
+        line = {"x1": x, "x2": x + width, "y1": round(y, 1), "y2": round(y, 1)}
+        _add(root, "line", {"class": "line", **{key: str(value) for key, value in line.items()}})
+        _text(root, "muted", left - 8, y + 4, f"{mark['at'] // 1024} KiB", "end")
+        _text(root, "muted", left + 8, y - 5, mark["name"])
+    for tenth in range(0, int(seconds * 10) + 1, 2):
+        _text(root, "muted", place(tenth / 10, 0)[0], bottom + 18, f"{tenth / 10:.1f} s", "middle")
+    for number, curve in enumerate(curves):
+        kind = f"curve curve-{number}"
+        points = []
+        before = 0.0
+        for at, waits in curve["points"]:  # in steps: in between, nothing changes
+            points += [place(at, before), place(at, waits)]
+            before = waits
+        if before == 0:
+            points.append(place(seconds, 0))
+        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+        _add(root, "polyline", {"class": kind, "points": path})
+        y = bottom + 42 + 20 * number
+        sample = {"x1": str(left), "x2": str(left + 24), "y1": str(y - 4), "y2": str(y - 4)}
+        _add(root, "line", {"class": kind, **sample})
+        _text(root, "text", left + 32, y, curve["name"])
+    return _as_text(root)
 
 
 def _columns(recorded: dict[str, Any]) -> tuple[list[str], list[Box]]:
@@ -112,11 +176,15 @@ def _columns(recorded: dict[str, Any]) -> tuple[list[str], list[Box]]:
 
 
 def _new_box(column: int, call: dict[str, Any], names: dict[str, str]) -> Box:
-    return Box(column, call["at"], call["took"], _label(call, names), _failed(call))
+    return Box(
+        column, call["at"], call["took"], _label(call, names), _failed(call), "label" in call
+    )
 
 
 def _label(call: dict[str, Any], names: dict[str, str]) -> str:
     """As a reader of Python would write the call: ``recv(client) → "one"``."""
+    if "label" in call:
+        return str(call["label"])
     if "times" in call:
         what = "the same" if call["repeats"] == 1 else f"these {call['repeats']}"
         return f"{what}, {call['times']:,} times more"
@@ -169,7 +237,8 @@ def _place(boxes: list[Box]) -> Iterator[tuple[float, float]]:
 def _sentences(heads: list[str], boxes: list[Box]) -> Iterator[str]:
     for box in boxes:
         wait = f", which waits {box.took:.1f} s" if box.took >= 0.05 else ""
-        yield f"{box.at:.1f} s: {heads[box.column]} calls {box.label}{wait}."
+        what = f": {box.label}" if box.plain else f" calls {box.label}{wait}"
+        yield f"{box.at:.1f} s: {heads[box.column]}{what}."
 
 
 def _box(root: ElementTree.Element, box: Box) -> None:
