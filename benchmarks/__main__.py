@@ -6,7 +6,7 @@ import signal
 import sys
 from types import ModuleType
 
-from . import chat, echo, expiry, http, idle, observe, timers, udp, websocket
+from . import chat, echo, expiry, http, idle, inspector, observe, timers, udp, websocket
 from .charts import write_charts
 from .common import BenchmarkError, charts, environment
 
@@ -18,6 +18,7 @@ BENCHMARKS: dict[str, ModuleType] = {
     "expiry": expiry,
     "timers": timers,
     "observe": observe,
+    "inspector": inspector,
     "udp": udp,
     "http": http,
     "websocket": websocket,

@@ -16,13 +16,15 @@ The names here are public, and so are four modules: ``reactor.testing`` (virtual
 exceptions end the loop) and ``reactor.sockets.addresses`` (networks and IP addresses).
 """
 
+from .descriptors import describe_descriptor, list_descriptors, sort_key, watched
 from .loop import Loop
+from .observation import current_turn
 from .observer import STEPS, Call, Flush, Observer, RecentTurns, Turn
 from .pollers import ERROR, HANGUP, READ, WRITE, Poller
 from .protocol import DatagramProtocol, LineProtocol, Protocol
 from .reactor import Reactor
 from .recording import Recorder, read_recording
-from .snapshots import Traffic, list_callbacks, list_descriptors, list_timers, snapshot
+from .snapshots import list_callbacks, list_timers, pending, snapshot
 from .sockets.binding import KeepAlive
 from .sockets.connector import Connector
 from .sockets.listener import Listener
@@ -31,6 +33,7 @@ from .stats import Stats
 from .stepping import Stepper
 from .threads import ThreadCall, ThreadPool
 from .timers import Handle, IdleTimer, Timer
+from .traffic import DescriptorTraffic, Traffic
 from .transports.datagram import DatagramTransport
 from .transports.stream import StreamTransport
 from .transports.tls import TLSTransport
@@ -49,6 +52,7 @@ __all__ = [
     "Connector",
     "DatagramProtocol",
     "DatagramTransport",
+    "DescriptorTraffic",
     "Flush",
     "Handle",
     "IdleTimer",
@@ -74,9 +78,14 @@ __all__ = [
     "Turn",
     "WriteBufferOverflow",
     "__version__",
+    "current_turn",
+    "describe_descriptor",
     "list_callbacks",
     "list_descriptors",
     "list_timers",
+    "pending",
     "read_recording",
     "snapshot",
+    "sort_key",
+    "watched",
 ]

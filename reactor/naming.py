@@ -6,11 +6,13 @@ from functools import partial
 from types import ModuleType
 from typing import Any, Final
 
+from .pollers import WRITE
 from .timers import Deadline, IdleTimer, Timer
 from .transports.base import BaseTransport
 
 LONGEST_NAME: Final = 80  # characters of a name
 LONGEST_LINE: Final = 200  # characters of an error
+_MAX_NAMES: Final = 1000  # names to remember
 
 # What a protocol may override to get data, the most specific method first.
 _RECEIVERS: Final = ("line_received", "datagram_received", "data_received")
@@ -55,6 +57,47 @@ def callback_name(callback: Any) -> str:
         if hasattr(protocol, method.lstrip("_")):
             return shorten(f"{type(protocol).__qualname__}.{method.lstrip('_')}")
     return shorten(f"{type(owner).__qualname__}.{method}")
+
+
+class Names:
+    """The names of handlers and callbacks that were seen before; to make a name takes long.
+
+    ``receivers``: what ``receiver_name`` has returned, by class."""
+
+    def __init__(self) -> None:
+        self.receivers: dict[type, str] = {}
+        self._callbacks: dict[tuple[object, type], str] = {}
+
+    def handler(self, handler: Any, mask: int) -> str:
+        """The name of a descriptor's handler, for an event with ``mask``."""
+        transport = owner_of(handler)
+        protocol = transport.get_protocol() if isinstance(transport, BaseTransport) else None
+        if protocol is None:
+            return callback_name(handler)
+        if mask == WRITE:
+            return f"{type(transport).__qualname__}.flush"
+        name = self.receivers.get(type(protocol))
+        if name is None:
+            name = _remember(self.receivers, type(protocol), receiver_name(type(protocol)))
+        return name
+
+    def callback(self, callback: Any) -> str:
+        """``callback_name(callback)``."""
+        function = getattr(callback, "__func__", None)
+        if function is None:
+            return callback_name(callback)
+        owner = callback.__self__
+        # The name of a transport's method depends on its protocol.
+        key = function, type(owner._protocol if isinstance(owner, BaseTransport) else owner)
+        name = self._callbacks.get(key)
+        return _remember(self._callbacks, key, callback_name(callback)) if name is None else name
+
+
+def _remember(names: dict[Any, str], key: object, name: str) -> str:
+    if len(names) >= _MAX_NAMES:
+        names.clear()
+    names[key] = name
+    return name
 
 
 def timer_kind(timer: Timer) -> str:

@@ -1,9 +1,10 @@
-"""How a loop is observed: subclasses of the loop and of its transports that measure.
+"""How a loop is observed: a subclass of it that measures.
 
-While it is observed, a loop and its open transports are instances of subclasses that are made
-here, as in debug mode. Otherwise nothing here runs, and no other code checks for observers.
+While it is observed, a loop and its open transports are instances of subclasses, as in debug mode:
+``ObservedLoop`` here, and those in observed_transports.py. Otherwise nothing here runs, and no
+other code checks for observers.
 
-The subclasses do not repeat ``Loop._turn``. They measure where it calls something: the poller, an
+The subclass does not repeat ``Loop._turn``. It measures where that calls something: the poller, an
 iteration over the events, a handle, a flush, a close. A step with nothing to do makes no call, so
 it is passed over, and begins together with the next one."""
 
@@ -11,24 +12,22 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from functools import cache, partial
-from typing import Any, Final
+from functools import cache
+from typing import Any
 
 from .errors import FATAL
-from .flushing import close_all, flush_all
+from .flushing import close_all
 from .interfaces import Closable, Flushable, Handler, Stoppable
 from .loop import Loop
-from .naming import callback_name, error_line, owner_of, receiver_name, timer_kind
+from .naming import Names, callback_name, error_line, owner_of, timer_kind
+from .observed_transports import ObservedTransports, restore
 from .observer import CALLBACKS, CLOCK, CLOSE, DISPATCH, FLUSH, TIMERS, WAIT, Observer, Turn
 from .pollers import WRITE, poll_all
 from .stats import Stats
 from .timers import Handle, Timer
 from .transports.base import BaseTransport
-from .transports.datagram import DatagramTransport
 
 logger = logging.getLogger(__name__)
-
-_MAX_NAMES: Final = 1000  # names of handlers to remember
 
 
 def add_observer(loop: Loop, observer: Observer) -> None:
@@ -49,6 +48,15 @@ def remove_observer(loop: Loop, observer: Observer) -> None:
         loop._observation.remove(observer)
 
 
+def current_turn(loop: Loop) -> Turn | None:
+    """The turn that ``loop`` is in; None between two turns, or without an observer. Any thread may
+    call this, and gets a turn that continues: copy a list before you iterate over it."""
+    if not isinstance(loop, ObservedLoop):
+        return None
+    turn = loop._observation.turn
+    return None if turn is loop._observation._between else turn
+
+
 @cache
 def subclass(mixin: Any, cls: Any) -> Any:
     """A class with the methods of ``mixin`` before those of ``cls``, under the name of ``cls``.
@@ -61,34 +69,29 @@ class Observation:
 
     def __init__(self, loop: Loop) -> None:
         self.loop = loop
-        self._between = Turn(0, 0.0)  # collects what happens between two turns
-        self.turn = self._between
-        self._callers_timeout: float | None = None
+        # Between two turns this is the next one: what happens there belongs to it.
+        self.turn = Turn(0, 0.0)
+        self._between: Turn | None = self.turn  # the same; None while a turn is running
+        self.callers_timeout: float | None = None
         self.observers: tuple[Observer, ...] = ()
-        self._steppers: tuple[Observer, ...] = ()  # those that override step_begins()
+        self.steppers: tuple[Observer, ...] = ()  # those that override step_begins()
         self.datagram_bytes = 0  # received
         self.poll_all_next = False  # see Stepper
         self.payload = 0
-        self._timer_number = 0
-        self._timer_name = ""
-        self._callback_names: dict[tuple[object, type], str] = {}
-        self._names: dict[type, str] = {}  # of handlers, by the protocol's class
         self.last = 0.0  # when what was measured last has ended
-
-        class Events(list[tuple[int, int]]):
-            """What the poller has reported. To iterate over it is step 4."""
-
-            __slots__ = ()
-
-            def __iter__(events) -> Iterator[tuple[int, int]]:
-                return self.dispatch(list.__iter__(events))
-
-        self._events = Events
+        # What step 6 is about to run, while its beginning is announced; the queue has the others.
+        self.first_callback: Handle | None = None
         # Bound once: super() in each call would take longer.
         self.plain_turn = loop._turn
         self.plain_run_handle = loop._run_handle
-        self._transports: dict[type, type] = {}  # observing subclasses
-        self._sockets: dict[type, type] = {}
+        self.plain_poll = loop._poll
+        self.transports = ObservedTransports(self)
+        self.names = Names()
+        # By descriptor, because with many connections each look at a handler, its transport and its
+        # protocol is one at memory that the processor's cache does not have.
+        self.handler_names: dict[int, str] = {}
+        self._timer_number = 0
+        self._timer_name = ""
 
     # -- observers ---------------------------------------------------------------------------------
 
@@ -96,16 +99,14 @@ class Observation:
         """The loop is an ``ObservedLoop`` now."""
         self.loop._choose_poll()
         for resource in self.loop._open:
-            self.observe_transport(resource)
+            self.transports.observe(resource)
 
     def end(self) -> None:
         """Make everything what it was before."""
         loop = self.loop
         for resource in loop._open:
-            if isinstance(resource, BaseTransport):
-                _restore(resource._sock)
-                _restore(resource)
-        _restore(loop)
+            self.transports.restore(resource)
+        restore(loop)
         loop._choose_poll()
 
     def add(self, observer: Observer) -> None:
@@ -120,17 +121,18 @@ class Observation:
 
     def _set(self, observers: tuple[Observer, ...]) -> None:
         self.observers = observers
-        self._steppers = tuple(
+        self.steppers = tuple(
             observer
             for observer in observers
             if type(observer).step_begins is not Observer.step_begins
         )
-        self.payload = max((observer.payload for observer in observers), default=0)
-        if self.payload:
-            for resource in self.loop._open:
-                self.observe_transport(resource)
+        payload, self.payload = self.payload, max((o.payload for o in observers), default=0)
         if not observers:
             self.end()
+        elif bool(payload) != bool(self.payload):  # each takes milliseconds for 10,000 connections
+            observe = self.transports.restore_socket if payload else self.transports.observe
+            for resource in self.loop._open:
+                observe(resource)
 
     def _tell(self, observer: Observer, method: Callable[[Any], object], argument: object) -> None:
         """Call a method of an observer. If it raises, its observation ends."""
@@ -150,40 +152,33 @@ class Observation:
 
     # -- the steps ---------------------------------------------------------------------------------
 
-    def turn_begins(self, timeout: float | None) -> None:
-        """``timeout``: the caller's."""
-        loop = self.loop
-        self._callers_timeout = timeout
-        turn = Turn(loop.stats.turns, loop.time())
-        between = self._between
-        if between.opened or between._flushes or between._calls or between.errors:
-            turn.opened, turn.errors = between.opened, between.errors
-            turn._flushes, turn.sent_data = between._flushes, between.sent_data
-            self._between = Turn(0, 0.0)
-        self.turn = turn
-        for observer in self._steppers:
-            self._tell(observer, observer.step_begins, turn)
-
     def enter(self, step: int, now: float) -> None:
         """``step`` begins at ``now``, and so do those before it that had nothing to do."""
         turn = self.turn
-        if not self._steppers:
+        if self.steppers:
+            while turn.step < step:
+                turn.times.append(now)
+                turn.step += 1
+                self.announce(turn)
+        else:
             turn.times += (now,) * (step - turn.step)
             turn.step = step
-            return
-        while turn.step < step:
-            turn.times.append(now)
-            turn.step += 1
-            for observer in self._steppers:
-                self._tell(observer, observer.step_begins, turn)
+
+    def announce(self, turn: Turn) -> None:
+        """Tell those who want to know that a step begins."""
+        for observer in self.steppers:
+            self._tell(observer, observer.step_begins, turn)
 
     def turn_ends(self) -> None:
         turn = self.turn
         now = self.loop.time()
-        if not turn.ended_by:
+        if self.steppers and not turn.ended_by:
             self.enter(CLOSE, now)
-        turn.times.append(now)
-        self.turn = self._between
+        # The steps that are left, and the end; an exception has ended the turn in its step.
+        turn.times += (now,) * (1 if turn.ended_by else CLOSE + 1 - turn.step)
+        if not turn.ended_by:
+            turn.step = CLOSE
+        self._between = self.turn = Turn(turn.number + 1, now)
         for observer in self.observers:
             try:  # _tell() would be one more call in each turn
                 observer.turn_ended(turn)
@@ -192,23 +187,26 @@ class Observation:
             except BaseException as exc:
                 self._failed(observer, exc)
 
-    def poll(
-        self, poll: Callable[[float | None], list[tuple[int, int]]], timeout: float | None
-    ) -> list[tuple[int, int]]:
-        """Step 2. ``poll``: what the loop would call."""
+    def poll(self, timeout: float | None) -> list[tuple[int, int]]:
+        """Step 2, and iterating over what it returns is step 4."""
         turn = self.turn
-        turn.timeout = timeout
-        loop = self.loop
         if timeout is None:
             turn.reason = "events"
         else:
+            turn.timeout = timeout
             self._find_reason(turn, timeout)
-        self.enter(WAIT, loop.time())
+        if self.steppers:
+            self.enter(WAIT, self.loop.time())
+        else:  # the same without a call
+            turn.times.append(self.loop.time())
+            turn.step = WAIT
         events = self._poll_all() if self.poll_all_next else None
-        turn.events = events = events or poll(timeout)
-        if self._steppers:
-            self.enter(CLOCK, loop.time())
-        return self._events(events)
+        turn.events = events = events or self.plain_poll(timeout)
+        if self.steppers:
+            self.enter(CLOCK, self.loop.time())
+        observed = ObservedEvents(events)
+        observed.observation = self
+        return observed
 
     def _poll_all(self) -> list[tuple[int, int]]:
         self.poll_all_next = False
@@ -220,7 +218,7 @@ class Observation:
         if loop._catching_up:
             turn.reason = "catching up"
         elif timeout:
-            if timeout == self._callers_timeout:
+            if timeout == self.callers_timeout:
                 turn.reason = "caller"
             else:
                 self._find_timer(turn)
@@ -230,7 +228,7 @@ class Observation:
             turn.reason = "writes"
         elif loop._released:
             turn.reason = "closing"
-        elif timeout == self._callers_timeout:
+        elif timeout == self.callers_timeout:
             turn.reason = "caller"
         else:
             self._find_timer(turn)
@@ -243,64 +241,13 @@ class Observation:
             self._timer_name = callback_name(timer._callback)
         turn.timer = self._timer_name
 
-    def dispatch(self, events: Iterator[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-        """Step 4: the loop calls a handler between two elements of this iterator."""
-        loop = self.loop
-        before = loop.now  # read in step 3, which takes no time that could be measured
-        self.enter(DISPATCH, before)
-        turn = self.turn
-        handlers = loop._handlers
-        stats = loop.stats
-        clock = loop.time
-        names = self._names
-        append = turn._calls.append
-        received_before = stats.bytes_received + self.datagram_bytes
-        for event in events:
-            fd, mask = event
-            handler = handlers.get(fd)
-            if handler is None:  # unregistered earlier in this batch
-                yield event
-                continue
-            try:
-                name = names[type(handler.__self__._protocol)]  # type: ignore[attr-defined]
-            except (AttributeError, KeyError):
-                name = self._handler_name(handler, mask)
-            if mask == WRITE:
-                name = self._handler_name(handler, mask)
-            turn.running = name
-            yield event
-            now = clock()
-            received = stats.bytes_received + self.datagram_bytes
-            append(("event", name, now - before, fd, mask, received - received_before))
-            before = now
-            received_before = received
-        self.last = before
-        self.enter(TIMERS, before)
-
-    def _handler_name(self, handler: Handler, mask: int) -> str:
+    def name_handler(self, fd: int, handler: Handler, mask: int) -> str:
+        """The name of the handler of ``fd``, which is kept while it is the same."""
+        name = self.names.handler(handler, mask)
         transport = owner_of(handler)
-        protocol = transport.get_protocol() if isinstance(transport, BaseTransport) else None
-        if protocol is None:
-            return callback_name(handler)
-        if mask == WRITE:
-            return f"{type(transport).__qualname__}.flush"
-        if len(self._names) >= _MAX_NAMES:
-            self._names.clear()
-        name = self._names[type(protocol)] = receiver_name(type(protocol))
-        return name
-
-    def _callback_name(self, callback: Callable[..., object]) -> str:
-        function = getattr(callback, "__func__", None)
-        if function is None:
-            return callback_name(callback)
-        owner = callback.__self__  # type: ignore[attr-defined]
-        # The name of a transport's method depends on its protocol.
-        key = function, type(owner._protocol if isinstance(owner, BaseTransport) else owner)
-        name = self._callback_names.get(key)
-        if name is None:
-            if len(self._callback_names) >= _MAX_NAMES:
-                self._callback_names.clear()
-            name = self._callback_names[key] = callback_name(callback)
+        has_no_protocol = isinstance(transport, BaseTransport) and transport._protocol is None
+        if mask != WRITE and not has_no_protocol:
+            self.handler_names[fd] = name
         return name
 
     def run_handle(self, handle: Handle) -> None:
@@ -316,8 +263,10 @@ class Observation:
         else:
             kind = "callback"
             if turn.step != CALLBACKS:
+                self.first_callback = handle
                 self.enter(CALLBACKS, before)
-        turn.running = name = self._callback_name(callback)
+                self.first_callback = None
+        turn.running = name = self.names.callback(callback)
         owner = owner_of(callback)
         fd = owner._fd if isinstance(owner, BaseTransport) else None
         stats = self.loop.stats
@@ -328,86 +277,52 @@ class Observation:
         rearmed = isinstance(handle, Timer) and handle._sequence != 0
         turn._calls.append((kind, name, now - before, fd, 0, received, rearmed))
 
-    # -- transports --------------------------------------------------------------------------------
 
-    def observe_transport(self, resource: Stoppable) -> None:
-        """Let a transport report what it sends."""
-        if isinstance(resource, BaseTransport):
-            if not hasattr(type(resource), "_plain"):
-                _become(resource, self._transports, self._transport_class)
-            if self.payload and not hasattr(type(resource._sock), "_plain"):
-                _become(resource._sock, self._sockets, self._socket_class)
+class ObservedEvents(list[tuple[int, int]]):
+    """What the poller has reported. To iterate over it is step 4: the loop calls a handler between
+    two elements."""
 
-    def _transport_class(self, cls: Any) -> dict[str, Any]:
-        if issubclass(cls, DatagramTransport):
-            return self._datagram_class(cls)
-        send = cls.flush
+    __slots__ = ("observation",)
 
-        def flush(transport: Any) -> int:
-            sent: int = send(transport)
-            if transport._waiting is None:
-                self.turn._flushes.append((transport._fd, sent, 0))
-            else:
-                self.turn._flushes.append((transport._fd, sent, transport.get_unsent_size()))
-            return sent
+    observation: Observation
 
-        return {"flush": flush}
-
-    def _datagram_class(self, cls: Any) -> dict[str, Any]:
-        plain_send, plain_received = cls._send, cls._received
-
-        def _send(transport: Any, data: bytes, addr: Any) -> bool:
-            stats = transport._reactor.stats
-            before = stats.datagrams_sent
-            done: bool = plain_send(transport, data, addr)
-            sent = len(data) if stats.datagrams_sent != before else 0
-            self.turn._flushes.append((transport._fd, sent, transport.get_write_buffer_size()))
-            return done
-
-        def _received(transport: Any, data: bytes, addr: Any) -> None:
-            self.datagram_bytes += len(data)
-            plain_received(transport, data, addr)
-
-        return {"_send": _send, "_received": _received}
-
-    # -- payload -----------------------------------------------------------------------------------
-
-    def _socket_class(self, cls: Any) -> dict[str, Any]:
-        def keep(which: str, sock: Any, data: Any) -> None:
-            kept = getattr(self.turn, which)
-            so_far = kept.get(fd := sock.fileno(), b"")
-            if len(so_far) < self.payload:
-                more = bytes(memoryview(data)[: self.payload - len(so_far)])
-                setattr(self.turn, which, {**kept, fd: so_far + more})
-
-        def recv(sock: Any, size: int) -> bytes:
-            data: bytes = cls.recv(sock, size)
-            keep("received_data", sock, data)
-            return data
-
-        def recvfrom(sock: Any, size: int) -> tuple[bytes, Any]:
-            data, addr = cls.recvfrom(sock, size)
-            keep("received_data", sock, data)
-            return data, addr
-
-        def send(sock: Any, data: Any, *flags: int) -> int:
-            sent: int = cls.send(sock, data, *flags)
-            keep("sent_data", sock, memoryview(data)[:sent])
-            return sent
-
-        def sendto(sock: Any, data: Any, addr: Any) -> int:
-            sent: int = cls.sendto(sock, data, addr)
-            keep("sent_data", sock, data)
-            return sent
-
-        def sendmsg(sock: Any, pieces: Any, *rest: Any) -> int:
-            sent: int = cls.sendmsg(sock, pieces, *rest)
-            for piece in pieces:
-                keep("sent_data", sock, memoryview(piece)[:sent])
-            return sent
-
-        methods = (recv, recvfrom, send, sendto, sendmsg)
-        return {method.__name__: method for method in methods if hasattr(cls, method.__name__)}
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        observation = self.observation
+        loop = observation.loop
+        turn = observation.turn
+        before = loop.now  # read in step 3, which takes no time that could be measured
+        if observation.steppers:
+            observation.enter(DISPATCH, before)
+        else:  # the same without a call
+            turn.times += (before, before)
+            turn.step = DISPATCH
+        handlers = loop._handlers
+        stats = loop.stats
+        clock = loop.time
+        names = observation.handler_names
+        append = turn._calls.append
+        received_before = stats.bytes_received + observation.datagram_bytes
+        for event in list.__iter__(self):
+            fd, mask = event
+            if mask == WRITE or (name := names.get(fd)) is None:
+                handler = handlers.get(fd)
+                if handler is None:  # unregistered earlier in this batch
+                    yield event
+                    continue
+                name = observation.name_handler(fd, handler, mask)
+            turn.running = name
+            yield event
+            now = clock()
+            received = stats.bytes_received + observation.datagram_bytes
+            append(("event", name, now - before, fd, mask, received - received_before))
+            before = now
+            received_before = received
+        observation.last = before
+        if observation.steppers:
+            observation.enter(TIMERS, before)
+        else:
+            turn.times.append(before)
+            turn.step = TIMERS
 
 
 class ObservedLoop(Loop):
@@ -417,63 +332,70 @@ class ObservedLoop(Loop):
 
     def _turn(self, timeout: float | None) -> None:
         observation = self._observation
+        turn = observation.turn
+        turn.number = self.stats.turns
+        turn.times, turn.step = [self.time()], 1  # callbacks may have run since the observer came
+        observation.callers_timeout = timeout
+        observation._between = None
         try:
-            observation.turn_begins(timeout)
+            if observation.steppers:
+                observation.announce(turn)
             observation.plain_turn(timeout)
         except BaseException as exc:
-            observation.turn.ended_by = type(exc).__name__
+            turn.ended_by = type(exc).__name__
             raise
         finally:
             observation.turn_ends()
 
     def _choose_poll(self) -> None:
         super()._choose_poll()
-        self._poll = partial(self._observation.poll, self._poll)
+        self._observation.plain_poll, self._poll = self._poll, self._observation.poll
 
     def _run_handle(self, handle: Handle) -> None:
         self._observation.run_handle(handle)
 
     def _flush_all(self, written: list[Flushable], stats: Stats, report: Any) -> None:
         self._observation.enter(FLUSH, self._observation.last)
-        flush_all(written, stats, report)
+        self._observation.transports.flush_all(written, stats, report)
 
     def _close_all(self, released: list[Closable], report: Any) -> None:
         self._observation.enter(CLOSE, self.time())
-        closed = self._observation.turn.closed = [*self._observation.turn.closed]
         for closable in released:
             try:
-                closed.append(closable.fileno())
+                _add(self._observation.turn, "closed", closable.fileno())
             except (OSError, ValueError):
                 pass  # it is closed already
         close_all(released, report)
 
     def attach(self, resource: Stoppable) -> None:
         super().attach(resource)
-        self._observation.observe_transport(resource)
+        self._observation.transports.observe(resource)
 
     def register(self, fd: int, mask: int, handler: Handler) -> None:
         super().register(fd, mask, handler)
-        turn = self._observation.turn
-        turn.opened = [*turn.opened, fd]
+        self._observation.handler_names.pop(fd, None)
+        _add(self._observation.turn, "opened", fd)
+
+    def modify(self, fd: int, mask: int) -> None:
+        super().modify(fd, mask)
+        _add(self._observation.turn, "modified", (fd, mask))
+
+    def unregister(self, fd: int) -> None:
+        was_watched = fd in self._handlers
+        self._observation.handler_names.pop(fd, None)
+        super().unregister(fd)
+        if was_watched:
+            _add(self._observation.turn, "unregistered", fd)
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
-        turn = self._observation.turn
-        turn.errors = [*turn.errors, error_line(context)]
+        _add(self._observation.turn, "errors", error_line(context))
         super().call_exception_handler(context)
 
 
-def _become(
-    instance: Any, classes: dict[type, type], methods: Callable[[type], dict[str, Any]]
-) -> None:
-    """Make ``instance`` an instance of a subclass of its class, with ``methods``."""
-    cls = type(instance)
-    if cls not in classes:
-        # No additional slots: otherwise __class__ could not be assigned.
-        members = {"__slots__": (), "__module__": cls.__module__, "_plain": cls}
-        classes[cls] = type(cls.__name__, (cls,), {**members, **methods(cls)})
-    instance.__class__ = classes[cls]
-
-
-def _restore(instance: Any) -> None:
-    """The opposite of that."""
-    instance.__class__ = getattr(type(instance), "_plain", type(instance))
+def _add(turn: Turn, name: str, entry: object) -> None:
+    """Add to a list of the turn, which most turns do not have."""
+    entries = getattr(turn, name)
+    if entries:
+        entries.append(entry)
+    else:
+        setattr(turn, name, [entry])

@@ -19,6 +19,17 @@ from .pollers import ERROR, HANGUP, READ, WRITE
 STEPS: Final = ("timeout", "wait", "clock", "dispatch", "timers", "callbacks", "flush", "close")
 TIMEOUT, WAIT, CLOCK, DISPATCH, TIMERS, CALLBACKS, FLUSH, CLOSE = range(1, 9)
 
+# Attributes of a turn that are lists.
+_LISTS: Final = (
+    "_calls",
+    "_flushes",
+    "events",
+    "opened",
+    "modified",
+    "unregistered",
+    "closed",
+    "errors",
+)
 _LETTERS: Final = ((READ, "R"), (WRITE, "W"), (ERROR, "E"), (HANGUP, "H"))
 
 
@@ -61,9 +72,11 @@ class Turn:
     * ``events``: what the poller has reported, as ``(fd, mask)``.
     * ``running``: the name of what runs or has run last, ``Class.method`` of the protocol where
       there is one. Names are short, and never contain data.
-    * ``calls`` and ``flushes``: see ``Call`` and ``Flush``. ``opened``: descriptors that were
-      registered. ``closed``: descriptors that were closed. ``errors``: what was reported, one line
+    * ``calls`` and ``flushes``: see ``Call`` and ``Flush``. ``errors``: what was reported, one line
       each.
+    * ``opened``: descriptors that were registered. ``modified``: changes of what descriptors are
+      watched for, as ``(fd, mask)``. ``unregistered``: descriptors that are not watched any more.
+      ``closed``: descriptors that were closed.
     * ``received_data`` and ``sent_data``: the first bytes for each descriptor, if an observer has
       asked for them (``Observer.payload``).
     * ``ended_by``: the name of the exception that ended the loop in this turn, or "".
@@ -78,6 +91,8 @@ class Turn:
     events: Sequence[tuple[int, int]] = ()
     running = ""
     opened: Sequence[int] = ()
+    modified: Sequence[tuple[int, int]] = ()
+    unregistered: Sequence[int] = ()
     closed: Sequence[int] = ()
     errors: Sequence[str] = ()
     received_data: Mapping[int, bytes] = MappingProxyType({})
@@ -110,17 +125,17 @@ class Turn:
     def trimmed(self, most: int) -> Turn:
         """This turn with at most ``most`` entries in each list, and the number of the others in
         ``more``. A copy, unless nothing is removed."""
-        limited = ("_calls", "_flushes", "events", "opened", "closed", "errors")
-        more = sum(max(len(getattr(self, name)) - most, 0) for name in limited)
-        if not more:
+        cut = {
+            name: entries[:most] for name in _LISTS if len(entries := getattr(self, name)) > most
+        }
+        if not cut:
             return self
         turn = Turn.__new__(Turn)
-        turn.__dict__.update(self.__dict__)  # copy.copy() would take four times as long
-        turn.more += more
-        for name in limited:
-            setattr(turn, name, getattr(self, name)[:most])
-        turn.received_data = dict(islice(self.received_data.items(), most))
-        turn.sent_data = dict(islice(self.sent_data.items(), most))
+        turn.__dict__.update(self.__dict__, **cut)  # copy.copy() would take four times as long
+        turn.more += sum(len(getattr(self, name)) - most for name in cut)
+        for name in ("received_data", "sent_data"):
+            if len(data := getattr(self, name)) > most:
+                setattr(turn, name, dict(islice(data.items(), most)))
         return turn
 
 
@@ -166,6 +181,6 @@ class RecentTurns(Observer):
     def turn_ended(self, turn: Turn) -> None:
         most = self.most
         # Long lists of the others are rare: look at them only if there are events or calls.
-        if len(turn._calls) > most or len(turn._flushes) > most or turn.closed or turn.opened:
+        if len(turn._calls) > most or len(turn._flushes) > most or turn.opened or turn.unregistered:
             turn = turn.trimmed(most)
         self.turns.append(turn)

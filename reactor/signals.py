@@ -32,7 +32,8 @@ class SignalledLoop(Protocol):
 class Signals:
     """The signal handlers of one loop. Handlers that the program has set stay as they are.
 
-    ``stop_requested``: whether a signal has asked the loop to stop. ``ending``: set this when the
+    ``stop_requested``: whether a signal has asked the loop to stop. ``arrived``: how many stop
+    signals the program handles itself have arrived. ``ending``: set this when the
     run ends. Until ``run_ends()`` has returned, no stop signal interrupts what the loop does.
 
     Python runs a signal's handler in the main thread, between two of its instructions. Ours queues
@@ -49,6 +50,7 @@ class Signals:
         self._replaced: dict[int, _Handler] = {}  # by ours while the loop runs
         self._running = False
         self.stop_requested = False
+        self.arrived = 0
         self._interrupted = ""  # why a later signal has interrupted the run
         self.ending = False
         self._late: tuple[str, ...] | None = None  # what to raise for a signal while ``ending``
@@ -97,6 +99,7 @@ class Signals:
         """Run ``callback(*args)`` in the loop for each signal ``signum``."""
 
         def handler(_signum: int, _frame: object) -> None:
+            self.arrived += signum in STOP_SIGNALS
             self._loop.call_soon_threadsafe(callback, *args)
 
         self._add(signum, handler)

@@ -60,6 +60,7 @@ class Stepper(Observer):
         self._condition = threading.Condition()
         self._go_until: tuple[int, int] | None = None  # turn and step to pause at; None for never
         self._delay = 0.0  # seconds before each step
+        self._commands = 0  # how often these two were set: a new command ends a pause
         self._queued: deque[Callable[[], object]] = deque()
         self._loop: Any = None
         self._reported_by: Any = None  # the same loop, also after the observation
@@ -73,9 +74,8 @@ class Stepper(Observer):
     def pause(self) -> None:
         """Pause before the next turn. A loop that waits is woken for that."""
         with self._condition:
-            self._delay = 0.0
             if not self.is_paused:
-                self._go_until = _NEXT_TURN
+                self._command(_NEXT_TURN, 0.0)
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(_nothing)
 
@@ -119,9 +119,14 @@ class Stepper(Observer):
     def _go(self, until: tuple[int, int] | None, delay: float) -> None:
         with self._condition:
             if self.is_paused or until is None:
-                self._go_until = until
-                self._delay = delay
-                self._condition.notify_all()
+                self._command(until, delay)
+
+    def _command(self, until: tuple[int, int] | None, delay: float) -> None:
+        """Do something else from now on. The caller has the lock."""
+        self._go_until = until
+        self._delay = delay
+        self._commands += 1
+        self._condition.notify_all()
 
     # -- in the loop's thread ----------------------------------------------------------------------
 
@@ -135,15 +140,19 @@ class Stepper(Observer):
     def detached(self, loop: Loop) -> None:
         self._loop = None
         with self._condition:
-            self._go_until, self._delay = None, 0.0
-            self._condition.notify_all()
+            self._command(None, 0.0)
 
     def step_begins(self, turn: Turn) -> None:
         self.turn = turn
         self._position = position = (turn.number, turn.step)
-        until = self._go_until
-        if self._delay or self._stops_at(position, until):
-            self._pause()
+        if self._delay or self._go_until is not None:
+            with self._condition:
+                delay, command = self._delay, self._commands
+                stops = not delay and self._stops_at(position, self._go_until)
+                # In the same moment as the look at the command: a later one must end this pause.
+                self.is_paused = stops
+            if delay or stops:
+                self._pause(delay, command)
 
     @staticmethod
     def _stops_at(position: tuple[int, int], until: tuple[int, int] | None) -> bool:
@@ -151,29 +160,35 @@ class Stepper(Observer):
             return position[1] == 1
         return until is not None and position >= until
 
-    def _pause(self) -> None:
-        """Stand still until the control says go on, or for the delay of slow motion."""
+    def _pause(self, delay: float, command: int) -> None:
+        """Stand still until there is another command than ``command``, or for the ``delay`` of slow
+        motion."""
         loop, clock = self._loop, self._clock
         if clock is None or loop is None or loop._signals.stop_requested:
+            self.is_paused = False
             return
+        signals = loop._signals.arrived
         clock.stop()
-        delay = self._delay
-        until = self._go_until
         try:
             if not delay:
-                self.is_paused = True
                 self._notify()
             end = time.monotonic() + delay
-            while not (loop._signals.stop_requested or loop.is_stopping() or loop._stopped):
+            while not (
+                loop._signals.stop_requested
+                or loop._signals.arrived != signals
+                or loop.is_stopping()
+                or loop._stopped
+            ):
                 self._run_queued()
                 left = end - time.monotonic() if delay else _LOOK
                 with self._condition:
-                    if left <= 0 or self._go_until != until or self._delay != delay:
+                    if left <= 0 or self._commands != command:
                         break
                     if not self._queued:
                         self._condition.wait(min(left, _LOOK))
             else:
-                self._go_until, self._delay = None, 0.0
+                with self._condition:
+                    self._go_until, self._delay = None, 0.0
         finally:
             clock.go_on()
             if isinstance(loop, ObservedLoop):  # otherwise the stepper was removed

@@ -16,6 +16,7 @@ from .application import (
     udp_urls,
 )
 from .errors import CANNOT_START, WRONG_USAGE, CommandError, reason
+from .extension import Extension
 from .loading import load_object, search_current_folder
 from .options import (
     LimitOptions,
@@ -25,6 +26,7 @@ from .options import (
     client_option,
     count,
     duration,
+    host_name,
     limits_given,
     number,
     port_number,
@@ -39,6 +41,7 @@ __all__ = [
     "WRONG_USAGE",
     "Application",
     "CommandError",
+    "Extension",
     "LimitOptions",
     "Repeatable",
     "add_limit_options",
@@ -49,6 +52,7 @@ __all__ = [
     "count",
     "duration",
     "format_address",
+    "host_name",
     "inherited",
     "limits_given",
     "listen_tcp",

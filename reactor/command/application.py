@@ -21,7 +21,7 @@ from ..sockets.inherited import inherited_sockets
 from ..sockets.listener import BACKLOG, Listener
 from ..transports.datagram import DatagramTransport
 from .errors import WRONG_USAGE, CommandError, reason
-from .options import refuse_unused
+from .options import host_and_port, refuse_unused
 
 
 class Application:
@@ -34,6 +34,9 @@ class Application:
 
     name = ""
     default_port = 8007
+
+    #: The type of ``--connect``'s value. It returns the host and the port, as a tuple.
+    address: Callable[[str], Any] = staticmethod(host_and_port)
 
     #: The option that says how many connections may be open at a time in each process. The command
     #: line raises the limit of open files accordingly, or reports how many connections fit.

@@ -17,6 +17,7 @@ import socket
 import ssl
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from functools import partial
 
 from .. import __version__
@@ -25,6 +26,7 @@ from ..reactor import Reactor
 from .application import Application
 from .descriptors import room_for
 from .errors import CANNOT_START, INTERRUPTED, WRONG_USAGE, CommandError, reason
+from .extension import Extension
 from .logs import LogFormatter, complain, redirect_to_null
 from .master import Master
 from .options import (
@@ -37,7 +39,7 @@ from .options import (
     server_option,
 )
 from .recorded import add_record_options, check_record_options, recorded
-from .registry import load_application, protocol_names
+from .registry import all_extensions, extensions_with, load_application, protocol_names
 from .worker import follow_master
 
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
@@ -60,7 +62,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(arguments: Sequence[str]) -> int:
     application = _application(arguments)
     parser = make_parser(application)
+    extensions = _extensions(parser, arguments)
+    for extension in extensions:
+        extension.add_arguments(parser)
+    parser.use_environment()
     options = parser.parse_args(arguments)
+    for extension in extensions:
+        extension.check(options)
+        status = extension.run(options)
+        if status is not None:
+            return status
     if application is None:
         raise CommandError(
             f"choose with --protocol: {', '.join(protocol_names())}, or module:Class", WRONG_USAGE
@@ -73,7 +84,9 @@ def _run(arguments: Sequence[str]) -> int:
     _set_tls(options)
     if options.port is None:
         options.port = application.default_port
-    return _connect(application, options) if is_client else _serve(application, options)
+    if is_client:
+        return _connect(application, options)
+    return _serve(application, extensions, options)
 
 
 def _application(arguments: Sequence[str]) -> Application | None:
@@ -82,6 +95,14 @@ def _application(arguments: Sequence[str]) -> Application | None:
     first.add_argument("--protocol", default=os.environ.get("REACTOR_PROTOCOL"))
     name = first.parse_known_args(arguments)[0].protocol
     return load_application(name) if name else None
+
+
+def _extensions(parser: Parser, arguments: Sequence[str]) -> list[Extension]:
+    """The extensions whose options are used, or all if the help is asked for."""
+    if not {"-h", "--help"}.isdisjoint(arguments):
+        return all_extensions()
+    unknown = parser.unknown_options(arguments)
+    return extensions_with(unknown) if unknown else []
 
 
 def _has_client(application: Application) -> bool:
@@ -106,10 +127,12 @@ def _connect(application: Application, options: argparse.Namespace) -> int:
         return application.connect(reactor, options)
 
 
-def _serve(application: Application, options: argparse.Namespace) -> int:
+def _serve(
+    application: Application, extensions: Sequence[Extension], options: argparse.Namespace
+) -> int:
     _raise_descriptor_limit(application, options)
     with application.opened(options) as sockets:
-        serve = partial(_serve_in_this_process, application, options)
+        serve = partial(_serve_in_this_process, application, extensions, options)
         workers = getattr(options, "workers", None)
         if workers is None:
             return serve(announce)
@@ -126,6 +149,7 @@ def _serve(application: Application, options: argparse.Namespace) -> int:
 
 def _serve_in_this_process(
     application: Application,
+    extensions: Sequence[Extension],
     options: argparse.Namespace,
     ready: Callable[[list[str]], object],
     channel: socket.socket | None = None,
@@ -136,14 +160,20 @@ def _serve_in_this_process(
         with (
             recorded(options) as record,
             Reactor(poller=options.poller, grace=options.grace) as reactor,
+            ExitStack() as attached,
         ):
             record(reactor)
             if channel is not None:
                 follow_master(reactor, channel)
+            more = [
+                line
+                for extension in extensions
+                for line in attached.enter_context(extension.attached(reactor, options))
+            ]
             lines = [f"{application.name}: {url}" for url in application.serve(reactor, options)]
             # Called from the loop: a program that reads the lines may send a signal at once, and
             # signals are only handled while the loop runs.
-            reactor.call_soon(ready, [*lines, "Press Ctrl+C to stop"])
+            reactor.call_soon(ready, [*lines, *more, "Press Ctrl+C to stop"])
             reactor.run()
     finally:
         application.close()
@@ -200,7 +230,10 @@ def make_parser(application: Application | None) -> Parser:
     )
     server_option(parser, "--port", type=port_number, help=f"port, 0 for any ({default_port})")
     parser.add_argument(
-        "--connect", metavar="HOST:PORT", type=host_and_port, help="run the client, if there is one"
+        "--connect",
+        metavar="HOST:PORT",
+        type=host_and_port if application is None else application.address,
+        help="run the client, if there is one",
     )
     parser.add_argument("--poller", choices=list(POLLERS), help="how to wait (the best available)")
     parser.add_argument(

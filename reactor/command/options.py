@@ -17,6 +17,7 @@ from .errors import WRONG_USAGE, CommandError
 # Attribute of an argparse action: whether clients (True) or servers (False) refuse the option, and
 # the message.
 _REFUSAL: Final = "_refusal"
+_PREFIX: Final = "REACTOR_"  # of variables in the environment
 
 
 class Parser(argparse.ArgumentParser):
@@ -38,14 +39,22 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise CommandError(f"{message} (see {self.help_command})", WRONG_USAGE)
 
+    def unknown_options(self, arguments: Sequence[str]) -> set[str]:
+        """The options in ``arguments`` and in the environment that were not added."""
+        given = {argument.partition("=")[0] for argument in arguments if argument[:2] == "--"}
+        for variable in os.environ:
+            if variable.startswith(_PREFIX):
+                given.add("--" + variable.removeprefix(_PREFIX).replace("_", "-").lower())
+        return given.difference(self._option_string_actions)
+
     def use_environment(self) -> None:
         """Use the environment's values as defaults: ``REACTOR_UDP_PORT`` for ``--udp-port``, and so
-        on. Call it when all options have been added."""
+        on. Call it when all options have been added, and again if more are."""
         for action in self._actions:
             names = [name for name in action.option_strings if name.startswith("--")]
             if not names or action.dest in ("help", "version"):
                 continue
-            variable = "REACTOR_" + names[0].lstrip("-").replace("-", "_").upper()
+            variable = _PREFIX + names[0].lstrip("-").replace("-", "_").upper()
             value = os.environ.get(variable)
             if value is not None and variable != DEBUG_VARIABLE:
                 action.default = self._converted(action, value, variable)

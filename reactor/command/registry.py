@@ -1,10 +1,11 @@
-"""The names that ``--protocol`` knows, and the applications they stand for."""
+"""The names that ``--protocol`` knows, and the applications they stand for; and the extensions of
+the command."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import metadata
 from importlib.machinery import PathFinder
 from importlib.util import module_from_spec
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from .application import Application, ProtocolApplication
 from .errors import CANNOT_START, WRONG_USAGE, CommandError
+from .extension import Extension
 from .loading import load_object, search_current_folder
 
 # Available in a bare checkout. Installed distributions add more through the entry point group.
@@ -19,9 +21,15 @@ BUILT_IN: Mapping[str, str] = {
     "chat": "protocols.chat.app:app",
     "echo": "protocols.echo:app",
     "http": "protocols.http.app:app",
+    "inspect": "protocols.inspector.terminal.app:app",
     "time": "protocols.daytime:app",
 }
 ENTRY_POINTS = "reactor.protocols"
+# Options that the command has with every protocol: see extension.py.
+EXTENSIONS: dict[str, str] = {
+    "inspect": "protocols.inspector.options:extension",
+}
+EXTENSION_ENTRY_POINTS = "reactor.extensions"
 # Packages that some of the built-in ones need, and that a bare checkout may lack.
 _REQUIRED = ("httptools",)
 
@@ -38,6 +46,7 @@ def load_application(name: str) -> Application:
         search_current_folder()
         return _load(name, name)
     if name in BUILT_IN:
+        _search_current_folder_last()
         _import_own_package(BUILT_IN[name].partition(".")[0])
         try:
             return _load(name, BUILT_IN[name])
@@ -52,6 +61,54 @@ def load_application(name: str) -> Application:
             return _load(name, point.value)
     known = ", ".join(protocol_names())
     raise CommandError(f"no protocol {name!r}; there is {known}, or module:Class", WRONG_USAGE)
+
+
+# -- extensions ------------------------------------------------------------------------------------
+
+
+def all_extensions() -> list[Extension]:
+    """Every extension there is, in the order of their names."""
+    references = {**_installed_extensions(), **EXTENSIONS}
+    return [_load_extension(name, references[name]) for name in sorted(references)]
+
+
+def extensions_with(options: Iterable[str]) -> list[Extension]:
+    """The extensions that ``options`` belong to, such as "--inspect-token"."""
+    wanted: dict[str, str] = {}
+    others = []
+    for option in options:
+        names = [name for name in EXTENSIONS if _owns(name, option)]
+        wanted.update((name, EXTENSIONS[name]) for name in names)
+        if not names:
+            others.append(option)
+    if others:  # looking through what is installed takes some milliseconds
+        for name, reference in _installed_extensions().items():
+            if any(_owns(name, option) for option in others):
+                wanted.setdefault(name, reference)
+    return [_load_extension(name, wanted[name]) for name in sorted(wanted)]
+
+
+def _owns(name: str, option: str) -> bool:
+    return option == f"--{name}" or option.startswith(f"--{name}-")
+
+
+def _installed_extensions() -> dict[str, str]:
+    points = metadata.entry_points(group=EXTENSION_ENTRY_POINTS)
+    return {point.name: point.value for point in points}
+
+
+def _load_extension(name: str, reference: str) -> Extension:
+    if name in EXTENSIONS:
+        _import_own_package(reference.partition(".")[0])
+    found = load_object(reference, f"--{name}")
+    if isinstance(found, type) and issubclass(found, Extension):
+        found = found()
+    if not isinstance(found, Extension):
+        raise CommandError(f"--{name}: {reference!r} is no extension of the command", CANNOT_START)
+    return found
+
+
+# -- loading ---------------------------------------------------------------------------------------
 
 
 def _load(name: str, reference: str) -> Application:
@@ -69,14 +126,16 @@ def _load(name: str, reference: str) -> Application:
     raise CommandError(f"--protocol {name}: {attribute!r} is not a protocol class", WRONG_USAGE)
 
 
-def _import_own_package(name: str) -> None:
-    """Import the package ``name`` of this distribution.
-
-    ``python -m`` puts the current folder in front of all others. A user's protocols.py would then
-    be imported instead of our package, or http.py instead of Python's. So the current folder moves
-    to the end; only with ``module:Class`` does it stay first."""
+def _search_current_folder_last() -> None:
+    """``python -m`` puts the current folder in front of all others. A user's http.py would then be
+    imported instead of Python's. Only with ``module:Class`` does the folder stay first."""
     if sys.path and sys.path[0] in ("", _current_folder()):
         sys.path.append(sys.path.pop(0))
+
+
+def _import_own_package(name: str) -> None:
+    """Import the package ``name`` of this distribution, not a user's module of that name in the
+    current folder."""
     if name not in sys.modules:
         root = str(Path(__file__).parents[2])
         spec = PathFinder.find_spec(name, [root])

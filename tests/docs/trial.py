@@ -75,7 +75,7 @@ DEFAULT_PORTS = {
     "http": {"PORT": 8080},
     "time": {"PORT": 8013, "UDP_PORT": 8013},
 }
-OTHER_PORTS = {8000, 8001, 8002, 8443}
+OTHER_PORTS = {8000, 8001, 8002, 8443, 8990}
 
 
 class Ports:

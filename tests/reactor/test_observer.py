@@ -10,6 +10,7 @@ import pytest
 
 from reactor import (
     READ,
+    WRITE,
     DatagramProtocol,
     IdleTimer,
     LineProtocol,
@@ -19,6 +20,7 @@ from reactor import (
     RecentTurns,
     StreamTransport,
     Turn,
+    current_turn,
 )
 from reactor.testing import VirtualReactor
 
@@ -204,6 +206,39 @@ def test_names_are_those_of_the_protocol(reactor, watcher):
     assert [call.received for call in watcher.turns[0].calls[:2]] == [6, 5]
 
 
+def test_the_name_follows_the_protocol(reactor, watcher):
+    class Upgraded(Protocol):
+        pass
+
+    class Upgrading(Protocol):
+        def data_received(self, data):
+            self.transport.set_protocol(Upgraded())
+
+    peer = reactor.connect(Upgrading)
+    for _ in range(2):
+        peer.send(b"x")
+        reactor.run_once(0)
+    assert names(watcher.turns) == [
+        ("event", "Upgrading.data_received"),
+        ("event", "Upgraded.data_received"),
+    ]
+
+
+def test_the_name_follows_the_descriptor():
+    watcher = Watcher()
+    with Reactor(debug=False) as reactor:
+        reactor.add_observer(watcher)
+        one, other = socket.socketpair()
+        other.send(b"x")
+        with one, other:
+            for handler in (min, max):
+                reactor.register(one.fileno(), READ, lambda mask, name=handler: None)
+                reactor._handlers[one.fileno()].__qualname__ = handler.__name__
+                reactor.run_once(0)
+                reactor.unregister(one.fileno())
+    assert names(watcher.turns)[:2] == [("event", "min"), ("event", "max")]
+
+
 def test_names_are_short(reactor, watcher):
     def function():
         pass
@@ -223,6 +258,77 @@ def test_what_is_closed_is_reported(reactor, watcher):
     reactor.settle()
 
     assert [fd for turn in watcher.turns for fd in turn.closed] == [fd]
+
+
+def test_changes_of_what_is_watched_are_reported(reactor, watcher):
+    peer = reactor.connect(Echo)
+    fd = peer.transport._fd
+    reactor.run_once(0)
+    peer.stall()
+    peer.transport.write(b"x")
+    reactor.run_once(0)
+    peer.resume()
+    reactor.run_once(0)
+    peer.transport.pause_reading()
+    peer.transport.resume_reading()
+    peer.transport.abort()
+    reactor.run_once(0)
+
+    assert [list(turn.modified) for turn in watcher.turns] == [
+        [],
+        [(fd, READ | WRITE)],
+        [(fd, READ)],
+        [(fd, 0), (fd, READ)],
+    ]
+    assert [list(turn.unregistered) for turn in watcher.turns] == [[], [], [], [fd]]
+
+
+def test_what_is_not_watched_cannot_be_unregistered(reactor, watcher):
+    reactor.unregister(12345)
+    reactor.run_once(0)
+    assert not watcher.turns[0].unregistered
+
+
+class Unknown:
+    """Something to flush that is no transport of ours."""
+
+    def __init__(self, result):
+        self.result = result
+        self.aborted = False
+
+    def flush(self):
+        if isinstance(self.result, BaseException):
+            raise self.result
+        return self.result
+
+    def abort(self):
+        self.aborted = True
+
+
+def test_flushes_of_others_are_counted_and_one_that_fails_is_aborted(reactor, watcher):
+    reactor.set_exception_handler(lambda *_: None)
+    one, two = Unknown(ValueError()), Unknown(7)
+    peer = reactor.connect(Protocol)
+    reactor.written.extend([one, two])
+    peer.transport.write(b"abc")
+    reactor.run_once(0)
+
+    assert (one.aborted, two.aborted, peer.received) == (True, False, b"abc")
+    assert reactor.stats.bytes_sent == 10
+    assert [tuple(flush) for flush in watcher.turns[0].flushes] == [(peer.transport._fd, 3, 0)]
+    assert list(watcher.turns[0].errors) == ["flush failed: ValueError (Unknown)"]
+
+
+def test_an_interrupted_flush_keeps_the_rest(reactor, watcher):
+    peer = reactor.connect(Protocol)
+    reactor.written.append(Unknown(KeyboardInterrupt()))
+    peer.transport.write(b"abc")
+    with pytest.raises(KeyboardInterrupt):
+        reactor.run_once(0)
+    reactor.run_once(0)
+
+    assert peer.received == b"abc"
+    assert [turn.ended_by for turn in watcher.turns] == ["KeyboardInterrupt", ""]
 
 
 def test_an_error_is_one_line_without_its_data(reactor, watcher):
@@ -273,7 +379,7 @@ def test_a_step_shows_what_is_known_by_then(reactor):
 def test_the_steps_cost_nothing_if_nobody_wants_them(reactor):
     recent = RecentTurns()
     reactor.add_observer(recent)
-    assert reactor._observation._steppers == ()
+    assert reactor._observation.steppers == ()
     reactor.connect(Echo).send(b"x")
     reactor.run_once()
 
@@ -326,6 +432,16 @@ def test_the_first_bytes_are_kept_if_an_observer_asks(reactor, when):
     reactor.remove_observer(watcher)
     assert type(peer.transport._sock).__name__ == "StreamSocket"
     assert not hasattr(type(peer.transport._sock), "_plain")
+
+
+def test_sockets_are_ordinary_again_when_nobody_wants_their_payload(reactor, watcher):
+    other = Watcher(payload=4)
+    peer = reactor.connect(Echo)
+    reactor.add_observer(other)
+    assert hasattr(type(peer.transport._sock), "_plain")
+    reactor.remove_observer(other)
+    assert not hasattr(type(peer.transport._sock), "_plain")
+    assert hasattr(type(peer.transport), "_plain")
 
 
 class DatagramEcho(DatagramProtocol):
@@ -395,6 +511,19 @@ def test_several_observers_see_the_same_turn(reactor, watcher):
     assert len(watcher.turns) == 1
     assert watcher.turns[0] is other.turns[0]
     assert len(other.turns) == 2
+
+
+def test_the_current_turn_is_known_while_it_runs(reactor):
+    seen = []
+    reactor.call_soon(lambda: seen.append(current_turn(reactor)))
+    reactor.run_once(0)
+    watcher = Watcher()
+    reactor.add_observer(watcher)
+    reactor.call_soon(lambda: seen.append(current_turn(reactor)))
+    reactor.run_once(0)
+
+    assert seen == [None, watcher.turns[0]]
+    assert current_turn(reactor) is None
 
 
 @pytest.mark.parametrize("where", ["handler", "timer", "callback", "resume_writing"])

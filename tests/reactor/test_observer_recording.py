@@ -10,11 +10,12 @@ import signal
 import socket
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from reactor import Protocol, Recorder, read_recording
+from reactor import READ, Protocol, Reactor, Recorder, read_recording
 from reactor.command.errors import WRONG_USAGE
 from reactor.testing import VirtualReactor
 
@@ -65,6 +66,7 @@ def test_a_turn_is_a_line(reactor, path):
         "events": [[fd, "R"]],
         "calls": [["event", "Echo.data_received", 0, fd, "R", 5]],
         "flushes": [[fd, 5, 0]],
+        "stats": {"connections": 2},
     }
 
 
@@ -345,3 +347,135 @@ def test_lines_are_json_lines(reactor, path):
     assert [json.loads(line) for line in path.read_text().splitlines()] == list(
         read_recording(path)
     )
+
+
+# -- snapshots between turns -----------------------------------------------------------------------
+
+
+def snapshots(path: Path) -> list[dict]:
+    return [line for line in read_recording(path) if "snapshot" in line]
+
+
+def record_turns(reactor, path, seconds, number, **options):
+    recorder = Recorder(path, **options)
+    reactor.add_observer(recorder)
+    for _ in range(number):
+        reactor.stall(seconds)
+        reactor.run_once(0)
+    reactor.remove_observer(recorder)
+    return recorder
+
+
+def test_there_is_a_snapshot_each_second(reactor, path):
+    peer = reactor.connect(Echo)
+    recorder = record_turns(reactor, path, 0.25, 21)
+
+    header, *later = snapshots(path)
+    assert [line["time"] - header["time"] for line in later] == [1, 2, 3, 4, 5]
+    assert all("wall" in line and "recording" not in line for line in later)
+    assert [d["fd"] for d in later[0]["snapshot"]["descriptors"]][1:] == [peer.transport._fd]
+    assert later[-1]["snapshot"]["stats"]["turns"] == header["snapshot"]["stats"]["turns"] + 20
+    assert recorder.turns == len(turns(path)) == 21
+
+
+def test_a_large_snapshot_waits_until_it_is_at_most_half_of_what_was_written(reactor, path):
+    for _ in range(150):
+        reactor.connect(Echo)
+    reactor.run_once(0)
+    record_turns(reactor, path, 0.5, 60)
+
+    _, *later = snapshots(path)
+    sizes = [len(json.dumps(line)) for line in later]
+    apart = [after["time"] - before["time"] for before, after in pairwise(later)]
+    assert len(later) > 3
+    assert min(sizes) > 30_000
+    for size, seconds in zip(sizes[:-1], apart, strict=True):
+        assert size / 20_000 < seconds < size / 8192 + 1
+
+
+def test_a_snapshot_that_takes_long_is_rare(reactor, path, monkeypatch):
+    clock = iter(range(0, 1000, 1))  # each snapshot takes a second: at most one in 20 seconds
+    monkeypatch.setattr("reactor.recording.time.perf_counter", lambda: next(clock))
+    record_turns(reactor, path, 0.5, 100)
+
+    _, *later = snapshots(path)
+    assert [round(after["time"] - before["time"], 3) for before, after in pairwise(later)] == [
+        20
+    ] * 2
+
+
+def test_a_snapshot_shows_few_of_many_descriptors(reactor, path):
+    for _ in range(1200):
+        reactor.connect(Echo)
+    record_turns(reactor, path, 1, 2)
+
+    shown = [
+        (len(line["snapshot"]["descriptors"]), line["snapshot"]["descriptors_total"])
+        for line in snapshots(path)
+    ]
+    assert shown == [(1000, 1201), (200, 1201)]
+
+
+def test_the_beginning_of_the_end_is_a_snapshot(reactor, path):
+    recorder = Recorder(path)
+    reactor.add_observer(recorder)
+    reactor.connect(Echo)
+    reactor.call_soon(reactor.stop, 5)
+    reactor.run()
+    reactor.remove_observer(recorder)
+
+    assert [line["snapshot"]["loop"]["stopping"] for line in snapshots(path)] == [False, True]
+
+
+# -- what turns tell of descriptors ----------------------------------------------------------------
+
+
+def test_a_slow_reader_is_followed_through_its_turns(reactor, path):
+    peer = reactor.connect(Protocol)
+    fd = peer.transport._fd
+    recorder = Recorder(path)
+    reactor.add_observer(recorder)
+    peer.stall()
+    actions = [
+        lambda: peer.transport.write(bytes(1000)),
+        lambda: peer.transport.write(bytes(70_000)),
+        peer.transport.pause_reading,
+        lambda: None,
+        peer.transport.close,
+        peer.resume,
+    ]
+    for action in actions:
+        action()
+        reactor.run_once(0)
+    reactor.remove_observer(recorder)
+
+    followed = [
+        (turn.get("modified"), turn.get("changed", {}).get(str(fd))) for turn in turns(path)
+    ]
+    growth = {"interest": "RW", "reading_paused": False, "queued": 1000, "unsent": 1000}
+    assert followed == [
+        ([[fd, "RW"]], growth),
+        (None, {"writing_paused": True, "queued": 71000, "unsent": 71000}),
+        ([[fd, "W"]], {"interest": "W", "reading_paused": True}),
+        (None, None),
+        (None, {"closing": True}),
+        ([[fd, ""]], None),  # it is lost in this turn
+    ]
+
+
+def test_a_descriptor_that_is_not_watched_any_more_is_recorded(path):
+    with Reactor(debug=False) as reactor:
+        one, other = socket.socketpair()
+        with one, other:
+            fd = one.fileno()
+            reactor.register(fd, READ, print)
+            transport = reactor.connect_socket(Protocol, other.dup())
+            recorder = Recorder(path)
+            reactor.add_observer(recorder)
+            reactor.unregister(fd)
+            transport.pause_reading()
+            transport.abort()
+            reactor.run_once(0)
+            reactor.remove_observer(recorder)
+
+    assert turns(path)[0]["unregistered"] == [fd]  # the transport is closed, or still open

@@ -133,7 +133,7 @@ def test_an_ipv6_peer_has_brackets():
 # -- traffic ---------------------------------------------------------------------------------------
 
 
-def test_bytes_age_and_silence_are_counted():
+def test_bytes_are_counted_and_moments_are_known():
     with VirtualReactor() as reactor:
         traffic = Traffic()
         before = reactor.connect(Echo)
@@ -147,10 +147,10 @@ def test_bytes_age_and_silence_are_counted():
         reactor.stall(2)
         shown = {d["fd"]: d for d in list_descriptors(reactor, traffic)}
 
-        for peer, age in ((before, None), (after, 9)):
+        for peer, opened in ((before, None), (after, 1000)):
             d = shown[peer.transport._fd]
             assert (d["received"], d["sent"], d["last_event"]) == (5, 5, "R")
-            assert (d["age"], d["silence"]) == (age, 2)
+            assert (d["opened"], d["last_time"]) == (opened, 1007)
         assert shown[reactor._wakeup._receiver.fileno()]["received"] is None
 
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from reactor import IdleTimer, Protocol, Reactor, Stepper
+from reactor import IdleTimer, Protocol, Reactor, Stepper, Traffic
 from reactor.testing import VirtualReactor
 
 from ..tools.commands import environment
@@ -170,6 +170,81 @@ def test_the_program_is_told_of_pauses():
     assert told == [True, False]
 
 
+def test_a_command_given_while_a_pause_begins_ends_it():
+    with stepped() as (_, stepper):
+        told = []
+        stops_at = stepper._stops_at
+
+        def resumed_meanwhile(position, until):
+            stops = stops_at(position, until)
+            if stops:
+                # This thread waits for the lock, and gets it before the pause has begun to wait.
+                threading.Thread(target=stepper.resume, daemon=True).start()
+            return stops
+
+        stepper._stops_at = resumed_meanwhile
+        stepper._notify = lambda: told.append(stepper.is_paused)
+        stepper.pause()
+        wait_until(lambda: told == [True, False])
+
+
+def test_resuming_twice_and_a_late_pause_do_not_lock_the_loop():
+    with stepped() as (reactor, stepper):
+        for _ in range(50):
+            stepper.pause()
+            stepper.resume()
+            stepper.resume()
+        ran = threading.Event()
+        reactor.call_soon_threadsafe(ran.set)
+        assert ran.wait(TIMEOUT)
+
+
+def test_any_thread_resumes_what_another_one_has_paused():
+    with stepped() as (reactor, stepper):
+        controller = threading.Thread(target=stepper.pause)
+        controller.start()
+        controller.join()  # it is gone
+        wait_until(lambda: stepper.is_paused)
+        another = threading.Thread(target=stepper.resume)
+        another.start()
+        wait_until(lambda: not stepper.is_paused)
+        ran = threading.Event()
+        reactor.call_soon_threadsafe(ran.set)
+        assert ran.wait(TIMEOUT)
+        another.join()
+
+
+@pytest.mark.parametrize("traffic", [False, True])
+def test_it_can_be_added_and_removed_while_the_loop_works(traffic):
+    with Reactor(debug=False) as reactor:
+        other = Traffic()
+        if traffic:
+            reactor.add_observer(other)
+        pairs = [socket.socketpair() for _ in range(20)]
+        transports = [reactor.connect_socket(Echo, ours) for ours, _ in pairs]
+        classes = {type(transport) for transport in transports}
+        thread = threading.Thread(target=reactor.run)
+        thread.start()
+        stepper = Stepper()
+        for number in range(10):
+            reactor.call_soon_threadsafe(reactor.add_observer, stepper)
+            for _, theirs in pairs:
+                theirs.send(b"%d" % number)
+            wait_until(lambda: stepper._loop is reactor)
+            pause(stepper)
+            stepper.run(lambda: reactor.remove_observer(stepper))
+            for _, theirs in pairs:
+                theirs.settimeout(TIMEOUT)
+                assert theirs.recv(10) == b"%d" % number
+            wait_until(lambda: stepper._loop is None and not stepper.is_paused)
+        reactor.call_soon_threadsafe(reactor.stop)
+        thread.join(TIMEOUT)
+        assert {type(transport) for transport in transports} == classes
+        for transport, (_, theirs) in zip(transports, pairs, strict=True):
+            transport.abort()
+            theirs.close()
+
+
 # -- time ------------------------------------------------------------------------------------------
 
 
@@ -307,5 +382,27 @@ def test_a_signal_stops_a_paused_loop(signum):
     )
     assert process.stdout.readline() == "paused\n"
     os.kill(process.pid, signum)
+    output, errors = process.communicate(timeout=TIMEOUT)
+    assert (output, errors, process.returncode) == ("goes on\nstopped\n", "", 0)
+
+
+OWN_HANDLER = PAUSED.replace(
+    "    stepper.pause()\n",
+    "    import signal\n"
+    "    reactor.add_signal_handler(signal.SIGTERM, reactor.stop)\n"
+    "    stepper.pause()\n",
+)
+
+
+def test_a_stop_signal_that_the_program_handles_ends_the_pause():
+    process = subprocess.Popen(
+        [sys.executable, "-c", OWN_HANDLER],
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout.readline() == "paused\n"
+    os.kill(process.pid, signal.SIGTERM)
     output, errors = process.communicate(timeout=TIMEOUT)
     assert (output, errors, process.returncode) == ("goes on\nstopped\n", "", 0)

@@ -6,6 +6,19 @@ that this needs, and restores it. POSIX only. For pipes, neither is needed.
 """
 
 from .editor import Control, Line, LineEditor
+from .keys import Key, KeyDecoder
 from .rawmode import RawTerminal, is_interactive
+from .text import cell_width, cut_to_width, text_width
 
-__all__ = ["Control", "Line", "LineEditor", "RawTerminal", "is_interactive"]
+__all__ = [
+    "Control",
+    "Key",
+    "KeyDecoder",
+    "Line",
+    "LineEditor",
+    "RawTerminal",
+    "cell_width",
+    "cut_to_width",
+    "is_interactive",
+    "text_width",
+]

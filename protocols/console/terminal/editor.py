@@ -118,20 +118,27 @@ class LineEditor:
         """
         events: list[Line | Control] = []
         for key in self._keys.feed(data):
-            if isinstance(key, str):
-                self._insert(key)
-            elif key is Key.ENTER:
-                events.append(self._enter())
-            elif key is Key.DELETE_OR_EOF and not self._text:
-                events.append(Control.EOF)
-            elif key is Key.INTERRUPT:
-                self._start_line()
-                events.append(Control.INTERRUPT)
-            elif key is Key.CLEAR_SCREEN:
-                events.append(Control.CLEAR_SCREEN)
-            else:
-                self._actions[key]()
+            event = self.press(key)
+            if event is not None:
+                events.append(event)
         return events
+
+    def press(self, key: Key | str) -> Line | Control | None:
+        """Process one key or character. Return the event that it completes, if it does."""
+        if isinstance(key, str):
+            self._insert(key)
+        elif key is Key.ENTER:
+            return self._enter()
+        elif key is Key.DELETE_OR_EOF and not self._text:
+            return Control.EOF
+        elif key is Key.INTERRUPT:
+            self._start_line()
+            return Control.INTERRUPT
+        elif key is Key.CLEAR_SCREEN:
+            return Control.CLEAR_SCREEN
+        elif key in self._actions:
+            self._actions[key]()
+        return None
 
     def redraw(self) -> bytes:
         """Return the bytes that draw the row, with the cursor in its position."""
@@ -207,6 +214,11 @@ class LineEditor:
         self._refused = 0
         self._drafts.clear()
         self._place = len(self._history)
+
+    def replace(self, text: str) -> None:
+        """Edit `text` instead of the current line."""
+        self._start_line()
+        self._replace(text)
 
     def _replace(self, text: str) -> None:
         self._text = text

@@ -4,7 +4,7 @@ A terminal sends a character as UTF-8. It sends a key without a character as an 
 the up arrow `ESC [ A`, or `ESC O A` in application mode (xterm's ctlseqs, "PC-Style Function
 Keys"). Reads may split these anywhere. So the decoder is a state machine that takes one character
 at a time and waits for the rest, without a timeout. As a consequence, it notices a press of Escape
-alone only with the next key.
+alone only with the next key, unless its user calls `end_sequence` when nothing has followed.
 """
 
 import codecs
@@ -29,6 +29,9 @@ class Key(Enum):
     END = auto()
     UP = auto()
     DOWN = auto()
+    PAGE_UP = auto()
+    PAGE_DOWN = auto()
+    ESCAPE = auto()
     BACKSPACE = auto()
     DELETE = auto()
     DELETE_OR_EOF = auto()
@@ -73,6 +76,8 @@ _TILDE_KEYS = {
     "1": Key.HOME,
     "3": Key.DELETE,
     "4": Key.END,
+    "5": Key.PAGE_UP,
+    "6": Key.PAGE_DOWN,
     "7": Key.HOME,
     "8": Key.END,
 }
@@ -99,6 +104,17 @@ class KeyDecoder:
             key = self._decode_character(character)
             if key:
                 yield key
+
+    @property
+    def after_escape(self) -> bool:
+        """Whether the last byte was Escape: a key of its own, or the start of a sequence."""
+        return self._after_escape and not self._pasting
+
+    def end_sequence(self) -> Iterator[Key]:
+        """Nothing has followed an Escape for a while: yield the key Escape."""
+        if self.after_escape:
+            self._after_escape = False
+            yield Key.ESCAPE
 
     def _decode_character(self, character: str) -> Key | str | None:
         if character == "\x1b":

@@ -19,6 +19,10 @@ from typing import Any, Self
 _PASTE_MARKS_ON = b"\x1b[?2004h"
 # Also switches wrapping on: the process may end while it draws a row.
 _PASTE_MARKS_OFF = b"\x1b[?2004l\x1b[?7h"
+# A screen of its own, without a cursor and without wrapping ("Use Alternate Screen Buffer", DECTCEM
+# and DECAWM in xterm's ctlseqs).
+_FULL_SCREEN_ON = b"\x1b[?1049h\x1b[?25l\x1b[?7l"
+_FULL_SCREEN_OFF = b"\x1b[m\x1b[?25h\x1b[?7h\x1b[?1049l"
 
 _FATAL_SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
 
@@ -33,9 +37,10 @@ def is_interactive(input_fd: int = 0, output_fd: int = 1) -> bool:
 class RawTerminal:
     """A context manager in which `input_fd`, a terminal, delivers single keys.
 
-    `output_fd` is the screen. `resumed` is called when the process continues after a suspension and
-    has to redraw its row. It is called from a signal handler, so it should only schedule a
-    callback on the loop.
+    `output_fd` is the screen. With `full_screen`, the program draws on a screen of its own, and the
+    text that was there before comes back at the end. `resumed` is called when the process
+    continues after a suspension and has to redraw its row. It is called from a signal handler, so
+    it should only schedule a callback on the loop.
 
     Enter it in the main thread, because it sets signal handlers: for suspension (SIGTSTP, SIGCONT),
     and for those fatal signals that have no handler. A loop's own handlers stay in place; they end
@@ -49,8 +54,13 @@ class RawTerminal:
         input_fd: int = 0,
         output_fd: int = 1,
         *,
+        full_screen: bool = False,
         resumed: Callable[[], object] | None = None,
     ) -> None:
+        self._marks_on, self._marks_off = _PASTE_MARKS_ON, _PASTE_MARKS_OFF
+        if full_screen:
+            self._marks_on += _FULL_SCREEN_ON
+            self._marks_off += _FULL_SCREEN_OFF
         self._input_fd = input_fd
         self._output_fd = output_fd
         self._resumed = resumed
@@ -69,10 +79,16 @@ class RawTerminal:
     @property
     def columns(self) -> int:
         """The width of the terminal in cells; 80 if unknown."""
+        return self.size[0]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """The columns and rows of the terminal in cells; 80 and 24 where unknown."""
         try:
-            return os.get_terminal_size(self._output_fd).columns or 80
+            columns, rows = os.get_terminal_size(self._output_fd)
         except OSError:
-            return 80
+            columns = rows = 0
+        return columns or 80, rows or 24
 
     def __enter__(self) -> Self:
         try:
@@ -132,7 +148,7 @@ class RawTerminal:
         # TCSANOW: the other modes wait until all output is written, on a stuck terminal forever.
         self._raw = True
         termios.tcsetattr(terminal, termios.TCSANOW, modes)
-        _write_now(screen, _PASTE_MARKS_ON)
+        _write_now(screen, self._marks_on)
         if self._our_blocking is not None:
             self._set_blocking(self._our_blocking)
             self._our_blocking = None
@@ -147,7 +163,7 @@ class RawTerminal:
                     termios.tcflush(terminal, termios.TCIFLUSH)
             except termios.error:
                 pass  # the terminal was closed (SIGHUP)
-            _write_now(screen, _PASTE_MARKS_OFF)
+            _write_now(screen, self._marks_off)
         self._set_blocking(self._original_blocking)
         self._raw = False
 

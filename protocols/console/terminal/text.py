@@ -65,15 +65,15 @@ def window(before: str, after: str, room: int) -> tuple[str, str]:
     # cursor.
     left = half * max(0, -((room - 3 - at) // half))
     if left:
-        before = "<" + _without_first_cells(before, left + 1)
+        before = "<" + _withoutcut_to_width(before, left + 1)
     rest = left + room - 1 - at
-    shown = _first_cells(after, rest)
+    shown = cut_to_width(after, rest)
     if shown != after:
         shown += " " * (rest - text_width(shown)) + ">"
     return before, shown
 
 
-def _without_first_cells(text: str, cells: int) -> str:
+def _withoutcut_to_width(text: str, cells: int) -> str:
     """Return the text after the first `cells` cells. Half of a wide character becomes a space."""
     position = 0
     for index, character in enumerate(text):
@@ -84,7 +84,7 @@ def _without_first_cells(text: str, cells: int) -> str:
     return " " * (position - cells)
 
 
-def _first_cells(text: str, cells: int) -> str:
+def cut_to_width(text: str, cells: int) -> str:
     """Return what fits into `cells` cells of the text, with the marks on its last character."""
     position = 0
     for index, character in enumerate(text):

@@ -85,7 +85,7 @@ def test_a_port_in_use_is_one_line_and_status_1(run_reactor):
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        ([], "choose with --protocol: chat, echo, http, time, or module:Class"),
+        ([], "choose with --protocol: chat, echo, http, inspect, time, or module:Class"),
         (["--protocol", "nothing"], "no protocol 'nothing'"),
         (["--protocol", "no_such_module:Class"], "there is no module 'no_such_module'"),
         (["--protocol", ":Class"], "not of the form module:Class"),

@@ -1,6 +1,6 @@
 // The message field: grows with its text, keeps a draft and the previous lines of each room.
 
-import { plural } from "./dom.js";
+import { plural } from "./shared/dom.js";
 import { Suggestions } from "./suggestions.js";
 
 const MAX_TYPED = 50; // previous lines kept for each room

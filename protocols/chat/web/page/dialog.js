@@ -1,7 +1,7 @@
 // Dialogs and menus: the parts that all of them share.
 
-import { element } from "./dom.js";
 import { icon } from "./icons.js";
+import { element } from "./shared/dom.js";
 
 let lastId = 0;
 

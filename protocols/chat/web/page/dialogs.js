@@ -1,10 +1,11 @@
 // The dialogs: welcome, settings, help, rooms to join, going to a room, and the details of a room.
 
 import { form, labelled, openDialog } from "./dialog.js";
-import { element, plural } from "./dom.js";
 import { formatted } from "./format.js";
 import { askPermission, canNotify } from "./notify.js";
-import { setTheme, settings, theme } from "./storage.js";
+import { element, plural } from "./shared/dom.js";
+import { setTheme, theme } from "./shared/themes.js";
+import { settings } from "./storage.js";
 import { avatar } from "./view-line.js";
 import { MODE_NAMES } from "./wording.js";
 

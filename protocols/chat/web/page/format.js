@@ -1,7 +1,7 @@
 // Text of people as DOM nodes: links, mentions, and characters that would do harm; times and days.
 // Everything is a text node or an element made here. No text is ever parsed as markup.
 
-import { element } from "./dom.js";
+import { element } from "./shared/dom.js";
 
 // Control characters, and those that change the order or the shape of what is displayed. The server
 // removes them. A page that trusts nobody shows what is left as code points. Not the joiners

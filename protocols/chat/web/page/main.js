@@ -3,7 +3,6 @@
 import { Actions } from "./actions.js";
 import { Composer } from "./composer.js";
 import { openWelcome } from "./dialogs.js";
-import { byId, element } from "./dom.js";
 import { Drawers } from "./drawers.js";
 import { harmless } from "./format.js";
 import { Frames } from "./frames.js";
@@ -12,6 +11,7 @@ import { handleKeys } from "./keys.js";
 import { Model } from "./model.js";
 import { Attention, notify } from "./notify.js";
 import { Session } from "./session.js";
+import { byId, element } from "./shared/dom.js";
 import { settings, storeTab, takeSession, takeTab } from "./storage.js";
 import { LogView } from "./view-log.js";
 import { MembersView } from "./view-members.js";

@@ -84,19 +84,3 @@ export const settings = {
     write("localStorage", "chat.settings", all);
   },
 };
-
-// The theme has a key of its own, for theme.js.
-
-export const theme = () => document.documentElement.dataset.theme ?? "system";
-
-export function setTheme(name) {
-  const root = document.documentElement;
-  try {
-    if (name === "system") localStorage.removeItem("chat.theme");
-    else localStorage.setItem("chat.theme", name);
-  } catch {
-    // it lasts until the page is closed
-  }
-  if (name === "system") delete root.dataset.theme;
-  else root.dataset.theme = name;
-}

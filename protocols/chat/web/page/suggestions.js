@@ -1,7 +1,7 @@
 // The list of completions above the message field.
 
-import { element, plural } from "./dom.js";
 import { completions } from "./completion.js";
+import { element, plural } from "./shared/dom.js";
 
 export class Suggestions {
   #found = null; // what `completions` returned

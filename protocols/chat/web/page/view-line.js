@@ -1,9 +1,9 @@
 // One line of the log as an element.
 
 import { paint } from "./colours.js";
-import { element } from "./dom.js";
-import { icon } from "./icons.js";
 import { dayName, dayOf, formatted, isEmoji, timeElement } from "./format.js";
+import { icon } from "./icons.js";
+import { element } from "./shared/dom.js";
 import { describePassages } from "./wording.js";
 
 /** Return the tile with the first letter of `name`, in its colour. */

@@ -1,8 +1,8 @@
 // The log of the current room. It follows the end while the user reads there, and never moves what
 // the user reads further up. It holds as many elements as the room has lines, which is limited.
 
-import { element, plural } from "./dom.js";
 import { dayOf } from "./format.js";
+import { element, plural } from "./shared/dom.js";
 import { renderLine, renderWaiting } from "./view-line.js";
 
 const NEAR = 48; // pixels from the end that still count as the end

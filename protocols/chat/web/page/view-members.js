@@ -1,7 +1,7 @@
 // The members of the current room. A long list is cut, and can be filtered.
 
-import { element } from "./dom.js";
 import { icon } from "./icons.js";
+import { element } from "./shared/dom.js";
 import { avatar } from "./view-line.js";
 
 const SHOWN = 150; // members shown at most: each one costs the browser time

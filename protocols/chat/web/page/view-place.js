@@ -1,9 +1,9 @@
 // The head of the current room: its name, its topic and how many are there. Also the user's own
 // name at the foot of the list of rooms.
 
-import { element, plural } from "./dom.js";
-import { icon } from "./icons.js";
 import { harmless } from "./format.js";
+import { icon } from "./icons.js";
+import { element, plural } from "./shared/dom.js";
 import { avatar } from "./view-line.js";
 
 export class PlaceView {

@@ -1,7 +1,7 @@
 // The list of rooms and conversations, with what is unread in them.
 
-import { element, plural } from "./dom.js";
 import { icon } from "./icons.js";
+import { element, plural } from "./shared/dom.js";
 import { avatar } from "./view-line.js";
 
 export class RoomsView {

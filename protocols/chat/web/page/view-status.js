@@ -1,7 +1,7 @@
 // The bar that says how the connection is, when it is not well.
 
-import { element, plural } from "./dom.js";
 import { harmless } from "./format.js";
+import { element, plural } from "./shared/dom.js";
 
 const SHOW_AFTER = 400; // milliseconds; most connections are back before anybody wonders
 

@@ -1,6 +1,6 @@
 // What happened, in words. `me` is the user's own name.
 
-import { listed } from "./dom.js";
+import { listed } from "./shared/dom.js";
 
 const MODES = {
   "+o": (who) => `made ${who} an operator`,

@@ -13,6 +13,7 @@ from ....tools.waiting import TIMEOUT
 
 TESTS = Path(__file__).parent / "js"
 PAGE = ROOT / "protocols" / "chat" / "web" / "page"
+SHARED = ROOT / "protocols" / "page" / "shared"
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in TESTS.glob("*.test.js")))
@@ -25,6 +26,7 @@ def test_modules(name: str, tmp_path: Path) -> None:
     for file in TESTS.glob("*.js"):
         shutil.copy(file, tmp_path)
     shutil.copytree(PAGE, tmp_path / "page")
+    shutil.copytree(SHARED, tmp_path / "page" / "shared")  # as PageFiles serves it
     result = subprocess.run(
         [node, "--test", name], cwd=tmp_path, capture_output=True, text=True, timeout=TIMEOUT,
         check=False,

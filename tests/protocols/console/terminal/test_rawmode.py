@@ -5,10 +5,12 @@ process for that; the last ones also start a small shell.
 """
 
 import errno
+import fcntl
 import os
 import pty
 import select
 import signal
+import struct
 import subprocess
 import sys
 import termios
@@ -451,3 +453,18 @@ def test_the_terminal_is_restored_even_from_the_background(tty: Pty) -> None:
         assert shell.stdout is not None
         assert shell.stdout.readline() == b"SIGTERM line\n"
         assert shell.wait(TIMEOUT) == 0
+
+
+def test_a_full_screen_program_has_a_screen_of_its_own(tty: Pty) -> None:
+    with RawTerminal(tty.fd, tty.fd, full_screen=True):
+        tty.wait_for(b"\x1b[?1049h\x1b[?25l\x1b[?7l")
+    tty.wait_for(b"\x1b[m\x1b[?25h\x1b[?7h\x1b[?1049l")
+    assert tty.current_modes() == tty.modes
+
+
+def test_the_size_is_the_terminals(tty: Pty) -> None:
+    terminal = RawTerminal(tty.fd, tty.fd)
+    assert terminal.size == (80, 24)  # where it is unknown
+    fcntl.ioctl(tty.fd, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 132, 0, 0))
+    assert terminal.size == (132, 50)
+    assert terminal.columns == 132

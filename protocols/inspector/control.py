@@ -1,0 +1,361 @@
+"""Controlling the watched loop: pause, step, slow motion, resume, and recordings of it.
+
+The loop costs nothing for this until the first action. That adds a ``Stepper``, which makes a call
+of each step, and ``resume`` removes it. What must happen in the loop's thread is queued, and run
+there also during a pause."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+import threading
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from reactor import Loop, Reactor, Recorder, Stepper, Turn
+
+logger = logging.getLogger(__name__)
+
+LONELY: Final = 60.0  # seconds without a viewer until a paused loop resumes
+MAX_RECORDING: Final = 16 << 20  # bytes of a file; a recording has at most two
+MAX_PAYLOAD: Final = 1024  # bytes of each descriptor and turn
+MOST_TURNS: Final = 50  # a second, in slow motion
+_MOST_QUEUED: Final = 100  # functions that wait for the loop
+
+_ACTIONS: Final = ("pause", "step", "turn", "slow", "resume", "record", "stop_recording")
+
+
+class ControlError(Exception):
+    """The loop is not in a state for this. The message is one line."""
+
+
+class Cancelable(Protocol):
+    """A timer."""
+
+    def cancel(self) -> object:
+        """Let it not fire."""
+
+
+def _call_later(delay: float, function: Callable[[], object]) -> Cancelable:
+    timer = threading.Timer(delay, function)
+    timer.daemon = True
+    timer.start()
+    return timer
+
+
+class Control:
+    """Controls ``reactor``. The methods may be called from any thread, and do not wait for the
+    loop.
+
+    ``call_later``: ``call_later(seconds, function)``, which times the end of a pause that nobody
+    sees, see ``viewers_changed``. It may call the function in any thread."""
+
+    def __init__(
+        self,
+        reactor: Reactor,
+        *,
+        call_later: Callable[[float, Callable[[], object]], Cancelable] = _call_later,
+    ) -> None:
+        self._loop = reactor
+        self._call_later = call_later
+        self._lock = threading.RLock()
+        self._queued: deque[Callable[[], object]] = deque()  # for the loop's thread
+        self._stepper: Stepper | None = None
+        self._mode = "running"
+        self._turns_per_second: float | None = None
+        self._pausing = False  # whether the loop was asked to pause before any turn
+        self._left: tuple[int, int] | None = None  # turn and step that the last action has left
+        self._viewers = 0
+        self._lonely: Cancelable | None = None
+        self._recording: _Recording | None = None  # the newest one
+        self._recordings = 0
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._closed = False
+
+    def perform(self, request: dict[str, Any]) -> None:
+        """Do what ``request`` asks for. It returns at once: ``document()`` shows when the loop has
+        stopped.
+
+        * ``{"action": "pause"}``: before the next turn. Also if a step waits for an event.
+        * ``{"action": "step"}`` and ``{"action": "turn"}``: run to the next step or turn.
+        * ``{"action": "slow", "turns_per_second": 1 to 50}``, also to change that.
+        * ``{"action": "resume"}``: run at full speed.
+        * ``{"action": "record", "payload": 0 to 1024}``: record to a temporary file, with that many
+          bytes of what each descriptor receives and sends in a turn; 0 if it is left out.
+        * ``{"action": "stop_recording"}``.
+
+        Raises ``ValueError`` if that is not a request, ``ControlError`` if the loop is not in a
+        state for it, both with one line."""
+        action = request.get("action")
+        if action not in _ACTIONS:
+            raise ValueError(f"the action must be one of {', '.join(_ACTIONS)}")
+        turns = payload = 0.0
+        if action == "slow":
+            turns = _number(request, "turns_per_second", 1, MOST_TURNS)
+        elif action == "record":
+            payload = _number({"payload": 0, **request}, "payload", 0, MAX_PAYLOAD)
+        with self._lock:
+            if self._closed:
+                raise ControlError("the inspector is closed")
+            if self._loop.is_closed():
+                raise ControlError("the loop is closed")
+            if len(self._queued) >= _MOST_QUEUED:
+                raise ControlError("the loop works: too many actions wait for it")
+            self._notice_end()
+            if action == "slow":
+                self._slow(turns)
+            elif action == "record":
+                self._record(int(payload))
+            else:
+                getattr(self, f"_{action}")()
+            self._watch_viewers()
+
+    def document(self) -> dict[str, Any]:
+        """ "control" in the state document.
+
+        ``mode``: "running", "paused" or "slow", as it was asked for. ``turns_per_second``: of slow
+        motion. ``stepping``: whether a paused loop has not stopped yet, because the step waits for
+        events, or works. ``recording``: None, or its ``turns``, ``size`` in bytes of the files, and
+        ``seconds``. ``recorded``: whether there are files of a recording, see
+        ``recording_files``."""
+        with self._lock:
+            self._notice_end()
+            self._watch_viewers()
+            recording = self._recording
+            return {
+                "mode": self._mode,
+                "turns_per_second": self._turns_per_second,
+                "stepping": self._mode == "paused" and not self._stands(),
+                "recording": None if recording is None or recording.over else recording.document(),
+                "recorded": bool(self.recording_files()),
+            }
+
+    def close(self) -> None:
+        """Resume, end the recording and delete it. Has no effect if that was done."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            if self._stepper is not None:
+                self._end()
+            self._watch_viewers()
+            if self._recording is not None:
+                self._end_recording(self._recording)
+            folder, self._folder = self._folder, None
+            if folder is not None:
+                self._in_loop(folder.cleanup)  # after the recording
+        if not self._loop.is_running():
+            self._run_queued()
+
+    # -- viewers -----------------------------------------------------------------------------------
+
+    def viewers_changed(self, count: int) -> None:
+        """There are ``count`` viewers now. A loop that is paused or in slow motion resumes when
+        there was none for a minute."""
+        with self._lock:
+            self._viewers = count
+            self._watch_viewers()
+
+    def _watch_viewers(self) -> None:
+        is_lonely = self._mode != "running" and not self._viewers and not self._closed
+        if is_lonely and self._lonely is None:
+            self._lonely = self._call_later(LONELY, self._left_alone)
+        elif not is_lonely and self._lonely is not None:
+            self._lonely.cancel()
+            self._lonely = None
+
+    def _left_alone(self) -> None:
+        with self._lock:
+            self._lonely = None
+            if self._mode != "running" and not self._viewers:
+                logger.info("no viewer for %.0f s: the loop resumes", LONELY)
+                self._end()
+
+    # -- pausing and stepping ----------------------------------------------------------------------
+
+    def _pause(self) -> None:
+        if self._mode == "paused" and (self._pausing or self._stands()):
+            raise ControlError("the loop is paused already")
+        self._begin().pause()
+        self._mode, self._turns_per_second = "paused", None
+        self._pausing, self._left = True, None
+
+    def _step(self) -> None:
+        self._leave().step()
+
+    def _turn(self) -> None:
+        self._leave().run_turn()
+
+    def _leave(self) -> Stepper:
+        """The stepper of a loop that stands still, and is about to go on."""
+        if self._mode != "paused" or self._stepper is None:
+            raise ControlError("the loop is not paused")
+        if not self._stands():
+            raise ControlError(
+                "the loop has not stopped yet"
+                if self._pausing
+                else "the step has not ended: it waits for events, or works"
+            )
+        self._pausing, self._left = False, _position(self._stepper)
+        return self._stepper
+
+    def _stands(self) -> bool:
+        """Whether the loop stands still, in another place than the last action has left."""
+        stepper = self._stepper
+        return stepper is not None and stepper.is_paused and _position(stepper) != self._left
+
+    def _slow(self, turns: float) -> None:
+        self._begin().slow_motion(turns)
+        self._mode, self._turns_per_second = "slow", turns
+        self._pausing, self._left = False, None
+
+    def _resume(self) -> None:
+        if self._mode == "running":
+            raise ControlError("the loop is not paused")
+        self._end()
+
+    def _begin(self) -> Stepper:
+        """The stepper, which is added if there is none."""
+        if self._loop.is_stopping():
+            raise ControlError("the loop is stopping")
+        if self._stepper is None:
+            # What is queued while it is being added is run when the pause begins.
+            self._stepper = stepper = Stepper(self._run_queued)
+            self._in_loop(lambda: self._loop.add_observer(stepper))
+        return self._stepper
+
+    def _end(self) -> None:
+        """Remove the stepper, which ends a pause."""
+        stepper, self._stepper = self._stepper, None
+        self._mode, self._turns_per_second = "running", None
+        self._pausing, self._left = False, None
+        self._watch_viewers()
+        if stepper is not None:
+            stepper.resume()
+            self._in_loop(lambda: self._loop.remove_observer(stepper), stepper)
+
+    def _notice_end(self) -> None:
+        """A signal, or a stop of the loop, has ended the pause."""
+        stepper = self._stepper
+        if stepper is not None and stepper._go_until is None and not stepper._delay:
+            self._end()
+
+    # -- in the loop's thread ----------------------------------------------------------------------
+
+    def _in_loop(self, function: Callable[[], object], stepper: Stepper | None = None) -> None:
+        """Call ``function()`` in the loop's thread, after what was queued before, also while the
+        loop is paused."""
+        self._queued.append(function)
+        stepper = stepper or self._stepper
+        if stepper is not None:
+            try:
+                stepper.run(self._run_queued)
+                return
+            except RuntimeError:  # it was not added yet, or is removed
+                pass
+        try:
+            self._loop.call_soon_threadsafe(self._run_queued)
+        except RuntimeError:  # the loop is closed: no thread runs it
+            self._run_queued()
+
+    def _run_queued(self) -> None:
+        while self._queued:
+            function = self._queued.popleft()
+            try:
+                function()
+            except Exception:
+                logger.exception("the inspector failed in the watched loop")
+
+    # -- recording ---------------------------------------------------------------------------------
+
+    def recording_files(self) -> list[Path]:
+        """The files of the newest recording, the older one first; their lines in this order are the
+        recording. While it goes on, the turns of the last second may be missing."""
+        with self._lock:
+            return [] if self._recording is None or self._closed else self._recording.files()
+
+    def _record(self, payload: int) -> None:
+        before = self._recording
+        if before is not None and not before.over:
+            raise ControlError("a recording is going on already")
+        try:
+            if self._folder is None:
+                self._folder = tempfile.TemporaryDirectory(prefix="inspector-")
+            self._recordings += 1
+            path = Path(self._folder.name, f"{self._recordings}.jsonl")
+            self._recording = recording = _Recording(path, payload)
+            if before is not None:
+                before.delete()
+        except OSError as exc:
+            raise ControlError(f"cannot record: {exc.strerror or exc}") from None
+        self._in_loop(lambda: self._loop.add_observer(recording))
+
+    def _stop_recording(self) -> None:
+        if self._recording is None or self._recording.over:
+            raise ControlError("no recording is going on")
+        self._end_recording(self._recording)
+
+    def _end_recording(self, recording: _Recording) -> None:
+        recording.over = True
+        self._in_loop(lambda: self._loop.remove_observer(recording))
+
+
+class _Recording(Recorder):
+    """A recording that knows how much there is. ``over``: whether it was ended, by an action or an
+    error."""
+
+    def __init__(self, path: Path, payload: int) -> None:
+        super().__init__(path, max_size=MAX_RECORDING, payload=payload)
+        self.over = False
+        self._turns = 0
+        self._began = self._until = 0.0
+
+    def attached(self, loop: Loop) -> None:
+        super().attached(loop)
+        self._began = self._until = loop.time()
+
+    def turn_ended(self, turn: Turn) -> None:
+        super().turn_ended(turn)
+        self._turns += 1
+        self._until = turn.times[-1]
+
+    def detached(self, loop: Loop) -> None:
+        super().detached(loop)
+        self.over = True
+
+    def document(self) -> dict[str, Any]:
+        return {
+            "turns": self._turns,
+            "size": sum(map(_size, self.files())),
+            "seconds": round(self._until - self._began, 1),
+        }
+
+    def files(self) -> list[Path]:
+        older = self.path.with_name(f"{self.path.name}.1")
+        return [path for path in (older, self.path) if path.exists()]
+
+    def delete(self) -> None:
+        """Delete the files."""
+        for path in self.files():
+            path.unlink()
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:  # it was renamed meanwhile
+        return 0
+
+
+def _position(stepper: Stepper) -> tuple[int, int] | None:
+    turn = stepper.turn
+    return None if turn is None else (turn.number, turn.step)
+
+
+def _number(request: dict[str, Any], name: str, least: int, most: int) -> float:
+    value = request.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
+        raise ValueError(f"{name} must be a number from {least} to {most}")
+    return value

@@ -1,0 +1,1 @@
+"""A ``top`` for the loop: an inspector's client for the terminal."""

@@ -1,0 +1,55 @@
+"""What each descriptor has received and sent, and when: an observer that counts."""
+
+from __future__ import annotations
+
+from .observer import Observer, Turn
+
+
+class Traffic(Observer):
+    """Counts the bytes of each descriptor, and when it was opened and last had an event. What was
+    before the observation is not known.
+
+    ``descriptors``: for each open descriptor that was seen so far, a ``DescriptorTraffic``."""
+
+    def __init__(self) -> None:
+        self.descriptors: dict[int, DescriptorTraffic] = {}
+
+    def turn_ended(self, turn: Turn) -> None:
+        descriptors = self.descriptors
+        now = turn.times[-1]
+        for fd in turn.opened:
+            # A connection that was paused is registered again: then it is known already.
+            descriptors.setdefault(fd, DescriptorTraffic(now))
+        for call in turn._calls:
+            fd, mask = call[3], call[4]
+            if fd is None:
+                continue
+            if (traffic := descriptors.get(fd)) is None:
+                if not mask:  # a callback after it was closed
+                    continue
+                traffic = descriptors[fd] = DescriptorTraffic(None)
+            traffic.received += call[5]
+            if mask:
+                traffic.last_event = mask
+                traffic.last_time = now
+        for fd, sent, _ in turn._flushes:
+            if (traffic := descriptors.get(fd)) is None:
+                traffic = descriptors[fd] = DescriptorTraffic(None)
+            traffic.sent += sent
+        for fd in turn.closed:
+            descriptors.pop(fd, None)
+
+
+class DescriptorTraffic:
+    """``opened``: when it was opened, None if that was before the observation. ``last_time``: of
+    the last event, ``last_event`` its mask. Times are in seconds of the loop's clock. ``received``
+    and ``sent``: bytes."""
+
+    __slots__ = ("last_event", "last_time", "opened", "received", "sent")
+
+    def __init__(self, opened: float | None) -> None:
+        self.opened = opened
+        self.last_event = 0
+        self.last_time = opened
+        self.received = 0
+        self.sent = 0
