@@ -33,10 +33,12 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.mark.timeout(300)  # the README's first command downloads something
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_document(path: Path, folder: Path) -> None:
+def test_document(path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     without_lessons = os.environ.get("WITHOUT_LESSONS")
     if without_lessons and "lessons" in path.parts:
         pytest.skip(without_lessons)
+    if "lessons" in path.parts:  # programs in folders of their own import the reactor
+        monkeypatch.setenv("PYTHONPATH", str(folder))
     problem = ""
     try:
         trial = Trial(read_blocks(path, ROOT), folder)

@@ -50,7 +50,7 @@ def run_exercise(folder: Path, patience: float) -> subprocess.CompletedProcess[s
     return subprocess.run(
         command,
         cwd=folder,
-        env={**os.environ, "LESSON_PATIENCE": str(patience)},
+        env={**os.environ, "LESSON_PATIENCE": str(patience), "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=False,

@@ -1,4 +1,4 @@
-"""The exercise of lesson 11. Run it with ``python -m pytest docs/lessons/11_threads_and_wakeups``."""
+"""The exercise of lesson 11: ``python -m pytest docs/lessons/11_threads_and_wakeups``."""
 
 import select
 import threading

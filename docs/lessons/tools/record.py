@@ -71,9 +71,8 @@ def record(folder: Path) -> dict[str, Any]:
             client.thread.join()
         calls = parse(log.read(), began)
     lanes = [{"name": "server", "calls": list(_without_repetitions(calls))}]
-    if "threads" in plan:
-        lanes[0]["threads"] = plan["threads"]
     lanes += [{"name": c.name, "calls": [_since(call, began) for call in c.calls]} for c in clients]
+    lanes[0]["threads"] = plan.get("threads", [])
     return {"title": plan["title"], "names": plan.get("names", {}), "lanes": lanes}
 
 
