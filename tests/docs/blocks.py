@@ -60,6 +60,7 @@ class _Ignored(Directive):
     option_spec = dict.fromkeys(
         (
             "caption",
+            "dedent",
             "diff",
             "end-before",
             "glob",
