@@ -27,6 +27,7 @@ _WAITS: Final = 0.002  # seconds; a call that takes longer has waited
 _LONGEST: Final = 27  # characters of a label
 _NAMES: Final = {
     "accept4": "accept",
+    "clock_nanosleep": "sleep",
     "pselect6": "select",
     "recvfrom": "recv",
     "sendto": "send",
@@ -170,7 +171,8 @@ def _columns(recorded: dict[str, Any]) -> tuple[list[str], list[Box]]:
             calls = [call for call in lane["calls"] if call.get("thread", 0) == thread]
             column = len(heads)
             which = f", thread {number + 1}" if len(threads) > 1 else ""
-            heads.append(f"{lane['name']}{which}")
+            named = lane.get("threads", [])
+            heads.append(named[number] if number < len(named) else f"{lane['name']}{which}")
             boxes += [_new_box(column, call, recorded["names"]) for call in calls[:_MOST_CALLS]]
     return heads, sorted(boxes, key=lambda box: box.at)
 

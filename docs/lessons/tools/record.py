@@ -9,6 +9,7 @@ folder, which ``draw.py`` draws::
     server = ["server.py"]            # run by this Python, in the lesson's folder
     calls = ["accept4", "recvfrom"]   # what to draw of the server
     seconds = 3.0                     # then the server is ended
+    threads = ["the loop", "a worker"]  # heads of the server's columns, if it has several
     [names]
     3 = "listener"                    # what a descriptor is called
     [[client]]
@@ -71,6 +72,7 @@ def record(folder: Path) -> dict[str, Any]:
         calls = parse(log.read(), began)
     lanes = [{"name": "server", "calls": list(_without_repetitions(calls))}]
     lanes += [{"name": c.name, "calls": [_since(call, began) for call in c.calls]} for c in clients]
+    lanes[0]["threads"] = plan.get("threads", [])
     return {"title": plan["title"], "names": plan.get("names", {}), "lanes": lanes}
 
 
