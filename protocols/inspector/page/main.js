@@ -99,7 +99,7 @@ async function openFiles(files) {
 async function openOwnRecording() {
   const response = await fetch(source.address("recording"));
   if (!response.ok) return toast((await response.text()).split("\n")[0]);
-  return openFiles([new File([await response.blob()], "of this loop")]);
+  return openFiles([new File([await response.blob()], current?.hello?.title || "of this loop")]);
 }
 
 // -- showing -------------------------------------------------------------------------------------
@@ -208,6 +208,7 @@ const onlyReplay = (action) => () => (replay ? action() : false);
 
 handleKeys({
   space: () => (replay ? replay.toggle() : control.togglePause()),
+  n: onlyLive(() => control.go("step")),
   s: onlyLive(() => control.go("step")),
   t: onlyLive(() => control.go("turn")),
   m: onlyLive(() => control.toggleSlow()),
