@@ -41,7 +41,7 @@ const views = [
 ];
 const control = new ControlView({
   control: (request) => source.control(request),
-  complain: toast,
+  say: toast,
 });
 
 // -- sources -------------------------------------------------------------------------------------

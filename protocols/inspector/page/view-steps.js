@@ -69,7 +69,7 @@ export class StepsView {
     row.dataset.phase = phase;
     if (phase === "next") row.setAttribute("aria-current", "step");
     else row.removeAttribute("aria-current");
-    shown.text.textContent = text;
+    shown.text.replaceChildren(...breakable(text));
     shown.took.textContent = took !== null && took >= 0.5e-6 ? duration(took) : "";
     const isLong = items.length > MOST_ITEMS + 1; // "and 1 more" would take as much room
     const most = isLong && !this.#open.has(index) ? MOST_ITEMS : items.length;
