@@ -34,6 +34,7 @@ export class ControlView {
   /** A step or a turn, if the loop stands still. */
   go(action) {
     if (this.#mode === "paused") this.send({ action });
+    else this.#say("Pause the loop first: only then can it go on by steps and turns.");
   }
 
   toggleSlow() {

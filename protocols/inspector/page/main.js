@@ -78,6 +78,7 @@ function statusChanged(status, problem) {
 async function openFiles(files) {
   opening?.abort();
   const controller = (opening = new AbortController());
+  const shown = byId("banner-text").textContent;
   banner("Opening the recording…", true);
   try {
     const progress = (share) =>
@@ -88,9 +89,11 @@ async function openFiles(files) {
     use(opened);
     const cut = recording.cut ? " Its end is missing." : "";
     banner(`Replaying the recording ${recording.name}.${cut}`, true);
+    byId("scrubber").focus({ preventScroll: true }); // its keys work at once
   } catch (error) {
     if (controller.signal.aborted) return; // the user has changed their mind
-    banner(replay ? byId("banner-text").textContent : "");
+    if (replay) banner(shown, true);
+    else banner("");
     if (source?.kind === "live") statusChanged(source.status, source.problem);
     toast(error.message);
   }

@@ -186,6 +186,7 @@ def test_a_filter_that_the_server_does_not_understand(page):
     page.press("/", "queued>")
     wait_until(lambda: page.attribute("#filter", "aria-invalid") == "true")
     assert page.attribute("#filter", "title") == "queued> needs a number"
+    assert page.text("#filter-problem") == "queued> needs a number"
     page.server.patch({"loop": {"time": NOW + 600}})
     page.sees(".row .c-silence", "10 min")  # it goes on with what it had
     page.fill("#filter", "x")
