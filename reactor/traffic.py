@@ -14,6 +14,11 @@ class Traffic(Observer):
     def __init__(self) -> None:
         self.descriptors: dict[int, DescriptorTraffic] = {}
 
+    def go_on_from(self, other: Traffic) -> None:
+        """Take over what ``other``, which observes the same loop, has counted so far."""
+        counted = other.descriptors.items()
+        self.descriptors = {fd: traffic.copy() for fd, traffic in counted}
+
     def turn_ended(self, turn: Turn) -> None:
         descriptors = self.descriptors
         now = turn.times[-1]
@@ -53,3 +58,9 @@ class DescriptorTraffic:
         self.last_time = opened
         self.received = 0
         self.sent = 0
+
+    def copy(self) -> DescriptorTraffic:
+        made = DescriptorTraffic(self.opened)
+        made.last_event, made.last_time = self.last_event, self.last_time
+        made.received, made.sent = self.received, self.sent
+        return made

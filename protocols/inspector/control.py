@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from reactor import Loop, Reactor, Recorder, Stepper, Turn
+from reactor import Loop, Reactor, Recorder, Stepper, Traffic, Turn
 
 logger = logging.getLogger(__name__)
 
@@ -49,16 +49,19 @@ class Control:
     """Controls ``reactor``. The methods may be called from any thread, and do not wait for the
     loop.
 
+    ``traffic``: an observer of it, whose counts a recording begins with.
     ``call_later``: ``call_later(seconds, function)``, which times the end of a pause that nobody
     sees, see ``viewers_changed``. It may call the function in any thread."""
 
     def __init__(
         self,
         reactor: Reactor,
+        traffic: Traffic | None = None,
         *,
         call_later: Callable[[float, Callable[[], object]], Cancelable] = _call_later,
     ) -> None:
         self._loop = reactor
+        self._traffic = traffic
         self._call_later = call_later
         self._lock = threading.RLock()
         self._queued: deque[Callable[[], object]] = deque()  # for the loop's thread
@@ -285,7 +288,7 @@ class Control:
                 self._folder = tempfile.TemporaryDirectory(prefix="inspector-")
             self._recordings += 1
             path = Path(self._folder.name, f"{self._recordings}.jsonl")
-            self._recording = recording = _Recording(path, payload)
+            self._recording = recording = _Recording(path, payload, self._traffic)
             if before is not None:
                 before.delete()
         except OSError as exc:
@@ -306,13 +309,17 @@ class _Recording(Recorder):
     """A recording that knows how much there is. ``over``: whether it was ended, by an action or an
     error."""
 
-    def __init__(self, path: Path, payload: int) -> None:
+    def __init__(self, path: Path, payload: int, traffic: Traffic | None) -> None:
         super().__init__(path, max_size=MAX_RECORDING, payload=payload)
         self.over = False
+        self._counted = traffic
         self._turns = 0
         self._began = self._until = 0.0
 
     def attached(self, loop: Loop) -> None:
+        if self._counted is not None:  # so that it replays as it was shown
+            self.go_on_from(self._counted)
+            self._counted = None
         super().attached(loop)
         self._began = self._until = loop.time()
 

@@ -83,7 +83,7 @@ class Inspector:
         self._closing = threading.Lock()
         self._closed = False
         self._watcher = Watcher()
-        self._control = Control(reactor)
+        self._control = Control(reactor, self._watcher)
         self._watchdog = Watchdog(reactor, self._watcher, watchdog)
         self._state = State(reactor, self._watcher, self._control, self._watchdog, title=title)
         self._reactor = Reactor(debug=False)

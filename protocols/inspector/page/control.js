@@ -5,13 +5,14 @@ import { byId, element } from "./shared/dom.js";
 
 export class ControlView {
   #control;
-  #complain;
+  #say;
   #state = null;
+  #wasRecording = false;
 
-  /** `control(request)` sends a request and returns what went wrong, or "". */
-  constructor({ control, complain }) {
+  /** `control(request)` sends a request and returns what went wrong, or "". `say` shows a line. */
+  constructor({ control, say }) {
     this.#control = control;
-    this.#complain = complain;
+    this.#say = say;
     byId("pause").addEventListener("click", () => this.togglePause());
     byId("step").addEventListener("click", () => this.go("step"));
     byId("turn").addEventListener("click", () => this.go("turn"));
@@ -33,6 +34,7 @@ export class ControlView {
   /** A step or a turn, if the loop stands still. */
   go(action) {
     if (this.#mode === "paused") this.send({ action });
+    else this.#say("Pause the loop first: only then can it go on by steps and turns.");
   }
 
   toggleSlow() {
@@ -51,7 +53,7 @@ export class ControlView {
 
   async send(request) {
     const problem = await this.#control(request);
-    if (problem) this.#complain(problem);
+    if (problem) this.#say(problem);
   }
 
   show(state) {
@@ -66,6 +68,8 @@ export class ControlView {
     byId("slow").setAttribute("aria-pressed", String(mode === "slow"));
     label("record", recording ? recordingWords(recording) : "Record");
     byId("record").classList.toggle("on", Boolean(recording));
+    if (this.#wasRecording && !recording && state.control?.recorded) this.#say(RECORDED);
+    this.#wasRecording = Boolean(recording);
     this.#showSpeed();
   }
 
@@ -81,6 +85,7 @@ function label(id, text) {
 
 const recordingWords = ({ turns, size }) => `Stop: ${count(turns ?? 0)} turns, ${bytes(size ?? 0)}`;
 
+const RECORDED = "The recording is ready: “More” replays and saves it.";
 const RECORD_TEXT =
   "Each turn is recorded, until you stop. Then the recording can be replayed here, or saved.";
 const PAYLOAD_HINT = "0 to 1024. Data can be secret: passwords, messages.";

@@ -8,7 +8,7 @@ const STORED = "inspector.keys";
 
 const LIVE = [
   ["space", "Pause or resume"],
-  ["s", "Run one step, while the loop is paused"],
+  ["n s", "Run one step, while the loop is paused"],
   ["t", "Run to the next turn, while the loop is paused"],
   ["m", "Slow motion on or off"],
   ["r", "Record, or stop the recording"],

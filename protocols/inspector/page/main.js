@@ -41,7 +41,7 @@ const views = [
 ];
 const control = new ControlView({
   control: (request) => source.control(request),
-  complain: toast,
+  say: toast,
 });
 
 // -- sources -------------------------------------------------------------------------------------
@@ -78,6 +78,7 @@ function statusChanged(status, problem) {
 async function openFiles(files) {
   opening?.abort();
   const controller = (opening = new AbortController());
+  const shown = byId("banner-text").textContent;
   banner("Opening the recording…", true);
   try {
     const progress = (share) =>
@@ -88,9 +89,11 @@ async function openFiles(files) {
     use(opened);
     const cut = recording.cut ? " Its end is missing." : "";
     banner(`Replaying the recording ${recording.name}.${cut}`, true);
+    byId("scrubber").focus({ preventScroll: true }); // its keys work at once
   } catch (error) {
     if (controller.signal.aborted) return; // the user has changed their mind
-    banner(replay ? byId("banner-text").textContent : "");
+    if (replay) banner(shown, true);
+    else banner("");
     if (source?.kind === "live") statusChanged(source.status, source.problem);
     toast(error.message);
   }
@@ -99,7 +102,7 @@ async function openFiles(files) {
 async function openOwnRecording() {
   const response = await fetch(source.address("recording"));
   if (!response.ok) return toast((await response.text()).split("\n")[0]);
-  return openFiles([new File([await response.blob()], "of this loop")]);
+  return openFiles([new File([await response.blob()], current?.hello?.title || "of this loop")]);
 }
 
 // -- showing -------------------------------------------------------------------------------------
@@ -208,6 +211,7 @@ const onlyReplay = (action) => () => (replay ? action() : false);
 
 handleKeys({
   space: () => (replay ? replay.toggle() : control.togglePause()),
+  n: onlyLive(() => control.go("step")),
   s: onlyLive(() => control.go("step")),
   t: onlyLive(() => control.go("turn")),
   m: onlyLive(() => control.toggleSlow()),

@@ -137,7 +137,7 @@ const TO_COME = {
     const items = (pending.flushes ?? []).map(({ fd, protocol, peer, queued }) => ({
       fd,
       name: peer ?? protocol ?? "",
-      detail: queued ? `${bytes(queued)} to send` : "to send",
+      detail: queued ? bytes(queued) : "",
     }));
     return items.length ? { text: "will send", items } : null;
   },

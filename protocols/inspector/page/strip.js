@@ -1,7 +1,10 @@
 // Sums over the strip of the last minute. An entry of it is [waited, worked, turns, events,
 // longest] of one interval; the newest one is not complete.
 
+import { STEPS } from "./steps.js";
+
 const EMPTY = [0, 0, 0, 0, 0];
+const WAIT = 1;
 
 /** Return the number of the newest interval, or null if there is none. */
 export function newestOf(strip) {
@@ -30,6 +33,22 @@ export function lastSecond(strip, interval) {
   }
   const seconds = number * interval;
   return { ...sums, turnsPerSecond: sums.turns / seconds, seconds };
+}
+
+/**
+ * Return how long each step takes in a second, or null where that is not known. `steps` has only
+ * turns that have ended. The strip also has the wait that the loop is in, so it says how long the
+ * loop has waited, and `steps` how the rest is divided.
+ */
+export function secondsOfSteps(steps, { waited, worked }) {
+  const seconds = steps?.seconds ?? [];
+  const total = waited + worked;
+  if (!total) return STEPS.map(() => null);
+  const working = seconds.reduce((sum, each, index) => sum + (index === WAIT ? 0 : each), 0);
+  return STEPS.map((_, index) => {
+    if (index === WAIT) return waited / total;
+    return working ? ((seconds[index] ?? 0) / working) * (worked / total) : 0;
+  });
 }
 
 export const busyOf = ([waited, worked]) => (waited + worked > 0 ? worked / (waited + worked) : 0);

@@ -55,6 +55,7 @@ export class DescriptorsView {
     const filter = byId("filter");
     filter.setAttribute("aria-invalid", String(problem !== ""));
     filter.title = problem || FILTER_HELP;
+    byId("filter-problem").textContent = problem;
   }
 
   /** Another source is shown: it is told what is wanted. */

@@ -7,16 +7,23 @@ export class FindingsView {
   #parts = new Map(); // what each panel was made of
   #tabs;
   #open = new Set(); // blocks whose stack is shown
+  #isChosen = false; // the user has selected a panel: it stays
   #rates = new Rates();
 
   constructor() {
     this.#tabs = [...byId("tabs").querySelectorAll("[role=tab]")];
-    for (const tab of this.#tabs) tab.addEventListener("click", () => this.select(tab));
+    for (const tab of this.#tabs) tab.addEventListener("click", () => this.#choose(tab));
     byId("tabs").addEventListener("keydown", (event) => this.#moved(event));
-    this.select(this.#tabs[0]);
+    this.#select(byId("tab-slowest"));
   }
 
-  select(chosen) {
+  #choose(tab) {
+    this.#isChosen = true;
+    this.#select(tab);
+  }
+
+  #select(chosen) {
+    if (chosen.getAttribute("aria-selected") === "true") return;
     for (const tab of this.#tabs) {
       const isChosen = tab === chosen;
       tab.setAttribute("aria-selected", String(isChosen));
@@ -36,7 +43,7 @@ export class FindingsView {
     }[event.key];
     if (index < 0 || next === undefined) return;
     event.preventDefault();
-    this.select(this.#tabs[next]);
+    this.#choose(this.#tabs[next]);
     this.#tabs[next].focus();
   }
 
@@ -50,6 +57,7 @@ export class FindingsView {
     this.#update("counters", rates, () => counters(state, rates));
     badge("blocked-count", state.blocked?.total ?? 0);
     badge("errors-count", state.errors?.total ?? 0);
+    if (!this.#isChosen) this.#select(byId(worstOf(state)));
   }
 
   #update(name, part, make) {
@@ -98,6 +106,12 @@ export class FindingsView {
   }
 }
 
+/** Return the tab that has the most to say. */
+function worstOf({ blocked, errors }) {
+  if (blocked?.total) return "tab-blocked";
+  return errors?.total ? "tab-errors" : "tab-slowest";
+}
+
 const empty = (text) => element("p", { class: "empty" }, text);
 
 function badge(id, number) {
@@ -115,7 +129,7 @@ function slowest(calls) {
     return element(
       "tr",
       {},
-      element("td", { class: "call-name" }, bar, element("span", {}, name)),
+      element("td", { class: "call-name", title: name }, bar, element("span", {}, name)),
       element("td", {}, count(number)),
       element("td", {}, duration(seconds)),
       element("td", {}, duration(longest)),

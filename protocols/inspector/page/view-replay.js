@@ -118,9 +118,9 @@ export class ReplayView {
   show(state) {
     const { position, recording, isPlaying } = this.#source;
     timeline.show(state);
-    const words = `${count(position.index + 1)} of ${count(recording.length)}`;
+    const words = `turn ${count(position.index + 1)} of ${count(recording.length)}`;
     if (this.#where.textContent !== words) this.#where.textContent = words;
-    this.#where.title = `turn ${words}, ${state.loop.time.toFixed(3)} s`;
+    this.#where.title = `${words}, at ${state.loop.time.toFixed(3)} s of the loop's clock`;
     const title = isPlaying ? "Pause" : "Play";
     if (this.#play.title !== title) {
       this.#play.title = title;

@@ -1,9 +1,9 @@
 // The turn as a ring of eight steps. How far a step's part is filled shows how long it takes.
 
-import { count, percent, short } from "./format.js";
+import { count, duration, percent, short } from "./format.js";
 import { byId } from "./shared/dom.js";
 import { isWhole, levelOf, STEPS, tookOf } from "./steps.js";
-import { lastSecond } from "./strip.js";
+import { lastSecond, secondsOfSteps } from "./strip.js";
 import { arc, sector, svg } from "./svg.js";
 
 const INNER = 112;
@@ -30,6 +30,7 @@ export class RingView {
   #rate = 0;
   #picture;
   #said = { mode: "", at: 0 };
+  #later = 0; // a timer: says what has changed meanwhile
   #second = null; // sums over the last second
 
   constructor() {
@@ -74,7 +75,7 @@ export class RingView {
     this.#second = lastSecond(state.strip, hello?.strip?.interval ?? 0.25);
     const isSlow = mode === "paused" || mode === "slow";
     const step = stepOf(state.turn);
-    const seconds = STEPS.map((_, index) => secondsOf(state, index, mode === "paused"));
+    const seconds = this.#secondsOf(state, mode, step);
     for (const [index, part] of this.#parts.entries()) {
       this.#fill(part, levelOf(seconds[index]), mode);
       const isCurrent = (isSlow || mode === "blocked") && step === index + 1;
@@ -82,18 +83,30 @@ export class RingView {
         part.part.classList.toggle("current", isCurrent);
       }
     }
-    this.#showWords(state, mode, seconds);
+    this.#showWords(mode, seconds);
     this.#turnHand(isSlow || mode === "blocked", step);
     this.#turnLight(state, mode);
     this.#showCentre(state, mode, blocked);
   }
 
+  /** How long each step takes: of a turn that stands still, else in each second; [] if unknown. */
+  #secondsOf(state, mode, step) {
+    if (mode === "paused") return STEPS.map((_, index) => tookOf(state.turn, index + 1) ?? 0);
+    if (mode === "blocked") return STEPS.map((_, index) => (index + 1 === step ? 1 : 0));
+    return secondsOfSteps(state.steps, this.#second);
+  }
+
   /** What the picture says in words. Text on a curve takes long to draw: not at each update. */
-  #showWords(state, mode, seconds) {
+  #showWords(mode, seconds) {
     const now = performance.now();
-    if (mode === this.#said.mode && mode === "running" && now - this.#said.at < CALM) return;
+    clearTimeout(this.#later);
+    const wait = this.#said.at + CALM - now;
+    if (mode === this.#said.mode && mode === "running" && wait > 0) {
+      this.#later = setTimeout(() => this.#showWords(mode, seconds), wait);
+      return;
+    }
     this.#said = { mode, at: now };
-    const words = seconds.map((each) => wordsFor(each, mode, state.steps));
+    const words = seconds.map((each) => wordsFor(each, mode));
     for (const [index, part] of this.#parts.entries()) setText(part.took, words[index]);
     this.#describe(mode, words);
   }
@@ -163,16 +176,9 @@ export class RingView {
 /** The step that the loop is in or stands before; 9 at the end of the turn. */
 const stepOf = (turn) => (isWhole(turn) ? STEPS.length + 1 : (turn?.step ?? 1));
 
-/** Seconds that a step takes: of the turn that stands still, else of the last second. */
-function secondsOf(state, index, isPaused) {
-  if (isPaused) return tookOf(state.turn, index + 1) ?? 0;
-  const { seconds, of } = state.steps ?? {};
-  return of ? (seconds?.[index] ?? 0) / of : 0;
-}
-
-function wordsFor(seconds, mode, steps) {
-  if (mode === "paused") return seconds >= 1e-6 ? milliseconds(seconds) : "";
-  if (!steps?.of) return "";
+function wordsFor(seconds, mode) {
+  if (mode === "paused") return seconds >= 1e-6 ? duration(seconds) : "";
+  if (mode === "blocked" || seconds === null) return "";
   return seconds < 1e-6 ? "0" : `${milliseconds(seconds)}/s`;
 }
 

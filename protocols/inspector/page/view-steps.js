@@ -2,10 +2,11 @@
 
 import { count, duration } from "./format.js";
 import { byId, element } from "./shared/dom.js";
-import { STEPS, substanceOf, tookOf } from "./steps.js";
+import { isWhole, STEPS, substanceOf, tookOf } from "./steps.js";
 
-const MOST_ITEMS = 3; // of a step, unless the list is unfolded
+const MOST_ITEMS = 6; // of a step, unless the list is unfolded
 const CALM = 350; // milliseconds for which a sampled turn stays, at full speed
+const CALM_WORK = 1500; // and one with work, before the list shows that the loop waits
 
 export class StepsView {
   #rows;
@@ -24,7 +25,7 @@ export class StepsView {
         { class: "step", "data-step": String(index + 1) },
         element("span", { class: "step-number", "aria-hidden": "true" }, String(index + 1)),
         element("h3", {}, title),
-        element("div", {}, text, items),
+        element("div", { class: "step-substance" }, text, items),
         took,
       );
       return { row, text, items, took, key: "" };
@@ -35,7 +36,9 @@ export class StepsView {
   show(state, { mode }) {
     const isCalm = mode === "running";
     clearTimeout(this.#timer);
-    const wait = isCalm ? this.#at + CALM - performance.now() : 0;
+    const isLess = isWhole(this.#shown?.[0]) && !isWhole(state.turn);
+    const calm = isLess ? CALM_WORK : CALM;
+    const wait = isCalm ? this.#at + calm - performance.now() : 0;
     if (wait > 0) {
       this.#timer = setTimeout(() => this.#show(state, mode), wait);
     } else {
@@ -44,8 +47,8 @@ export class StepsView {
   }
 
   #show(state, mode) {
-    this.#at = performance.now();
     const { turn, pending } = state;
+    this.#at = performance.now();
     const key = [turn, pending, mode, state.descriptors?.rows];
     if (this.#shown?.every((part, index) => part === key[index])) return;
     this.#shown = key;
@@ -54,8 +57,8 @@ export class StepsView {
       this.#showStep(index, part, part.phase === "done" ? tookOf(turn, index + 1) : null);
     }
     const number = turn ? count(turn.turn) : "–";
-    byId("steps-hint").textContent =
-      mode === "running" ? `turn ${number}, one of those with work` : `turn ${number}`;
+    const isSample = mode === "running" && isWhole(turn);
+    byId("steps-hint").textContent = isSample ? `turn ${number}, a sample` : `turn ${number}`;
   }
 
   #showStep(index, { phase, text, items }, took) {
@@ -66,11 +69,13 @@ export class StepsView {
     row.dataset.phase = phase;
     if (phase === "next") row.setAttribute("aria-current", "step");
     else row.removeAttribute("aria-current");
-    shown.text.textContent = text;
+    shown.text.replaceChildren(...breakable(text));
     shown.took.textContent = took !== null && took >= 0.5e-6 ? duration(took) : "";
-    const most = this.#open.has(index) ? items.length : MOST_ITEMS;
+    const isLong = items.length > MOST_ITEMS + 1; // "and 1 more" would take as much room
+    const most = isLong && !this.#open.has(index) ? MOST_ITEMS : items.length;
     const made = items.slice(0, most).map((item) => itemOf(item, items.length > 1));
-    if (items.length > MOST_ITEMS) made.push(this.#folder(index, items.length - most));
+    row.classList.toggle("wide", items.length > 1 ? Boolean(items[0].name) : isWide(items[0]));
+    if (isLong) made.push(this.#folder(index, items.length - most));
     shown.items.replaceChildren(...made);
     shown.items.hidden = !items.length;
     if (phase === "next") scrollTo(row);
@@ -91,6 +96,9 @@ export class StepsView {
     );
   }
 }
+
+/** Whether one item alone needs the whole width of the list. */
+const isWide = (item) => Boolean(item?.name && item.detail);
 
 /** Show a row of the list without moving the page. */
 function scrollTo(row) {

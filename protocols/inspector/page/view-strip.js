@@ -6,6 +6,7 @@ import { byId, element } from "./shared/dom.js";
 import { busyOf, entriesOf, lastSecond, newestOf } from "./strip.js";
 
 const GAP = 8; // pixels between two rows
+const AXIS = 15; // pixels for the seconds; charts.css knows it too
 const FLOOR = 1e-5; // seconds; the least that the logarithmic row shows
 const CEILING = 10;
 
@@ -42,7 +43,7 @@ const ROWS = [
     title: "call_soon lag",
     hint: "how long a callback had to wait at worst",
     of: ([, , , , longest]) => longest,
-    now: (second) => duration(second.longest),
+    now: (second, blocked) => duration(Math.max(second.longest, blocked?.took ?? 0)),
     say: duration,
     height: (value) =>
       value > FLOOR ? Math.min(1, Math.log10(value / FLOOR) / Math.log10(CEILING / FLOOR)) : 0.02,
@@ -59,6 +60,7 @@ export class StripView {
   #settings = { interval: 0.25, watchdog: 0.1 };
   #newest = NaN;
   #hello = null;
+  #blocked = null; // the turn that takes too long, while it does
   #pointed = null; // index of the entry under the pointer
 
   constructor() {
@@ -75,7 +77,8 @@ export class StripView {
     watchColours(() => this.#canvas.draw());
   }
 
-  show(state, { hello }) {
+  show(state, { hello, blocked }) {
+    this.#blocked = blocked;
     // The newest interval changes all the time, but the picture only when it is over.
     const newest = newestOf(state.strip);
     if (this.#newest === newest && this.#hello === hello) return;
@@ -100,7 +103,7 @@ export class StripView {
     if (!this.#second) return;
     const entry = this.#pointed === null ? null : this.#entries[this.#pointed];
     for (const [index, row] of ROWS.entries()) {
-      const text = entry ? row.say(row.of(entry, this.#settings)) : row.now(this.#second);
+      const text = entry ? row.say(row.of(entry, this.#settings)) : row.now(this.#second, this.#blocked);
       if (this.#values[index].textContent !== text) this.#values[index].textContent = text;
     }
     const ago = (this.#entries.length - 1 - this.#pointed) * this.#settings.interval;
@@ -110,7 +113,9 @@ export class StripView {
   #draw(context, width, height) {
     const entries = this.#entries;
     if (!entries.length) return;
-    const each = (height - GAP * (ROWS.length - 1)) / ROWS.length;
+    const bottom = height - AXIS;
+    const each = (bottom - GAP * (ROWS.length - 1)) / ROWS.length;
+    drawSeconds(context, width, height);
     for (const [index, row] of ROWS.entries()) {
       context.save();
       context.translate(0, index * (each + GAP));
@@ -119,7 +124,7 @@ export class StripView {
     }
     if (this.#pointed !== null) {
       context.fillStyle = colour("--ink");
-      context.fillRect(((this.#pointed + 0.5) / entries.length) * width, 0, 1, height);
+      context.fillRect(((this.#pointed + 0.5) / entries.length) * width, 0, 1, bottom);
     }
   }
 
@@ -169,6 +174,17 @@ export class StripView {
       context.globalAlpha = 1;
     }
   }
+}
+
+function drawSeconds(context, width, height) {
+  context.fillStyle = colour("--muted");
+  context.font = "11px system-ui, sans-serif";
+  context.textAlign = "center";
+  for (let seconds = 15; seconds < 60; seconds += 15) {
+    context.fillText(`-${60 - seconds} s`, Math.round((seconds / 60) * width), height - 2);
+  }
+  context.textAlign = "end";
+  context.fillText("now", width, height - 2);
 }
 
 /** Yield [from, to) of each run of values that are known. */

@@ -19,7 +19,12 @@ export class TimersView {
 
   constructor() {
     this.#canvas = new Canvas("timers-canvas", (...place) => this.#draw(...place));
-    const lists = element("div", { class: "timers-lists" }, this.#soon, this.#fired);
+    const lists = element(
+      "div",
+      { class: "timers-lists" },
+      element("div", {}, element("h3", {}, "Next"), this.#soon),
+      element("div", {}, element("h3", {}, "Fired"), this.#fired),
+    );
     byId("timers").append(this.#canvas.element, lists);
     watchColours(() => this.#canvas.draw());
   }
@@ -46,6 +51,7 @@ export class TimersView {
     if (!soon.length) {
       this.#soon.append(element("li", { class: "empty" }, "None in the next ten seconds"));
     }
+    if (!past.length) this.#fired.append(element("li", { class: "empty" }, "None yet"));
   }
 
   #draw(context, width, height) {
@@ -111,15 +117,17 @@ function rowOf([{ name, kind }, words]) {
     "li",
     { class: kind === "idle timer" ? "idle" : "" },
     element("span", { class: "timer-name" }, name),
-    kind === "timer" ? null : element("span", { class: "tag" }, kind),
+    kind === "timer" ? null : element("span", { class: "tag", title: kind }, TAGS[kind] ?? kind),
     element("span", { class: "timer-when" }, words),
   );
 }
+
+const TAGS = { "idle timer": "idle" };
 
 // Tenths of a second that change ten times a second are not readable.
 const until = (seconds) => (seconds <= 0 ? "is due" : `in ${Math.ceil(seconds)} s`);
 
 function firedWords({ at, took }, now) {
   const ago = now - at < 1 ? "just now" : `${Math.floor(now - at)} s ago`;
-  return took ? `${ago}, took ${duration(took)}` : ago;
+  return took ? `${ago} · ${duration(took)}` : ago;
 }

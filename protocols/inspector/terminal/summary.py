@@ -68,6 +68,13 @@ def last_second(hello: Document, state: Document) -> Rates:
     )
 
 
+def blocked_now(state: Document) -> float:
+    """For how many seconds the loop has been blocked, 0 if it is not."""
+    blocks = entries(state, "blocked", "recent")
+    going_on = [block for block in blocks if find(block, "going_on")]
+    return max((number(block, "took") or 0.0 for block in going_on), default=0.0)
+
+
 def header(hello: Document, state: Document, lost: bool, columns: int) -> Line:
     """One line: the title, and what the loop does."""
     title = text(hello, "title") or "loop"
@@ -96,6 +103,8 @@ def _mode(state: Document, lost: bool) -> Line:
     mode = text(state, "control", "mode")
     if mode == "paused":
         line.append((" PAUSED ", "alarm"))
+    elif blocked := blocked_now(state):
+        line.append((f" BLOCKED {units.duration(blocked)} ", "alarm"))
     elif mode == "slow":
         speed = number(state, "control", "turns_per_second")
         line.append((f" SLOW {speed or 0:g}/s ", "caution"))
@@ -114,13 +123,16 @@ def figures(hello: Document, state: Document, columns: int) -> Line:
     """One line of numbers, the most important first."""
     rates = last_second(hello, state)
     load = units.UNKNOWN if rates.load is None else units.share(rates.load)
+    lag = rates.lag
+    if blocked := blocked_now(state):
+        lag = max(lag or 0.0, blocked)
     watchdog = number(hello, "watchdog") or 0.1
     short = columns < 70
     shown: list[tuple[str, str, str]] = [
         ("t/s" if short else "turns/s", units.rate(rates.turns), ""),
         ("load", load, "bad" if (rates.load or 0) > 0.9 else ""),
         ("ev/t" if short else "events/turn", units.rate(rates.events), ""),
-        ("lag", units.duration(rates.lag), "bad" if (rates.lag or 0) >= watchdog else ""),
+        ("lag", units.duration(lag), "bad" if (lag or 0) >= watchdog else ""),
     ]
     stats = table(state, "stats")
     for name, label, form in (

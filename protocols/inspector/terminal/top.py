@@ -18,6 +18,7 @@ from .client import InspectorClient
 from .descriptors import MAX_FILTER, MAX_ROWS, View
 from .documents import Document, find, number, text
 from .feed import Feed
+from .help import help_lines, keys_line
 from .layout import most_table_rows, picture
 from .remote import Remote, faster, slower
 from .screen import Screen
@@ -27,32 +28,6 @@ TYPING_DELAY: Final = 0.3  # seconds
 MESSAGE_TIME: Final = 6.0  # seconds for which a message is shown
 RESUME_TIMEOUT: Final = 1.0  # seconds for the loop to resume when we leave
 CLOSE_GRACE: Final = 1.0  # seconds for the terminal to take what was drawn
-
-_KEYS: Final = (
-    ("q", "quit"),
-    ("space", "pause"),
-    ("n", "step"),
-    ("t", "turn"),
-    ("+-", "speed"),
-    ("r", "record"),
-    ("/", "filter"),
-    ("<>", "sort"),
-    ("?", "help"),
-)
-_HELP: Final = (
-    ("q, Ctrl-C", "quit; a loop that you have paused resumes"),
-    ("arrows, page up/down", "scroll the descriptors; home and end: the first, the last"),
-    ("<  >  s", "sort by the column before, the next one"),
-    ("i", "turn the order round"),
-    ("/", "filter, such as queued>64k or kind:TLS; Enter keeps it, Escape does not"),
-    ("c", "show all descriptors again"),
-    ("space", "pause the loop, and resume it"),
-    ("n", "run one step of a paused loop"),
-    ("t", "run one turn of a paused loop"),
-    ("+  -", "slow motion from 1 to 50 turns a second; faster, slower"),
-    ("r", "record turns; again: stop, and save the file in this folder"),
-    ("Ctrl-L", "draw the screen again"),
-)
 
 
 class Top:
@@ -255,7 +230,7 @@ class Top:
             lost=not self._feed.is_connected,
         )
         self._page = max(1, shown.table_rows)
-        lines = _help_lines() if self._help else shown.lines
+        lines = help_lines() if self._help else shown.lines
         lines = [*lines, *[[]] * rows][: max(0, rows - 1)]
         cursor = b""
         if self._editor is not None:
@@ -281,10 +256,7 @@ class Top:
             return [(f" {self._feed.lost} ", "alarm")]
         if self._message:
             return [(f" {self._message} ", "caution")]
-        line: Line = []
-        for key, meaning in _KEYS:
-            line += [(f" {key}", "key"), (f" {meaning} ", "dim")]
-        return line
+        return keys_line(self._screen.size[0])
 
     # -- keys --------------------------------------------------------------------------------------
 
@@ -401,10 +373,3 @@ class Top:
             self._look_at(replace(self._view, filter=editor.text.strip(), first=0), TYPING_DELAY)
         else:
             self._draw()
-
-
-def _help_lines() -> list[Line]:
-    lines: list[Line] = [[("Keys", "heading"), ("   any key closes this help", "dim")], []]
-    for keys, meaning in _HELP:
-        lines.append([(f"  {keys:<22}", "key"), (meaning, "")])
-    return lines

@@ -14,6 +14,7 @@ import pytest
 from protocols.chat.hub import Hub
 from protocols.chat.lines import LineServer
 from protocols.inspector.control import Control, ControlError
+from protocols.inspector.watching import Watcher
 from reactor import Protocol, Reactor, read_recording
 from reactor.testing import VirtualReactor
 
@@ -451,6 +452,27 @@ def test_a_recording(world):
     assert path.stat().st_mode & 0o777 == 0o600
     world.control.close()
     wait_until(lambda: not path.parent.exists())
+
+
+def test_a_recording_begins_with_what_was_counted_before():
+    ours, theirs = socket.socketpair()
+    with theirs, Reactor() as reactor:
+        watcher = Watcher()
+        reactor.add_observer(watcher)
+        control = Control(reactor, watcher, call_later=Timers())
+        reactor.connect_socket(Echo, ours)
+        for data, action in ((b"before", "record"), (b"meanwhile", "stop_recording")):
+            theirs.send(data)
+            reactor.run_once(0)
+            control.perform({"action": action})
+            reactor.run_once(0)
+        (path,) = control.recording_files()
+        (first, *_) = read_recording(path)
+        row = next(r for r in first["snapshot"]["descriptors"] if r["kind"] == "stream")
+        assert (row["received"], row["sent"], row["last_event"]) == (6, 6, "R")
+        counted = watcher.descriptors[row["fd"]]
+        assert (counted.received, counted.sent) == (15, 15)  # each counts for itself
+        control.close()
 
 
 def test_a_new_recording_replaces_the_old_one(world):

@@ -104,7 +104,7 @@ def test_the_keyboard_is_enough(page):
             break
     expected = ["pause", "step", "turn", "slow", "speed", "record", "more", "theme", "help"]
     assert [name for name in visited if name in expected] == expected
-    assert {"filter", "scroller", "tab-blocked", "blocked"} <= set(visited)
+    assert {"filter", "scroller", "tab-slowest", "slowest"} <= set(visited)
     page.run("document.querySelector('#tab-blocked').focus()")
     page.press(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
     assert page.focused == "tab-errors"

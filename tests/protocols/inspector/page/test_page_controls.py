@@ -15,6 +15,7 @@ def actions(page):
 
 def test_pause_step_turn_resume(page):
     page.click("#step")  # the loop runs: nothing to step
+    page.sees("#toast", "Pause the loop first")
     page.click("#pause")
     wait_until(lambda: actions(page) == [{"action": "pause"}])
     page.show(control=control("paused"))

@@ -29,7 +29,7 @@ def test_a_running_loop(page):
     assert "1.0 MiB left" in page.step(7)
     assert page.text("#timers-hint") == "9 set · 5 idle · 2 cancelled"
     page.sees("#timers", "Chat.rotate_log")
-    assert "Wait 910 ms/s" in page.attribute("#ring svg", "aria-label")
+    assert "Wait 936 ms/s" in page.attribute("#ring svg", "aria-label")
 
 
 def test_a_paused_loop_step_by_step(page):
@@ -45,7 +45,7 @@ def test_a_paused_loop_step_by_step(page):
     assert "1 event is there" in seen[0][1]
     assert "will call 8 R Chat.data_received 127.0.0.1:40008" in seen[2][3]
     assert "Chat.data_received 127.0.0.1:40008, 14 B read" in seen[4][3]
-    assert "will send 9 127.0.0.1:40009 31 B to send" in seen[4][6]
+    assert "will send 9 127.0.0.1:40009 31 B" in seen[4][6]
     assert "9 127.0.0.1:40009 31 B" in seen[7][6]
     assert "will close 12" in seen[7][7]
 
@@ -85,6 +85,25 @@ def test_findings(page):
     assert "5,210" in page.text("#slowest")
     page.click("#tab-counters")
     assert "1.2 MiB" in page.text("#counters")
+
+
+def test_the_panel_with_the_most_to_say_is_open_until_the_user_selects_one(page):
+    assert page.text("[aria-selected=true]") == "Slowest"
+    page.show(blocked={"total": 1, "recent": [block()]})
+    page.sees(".block.now summary", "time.sleep(5)")
+    page.click("#tab-counters")
+    page.show(blocked={"total": 2, "recent": [block(id=2), block(id=1, going_on=False)]})
+    page.sees("#blocked-count", "2")
+    assert page.text("[aria-selected=true]") == "Counters"
+
+
+def test_a_loop_that_only_waits(page):
+    """No turn has ended in the last second: the ring shows the wait that the loop is in."""
+    waiting = TURN | {"times": TURN["times"][:2], "step": 2, "calls": [], "events": []}
+    strip = {str(number): [0.25, 0, 0, 0, 0] for number in range(3990, 4001)}
+    page.show(turn=waiting, strip=strip, steps={"seconds": [0] * 8, "of": 0})
+    wait_until(lambda: "Wait 1,000 ms/s" in page.attribute("#ring svg", "aria-label"))
+    page.sees("#rate", "0")
 
 
 def test_descriptors(page):
@@ -167,6 +186,7 @@ def test_a_filter_that_the_server_does_not_understand(page):
     page.press("/", "queued>")
     wait_until(lambda: page.attribute("#filter", "aria-invalid") == "true")
     assert page.attribute("#filter", "title") == "queued> needs a number"
+    assert page.text("#filter-problem") == "queued> needs a number"
     page.server.patch({"loop": {"time": NOW + 600}})
     page.sees(".row .c-silence", "10 min")  # it goes on with what it had
     page.fill("#filter", "x")

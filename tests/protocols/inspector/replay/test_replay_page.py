@@ -101,3 +101,14 @@ def test_a_recording_is_dropped_without_a_server(page, recording):
 def test_another_file_is_refused_in_one_line(page):
     page.execute_script(DROP, "letter.txt", "Dear loop,\n")
     wait_until(lambda: text(page, "#toast") == "letter.txt is not a recording of a loop.")
+
+
+def test_a_recording_stays_when_another_file_is_refused(page, recording):
+    turns = opened(page, recording)
+    page.execute_script(DROP, "letter.txt", "Dear loop,\n")
+    wait_until(lambda: text(page, "#toast") == "letter.txt is not a recording of a loop.")
+    assert text(page, "#banner-text") == "Replaying the recording turns."
+    assert page.find_element("id", "banner-back").is_displayed()
+    slider = page.switch_to.active_element  # from the beginning
+    slider.send_keys(Keys.END)
+    wait_until(lambda: slider.get_attribute("aria-valuenow") == str(turns))

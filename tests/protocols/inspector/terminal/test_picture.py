@@ -1,5 +1,7 @@
 """What a document looks like, on screens of all sizes."""
 
+import re
+
 import pytest
 
 from protocols.inspector.terminal.cells import Look, width_of
@@ -24,6 +26,28 @@ def test_the_header_says_what_runs_and_how_busy_it_is():
         *("chat", "pid", "4711", "Python", "3.11.7", "EpollPoller", "running", "up", "1h02m"),
     ]
     assert world.lines[1].startswith("turns/s 100  load 20%  events/turn 2.0  lag 4.0ms")
+
+
+def test_a_loop_that_is_blocked_is_said_to_be():
+    block = {"id": 8, "at": 1000.0, "took": 1.25, "going_on": True, "name": "Chat.data_received"}
+    blocked = state(blocked={"total": 1, "recent": [block]})
+    shown = picture(HELLO, blocked, View(), (100, 30), now=None, look=Look(), lost=False)
+    header, figures = ("".join(text for text, _ in line) for line in shown.lines[:2])
+
+    assert " BLOCKED 1.2s " in header
+    assert "lag 1.2s" in figures  # a callback of call_soon already waits that long
+    paused = blocked | {"control": {"mode": "paused"}}
+    shown = picture(HELLO, paused, View(), (100, 30), now=None, look=Look(), lost=False)
+    assert " PAUSED " in "".join(text for text, _ in shown.lines[0])
+
+
+def test_the_last_line_has_the_keys_that_fit():
+    for columns in (40, 60, 80, 160):
+        line = World(columns, 24).lines[-1]
+        assert line.startswith(" q quit  space pause")
+        assert len(line) <= columns
+        assert line.endswith("?" if columns < 100 else "? help")
+        assert not re.search(r"[ ]{3}", line)  # nothing is cut
 
 
 def test_the_bar_has_a_cell_for_each_step_that_took_time():

@@ -5,7 +5,7 @@ import { test } from "node:test";
 
 import { age, bytes, duration, percent, short } from "./page/format.js";
 import { fillOf, positionOf } from "./page/queue-bar.js";
-import { busyOf, entriesOf, lastSecond } from "./page/strip.js";
+import { busyOf, entriesOf, lastSecond, secondsOfSteps } from "./page/strip.js";
 import { MOST_ROWS, rowsToAsk, visibleRows } from "./page/window.js";
 
 for (const [format, value, text] of [
@@ -85,4 +85,16 @@ test("other rows are asked for only when they are needed", () => {
   const end = { first: 980, count: 40 };
   assert.equal(rowsToAsk({ first: 995, count: 30 }, end, 1000), end);
   assert.equal(rowsToAsk({ first: 500, count: 180 }, null, 1000).count, MOST_ROWS);
+});
+
+test("how long each step takes in a second", () => {
+  const steps = { seconds: [0.01, 0.5, 0, 0.03, 0, 0, 0, 0], of: 0.54 };
+  const shown = secondsOfSteps(steps, { waited: 0.6, worked: 0.2 });
+  assert.deepEqual(
+    shown.map((each) => Number(each.toFixed(4))),
+    [0.0625, 0.75, 0, 0.1875, 0, 0, 0, 0],
+  );
+  // No turn has ended: the strip has the wait that the loop is in.
+  assert.equal(secondsOfSteps({ seconds: [], of: 0 }, { waited: 1, worked: 0 })[1], 1);
+  assert.equal(secondsOfSteps(null, { waited: 0, worked: 0 })[1], null);
 });

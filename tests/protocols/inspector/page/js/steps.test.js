@@ -100,7 +100,7 @@ test("before the flush, it shows to whom how much goes", () => {
   const steps = substance(turn, pending);
   assert.equal(steps[5].phase, "done");
   assert.equal(steps[6].phase, "next");
-  assert.deepEqual(steps[6].items, [{ fd: 9, name: "bob", detail: "2.0 KiB to send" }]);
+  assert.deepEqual(steps[6].items, [{ fd: 9, name: "bob", detail: "2.0 KiB" }]);
   assert.equal(steps[7].items[0].fd, 4);
 });
 
