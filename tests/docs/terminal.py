@@ -189,10 +189,10 @@ class Session:
         return self._next == len(self._lines) and not self._typed
 
     def has_shown(self, text: str) -> bool:
-        """Whether the transcript's line that contains ``text`` has been seen."""
+        """Whether the last of the transcript's lines that contain ``text`` has been seen."""
         if not any(text in line for line in self._lines):
             raise TranscriptError(f"the previous terminal has no line with {text!r}")
-        return any(text in line for line in self._lines[: self._next])
+        return not any(text in line for line in self._lines[self._next :])
 
     def _advance(self, line: str) -> bool:
         if line.strip() == "...":

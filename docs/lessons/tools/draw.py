@@ -195,17 +195,32 @@ def _label(call: dict[str, Any], names: dict[str, str]) -> str:
     arguments = [] if fd is None or name in _COUNTING else [names.get(str(fd), str(fd))]
     text = f'"{call["text"]}"' if call["text"] and name != "accept" else ""
     result = str(call.get("result", ""))
+    if "size" in call:
+        text = _size(call["size"])
+    if "timeout" in call:
+        arguments = [f"{call['timeout']:.3g}"]
+    if "control" in call:
+        action, target, events = call["control"]
+        arguments = [action, names.get(str(target), str(target)), *([events] if events else [])]
     if name == "recv":
         shown = result if _failed(call) else text or '""'
     else:
         arguments += [text] if text else []
         shown = result if _failed(call) else _ready(call, names) if name in _COUNTING else ""
+        if name == "send" and result.isdigit() and int(result) < call.get("size", 0):
+            shown = _size(int(result))  # a part of it
     label = f"{name}({', '.join(arguments)})" + (f" → {shown}" if shown else "")
     return label if len(label) <= _LONGEST else f"{label[: _LONGEST - 1]}…"
 
 
 def _ready(call: dict[str, Any], names: dict[str, str]) -> str:
-    return ", ".join(names.get(str(fd), str(fd)) for fd in call.get("ready", ())) or "nothing"
+    ready = [names.get(str(fd), str(fd)) for fd in call.get("ready", ())]
+    room = [f"room for {names.get(str(fd), str(fd))}" for fd in call.get("writable", ())]
+    return ", ".join(ready + room) or "nothing"
+
+
+def _size(size: int) -> str:
+    return f"{size / 1024:.3g} KiB"
 
 
 def _failed(call: dict[str, Any]) -> bool:

@@ -17,8 +17,8 @@ folder, which ``draw.py`` draws::
     script = ["0.2 send one", "expect", "1.0 send two", "expect", "0.5 close"]
 
 Each step of a client's script may begin with seconds to wait. ``send TEXT`` sends a line,
-``expect`` reads a line, ``flood N`` sends N KiB without reading, ``close`` ends it. Clients start
-together."""
+``expect`` reads a line, ``flood N`` sends N KiB without reading, ``drain N`` reads N KiB, ``close``
+ends it. A client with ``receives = N`` has a receive buffer of N KiB. Clients start together."""
 
 from __future__ import annotations
 
@@ -96,14 +96,17 @@ class _Client:
         self.name = plan["name"]
         self.calls: list[dict[str, Any]] = []
         self._script = plan["script"]
+        self._receives = plan.get("receives")
         self.thread = threading.Thread(target=self._run)
 
     def _run(self) -> None:
         with socket.socket() as sock:
+            if self._receives is not None:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._receives * 1024)
             self._note("connect", "", lambda: sock.connect(("127.0.0.1", PORT)))
             sock.settimeout(10)
             for step in self._script:
-                match = re.fullmatch(r"(?:([\d.]+) )?(send|expect|flood|close) ?(.*)", step)
+                match = re.fullmatch(r"(?:([\d.]+) )?(send|expect|flood|drain|close) ?(.*)", step)
                 assert match is not None, step
                 time.sleep(float(match[1] or 0))
                 if match[2] == "close":
@@ -116,16 +119,25 @@ class _Client:
             self._note("send", text, lambda: sock.sendall(f"{text}\n".encode()))
         elif kind == "flood":
             data = b"x" * 1024 * int(text)
-            self._note("send", f"{text} KiB", lambda: sock.sendall(data))
+            self._note("send", "", lambda: sock.sendall(data), len(data))
+        elif kind == "drain":
+            size = int(text) * 1024
+            self._note("recv", "", lambda: _receive(sock, size), size)
         else:
             self._note("recv", "", lambda: sock.recv(4096))
 
-    def _note(self, name: str, text: str, function: Any) -> None:
+    def _note(self, name: str, text: str, function: Any, size: int | None = None) -> None:
         began = time.time()
         result = function()
         if isinstance(result, bytes):
             text = result.decode().strip()
-        self.calls.append({"name": name, "text": text, "at": began, "took": time.time() - began})
+        call = {"name": name, "text": text, "at": began, "took": time.time() - began}
+        self.calls.append(call if size is None else {**call, "size": size})
+
+
+def _receive(sock: socket.socket, size: int) -> None:
+    while size > 0 and (data := sock.recv(min(size, 65536))):
+        size -= len(data)
 
 
 def _since(call: dict[str, Any], began: float) -> dict[str, Any]:
@@ -160,6 +172,7 @@ def parse(log: str, began: float) -> list[dict[str, Any]]:
             "ready": _ready(line),
             "at": at,
             "took": took,
+            **_details(found["name"], found["args"], line),
         }
         calls.append(_since(call, began))
     for call in calls:  # what the server waited for when the clients came
@@ -196,12 +209,36 @@ def _without_repetitions(calls: list[dict[str, Any]]) -> Iterator[dict[str, Any]
             index += 1
 
 
+def _details(name: str, args: str, line: str) -> dict[str, Any]:
+    """What only some calls have: a ``timeout`` in seconds, descriptors that are ``writable``, what
+    epoll_ctl is to ``control``, the ``size`` of data that is too long to be shown."""
+    details: dict[str, Any] = {}
+    if match := re.search(r"\btv_sec=(\d+), tv_nsec=(\d+)", args):
+        details["timeout"] = int(match[1]) + int(match[2]) / 1e9
+    elif name in ("epoll_wait", "poll") and (match := re.search(r", (\d+)$", args)):
+        details["timeout"] = int(match[1]) / 1000
+    if match := re.search(r"\((?:in \[[\d ]+\], )?out \[([\d ]+)\]", line):
+        details["writable"] = [int(fd) for fd in match[1].split()]
+    elif name in ("epoll_wait", "poll"):
+        found = re.findall(r"events=([\w|]+), data=\{u32=(\d+)", line)
+        if writable := [int(fd) for events, fd in found if "EPOLLOUT" in events]:
+            details["writable"] = writable
+    elif match := re.match(r"\d+, EPOLL_CTL_(\w+), (\d+), (?:\{events=([\w|]+))?", args):
+        events = (match[3] or "").replace("EPOLL", "")
+        details["control"] = [match[1], int(match[2]), events]
+    if '"...' in args:
+        asked = args.rpartition('"..., ')[2].partition(",")[0]
+        details["size"] = int(asked if name == "sendto" else line.rpartition(" = ")[2].split()[0])
+    return details
+
+
 def _ready(line: str) -> list[int]:
     """The descriptors that select, poll or epoll_wait has reported."""
-    if match := re.search(r"\((?:in|out) \[([\d ]+)\]", line):
+    if match := re.search(r"\(in \[([\d ]+)\]", line):
         return [int(fd) for fd in match[1].split()]
     if "epoll_wait(" in line:
-        return [int(fd) for fd in re.findall(r"data=\{u32=(\d+)", line)]
+        found = re.findall(r"events=([\w|]+), data=\{u32=(\d+)", line)
+        return [int(fd) for events, fd in found if events != "EPOLLOUT"]
     after = line.rpartition(" = ")[2]
     return [int(fd) for fd in re.findall(r"\{fd=(\d+), revents=", after)]
 
