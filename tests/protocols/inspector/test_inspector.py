@@ -240,6 +240,28 @@ def test_a_forked_child_has_no_inspector():
     assert (output, status) == ("b'HTTP/1.1 200'\nclosed\n0\n", 0), errors
 
 
+def test_a_forked_child_does_not_delete_the_recording():
+    script = """
+import os, sys
+from protocols.inspector.control import Control
+from reactor import Reactor
+
+reactor = Reactor()
+control = Control(reactor)
+control.perform({"action": "record"})
+child = os.fork()
+if not child:
+    sys.exit()
+os.waitpid(child, 0)
+[path] = control.recording_files()
+control.close()
+print(path.parent.exists())
+reactor.close()
+"""
+    output, errors, status = run_script(script)
+    assert (output, status) == ("False\n", 0), errors
+
+
 def test_a_program_that_forgets_to_close_it_ends():
     script = """
 from protocols.inspector import inspect
