@@ -128,7 +128,7 @@ class Inspector:
             max_connections=_CONNECTIONS,
             max_connections_per_address=_CONNECTIONS // 2,
         )
-        # A viewer whose machine is asleep, or off the network, would count as one for a quarter of an
+        # A viewer whose machine is asleep or off the network would count as one for a quarter of an
         # hour, and keep the loop paused. Connections inherit this from the listening socket.
         if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux
             for sock in listener.sockets:
