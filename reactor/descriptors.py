@@ -10,6 +10,7 @@ be shown."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from types import MethodType
@@ -152,9 +153,9 @@ def _transport(transport: BaseTransport) -> dict[str, Any]:
         shown |= {
             "queued": transport.get_write_buffer_size(),
             "unsent": transport.get_unsent_size(),
-            "low_water": low,
-            "high_water": high,
-            "limit": high + transport.max_write_buffer,
+            "low_water": finite(low),
+            "high_water": finite(high),
+            "limit": finite(high + transport.max_write_buffer),
             "writing_paused": transport._paused,
         }
     elif isinstance(transport, DatagramTransport):
@@ -163,10 +164,15 @@ def _transport(transport: BaseTransport) -> dict[str, Any]:
             "queued": transport.get_write_buffer_size(),
             "low_water": DATAGRAM_HIGH_WATER // 4,
             "high_water": DATAGRAM_HIGH_WATER,
-            "limit": transport.max_write_buffer,
+            "limit": finite(transport.max_write_buffer),
             "writing_paused": transport._paused,
         }
     return shown
+
+
+def finite(value: float) -> float | None:
+    """``value``; None if it is infinite, which JSON does not have."""
+    return value if math.isfinite(value) else None
 
 
 def _traffic(fd: int, traffic: Traffic | None) -> dict[str, Any]:

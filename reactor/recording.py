@@ -100,7 +100,8 @@ class Recorder(Traffic):
         self.max_size = max_size
         self.payload = payload
         self.turns = 0
-        self._run = f"{os.getpid()}-{time.time_ns()}"
+        self._process = os.getpid()
+        self._run = f"{self._process}-{time.time_ns()}"
         self._loop: Loop | None = None
         self._changes: Changes | None = None
         self._lines: list[bytes] = []
@@ -166,7 +167,10 @@ class Recorder(Traffic):
         self._size += len(line)
 
     def _write(self) -> None:
-        if self._fd < 0 or not self._lines:
+        if self._fd < 0:
+            return
+        if os.getpid() != self._process:  # a child after a fork: the file is the parent's
+            self._end()
             return
         data = memoryview(b"".join(self._lines))
         try:

@@ -8,6 +8,7 @@ they can be written as JSON."""
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
@@ -103,7 +104,9 @@ def _timer(timer: Timer, now: float) -> dict[str, Any]:
     }
     if isinstance(timer, IdleTimer):
         # When it will really expire: until then it sets itself again.
-        shown["expires_in"] = timer._last_activity + timer.timeout - now
+        expires_in = timer._last_activity + timer.timeout - now
+        if math.isfinite(expires_in):  # otherwise never
+            shown["expires_in"] = expires_in
     return shown
 
 

@@ -7,8 +7,11 @@ there also during a pause."""
 from __future__ import annotations
 
 import logging
+import os
+import shutil
 import tempfile
 import threading
+import weakref
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -74,7 +77,7 @@ class Control:
         self._lonely: Cancelable | None = None
         self._recording: _Recording | None = None  # the newest one
         self._recordings = 0
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._folder: _Folder | None = None
         self._closed = False
 
     def perform(self, request: dict[str, Any]) -> None:
@@ -148,7 +151,7 @@ class Control:
                 self._end_recording(self._recording)
             folder, self._folder = self._folder, None
             if folder is not None:
-                self._in_loop(folder.cleanup)  # after the recording
+                self._in_loop(folder.delete)  # after the recording
         if not self._loop.is_running():
             self._run_queued()
 
@@ -285,9 +288,9 @@ class Control:
             raise ControlError("a recording is going on already")
         try:
             if self._folder is None:
-                self._folder = tempfile.TemporaryDirectory(prefix="inspector-")
+                self._folder = _Folder()
             self._recordings += 1
-            path = Path(self._folder.name, f"{self._recordings}.jsonl")
+            path = self._folder.path / f"{self._recordings}.jsonl"
             self._recording = recording = _Recording(path, payload, self._traffic)
             if before is not None:
                 before.delete()
@@ -303,6 +306,20 @@ class Control:
     def _end_recording(self, recording: _Recording) -> None:
         recording.over = True
         self._in_loop(lambda: self._loop.remove_observer(recording))
+
+
+class _Folder:
+    """A temporary folder. It is deleted with ``delete()``, or when this process ends; but not when
+    a child ends, which was forked and has a copy of this object."""
+
+    def __init__(self) -> None:
+        self.path = Path(tempfile.mkdtemp(prefix="inspector-"))
+        self.delete = weakref.finalize(self, _delete, self.path, os.getpid())
+
+
+def _delete(folder: Path, process: int) -> None:
+    if os.getpid() == process:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 class _Recording(Recorder):

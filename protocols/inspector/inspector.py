@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import logging
 import os
+import socket
 import threading
 import weakref
 from collections.abc import Callable
@@ -31,6 +32,7 @@ logger = logging.getLogger(__name__)
 DEFAULT_PORT: Final = 8990
 WATCHDOG: Final = 0.1  # seconds
 _CONNECTIONS: Final = 64  # at a time
+_VANISHED: Final = 20_000  # milliseconds in which a client acknowledges nothing
 _LOOK: Final = 0.5  # seconds between two looks whether the watched reactor is closed
 _GRACE: Final = 0.5  # seconds for connections to finish
 _JOIN: Final = 2.0  # seconds to wait for the thread
@@ -126,6 +128,11 @@ class Inspector:
             max_connections=_CONNECTIONS,
             max_connections_per_address=_CONNECTIONS // 2,
         )
+        # A viewer whose machine is asleep or off the network would count as one for a quarter of an
+        # hour, and keep the loop paused. Connections inherit this from the listening socket.
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux
+            for sock in listener.sockets:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _VANISHED)
         loopback = Networks(LOOPBACK)
         access.needs_token = not all(address[0] in loopback for address in listener.addresses)
         address = listener.addresses[0]

@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Self
 from urllib.parse import parse_qsl
 from weakref import ref
@@ -133,11 +134,13 @@ def _gently(pairs: list[Pair]) -> Iterator[Pair]:
 
 def _owner(handler: Any) -> Any:
     """The object whose method ``handler`` is, also in a ``partial`` or in debug mode's wrapper."""
+    # Only of a partial: a callable object may have an attribute ``func`` that means something else,
+    # and a Mock has one in each ``func``.
     while not hasattr(handler, "__self__"):
-        inner = getattr(handler, "func", None) or getattr(handler, "__wrapped__", None)
-        if inner is None:
+        inner = handler.func if isinstance(handler, partial) else None
+        handler = getattr(handler, "__wrapped__", None) if inner is None else inner
+        if handler is None:
             return None
-        handler = inner
     return handler.__self__
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import time
 from collections.abc import Callable
 from typing import Any, Final
@@ -28,11 +29,28 @@ INTERVAL: Final = 0.1  # seconds between two events at least
 _REST: Final = 32.0  # times as long as an update took
 _LONGEST: Final = 5.0  # seconds
 
-encode: Final = json.JSONEncoder(
+_encode: Final = json.JSONEncoder(
     separators=(",", ":"), ensure_ascii=False, allow_nan=False, check_circular=False
 ).encode
 
 Document = dict[str, Any]
+
+
+def encode(document: Document) -> str:
+    """``document`` as JSON, with null for numbers that JSON does not have: infinity, for example as
+    the time of a timer."""
+    try:
+        return _encode(document)
+    except ValueError:
+        return _encode(_finite(document))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _finite(member) for name, member in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(member) for member in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 class Viewers:

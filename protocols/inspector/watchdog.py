@@ -1,8 +1,9 @@
 """The watchdog: a thread that notices a turn that works for too long, and which line it is in.
 
-*Noticing.* The thread looks at the loop ten times a second, or once for each threshold, and then
-when the threshold will have passed. It reads the turn that the loop is in, so the loop does nothing
-for it. The wait (step 2) is no work, and in a pause the loop's clock stands still.
+*Noticing.* The thread looks at the loop ten times a second, or once for each threshold but at most
+200 times, and then when the threshold will have passed. It reads the turn that the loop is in, so
+the loop does nothing for it. The wait (step 2) is no work, and in a pause the loop's clock stands
+still.
 
 *Sampling.* While a turn works for longer than the threshold, the thread looks every 15 ms at the
 stack of the loop's thread, and counts the lines. The line that it sees most often is the one that
@@ -29,6 +30,7 @@ from .places import Line, Stack, source, stack_of, where, where_and_source
 from .watching import Watcher, current_turn
 
 _LONGEST_PAUSE: Final = 0.1  # seconds between two looks
+_SHORTEST_PAUSE: Final = 0.005  # even if the threshold is shorter
 _SAMPLE: Final = 0.015  # seconds between two samples
 # An endless loop is sampled less and less often.
 _FEWER: Final = ((200, 0.1), (1000, 1.0))  # after how many samples, and the seconds between them
@@ -64,7 +66,7 @@ class Watchdog:
         self._clock = clock
         self._cpu = cpu
         self._frames = frames
-        self._pause = min(_LONGEST_PAUSE, threshold)
+        self._pause = max(min(_LONGEST_PAUSE, threshold), _SHORTEST_PAUSE)
         self._looked: float | None = None  # when, by clock
         self._cpu_then = 0.0
         self._asked = 0.0  # seconds that this thread wanted to sleep
@@ -123,7 +125,7 @@ class Watchdog:
             pause = self._sampling_pause()
         else:
             # A little more, so that the next look is not too early by the clock's resolution.
-            pause = min(self._pause, self.threshold - worked + 0.001)
+            pause = min(self._pause, max(self.threshold - worked + 0.001, _SHORTEST_PAUSE))
         self._asked = pause
         return pause
 

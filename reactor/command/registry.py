@@ -15,6 +15,7 @@ from .application import Application, ProtocolApplication
 from .errors import CANNOT_START, WRONG_USAGE, CommandError
 from .extension import Extension
 from .loading import load_object, search_current_folder
+from .logs import complain
 
 # Available in a bare checkout. Installed distributions add more through the entry point group.
 BUILT_IN: Mapping[str, str] = {
@@ -71,9 +72,19 @@ def load_application(name: str) -> Application:
 
 
 def all_extensions() -> list[Extension]:
-    """Every extension there is, in the order of their names."""
+    """Every extension there is, in the order of their names. One of another distribution that
+    cannot be loaded is left out, with a line on standard error: this is for the help, which must
+    not fail because of options that nobody has asked for."""
     references = {**_installed_extensions(), **EXTENSIONS}
-    return [_load_extension(name, references[name]) for name in sorted(references)]
+    found = []
+    for name in sorted(references):
+        try:
+            found.append(_load_extension(name, references[name]))
+        except Exception as exc:
+            if name in EXTENSIONS:
+                raise
+            complain(exc if isinstance(exc, CommandError) else f"--{name}: {exc!r}")
+    return found
 
 
 def extensions_with(options: Iterable[str]) -> list[Extension]:

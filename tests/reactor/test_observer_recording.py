@@ -19,7 +19,7 @@ from reactor import READ, Protocol, Reactor, Recorder, read_recording
 from reactor.command.errors import WRONG_USAGE
 from reactor.testing import VirtualReactor
 
-from ..tools.commands import environment, one_line
+from ..tools.commands import environment, one_line, run_script
 from ..tools.waiting import TIMEOUT
 
 
@@ -479,3 +479,38 @@ def test_a_descriptor_that_is_not_watched_any_more_is_recorded(path):
             reactor.remove_observer(recorder)
 
     assert turns(path)[0]["unregistered"] == [fd]  # the transport is closed, or still open
+
+
+def test_a_forked_child_does_not_write(path):
+    script = """
+import os
+import sys
+from reactor import Reactor, Recorder
+
+def fork():
+    global child
+    child = os.fork()
+    if not child:
+        os.read(reading, 1)  # until the parent has written more
+        sys.exit()
+    reactor.call_soon(end)
+
+def end():
+    recorder.close()
+    os.write(writing, b"x")
+    print(os.waitpid(child, 0)[1])
+    reactor.stop()
+
+reactor = Reactor()
+recorder = Recorder(sys.argv[1])
+reactor.add_observer(recorder)
+reading, writing = os.pipe()
+reactor.call_soon(fork)
+reactor.run()
+reactor.close()
+"""
+    output, errors, status = run_script(script, str(path))
+    assert (output, status) == ("0\n", 0), errors
+    recorded = list(read_recording(path))
+    assert len(recorded) == path.read_bytes().count(b"\n")
+    assert [line["ended_by"] for line in recorded if "ended_by" in line] == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import socket
 
@@ -229,3 +230,16 @@ def test_a_snapshot_is_json_and_bounded():
         assert taken["descriptors_total"] == 6
         assert taken["stats"]["connections"] == 5
         assert taken["loop"]["stopping"] is False
+
+
+def test_what_has_no_limit_is_json():
+    with VirtualReactor() as reactor:
+        peer = reactor.connect(Echo)
+        peer.transport.max_write_buffer = math.inf
+        IdleTimer(reactor, 5, print).timeout = math.inf
+        taken = snapshot(reactor)
+
+        json.dumps(taken, allow_nan=False)
+        [stream] = [row for row in taken["descriptors"] if row["kind"] == "stream"]
+        assert (stream["high_water"], stream["limit"]) == (65536, None)
+        assert taken["timers"]["next"] == [{"name": "print", "kind": "idle timer", "in": 5}]

@@ -69,7 +69,7 @@ class LineEditor:
         max_line_bytes: int = 4096,
         history_size: int = 200,
     ) -> None:
-        self.columns = max(columns, MIN_COLUMNS)
+        self.columns = columns
         self.prompt = prompt
         self.max_line_bytes = max_line_bytes
         self._keys = KeyDecoder()
@@ -144,9 +144,10 @@ class LineEditor:
         """Return the bytes that draw the row, with the cursor in its position."""
         prompt = clean_text(self.prompt)
         # The last column stays free: the position of a cursor beyond it is not well defined.
-        room = self.columns - 1 - text_width(prompt)
+        columns = max(self.columns, MIN_COLUMNS)
+        room = columns - 1 - text_width(prompt)
         if room < MIN_ROOM:
-            prompt, room = "", self.columns - 1
+            prompt, room = "", columns - 1
         before, after = window(self._text[: self._cursor], self._text[self._cursor :], room)
         bell = _BELL if self._bell else ""
         self._bell = False
@@ -171,7 +172,7 @@ class LineEditor:
         A terminal that was made narrower may have wrapped the old row by itself. Its upper part
         stays on the screen: a terminal that cut the row instead would lose a line above it.
         """
-        self.columns = max(columns, MIN_COLUMNS)
+        self.columns = columns
         return self.erase() + self.redraw()
 
     def clear_screen(self) -> bytes:

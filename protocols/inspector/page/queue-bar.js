@@ -16,8 +16,9 @@ export function positionOf(size, limit) {
 
 /** Return in which part of the bar `size` is: "low", "middle", "high" or "full". */
 export function fillOf({ queued, low_water: low, high_water: high, limit }) {
-  if (queued >= limit) return "full";
-  if (queued > high) return "high";
+  // Without a mark, which is infinite, nothing is above it: in JavaScript 0 >= null.
+  if (queued >= (limit ?? Infinity)) return "full";
+  if (queued > (high ?? Infinity)) return "high";
   return queued > low ? "middle" : "low";
 }
 
@@ -29,14 +30,15 @@ export function queueBar(row) {
   const fill = element("span", { class: "fill" });
   fill.style.width = `${(positionOf(queued, limit) * 100).toFixed(1)}%`;
   bar.append(fill);
-  for (const mark of [low, high]) {
+  for (const size of [low, high]) {
     const line = element("span", { class: "mark" });
-    line.style.left = `${(positionOf(mark, limit) * 100).toFixed(1)}%`;
+    line.style.left = `${(positionOf(size, limit) * 100).toFixed(1)}%`;
     bar.append(line);
   }
+  const mark = (size) => (Number.isFinite(size) ? bytes(size) : "none");
   bar.title =
-    `${bytes(queued)} queued; low water ${bytes(low)}, high water ${bytes(high)}, ` +
-    `limit ${bytes(limit)}`;
+    `${bytes(queued)} queued; low water ${mark(low)}, high water ${mark(high)}, ` +
+    `limit ${mark(limit)}`;
   const text = element("span", { class: "queued" }, queued ? bytes(queued) : "0");
   if (row.writing_paused) {
     text.classList.add("paused");

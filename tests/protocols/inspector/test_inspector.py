@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from protocols.inspector import Inspector, inspect
-from reactor import Reactor
+from reactor import Reactor, StreamTransport, watched
 
 from ...tools.commands import run_script
 from ...tools.waiting import TIMEOUT, wait_until
@@ -69,6 +69,20 @@ def running():
     running.stop()
     running.inspector.close()
     assert not running.inspector._thread.is_alive()
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="only Linux has it")
+def test_a_viewer_whose_machine_vanishes_is_not_a_viewer_for_long(running):
+    address = urlsplit(running.inspector.url)
+    with socket.create_connection((address.hostname, address.port), TIMEOUT) as viewer:
+        viewer.sendall(b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        viewer.recv(1)
+        limits = [
+            owner.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+            for _, owner in watched(running.inspector._reactor)
+            if isinstance(owner, StreamTransport)
+        ]
+    assert limits == [20_000]
 
 
 def test_it_answers_while_the_loop_is_blocked(running):
@@ -238,6 +252,28 @@ reactor.close()
 def test_a_forked_child_has_no_inspector():
     output, errors, status = run_script(FORK)
     assert (output, status) == ("b'HTTP/1.1 200'\nclosed\n0\n", 0), errors
+
+
+def test_a_forked_child_does_not_delete_the_recording():
+    script = """
+import os, sys
+from protocols.inspector.control import Control
+from reactor import Reactor
+
+reactor = Reactor()
+control = Control(reactor)
+control.perform({"action": "record"})
+child = os.fork()
+if not child:
+    sys.exit()
+os.waitpid(child, 0)
+[path] = control.recording_files()
+control.close()
+print(path.parent.exists())
+reactor.close()
+"""
+    output, errors, status = run_script(script)
+    assert (output, status) == ("False\n", 0), errors
 
 
 def test_a_program_that_forgets_to_close_it_ends():

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import gc
+import os
 import re
 from weakref import ref
 
 import pytest
 
 from protocols.inspector.table import COLUMNS, Table, View
-from reactor import HANGUP, Protocol, Traffic
+from reactor import HANGUP, READ, Protocol, Reactor, Traffic
 from reactor.testing import VirtualReactor
 
 from ...tools.clock import Clock
@@ -77,6 +78,26 @@ def test_each_column_can_be_sorted_by_in_both_orders(world, column):
         assert (ascending, descending) == ([5000, 5001, 5002], [5002, 5001, 5000])
     if column == "silence":
         assert (ascending, descending) == ([5002, 5001, 5000], [5000, 5001, 5002])
+
+
+def test_an_attribute_of_a_handler_is_not_followed():
+    class Handler:
+        def __call__(self, mask):
+            pass
+
+        @property
+        def func(self):  # a Mock has another Mock here, and that too, without end
+            raise AssertionError("asked for")
+
+    reading, writing = os.pipe()
+    with Reactor() as reactor:
+        reactor.register(reading, READ, Handler())
+        rows = Table(reactor, Traffic()).document(View())["rows"]
+        reactor.unregister(reading)
+    os.close(reading)
+    os.close(writing)
+
+    assert rows[str(reading)]["kind"] == "other"
 
 
 def test_paused_and_closing_are_sorted_by_state(world):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 
 import pytest
 
@@ -168,12 +169,21 @@ def test_a_viewer_that_does_not_read_is_dropped(world):
 def test_a_failure_ends_the_stream_and_nothing_else(world, caplog):
     peer = world.connect()
     world.reactor.advance(INTERVAL)
-    world.state = {"n": float("nan")}
+    world.state = {"n": object()}
     with caplog.at_level(logging.ERROR):
         world.reactor.advance(INTERVAL)
     assert "cannot show the state" in caplog.text
     assert bytes(peer.received).endswith(b"0\r\n\r\n")
     assert world.counts == [1, 0]
+
+
+def test_numbers_that_json_does_not_have_are_null(world):
+    world.state = {"at": -math.inf, "list": [1, {"x": math.nan}], "other": 2.5}
+    assert events(world.connect())[1] == (
+        "state",
+        2,
+        {"at": None, "list": [1, {"x": None}], "other": 2.5},
+    )
 
 
 def test_closing_ends_the_streams_and_refuses_others(world):

@@ -219,6 +219,14 @@ def test_the_threshold_must_be_more_than_nothing(threshold):
         Watchdog(reactor, Watcher(), threshold)
 
 
+def test_a_tiny_threshold_does_not_keep_the_processor_busy():
+    made = World(threshold=1e-9)
+    with made.reactor:
+        assert made.asked == 0.005
+        made.run(lambda: made.pass_time(1e-10))
+        assert made.asked == 0.005
+
+
 def test_the_thread_finds_time_sleep_in_a_handler():
     released = threading.Event()
 

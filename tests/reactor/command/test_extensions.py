@@ -120,6 +120,16 @@ def test_the_help_shows_all_extensions(capsys, hello, arguments):
     assert "--inspect [HOST:]PORT" in shown
 
 
+def test_an_installed_extension_that_is_broken_does_not_hide_the_help(capsys, hello, monkeypatch):
+    monkeypatch.delattr(sys.modules["greetings"], "extension")
+    with pytest.raises(SystemExit) as raised:
+        main(["--help"])
+    assert raised.value.code == 0
+    shown = capsys.readouterr()
+    assert "--inspect [HOST:]PORT" in shown.out
+    assert one_line(shown.err) == "reactor: --hello: 'greetings' has no 'extension'\n"
+
+
 def test_what_is_no_extension_is_one_line(capsys, monkeypatch):
     monkeypatch.setitem(EXTENSIONS, "wrong", "protocols.echo:app")
     assert main([*ECHO, "--wrong"]) == 1

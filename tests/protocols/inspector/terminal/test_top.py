@@ -185,6 +185,16 @@ def test_a_slow_terminal_gets_the_newest_picture_later(world):
     assert "connections 32" in world.lines[1]
 
 
+def test_a_filter_can_be_typed_in_a_terminal_of_one_column(world):
+    world.press("/")
+    world.press("queued")
+    world.screen.resize(1, 1)
+    world.advance(0.5)
+    world.screen.resize(120, 40)
+    world.advance(0.5)
+    assert world.lines[-1] == "filter: queued"
+
+
 def test_the_screen_follows_its_size(world):
     world.screen.resize(40, 10)
     world.advance(0.5)

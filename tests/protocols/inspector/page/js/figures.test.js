@@ -62,6 +62,8 @@ test("the bar of a write queue", () => {
   const row = { low_water: 16384, high_water: 65536, limit: 1114112 };
   const fills = [0, 16384, 16385, 65537, 1114112].map((queued) => fillOf({ ...row, queued }));
   assert.deepEqual(fills, ["low", "low", "middle", "high", "full"]);
+  assert.equal(fillOf({ ...row, queued: 9e9, limit: null }), "high");
+  assert.equal(fillOf({ queued: 0, low_water: null, high_water: null, limit: null }), "low");
   assert.equal(positionOf(0, row.limit), 0);
   assert.equal(positionOf(row.limit, row.limit), 1);
   assert.equal(positionOf(2 * row.limit, row.limit), 1);
