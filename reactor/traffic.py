@@ -40,6 +40,27 @@ class Traffic(Observer):
             descriptors.pop(fd, None)
 
 
+class SampledTraffic(Traffic):
+    """The same for less: as the only observer of a busy loop, it gets samples. Bytes, events, what
+    opens and closes, errors, timers, and calls that take longer than a millisecond are exact. Of
+    the other calls only those in ``measured`` turns are measured; see sampling.py.
+
+    ``turn_ended`` is called for turns that are measured, and for others in which there was one of
+    these things; ``turn_passed`` for the rest. ``measured``: how many turns were measured."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.measured = 0
+
+    def turn_ended(self, turn: Turn) -> None:
+        super().turn_ended(turn)
+        self.measured += turn.is_measured
+
+    def turn_passed(self, turn: Turn) -> None:
+        """Another turn is over. It has only ``events`` and ``times``: when it began, when its wait
+        began and ended, and when it ended. ``turn`` must not be kept."""
+
+
 class DescriptorTraffic:
     """``opened``: when it was opened, None if that was before the observation. ``last_time``: of
     the last event, ``last_event`` its mask. Times are in seconds of the loop's clock. ``received``

@@ -42,14 +42,14 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import reactor as package
-from reactor import STEPS, Loop, Turn, list_callbacks, list_timers, pending
+from reactor import STEPS, Loop, Turn, current_turn, list_callbacks, list_timers, pending
 
 from .control import Control
 from .history import BUCKETS, INTERVAL
 from .table import Table, View
 from .turns import describe_turn, newest_interesting, time_of_steps
 from .watchdog import Watchdog
-from .watching import Watcher, current_turn
+from .watching import Watcher
 
 VERSION: Final = 1  # of the document
 

@@ -23,10 +23,10 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any, Final
 
-from reactor import Loop, Turn
+from reactor import Loop, Turn, current_turn
 
 from .places import Line, Stack, source, stack_of, where, where_and_source
-from .watching import Watcher, current_turn
+from .watching import Watcher
 
 _LONGEST_PAUSE: Final = 0.1  # seconds between two looks
 _SAMPLE: Final = 0.015  # seconds between two samples

@@ -8,16 +8,16 @@ newest turns."""
 from __future__ import annotations
 
 from collections import deque
-from typing import Any, Final
+from typing import Final
 
-from reactor import Loop, RecentTurns, Traffic, Turn
+from reactor import RecentTurns, SampledTraffic, Turn, current_turn
 
 from .history import Strip, TimeByName
 
 _MOST: Final = 20  # newest entries of each kind to keep
 
 
-class Watcher(Traffic):
+class Watcher(SampledTraffic):
     """Watches one loop for the inspector; add it with ``Reactor.add_observer``.
 
     ``threshold``: seconds; a turn that works for longer is a long one.
@@ -43,12 +43,27 @@ class Watcher(Traffic):
         self.closed: deque[int] = deque(maxlen=_MOST)
         self.closed_total = 0
 
+    def turn_passed(self, turn: Turn) -> None:
+        self.strip.add(turn)
+
     def turn_ended(self, turn: Turn) -> None:
         super().turn_ended(turn)
-        self.recent.turn_ended(turn)
+        if turn.is_measured:
+            self.recent.turn_ended(turn)
         if self.strip.add(turn) >= self.threshold:
             self.long_turns.append(turn.trimmed(self.recent.most))
             self.long_turns_total += 1
+        if turn._calls:
+            self._count_calls(turn)
+        if turn.errors:
+            self.errors.extend((turn.times[-1], line) for line in turn.errors[:_MOST])
+            self.errors_total += len(turn.errors)
+        if turn.closed:
+            self.closed.extend(turn.closed[-_MOST:])
+            self.closed_total += len(turn.closed)
+
+
+    def _count_calls(self, turn: Turn) -> None:
         by_name = self.by_name
         if turn.times[-1] >= by_name.ends:
             by_name.begin(turn.times[-1])
@@ -64,18 +79,3 @@ class Watcher(Traffic):
             # An idle timer that has only set itself again has not expired.
             if kind not in ("event", "callback") and (kind == "timer" or not call[6]):
                 self.fired.append((name, kind, turn.times[-1], took))
-        if turn.errors:
-            self.errors.extend((turn.times[-1], line) for line in turn.errors[:_MOST])
-            self.errors_total += len(turn.errors)
-        if turn.closed:
-            self.closed.extend(turn.closed[-_MOST:])
-            self.closed_total += len(turn.closed)
-
-
-def current_turn(loop: Loop) -> Turn | None:
-    """The turn that an observed loop is in; None between two turns."""
-    observation: Any = getattr(loop, "_observation", None)
-    if observation is None:
-        return None
-    turn: Turn = observation.turn
-    return None if turn is observation._between else turn
