@@ -91,9 +91,9 @@ class Observation:
         # What step 6 is about to run, while its beginning is announced; the queue has the others.
         self.first_callback: Handle | None = None
         # Bound once: super() in each call would take longer.
-        self.plain_turn = loop._turn
-        self.plain_run_handle = loop._run_handle
-        self.plain_poll = loop._poll
+        self.plain_turn: Callable[[float | None], None] = loop._turn
+        self.plain_run_handle: Callable[[Handle], None] = loop._run_handle
+        self.plain_poll: Callable[[float | None], list[tuple[int, int]]] = loop._poll
         self.transports = ObservedTransports(self)
         self.names = Names()
         # By descriptor, because with many connections each look at a handler, its transport and its

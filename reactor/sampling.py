@@ -2,12 +2,12 @@
 
 To measure each call takes about a microsecond, which is much where a call takes five. A
 ``SampledTraffic`` does not need all of them: while few things happen it gets every turn, measured
-in full. When turns come thick, only as many are measured as fit into a budget, and the turns between
-them are *light*. In a light turn these are exact as well:
+in full. When turns come thick, only as many are measured as fit into a budget, and the turns
+between them are *light*. In a light turn these are exact as well:
 
 * the bytes that each descriptor receives and sends, its last event, and what opens and closes
 * how long the turn waited and worked, and how many events it had
-* timers, errors, and calls that take longer than ``SLOW``
+* timers, errors, and calls that take longer than a millisecond
 
 So only names and durations of short calls are missing. With any other observer, such as a recorder
 or a stepper, all turns are measured."""
@@ -25,9 +25,9 @@ from .timers import Handle, Timer
 from .traffic import DescriptorTraffic, SampledTraffic
 from .transports.base import BaseTransport
 
-SLOW: Final = 0.001  # seconds: a call that takes longer is in every turn's calls
+_SLOW: Final = SampledTraffic.slow
 #: How much may be measured in a second: a turn counts as ``_OF_TURN`` calls, four flushes as one.
-_BUDGET: Final = 10_000
+_BUDGET: Final = 5_000
 _OF_TURN: Final = 5
 _SAVED: Final = 0.1  # seconds for which a budget that is not used is kept
 
@@ -89,7 +89,7 @@ class Sampling:
                 times.append(loop.now)
             times.append(now)
             observation.light = None
-            if turn.is_notable or now - times[-2] > SLOW or turn._calls or turn._flushes:
+            if turn.is_notable or now - times[-2] > _SLOW or turn._calls or turn._flushes:
                 turn.is_measured = False
                 observation.turn_is_over(turn, now)
             else:
@@ -129,7 +129,8 @@ class Sampling:
                 if fd not in loop._handlers:  # unregistered earlier in this batch
                     yield event
                     continue
-                traffic = descriptors[fd] = DescriptorTraffic(None)
+                is_new = fd in observation.turn.opened  # between this turn and the last one
+                traffic = descriptors[fd] = DescriptorTraffic(now if is_new else None)
             self._running = event
             yield event
             traffic.last_event = mask
@@ -138,7 +139,7 @@ class Sampling:
             traffic.received += received - received_before
             received_before = received
             after = clock()
-            if after - before > SLOW:
+            if after - before > _SLOW:
                 call = "event", self._name(event), after - before, fd, mask, 0
                 observation.turn._calls.append(call)
             before = after
@@ -158,7 +159,7 @@ class Sampling:
         observation.plain_run_handle(handle)
         took = clock() - before
         received = stats.bytes_received - received
-        if callback is not None and (is_timer or took > SLOW or received):
+        if callback is not None and (is_timer or took > _SLOW or received):
             fd = owner._fd if isinstance(owner, BaseTransport) else None
             kind = timer_kind(handle) if isinstance(handle, Timer) else "callback"
             rearmed = isinstance(handle, Timer) and handle._sequence != 0

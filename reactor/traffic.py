@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from .observer import Observer, Turn
 
 
@@ -46,7 +48,10 @@ class SampledTraffic(Traffic):
     the other calls only those in ``measured`` turns are measured; see sampling.py.
 
     ``turn_ended`` is called for turns that are measured, and for others in which there was one of
-    these things; ``turn_passed`` for the rest. ``measured``: how many turns were measured."""
+    these things; ``turn_passed`` for the rest. ``measured``: how many turns were measured.
+    ``slow``: seconds; calls that take longer are exact."""
+
+    slow: Final = 0.001
 
     def __init__(self) -> None:
         super().__init__()

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
-from reactor import RecentTurns, SampledTraffic, Turn, current_turn
+from reactor import RecentTurns, SampledTraffic, Turn
 
-from .history import Strip, TimeByName
+from .history import Strip, TimeByName, new_entry
 
 _MOST: Final = 20  # newest entries of each kind to keep
+_SAMPLED: Final = ("event", "callback")  # calls that are sampled if they are short
 
 
 class Watcher(SampledTraffic):
@@ -62,20 +63,20 @@ class Watcher(SampledTraffic):
             self.closed.extend(turn.closed[-_MOST:])
             self.closed_total += len(turn.closed)
 
-
     def _count_calls(self, turn: Turn) -> None:
         by_name = self.by_name
         if turn.times[-1] >= by_name.ends:
-            by_name.begin(turn.times[-1])
-        names = by_name.current
+            by_name.begin(turn.times[-1], turn.number, self.measured)
+        names, exact = by_name.current, by_name.exact
         for call in turn._calls:  # plain tuples: turn.calls would make a Call of each
-            name, took = call[1], call[2]
-            entry = names.get(name) or by_name.new(name)
+            kind, name, took = call[0], call[1], call[2]
+            is_sampled = took < self.slow and kind in _SAMPLED
+            entries = names if is_sampled else exact
+            entry = entries.get(name) or new_entry(entries, name)
             entry[0] += 1
             entry[1] += took
             if took > entry[2]:  # noqa: PLR1730 - max() takes longer
                 entry[2] = took
-            kind = call[0]
             # An idle timer that has only set itself again has not expired.
-            if kind not in ("event", "callback") and (kind == "timer" or not call[6]):
+            if kind not in _SAMPLED and (kind == "timer" or not call[6]):
                 self.fired.append((name, kind, turn.times[-1], took))

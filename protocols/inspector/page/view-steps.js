@@ -54,8 +54,10 @@ export class StepsView {
       this.#showStep(index, part, part.phase === "done" ? tookOf(turn, index + 1) : null);
     }
     const number = turn ? count(turn.turn) : "–";
+    const sampled = state.steps?.sampled;
+    const running = sampled ? `1 of ${count(sampled)} turns measured` : "one of those with work";
     byId("steps-hint").textContent =
-      mode === "running" ? `turn ${number}, one of those with work` : `turn ${number}`;
+      mode === "running" ? `turn ${number}, ${running}` : `turn ${number}`;
   }
 
   #showStep(index, { phase, text, items }, took) {
