@@ -138,31 +138,31 @@ class TimeByName:
         self.current: Entries = {}
         self.exact: Entries = {}
         self.ends = 0.0  # when the current part ends, in seconds of the loop's clock
-        self._since = (0, 0)  # turns and measured turns before the current part
+        self._since = (0, 0)  # size before the current part: all, and what was measured
         self._older: deque[tuple[float, Entries, Entries, float]] = deque(maxlen=_PARTS)
 
-    def begin(self, now: float, turns: int = 0, measured: int = 0) -> None:
-        """Begin the next part of the minute. ``turns`` and ``measured``: as in ``document``."""
+    def begin(self, now: float, size: int = 0, measured: int = 0) -> None:
+        """Begin the next part of the minute. ``size`` and ``measured``: as in ``document``."""
         if self.current or self.exact:
-            ratio = self._ratio(turns, measured)
+            ratio = self._ratio(size, measured)
             self._older.append((self.ends, self.current, self.exact, ratio))
         self.current, self.exact = {}, {}
-        self._since = turns, measured
+        self._since = size, measured
         self.ends = now + _PART
 
-    def _ratio(self, turns: int, measured: int) -> float:
-        """For how many turns a measured one stands."""
+    def _ratio(self, size: int, measured: int) -> float:
+        """For how many calls a measured one stands."""
         since = self._since
-        return max((turns - since[0]) / max(measured - since[1], 1), 1.0)
+        return max((size - since[0]) / max(measured - since[1], 1), 1.0)
 
     def document(
-        self, now: float, turns: int = 0, measured: int = 0, most: int = 20
+        self, now: float, size: int = 0, measured: int = 0, most: int = 20
     ) -> list[dict[str, Any]]:
-        """The names that took longest in all, at most ``most`` of them. ``turns``: of the loop so
-        far; ``measured``: how many of them were measured."""
+        """The names that took longest in all, at most ``most`` of them. ``size``: how much has
+        happened so far; ``measured``: how much of that was measured."""
         total: Entries = {}
         parts = [part for part in self._older.copy() if part[0] > now - WINDOW]
-        parts.append((now, self.current, self.exact, self._ratio(turns, measured)))
+        parts.append((now, self.current, self.exact, self._ratio(size, measured)))
         for _, sampled, exact, ratio in parts:
             for entries, times in (sampled, ratio), (exact, 1.0):
                 for name, (calls, seconds, longest) in entries.copy().items():

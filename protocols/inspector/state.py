@@ -94,6 +94,7 @@ class State:
         self._turn: Turn | None = None
         self._samples: deque[tuple[float, list[float], float]] = deque(maxlen=15)
         self._counts: deque[tuple[float, int, int]] = deque(maxlen=15)  # turns, and measured ones
+        self._counts.append((reactor.time(), watcher.turns, watcher.measured))
         self._at: list[float] = []  # moments of timers, sorted
         self._rare: dict[str, Any] = {}
         self._rare_until = float("-inf")
@@ -174,7 +175,7 @@ class State:
         """What takes a pass over all timers, or all names."""
         self._rare = {
             "slowest": self._watcher.by_name.document(
-                self._loop.time(), self._loop.stats.turns, self._watcher.measured
+                self._loop.time(), self._watcher.size, self._watcher.size_measured
             ),
             "idle": list_timers(self._loop, seconds=-1.0)["idle"],
         }
@@ -202,7 +203,7 @@ class State:
         if ended:
             span = sum(turn.times[-1] - turn.times[0] for turn in ended)
             self._samples.append((now, time_of_steps(ended), span))
-        self._counts.append((now, self._loop.stats.turns, self._watcher.measured))
+        self._counts.append((now, self._watcher.turns, self._watcher.measured))
 
     def _steps(self, now: float, current: Turn | None) -> dict[str, Any]:
         """Over the last second, with the wait that goes on."""
@@ -216,9 +217,12 @@ class State:
         return {"seconds": [round(took, 6) for took in seconds], "of": round(of, 6)}
 
     def _sampled(self, now: float) -> dict[str, int]:
-        """That only one turn of so many was measured in the last second, if that is so."""
-        counts = [count for count in self._counts if count[0] > now - 1.0]
-        turns, measured = (counts[-1][i] - counts[0][i] for i in (1, 2))
+        """That only one turn of so many was measured in the last second, or since the last
+        document, if that is so."""
+        newest = self._counts[-1]
+        before = [count for count in self._counts if count[0] <= now - 1.0]
+        oldest = before[-1] if before else self._counts[0]
+        turns, measured = (newest[i] - oldest[i] for i in (1, 2))
         each = round(turns / max(measured, 1))
         return {"sampled": each} if each > 1 else {}
 

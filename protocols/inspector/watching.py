@@ -28,7 +28,9 @@ class Watcher(SampledTraffic):
     * ``long_turns``: the newest long turns, and ``long_turns_total`` how many there were.
     * ``fired``: the newest timers, as (name, kind, when it had run, seconds that it took).
     * ``errors``: the newest ones, as (when, one line), and ``errors_total``.
-    * ``closed``: the descriptors that were closed last, and ``closed_total``."""
+    * ``closed``: the descriptors that were closed last, and ``closed_total``.
+    * ``turns``: how many there were, of which ``measured`` were measured.
+    * ``size``: turns and events, and ``size_measured``, those of measured turns."""
 
     def __init__(self, threshold: float = 0.1) -> None:
         super().__init__()
@@ -43,13 +45,21 @@ class Watcher(SampledTraffic):
         self.errors_total = 0
         self.closed: deque[int] = deque(maxlen=_MOST)
         self.closed_total = 0
+        self.turns = 0
+        self.size = self.size_measured = 0
 
     def turn_passed(self, turn: Turn) -> None:
         self.strip.add(turn)
+        self.turns += 1
+        self.size += 1 + len(turn.events)
 
     def turn_ended(self, turn: Turn) -> None:
         super().turn_ended(turn)
+        self.turns += 1
+        size = 1 + len(turn.events)
+        self.size += size
         if turn.is_measured:
+            self.size_measured += size
             self.recent.turn_ended(turn)
         if self.strip.add(turn) >= self.threshold:
             self.long_turns.append(turn.trimmed(self.recent.most))
@@ -66,7 +76,7 @@ class Watcher(SampledTraffic):
     def _count_calls(self, turn: Turn) -> None:
         by_name = self.by_name
         if turn.times[-1] >= by_name.ends:
-            by_name.begin(turn.times[-1], turn.number, self.measured)
+            by_name.begin(turn.times[-1], self.size, self.size_measured)
         names, exact = by_name.current, by_name.exact
         for call in turn._calls:  # plain tuples: turn.calls would make a Call of each
             kind, name, took = call[0], call[1], call[2]

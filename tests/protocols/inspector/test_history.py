@@ -127,15 +127,15 @@ def test_very_many_names_are_counted_together():
 
 def test_short_calls_are_estimated_if_turns_are_sampled():
     names = TimeByName()
-    names.begin(1000.0, turns=100, measured=100)
+    names.begin(1000.0, size=100, measured=100)
     add(names, "short", 0.0005)
     new_entry(names.exact, "slow")[:] = [1, 0.002, 0.002]
-    [slowest, other] = names.document(1001.0, turns=180, measured=110)
+    [slowest, other] = names.document(1001.0, size=180, measured=110)
     assert slowest == {"name": "short", "calls": 8, "seconds": 0.004, "longest": 0.0005}
     assert other == {"name": "slow", "calls": 1, "seconds": 0.002, "longest": 0.002}
 
-    names.begin(1005.0, turns=180, measured=110)
-    assert names.document(1006.0, turns=190, measured=120)[0] == slowest
+    names.begin(1005.0, size=180, measured=110)
+    assert names.document(1006.0, size=190, measured=120)[0] == slowest
 
 
 def test_the_longest_turn_may_be_the_one_that_goes_on():
