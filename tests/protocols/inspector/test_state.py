@@ -352,6 +352,7 @@ def test_a_busy_loop_is_sampled_and_the_document_says_so(world):
     reactor.advance(2)
     world.document()  # of the first turns since then, one was still sampled
     for _ in range(3):
+        reactor.advance(1)
         reactor.call_soon(lambda: None)
         reactor.run_once(0)
         assert "sampled" not in world.document()["steps"]
