@@ -33,7 +33,7 @@ from .stats import Stats
 from .stepping import Stepper
 from .threads import ThreadCall, ThreadPool
 from .timers import Handle, IdleTimer, Timer
-from .traffic import DescriptorTraffic, Traffic
+from .traffic import DescriptorTraffic, SampledTraffic, Traffic
 from .transports.datagram import DatagramTransport
 from .transports.stream import StreamTransport
 from .transports.tls import TLSTransport
@@ -67,6 +67,7 @@ __all__ = [
     "Reactor",
     "RecentTurns",
     "Recorder",
+    "SampledTraffic",
     "Stats",
     "Stepper",
     "StreamTransport",

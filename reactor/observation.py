@@ -23,8 +23,10 @@ from .naming import Names, callback_name, error_line, owner_of, timer_kind
 from .observed_transports import ObservedTransports, restore
 from .observer import CALLBACKS, CLOCK, CLOSE, DISPATCH, FLUSH, TIMERS, WAIT, Observer, Turn
 from .pollers import WRITE, poll_all
+from .sampling import Sampling
 from .stats import Stats
 from .timers import Handle, Timer
+from .traffic import SampledTraffic
 from .transports.base import BaseTransport
 
 logger = logging.getLogger(__name__)
@@ -53,8 +55,12 @@ def current_turn(loop: Loop) -> Turn | None:
     call this, and gets a turn that continues: copy a list before you iterate over it."""
     if not isinstance(loop, ObservedLoop):
         return None
-    turn = loop._observation.turn
-    return None if turn is loop._observation._between else turn
+    observation = loop._observation
+    light = observation.light
+    turn = observation.turn
+    if turn is observation.between:
+        return None
+    return turn if light is None else light.current()
 
 
 @cache
@@ -71,10 +77,13 @@ class Observation:
         self.loop = loop
         # Between two turns this is the next one: what happens there belongs to it.
         self.turn = Turn(0, 0.0)
-        self._between: Turn | None = self.turn  # the same; None while a turn is running
+        self.between: Turn | None = self.turn  # the same; None while a turn is running
         self.callers_timeout: float | None = None
         self.observers: tuple[Observer, ...] = ()
         self.steppers: tuple[Observer, ...] = ()  # those that override step_begins()
+        self.sampling: Sampling | None = None  # if the observers need only samples
+        self.light: Sampling | None = None  # the same in a turn that is not measured
+        self.lost_handlers: dict[int, Handler] = {}  # that were unregistered in such a turn
         self.datagram_bytes = 0  # received
         self.poll_all_next = False  # see Stepper
         self.payload = 0
@@ -82,9 +91,9 @@ class Observation:
         # What step 6 is about to run, while its beginning is announced; the queue has the others.
         self.first_callback: Handle | None = None
         # Bound once: super() in each call would take longer.
-        self.plain_turn = loop._turn
-        self.plain_run_handle = loop._run_handle
-        self.plain_poll = loop._poll
+        self.plain_turn: Callable[[float | None], None] = loop._turn
+        self.plain_run_handle: Callable[[Handle], None] = loop._run_handle
+        self.plain_poll: Callable[[float | None], list[tuple[int, int]]] = loop._poll
         self.transports = ObservedTransports(self)
         self.names = Names()
         # By descriptor, because with many connections each look at a handler, its transport and its
@@ -126,6 +135,8 @@ class Observation:
             for observer in observers
             if type(observer).step_begins is not Observer.step_begins
         )
+        only = observers[0] if len(observers) == 1 else None
+        self.sampling = Sampling(self, only) if isinstance(only, SampledTraffic) else None
         payload, self.payload = self.payload, max((o.payload for o in observers), default=0)
         if not observers:
             self.end()
@@ -178,7 +189,13 @@ class Observation:
         turn.times += (now,) * (1 if turn.ended_by else CLOSE + 1 - turn.step)
         if not turn.ended_by:
             turn.step = CLOSE
-        self._between = self.turn = Turn(turn.number + 1, now)
+        if self.sampling is not None:
+            self.sampling.measured(turn)
+        self.turn_is_over(turn, now)
+
+    def turn_is_over(self, turn: Turn, now: float) -> None:
+        """Pass ``turn`` to the observers, and begin another one."""
+        self.between = self.turn = Turn(turn.number + 1, now)
         for observer in self.observers:
             try:  # _tell() would be one more call in each turn
                 observer.turn_ended(turn)
@@ -187,8 +204,18 @@ class Observation:
             except BaseException as exc:
                 self._failed(observer, exc)
 
+    def begin_light_turn(self, sampling: Sampling) -> Turn:
+        """A turn begins that is not measured."""
+        self.light = sampling
+        self.between = None
+        if self.lost_handlers:
+            self.lost_handlers.clear()
+        return self.turn
+
     def poll(self, timeout: float | None) -> list[tuple[int, int]]:
         """Step 2, and iterating over what it returns is step 4."""
+        if self.light is not None:
+            return self.light.poll(timeout)
         turn = self.turn
         if timeout is None:
             turn.reason = "events"
@@ -252,6 +279,9 @@ class Observation:
 
     def run_handle(self, handle: Handle) -> None:
         """Steps 5 and 6: run a timer or a callback."""
+        if self.light is not None:
+            self.light.run_handle(handle)
+            return
         callback = handle._callback
         if callback is None:  # cancelled
             self.plain_run_handle(handle)
@@ -332,11 +362,16 @@ class ObservedLoop(Loop):
 
     def _turn(self, timeout: float | None) -> None:
         observation = self._observation
+        now = self.time()
+        sampling = observation.sampling
+        if sampling is not None and now < sampling.light_until:
+            sampling.run_turn(timeout, now)
+            return
         turn = observation.turn
         turn.number = self.stats.turns
-        turn.times, turn.step = [self.time()], 1  # callbacks may have run since the observer came
+        turn.times, turn.step = [now], 1  # callbacks may have run since the observer came
         observation.callers_timeout = timeout
-        observation._between = None
+        observation.between = None
         try:
             if observation.steppers:
                 observation.announce(turn)
@@ -355,11 +390,18 @@ class ObservedLoop(Loop):
         self._observation.run_handle(handle)
 
     def _flush_all(self, written: list[Flushable], stats: Stats, report: Any) -> None:
-        self._observation.enter(FLUSH, self._observation.last)
-        self._observation.transports.flush_all(written, stats, report)
+        observation = self._observation
+        light = observation.light
+        if light is None:
+            observation.enter(FLUSH, observation.last)
+            observation.transports.flush_all(written, stats, report, {})
+        else:
+            observation.turn.step = FLUSH
+            observation.transports.flush_all(written, stats, report, light.descriptors)
 
     def _close_all(self, released: list[Closable], report: Any) -> None:
-        self._observation.enter(CLOSE, self.time())
+        if self._observation.light is None:
+            self._observation.enter(CLOSE, self.time())
         for closable in released:
             try:
                 _add(self._observation.turn, "closed", closable.fileno())
@@ -381,10 +423,12 @@ class ObservedLoop(Loop):
         _add(self._observation.turn, "modified", (fd, mask))
 
     def unregister(self, fd: int) -> None:
-        was_watched = fd in self._handlers
+        handler = self._handlers.get(fd)
         self._observation.handler_names.pop(fd, None)
         super().unregister(fd)
-        if was_watched:
+        if handler is not None:
+            if self._observation.light is not None:
+                self._observation.lost_handlers[fd] = handler
             _add(self._observation.turn, "unregistered", fd)
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
@@ -394,6 +438,7 @@ class ObservedLoop(Loop):
 
 def _add(turn: Turn, name: str, entry: object) -> None:
     """Add to a list of the turn, which most turns do not have."""
+    turn.is_notable = True
     entries = getattr(turn, name)
     if entries:
         entries.append(entry)

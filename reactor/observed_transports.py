@@ -4,14 +4,16 @@ While a loop is observed, its open transports are instances of subclasses that a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from .errors import FATAL
 from .flushing import Report
 from .interfaces import Flushable, Stoppable
 from .observer import Turn
+from .sampling import Sampling
 from .stats import Stats
+from .traffic import DescriptorTraffic
 from .transports.base import BaseTransport
 from .transports.datagram import DatagramTransport
 
@@ -24,6 +26,7 @@ class Reports(Protocol):
     turn: Turn
     handler_names: dict[int, str]
     datagram_bytes: int
+    light: Sampling | None
     payload: int
 
 
@@ -54,9 +57,17 @@ class ObservedTransports:
             restore(resource._sock)
             restore(resource)
 
-    def flush_all(self, written: list[Flushable], stats: Stats, report: Report) -> None:
+    def flush_all(
+        self,
+        written: list[Flushable],
+        stats: Stats,
+        report: Report,
+        counted: Mapping[int, DescriptorTraffic],
+    ) -> None:
         """What ``flushing.flush_all`` does, for observed transports. It reports what they send
-        without their observing ``flush()``, which would be one more call for each message."""
+        without their observing ``flush()``, which would be one more call for each message.
+
+        ``counted``: descriptors for which it is only added up, in a light turn."""
         append = self._reports.turn._flushes.append
         transports: Any = iter(written.copy())
         written.clear()
@@ -80,6 +91,9 @@ class ObservedTransports:
                     continue
                 total += sent
                 if is_observed:
+                    if (traffic := counted.get(transport._fd)) is not None:
+                        traffic.sent += sent
+                        continue
                     left = 0 if transport._waiting is None else transport.get_unsent_size()
                     append((transport._fd, sent, left))
         finally:
@@ -116,7 +130,10 @@ class ObservedTransports:
             return done
 
         def _received(transport: Any, data: bytes, addr: Any) -> None:
-            reports.datagram_bytes += len(data)
+            if reports.light is None:
+                reports.datagram_bytes += len(data)
+            else:
+                reports.light.received(transport._fd, len(data))
             plain_received(transport, data, addr)
 
         return {"_send": _send, "_received": _received}

@@ -80,7 +80,8 @@ class Turn:
     * ``received_data`` and ``sent_data``: the first bytes for each descriptor, if an observer has
       asked for them (``Observer.payload``).
     * ``ended_by``: the name of the exception that ended the loop in this turn, or "".
-    * ``more``: entries that were removed to limit the size of the turn."""
+    * ``more``: entries that were removed to limit the size of the turn.
+    * ``is_measured``: False in a turn of which a ``SampledTraffic`` does not get everything."""
 
     # What most turns do not change is in the class, and lists are made when they are needed: a turn
     # that handles one event should cost little more than without an observer.
@@ -99,6 +100,8 @@ class Turn:
     sent_data: Mapping[int, bytes] = MappingProxyType({})
     ended_by = ""
     more = 0
+    is_measured = True
+    is_notable = False  # whether something is in one of the lists that most turns do not have
 
     def __init__(self, number: int, began: float) -> None:
         self.number = number

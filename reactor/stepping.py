@@ -24,26 +24,41 @@ _MAX_QUEUED: Final = 1000  # functions that wait for the loop
 
 
 class StepClock:
-    """A clock that can stand still. ``clock``: the one that it follows."""
+    """A clock that can stand still. ``clock``: the one that it follows.
+
+    ``read()``: the time. It is a plain function, because a loop that was paused once reads this
+    clock for the rest of its life: a method would cost three times as much. ``stop()``: stand
+    still. ``go_on()``: continue from where it stands."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._behind = 0.0  # seconds that it has stood still
-        self._stopped_at: float | None = None
+        behind = 0.0  # seconds that it has stood still
+        stopped_at: float | None = None
 
-    def __call__(self) -> float:
-        stopped_at = self._stopped_at  # one access: another thread may call this
-        return self._clock() - self._behind if stopped_at is None else stopped_at
+        def read() -> float:
+            at = stopped_at  # one access: another thread may call this
+            return clock() - behind if at is None else at
 
-    def stop(self) -> None:
-        """Stand still."""
-        self._stopped_at = self()
+        def stop() -> None:
+            nonlocal stopped_at
+            stopped_at = read()
 
-    def go_on(self) -> None:
-        """Continue from where it stands."""
-        if self._stopped_at is not None:
-            self._behind = self._clock() - self._stopped_at
-            self._stopped_at = None
+        def go_on() -> None:
+            nonlocal behind, stopped_at
+            if stopped_at is not None:
+                behind = clock() - stopped_at
+                stopped_at = None
+
+        self.read, self.stop, self.go_on = read, stop, go_on
+
+    @classmethod
+    def of(cls, loop: Any) -> StepClock:
+        """The clock of ``loop``. It stays for the life of the loop: without it, the clock would
+        jump over the pauses."""
+        clock: StepClock | None = getattr(loop, "_step_clock", None)
+        if clock is None:
+            loop._step_clock = clock = cls(loop.time)
+            loop.time = loop.timers.time = clock.read
+        return clock
 
 
 class Stepper(Observer):
@@ -132,10 +147,7 @@ class Stepper(Observer):
 
     def attached(self, loop: Loop) -> None:
         self._loop = self._reported_by = loop
-        if not isinstance(loop.time, StepClock):
-            # It stays for the life of the loop: without it, the clock would jump over the pauses.
-            loop.time = loop.timers.time = StepClock(loop.time)
-        self._clock = loop.time
+        self._clock = StepClock.of(loop)
 
     def detached(self, loop: Loop) -> None:
         self._loop = None

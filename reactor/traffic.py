@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from .observer import Observer, Turn
 
 
@@ -43,6 +45,30 @@ class Traffic(Observer):
             traffic.sent += sent
         for fd in turn.closed:
             descriptors.pop(fd, None)
+
+
+class SampledTraffic(Traffic):
+    """The same for less: as the only observer of a busy loop, it gets samples. Bytes, events, what
+    opens and closes, errors, timers, and calls that take longer than a millisecond are exact. Of
+    the other calls only those in ``measured`` turns are measured; see sampling.py.
+
+    ``turn_ended`` is called for turns that are measured, and for others in which there was one of
+    these things; ``turn_passed`` for the rest. ``measured``: how many turns were measured.
+    ``slow``: seconds; calls that take longer are exact."""
+
+    slow: Final = 0.001
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.measured = 0
+
+    def turn_ended(self, turn: Turn) -> None:
+        super().turn_ended(turn)
+        self.measured += turn.is_measured
+
+    def turn_passed(self, turn: Turn) -> None:
+        """Another turn is over. It has only ``events`` and ``times``: when it began, when its wait
+        began and ended, and when it ended. ``turn`` must not be kept."""
 
 
 class DescriptorTraffic:

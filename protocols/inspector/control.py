@@ -282,6 +282,18 @@ class Control:
         with self._lock:
             return [] if self._recording is None or self._closed else self._recording.files()
 
+    def is_writing(self) -> bool:
+        """Whether the newest recording was stopped, and its last turns are not in the file yet:
+        the loop does that, at its next turn."""
+        with self._lock:
+            recording = self._recording
+            return (
+                recording is not None
+                and recording.over
+                and not recording.is_complete
+                and not self._loop.is_closed()
+            )
+
     def _record(self, payload: int) -> None:
         before = self._recording
         if before is not None and not before.over:
@@ -324,11 +336,12 @@ def _delete(folder: Path, process: int) -> None:
 
 class _Recording(Recorder):
     """A recording that knows how much there is. ``over``: whether it was ended, by an action or an
-    error."""
+    error. ``is_complete``: whether all of it is in the files."""
 
     def __init__(self, path: Path, payload: int, traffic: Traffic | None) -> None:
         super().__init__(path, max_size=MAX_RECORDING, payload=payload)
         self.over = False
+        self.is_complete = False
         self._counted = traffic
         self._turns = 0
         self._began = self._until = 0.0
@@ -347,7 +360,7 @@ class _Recording(Recorder):
 
     def detached(self, loop: Loop) -> None:
         super().detached(loop)
-        self.over = True
+        self.over = self.is_complete = True
 
     def document(self) -> dict[str, Any]:
         return {

@@ -13,12 +13,15 @@ from reactor import Turn
 
 INTERVAL: Final = 0.25  # seconds of a bucket of the strip
 BUCKETS: Final = 240
+WAIT: Final = 2  # the step
 WINDOW: Final = INTERVAL * BUCKETS  # seconds: the last minute
 
 _MOST_NAMES: Final = 1000  # in each part of the minute
 _OTHERS: Final = "(others)"  # what further names are counted under
 _PARTS: Final = 12  # of the minute: what leaves the window leaves it by parts
 _PART: Final = WINDOW / _PARTS  # seconds
+
+Entries = dict[str, list[float]]
 
 # What a bucket counts.
 _WAITED, _WORKED, _TURNS, _EVENTS, _LONGEST = range(5)
@@ -74,11 +77,16 @@ class Strip:
 
     def document(self, now: float, turn: Turn | None) -> dict[str, list[float]]:
         """The buckets until ``now``, by number. ``turn``: the one that the loop is in, whose wait
-        or work counts as far as it has come."""
+        or work counts as far as it has come, in the longest too."""
         oldest = int(now / INTERVAL) - BUCKETS
         recent = {self._number: self._current()}
         if turn is not None:
-            _split(recent, turn.times.copy(), now, turn.step)
+            times = turn.times.copy()
+            _split(recent, times, now, turn.step)
+            last = recent.get(int(now / INTERVAL))
+            if last is not None and not (len(times) == 2 and turn.step == WAIT):
+                waited = times[2] - times[1] if len(times) > 2 else 0.0
+                last[_LONGEST] = max(last[_LONGEST], now - times[0] - waited)
         # Last, so that a bucket that is finished meanwhile replaces the current one.
         shown = {key: _rounded(values) for key, values in recent.items()}
         finished = dict(self._finished.copy())
@@ -96,7 +104,7 @@ def _split(
         _spread(buckets, _WORKED, began, until)
         return
     _spread(buckets, _WORKED, began, times[1])
-    if len(times) == 2 and step == 2:
+    if len(times) == 2 and step == WAIT:
         _spread(buckets, _WAITED, times[1], until)
     elif len(times) == 2:  # it has ended in the wait, by an exception
         _spread(buckets, _WORKED, times[1], until)
@@ -121,44 +129,61 @@ def _rounded(values: list[float]) -> list[float]:
 class TimeByName:
     """How often each name ran in the last minute, and how long it took.
 
-    ``current``: for each name, a list of calls, seconds and the longest call's seconds. The watcher
-    adds to it without a call, as this happens for everything that runs."""
+    ``current`` and ``exact``: for each name, a list of calls, seconds and the longest call's
+    seconds. The watcher adds to them without a call, as this happens for everything that runs. In
+    ``current`` are short calls, of which only those in measured turns are known: what the document
+    says of them is an estimate for all turns."""
 
     def __init__(self) -> None:
-        self.current: dict[str, list[float]] = {}
+        self.current: Entries = {}
+        self.exact: Entries = {}
         self.ends = 0.0  # when the current part ends, in seconds of the loop's clock
-        self._older: deque[tuple[float, dict[str, list[float]]]] = deque(maxlen=_PARTS)
+        self._since = (0, 0)  # size before the current part: all, and what was measured
+        self._older: deque[tuple[float, Entries, Entries, float]] = deque(maxlen=_PARTS)
 
-    def begin(self, now: float) -> None:
-        """Begin the next part of the minute."""
-        if self.current:
-            self._older.append((self.ends, self.current))
-        self.current = {}
+    def begin(self, now: float, size: int = 0, measured: int = 0) -> None:
+        """Begin the next part of the minute. ``size`` and ``measured``: as in ``document``."""
+        if self.current or self.exact:
+            ratio = self._ratio(size, measured)
+            self._older.append((self.ends, self.current, self.exact, ratio))
+        self.current, self.exact = {}, {}
+        self._since = size, measured
         self.ends = now + _PART
 
-    def new(self, name: str) -> list[float]:
-        """The entry of a name that has none yet."""
-        if len(self.current) >= _MOST_NAMES:
-            name = _OTHERS
-        return self.current.setdefault(name, [0, 0.0, 0.0])
+    def _ratio(self, size: int, measured: int) -> float:
+        """For how many calls a measured one stands."""
+        since = self._since
+        return max((size - since[0]) / max(measured - since[1], 1), 1.0)
 
-    def document(self, now: float, most: int = 20) -> list[dict[str, Any]]:
-        """The names that took longest in all, at most ``most`` of them."""
-        total: dict[str, list[float]] = {}
-        parts = [part for ended, part in self._older.copy() if ended > now - WINDOW]
-        for part in (*parts, self.current):
-            for name, (calls, seconds, longest) in part.copy().items():
-                entry = total.setdefault(name, [0, 0.0, 0.0])
-                entry[0] += calls
-                entry[1] += seconds
-                entry[2] = max(entry[2], longest)
+    def document(
+        self, now: float, size: int = 0, measured: int = 0, most: int = 20
+    ) -> list[dict[str, Any]]:
+        """The names that took longest in all, at most ``most`` of them. ``size``: how much has
+        happened so far; ``measured``: how much of that was measured."""
+        total: Entries = {}
+        parts = [part for part in self._older.copy() if part[0] > now - WINDOW]
+        parts.append((now, self.current, self.exact, self._ratio(size, measured)))
+        for _, sampled, exact, ratio in parts:
+            for entries, times in (sampled, ratio), (exact, 1.0):
+                for name, (calls, seconds, longest) in entries.copy().items():
+                    entry = total.setdefault(name, [0, 0.0, 0.0])
+                    entry[0] += calls * times
+                    entry[1] += seconds * times
+                    entry[2] = max(entry[2], longest)
         slowest = sorted(total.items(), key=lambda item: (-item[1][1], item[0]))[:most]
         return [
             {
                 "name": name,
-                "calls": calls,
+                "calls": round(calls),
                 "seconds": round(seconds, 6),
                 "longest": round(longest, 6),
             }
             for name, (calls, seconds, longest) in slowest
         ]
+
+
+def new_entry(entries: Entries, name: str) -> list[float]:
+    """The entry of a name that has none yet."""
+    if len(entries) >= _MOST_NAMES:
+        name = _OTHERS
+    return entries.setdefault(name, [0, 0.0, 0.0])

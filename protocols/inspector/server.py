@@ -38,6 +38,8 @@ from .watching import Watcher
 LIMITS: Final = Limits(body=65536, requests=100_000, write_timeout=10.0)
 
 _MAX_REQUEST: Final = 4096  # bytes of a request that controls the loop
+_AGAIN: Final = 0.05  # seconds until the next look whether a recording is complete
+_ATTEMPTS: Final = 40
 _NO_STORE: Final = (("Cache-Control", "no-store"), *SECURITY)
 _READ: Final = ("GET", "HEAD")
 _JSON: Final = ("Content-Type", "application/json; charset=utf-8")
@@ -113,11 +115,25 @@ class Routes:
             ("Content-Disposition", 'attachment; filename="trace.json"'),
         )
 
-    def _recording(self, request: Request) -> None:
+    def _recording(self, request: Request, attempts: int = _ATTEMPTS) -> None:
+        if self._control.is_writing():
+            if not attempts:
+                raise HTTPError(
+                    409, "The loop works, and the recording is not complete: try again."
+                )
+            later = request.reactor.call_later(_AGAIN, self._try_recording, request, attempts - 1)
+            request.on_lost(later.cancel)
+            return
         paths = self._control.recording_files()
         if not paths:
             raise HTTPError(404, "There is no recording.")
         send_files(request, paths, self._hello()["title"])
+
+    def _try_recording(self, request: Request, attempts: int) -> None:
+        try:
+            self._recording(request, attempts)
+        except HTTPError as exc:
+            request.respond(_refusal(exc))
 
     # -- control -----------------------------------------------------------------------------------
 

@@ -17,7 +17,9 @@ noise would change the document each time. What is not known is None. Keys of di
     pending      while the loop is paused or in slow motion: what is to come in this turn, see
                  ``reactor.pending``; otherwise None
     steps        seconds: what each of the eight steps took in the newest turns, which are at most
-                 200 for each tenth of a second; of: the seconds in which these turns were
+                 200 for each tenth of a second, and in a wait that goes on; of: the seconds that
+                 they took; sampled: only if the loop is so busy that one turn of so many is
+                 measured, see reactor/sampling.py
     strip        by the number of the interval (``hello``: "strip"): seconds waited, seconds worked,
                  turns, events, the longest work of one turn; intervals with nothing are left out
     descriptors  total, matching (the filter), kinds (how many of each), first, order (the numbers
@@ -26,7 +28,8 @@ noise would change the document each time. What is not known is None. Keys of di
                  expires_at for an idle timer), total, idle, cancelled, fired (the newest 20, each
                  with name, kind, at, took)
     callbacks    next (names of those that are queued, at most 100), total
-    slowest      by name, over the last minute, at most 20: name, calls, seconds, longest
+    slowest      by name, over the last minute, at most 20: name, calls, seconds, longest. Of calls
+                 that are shorter than a millisecond, an estimate while turns are sampled
     blocked      see ``Watchdog.document``
     errors       total, recent (the newest first: at, text)
     closed       total, recent (descriptors, the newest first)"""
@@ -42,14 +45,14 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import reactor as package
-from reactor import STEPS, Loop, Turn, list_callbacks, list_timers, pending
+from reactor import STEPS, Loop, Turn, current_turn, list_callbacks, list_timers, pending
 
 from .control import Control
 from .history import BUCKETS, INTERVAL
 from .table import Table, View
 from .turns import describe_turn, newest_interesting, time_of_steps
 from .watchdog import Watchdog
-from .watching import Watcher, current_turn
+from .watching import Watcher
 
 VERSION: Final = 1  # of the document
 
@@ -58,6 +61,7 @@ _RARELY: Final = 1.0  # seconds between looks at what takes longer
 _SHARE: Final = 30  # at least this many times as long as such a look took
 _MOST_NEXT: Final = 100
 _MOST_TURNS: Final = 10
+_WAIT: Final = 2  # the step
 _SAME: Final = 0.002  # seconds by which the same moment may differ when it is computed again
 
 
@@ -89,6 +93,8 @@ class State:
         self._last_turn = -1  # the number of the newest turn that was shown
         self._turn: Turn | None = None
         self._samples: deque[tuple[float, list[float], float]] = deque(maxlen=15)
+        self._counts: deque[tuple[float, int, int]] = deque(maxlen=15)  # turns, and measured ones
+        self._counts.append((reactor.time(), watcher.turns, watcher.measured))
         self._at: list[float] = []  # moments of timers, sorted
         self._rare: dict[str, Any] = {}
         self._rare_until = float("-inf")
@@ -149,7 +155,7 @@ class State:
             if control["mode"] == "slow"
             else [],
             "pending": self._pending(time_now) if stepping else None,
-            "steps": self._steps(time_now),
+            "steps": self._steps(time_now, turn) | self._sampled(time_now),
             "strip": watcher.strip.document(time_now, turn),
             "timers": self._timers(time_now),
             "callbacks": list_callbacks(loop, most=_MOST_NEXT),
@@ -168,7 +174,9 @@ class State:
     def _look_rarely(self, now: float) -> None:
         """What takes a pass over all timers, or all names."""
         self._rare = {
-            "slowest": self._watcher.by_name.document(self._loop.time()),
+            "slowest": self._watcher.by_name.document(
+                self._loop.time(), self._watcher.size, self._watcher.size_measured
+            ),
             "idle": list_timers(self._loop, seconds=-1.0)["idle"],
         }
         self._rare_until = now + max(_RARELY, _SHARE * (self._clock() - now))
@@ -193,19 +201,30 @@ class State:
 
     def _sample(self, now: float, ended: Sequence[Turn]) -> None:
         if ended:
-            span = ended[-1].times[-1] - ended[0].times[0]
+            span = sum(turn.times[-1] - turn.times[0] for turn in ended)
             self._samples.append((now, time_of_steps(ended), span))
+        self._counts.append((now, self._watcher.turns, self._watcher.measured))
 
-    def _steps(self, now: float) -> dict[str, Any]:
-        """Over the last second."""
+    def _steps(self, now: float, current: Turn | None) -> dict[str, Any]:
+        """Over the last second, with the wait that goes on."""
         samples = [(seconds, of) for then, seconds, of in self._samples if then > now - 1.0]
-        return {
-            "seconds": [
-                round(sum(took), 6)
-                for took in zip([0.0] * 8, *(seconds for seconds, _ in samples), strict=True)
-            ],
-            "of": round(sum(of for _, of in samples), 6),
-        }
+        seconds = [sum(took) for took in zip([0.0] * 8, *(s for s, _ in samples), strict=True)]
+        of = sum(of for _, of in samples)
+        if current is not None and current.step == _WAIT:
+            waited = min(max(now - current.times[-1], 0.0), 1.0)
+            seconds[_WAIT - 1] += waited
+            of += waited
+        return {"seconds": [round(took, 6) for took in seconds], "of": round(of, 6)}
+
+    def _sampled(self, now: float) -> dict[str, int]:
+        """That only one turn of so many was measured in the last second, or since the last
+        document, if that is so."""
+        newest = self._counts[-1]
+        before = [count for count in self._counts if count[0] <= now - 1.0]
+        oldest = before[-1] if before else self._counts[0]
+        turns, measured = (newest[i] - oldest[i] for i in (1, 2))
+        each = round(turns / max(measured, 1))
+        return {"sampled": each} if each > 1 else {}
 
     # -- timers ------------------------------------------------------------------------------------
 

@@ -25,8 +25,8 @@ logger = logging.getLogger(__name__)
 MOST: Final = 8  # viewers at a time
 INTERVAL: Final = 0.1  # seconds between two events at least
 # What this thread computes, the watched loop has to wait for (the GIL). So all viewers together get
-# about 3 % of the time.
-_REST: Final = 32.0  # times as long as an update took
+# about 2 % of the time.
+_REST: Final = 48.0  # times as long as an update took
 _LONGEST: Final = 5.0  # seconds
 
 _encode: Final = json.JSONEncoder(

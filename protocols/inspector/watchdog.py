@@ -24,10 +24,10 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any, Final
 
-from reactor import Loop, Turn
+from reactor import Loop, Turn, current_turn
 
 from .places import Line, Stack, source, stack_of, where, where_and_source
-from .watching import Watcher, current_turn
+from .watching import Watcher
 
 _LONGEST_PAUSE: Final = 0.1  # seconds between two looks
 _SHORTEST_PAUSE: Final = 0.005  # even if the threshold is shorter
@@ -72,7 +72,7 @@ class Watchdog:
         self._asked = 0.0  # seconds that this thread wanted to sleep
         self._loop_then: float | None = None  # the loop's clock at the last look
         self._stops: deque[tuple[float, float]] = deque(maxlen=_MOST_STOPS)  # by the loop's clock
-        self._turn: Turn | None = None  # the one that is being sampled
+        self._turn: int | None = None  # the number of the one that is being sampled
         self._blocked: _Blocked | None = None
         self._listed: deque[_Blocked] = deque(maxlen=_MOST_BLOCKED)
         self._total = 0
@@ -113,7 +113,7 @@ class Watchdog:
         self._loop_then = now
         turn = current_turn(loop)
         worked = 0.0 if turn is None else self._worked(turn, now)
-        if self._blocked is not None and turn is not self._turn:
+        if self._blocked is not None and (turn is None or turn.number != self._turn):
             self._blocked.going_on = False
             self._turn = self._blocked = None
         if self._watcher.long_turns_total != self._judged:
@@ -156,10 +156,11 @@ class Watchdog:
     def _sample(self, turn: Turn, worked: float, now: float) -> None:
         thread = self._loop._guard.thread
         stack = None if thread is None else stack_of(self._frames().get(thread))
-        if current_turn(self._loop) is not turn:  # it has ended meanwhile
+        now_in = current_turn(self._loop)
+        if now_in is None or now_in.number != turn.number:  # it has ended meanwhile
             return
-        if self._turn is not turn:
-            self._turn = turn
+        if self._turn != turn.number:
+            self._turn = turn.number
             self._blocked = self._list(turn.number, now - worked)
         blocked = self._blocked
         if blocked is not None:

@@ -8,16 +8,17 @@ newest turns."""
 from __future__ import annotations
 
 from collections import deque
-from typing import Any, Final
+from typing import Final
 
-from reactor import Loop, RecentTurns, Traffic, Turn
+from reactor import RecentTurns, SampledTraffic, Turn
 
-from .history import Strip, TimeByName
+from .history import Strip, TimeByName, new_entry
 
 _MOST: Final = 20  # newest entries of each kind to keep
+_SAMPLED: Final = ("event", "callback")  # calls that are sampled if they are short
 
 
-class Watcher(Traffic):
+class Watcher(SampledTraffic):
     """Watches one loop for the inspector; add it with ``Reactor.add_observer``.
 
     ``threshold``: seconds; a turn that works for longer is a long one.
@@ -27,7 +28,9 @@ class Watcher(Traffic):
     * ``long_turns``: the newest long turns, and ``long_turns_total`` how many there were.
     * ``fired``: the newest timers, as (name, kind, when it had run, seconds that it took).
     * ``errors``: the newest ones, as (when, one line), and ``errors_total``.
-    * ``closed``: the descriptors that were closed last, and ``closed_total``."""
+    * ``closed``: the descriptors that were closed last, and ``closed_total``.
+    * ``turns``: how many there were, of which ``measured`` were measured.
+    * ``size``: turns and events, and ``size_measured``, those of measured turns."""
 
     def __init__(self, threshold: float = 0.1) -> None:
         super().__init__()
@@ -42,28 +45,27 @@ class Watcher(Traffic):
         self.errors_total = 0
         self.closed: deque[int] = deque(maxlen=_MOST)
         self.closed_total = 0
+        self.turns = 0
+        self.size = self.size_measured = 0
+
+    def turn_passed(self, turn: Turn) -> None:
+        self.strip.add(turn)
+        self.turns += 1
+        self.size += 1 + len(turn.events)
 
     def turn_ended(self, turn: Turn) -> None:
         super().turn_ended(turn)
-        self.recent.turn_ended(turn)
+        self.turns += 1
+        size = 1 + len(turn.events)
+        self.size += size
+        if turn.is_measured:
+            self.size_measured += size
+            self.recent.turn_ended(turn)
         if self.strip.add(turn) >= self.threshold:
             self.long_turns.append(turn.trimmed(self.recent.most))
             self.long_turns_total += 1
-        by_name = self.by_name
-        if turn.times[-1] >= by_name.ends:
-            by_name.begin(turn.times[-1])
-        names = by_name.current
-        for call in turn._calls:  # plain tuples: turn.calls would make a Call of each
-            name, took = call[1], call[2]
-            entry = names.get(name) or by_name.new(name)
-            entry[0] += 1
-            entry[1] += took
-            if took > entry[2]:  # noqa: PLR1730 - max() takes longer
-                entry[2] = took
-            kind = call[0]
-            # An idle timer that has only set itself again has not expired.
-            if kind not in ("event", "callback") and (kind == "timer" or not call[6]):
-                self.fired.append((name, kind, turn.times[-1], took))
+        if turn._calls:
+            self._count_calls(turn)
         if turn.errors:
             self.errors.extend((turn.times[-1], line) for line in turn.errors[:_MOST])
             self.errors_total += len(turn.errors)
@@ -71,11 +73,20 @@ class Watcher(Traffic):
             self.closed.extend(turn.closed[-_MOST:])
             self.closed_total += len(turn.closed)
 
-
-def current_turn(loop: Loop) -> Turn | None:
-    """The turn that an observed loop is in; None between two turns."""
-    observation: Any = getattr(loop, "_observation", None)
-    if observation is None:
-        return None
-    turn: Turn = observation.turn
-    return None if turn is observation._between else turn
+    def _count_calls(self, turn: Turn) -> None:
+        by_name = self.by_name
+        if turn.times[-1] >= by_name.ends:
+            by_name.begin(turn.times[-1], self.size, self.size_measured)
+        names, exact = by_name.current, by_name.exact
+        for call in turn._calls:  # plain tuples: turn.calls would make a Call of each
+            kind, name, took = call[0], call[1], call[2]
+            is_sampled = took < self.slow and kind in _SAMPLED
+            entries = names if is_sampled else exact
+            entry = entries.get(name) or new_entry(entries, name)
+            entry[0] += 1
+            entry[1] += took
+            if took > entry[2]:  # noqa: PLR1730 - max() takes longer
+                entry[2] = took
+            # An idle timer that has only set itself again has not expired.
+            if kind not in _SAMPLED and (kind == "timer" or not call[6]):
+                self.fired.append((name, kind, turn.times[-1], took))

@@ -106,6 +106,11 @@ export class TurnTable {
     const intervals = new Map();
     this.#spread(intervals, index, step);
     if (step === END) this.#count(intervals, index);
+    else if (step !== WAIT) {
+      const values = entry(intervals, Math.floor(now / INTERVAL));
+      const waited = step > WAIT ? this.waited(index) : 0;
+      values[4] = now - this.time(index, 1) - waited;
+    }
     for (let at = index - 1; at >= 0; at -= 1) {
       const ended = this.time(at, END);
       if (Math.floor(ended / INTERVAL) <= oldest) break;

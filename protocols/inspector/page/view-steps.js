@@ -57,8 +57,11 @@ export class StepsView {
       this.#showStep(index, part, part.phase === "done" ? tookOf(turn, index + 1) : null);
     }
     const number = turn ? count(turn.turn) : "–";
-    const isSample = mode === "running" && isWhole(turn);
-    byId("steps-hint").textContent = isSample ? `turn ${number}, a sample` : `turn ${number}`;
+    const sampled = state.steps?.sampled;
+    let note = "";
+    if (mode === "running" && sampled) note = `, 1 of ${count(sampled)} turns measured`;
+    else if (mode === "running" && isWhole(turn)) note = ", a sample";
+    byId("steps-hint").textContent = `turn ${number}${note}`;
   }
 
   #showStep(index, { phase, text, items }, took) {

@@ -198,7 +198,10 @@ def draw_timers(state: Document, rows: int, now: float | None) -> list[Line]:
 
 def draw_slowest(state: Document, rows: int) -> list[Line]:
     """What took the most time in the last minute."""
-    lines: list[Line] = [[("Slowest ", "heading"), ("   total longest  calls", "dim")]]
+    head = "   total longest  calls"
+    if sampled := number(state, "steps", "sampled"):
+        head += f"  1 of {sampled:.0f} turns measured"
+    lines: list[Line] = [[("Slowest ", "heading"), (head, "dim")]]
     lines += [
         [
             (fit(units.duration(number(entry, "seconds")), 15, right=True), "bold"),

@@ -446,6 +446,7 @@ def test_a_recording(world):
     world.perform("stop_recording")
     document = world.control.document()
     assert (document["recording"], document["recorded"]) == (None, True)
+    wait_until(lambda: not world.control.is_writing())
     assert world.runs()
     (path,) = world.control.recording_files()
     assert any(line.get("received_data") for line in lines(path))

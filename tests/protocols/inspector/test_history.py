@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from protocols.inspector.history import Strip, TimeByName
+from protocols.inspector.history import Strip, TimeByName, new_entry
 from reactor import Turn
 
 
@@ -77,7 +77,7 @@ def test_the_strip_ends_after_a_minute():
 
 
 def add(names, name, took):
-    entry = names.current.get(name) or names.new(name)
+    entry = new_entry(names.current, name)
     entry[0] += 1
     entry[1] += took
     entry[2] = max(entry[2], took)
@@ -123,3 +123,27 @@ def test_very_many_names_are_counted_together():
         "seconds": 0.2,
         "longest": 0.001,
     }
+
+
+def test_short_calls_are_estimated_if_turns_are_sampled():
+    names = TimeByName()
+    names.begin(1000.0, size=100, measured=100)
+    add(names, "short", 0.0005)
+    new_entry(names.exact, "slow")[:] = [1, 0.002, 0.002]
+    [slowest, other] = names.document(1001.0, size=180, measured=110)
+    assert slowest == {"name": "short", "calls": 8, "seconds": 0.004, "longest": 0.0005}
+    assert other == {"name": "slow", "calls": 1, "seconds": 0.002, "longest": 0.002}
+
+    names.begin(1005.0, size=180, measured=110)
+    assert names.document(1006.0, size=190, measured=120)[0] == slowest
+
+
+def test_the_longest_turn_may_be_the_one_that_goes_on():
+    strip = Strip()
+    strip.add(turn(1000.0, 1000.0, 1000.05, 1000.06))
+    blocking = Turn(0, 1000.06)
+    blocking.times += [1000.06, 1000.1]
+    blocking.step = 4
+    assert strip.document(1003.1, blocking)["4012"][4] == pytest.approx(3.0)
+    blocking.step, blocking.times = 2, blocking.times[:2]
+    assert strip.document(1003.1, blocking)["4012"][4] == 0

@@ -28,6 +28,7 @@ class Watched:
         self.performed = []
         self.refreshed = 0
         self.files = []
+        self.writing = False
 
     def document(self, view):
         self.views.append(view)
@@ -48,6 +49,9 @@ class Watched:
 
     def recording_files(self):
         return self.files
+
+    def is_writing(self):
+        return self.writing
 
 
 class World:
@@ -299,3 +303,26 @@ def test_a_recording_that_is_deleted_meanwhile(world, tmp_path):
     (tmp_path / "one").write_text("x")
     world.watched.files = [tmp_path / "one", tmp_path / "gone"]
     assert world.ask("/recording")[::2] == (409, "The recording has changed: try again.\n")
+
+
+def test_a_recording_is_sent_when_its_last_turns_are_written(world, tmp_path):
+    (tmp_path / "1.jsonl").write_bytes(b"first\n")
+    world.watched.files = [tmp_path / "1.jsonl"]
+    world.watched.writing = True
+    peer = world.reactor.connect(world.server)
+    peer.send(b"GET /recording HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    world.reactor.advance(0.2)
+    assert not peer.received
+    (tmp_path / "1.jsonl").write_bytes(b"first\nlast\n")
+    world.watched.writing = False
+    world.reactor.advance(0.1)
+    assert peer.received.startswith(b"HTTP/1.1 200")
+    assert peer.received.endswith(b"last\n")
+
+
+def test_a_recording_that_is_not_complete_for_long_is_refused(world, tmp_path):
+    world.watched.writing = True
+    peer = world.reactor.connect(world.server)
+    peer.send(b"GET /recording HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    world.reactor.advance(3)
+    assert peer.received.startswith(b"HTTP/1.1 409")

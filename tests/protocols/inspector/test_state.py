@@ -312,3 +312,47 @@ def test_the_time_of_steps_also_counts_turns_that_were_cut_short():
     whole.times = [float(number) for number in range(9)]
 
     assert time_of_steps([turn, whole]) == [2, 3, 1, 1, 1, 1, 1, 1]
+
+
+def test_a_wait_that_goes_on_counts_in_the_steps(world):
+    reactor = world.reactor
+    reactor.call_soon(reactor.stall, 0.01)
+    reactor.run_once(0)
+    world.document()
+    poll, waiting = reactor._observation.plain_poll, []
+
+    def wait(timeout):
+        reactor.stall(0.5)
+        waiting.append(world.document()["steps"])
+        return poll(0)
+
+    reactor._observation.plain_poll = wait
+    reactor.run_once(0)
+    seconds = waiting[0]["seconds"]
+    assert seconds[1] == pytest.approx(0.5)
+    assert seconds[5] == pytest.approx(0.01)
+    assert waiting[0]["of"] == pytest.approx(0.51)
+
+
+def test_a_busy_loop_is_sampled_and_the_document_says_so(world):
+    reactor = world.reactor
+    peers = [reactor.connect(Echo) for _ in range(10)]
+    world.document()
+    for _ in range(400):
+        for peer in peers:
+            peer.send(b"x")
+        reactor.run_once(0)
+    document = world.document()
+    assert document["steps"]["sampled"] > 5
+    assert document["descriptors"]["rows"][str(peers[0].transport._fd)]["received"] == 400
+    echo = next(entry for entry in document["slowest"] if entry["name"] == "Echo.data_received")
+    assert echo["calls"] == pytest.approx(4000, rel=0.1)
+    assert sum(bucket[3] for bucket in document["strip"].values()) == 4000
+
+    reactor.advance(2)
+    world.document()  # of the first turns since then, one was still sampled
+    for _ in range(3):
+        reactor.advance(1)
+        reactor.call_soon(lambda: None)
+        reactor.run_once(0)
+        assert "sampled" not in world.document()["steps"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from protocols.inspector.watching import Watcher, current_turn
-from reactor import IdleTimer, Observer, Protocol
+from protocols.inspector.watching import Watcher
+from reactor import IdleTimer, Observer, Protocol, current_turn
 from reactor.testing import VirtualReactor
 
 
