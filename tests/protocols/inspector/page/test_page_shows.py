@@ -25,8 +25,8 @@ def test_a_running_loop(page):
     assert page.mode == "running"
     assert page.text("#mode").lower() == "running"
     page.sees("#rate-unit", "turns/s")
-    assert "Chat.data_received" in page.step(4)
-    assert "1.0 MiB left" in page.step(7)
+    page.sees('.step[data-step="4"]', "Chat.data_received")
+    page.sees('.step[data-step="7"]', "1.0 MiB left")
     assert page.text("#timers-hint") == "9 set · 5 idle · 2 cancelled"
     page.sees("#timers", "Chat.rotate_log")
     assert "Wait 936 ms/s" in page.attribute("#ring svg", "aria-label")
