@@ -19,7 +19,7 @@ from .common import (
     run_load,
 )
 
-SMOKE = {"connections": 20, "busy": 4, "rounds": 1, "seconds": 1.5, "slice": 0.2}
+SMOKE = {"connections": 20, "busy": 4, "rounds": 1, "seconds": 3.0, "slice": 0.2}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -24,7 +24,7 @@ from .common import (
     run_load,
 )
 
-SMOKE = {"connections": 4, "rounds": 1, "seconds": 0.5}
+SMOKE = {"connections": 4, "rounds": 1, "seconds": 2.0}
 KINDS = {"recent": "the newest turns in memory", "record": "a recording"}
 
 

@@ -110,7 +110,8 @@ def test_step_by_step_a_line_is_answered(start):
                 waiting.setdefault(state["turn"]["step"], state["pending"])
                 control(server, "step")
         assert client.recv(100) == b"hello"
-        assert list(waiting) == [1, 2, 3, 4, 5, 6, 7]
+        # Before the line was seen here, the loop may have gone on to step 8.
+        assert list(waiting)[:7] == [1, 2, 3, 4, 5, 6, 7]
         fd = next(iter(waiting[4]["handlers"]))
         assert waiting[4]["handlers"][fd]["handler"] == "Echo.data_received"
         assert [(f["fd"], f["queued"]) for f in waiting[7]["flushes"]] == [(int(fd), 5)]
