@@ -116,6 +116,9 @@ class TargetFile:
         """The upload has failed."""
         raise NotImplementedError
 
+    def unlink(self) -> None:
+        """The upload has failed, but a thread still uses this: only remove what nobody sees."""
+
 
 class NewFile(TargetFile):
     """Gets its name when it is complete. Raises OSError."""
@@ -176,10 +179,13 @@ class NewFile(TargetFile):
 
     def discard(self) -> None:
         self._file.close()
-        if self._folder.fd >= 0:
+        self.unlink()
+        self._folder.close()
+
+    def unlink(self) -> None:
+        if (folder := self._folder.fd) >= 0:
             with suppress(OSError):  # the folder was removed, and this file with it
-                os.unlink(self._temporary, dir_fd=self._folder.fd)
-            self._folder.close()
+                os.unlink(self._temporary, dir_fd=folder)
 
 
 class ContinuedFile(TargetFile):

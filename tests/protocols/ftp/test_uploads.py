@@ -173,6 +173,27 @@ def test_a_stopping_server_leaves_no_half_upload(reactor: VirtualReactor, root: 
     assert house.files() == before
 
 
+def test_stopping_while_a_thread_writes_leaves_no_half_upload(
+    reactor: VirtualReactor, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    going = threading.Event()
+    monkeypatch.setattr(files, "_write", lambda fd, data: going.wait(60))
+    house = FTPHouse(reactor, root, writable=True)
+    before = house.files()
+    peer = house.user().begin("STOR new")
+    reactor.thread_timeout = 0
+    peer.send(b"half")
+    reactor.settle()
+    assert house.files() != before
+    reactor.call_soon(reactor.stop, 2.0)
+    try:
+        reactor.run()
+        reactor.close()
+        assert house.files() == before
+    finally:
+        going.set()
+
+
 # -- limits ----------------------------------------------------------------------------------------
 
 
