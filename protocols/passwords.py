@@ -12,6 +12,7 @@ import getpass
 import hashlib
 import hmac
 import os
+import queue
 import re
 import sys
 from collections import Counter, OrderedDict
@@ -33,6 +34,7 @@ _MAX_PARALLELISM: Final = 16
 _MAX_PASSWORD: Final = 200  # characters; the longest that the command accepts
 
 _MAX_ADDRESSES: Final = 10_000  # whose wrong passwords are remembered
+_RETRY: Final = 0.1  # seconds until the next attempt to get a thread
 
 
 class PasswordsError(Exception):
@@ -187,8 +189,7 @@ class PasswordChecks:
         loop: ``call.result()`` tells, or raises what the check has raised.
 
         ``address``: what the peer's attempts are counted by, see ``subscriber()``. Ask
-        ``is_busy()`` first. Raises ``queue.Full`` when too many calls wait for a thread."""
-        call = self._reactor.run_in_thread(passwords.check, name, password)
+        ``is_busy()`` first. While there is no thread for it, the check waits."""
         self._running += 1
         self._held[address] += 1
 
@@ -203,7 +204,15 @@ class PasswordChecks:
                     self._count_wrong(address)
             on_end(call)
 
-        call.add_done_callback(finish)
+        def begin() -> None:
+            try:
+                call = self._reactor.run_in_thread(passwords.check, name, password)
+            except (queue.Full, RuntimeError):  # too many calls wait; no thread can be started
+                self._reactor.call_later(_RETRY, begin)
+            else:
+                call.add_done_callback(finish)
+
+        begin()
 
     def _release(self, address: Hashable) -> None:
         self._held[address] -= 1

@@ -9,6 +9,25 @@ from typing import Any
 from reactor import Protocol, StreamTransport, TLSTransport
 
 
+class _LaterTLSTransport(TLSTransport):
+    """Begins the handshake in the next turn of the loop. A peer that answers quickly could finish
+    it before ``start`` returns, so the protocol would be called within the call in which it has
+    handled the command. What had come with the command would then be handled as if it had been
+    encrypted."""
+
+    __slots__ = ("_begun",)
+
+    def start(self, on_result: Callable[[Exception | None], object] | None = None) -> None:
+        self._begun = False
+        super().start(on_result)
+
+    def _do_handshake(self) -> None:
+        if self._begun:
+            super()._do_handshake()
+        else:
+            self._begun = True  # the peer speaks first: the poller tells when it has
+
+
 def start_tls(
     transport: StreamTransport,
     protocol: Any,
@@ -20,7 +39,8 @@ def start_tls(
     """Begin a TLS handshake as a server, on the connection of ``transport``. Return the transport
     that replaces it.
 
-    ``protocol`` gets ``connection_made`` after the handshake. What the peer has sent before, and
+    ``protocol`` gets ``connection_made`` after the handshake, and never before this function has
+    returned. What the peer has sent before, and
     ``transport`` has read already, must be discarded: an attacker may have put it there
     (CVE-2011-0411). The old transport says nothing more to its protocol. All that was written to it
     must have been sent. ``on_result(exc)``: is called with None after the handshake, or with its
@@ -33,7 +53,7 @@ def start_tls(
     transport.abort()
     sock.setblocking(False)
     peername = transport.get_extra_info("peername")
-    replacement = TLSTransport(
+    replacement = _LaterTLSTransport(
         transport.reactor, sock, protocol, peername, on_lost, context=context
     )
     try:

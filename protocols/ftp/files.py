@@ -7,6 +7,7 @@ import os
 import secrets
 import stat
 import sys
+from contextlib import suppress
 from typing import Final
 
 from ..rooted import Names, OpenFile, Root
@@ -115,6 +116,9 @@ class TargetFile:
         """The upload has failed."""
         raise NotImplementedError
 
+    def unlink(self) -> None:
+        """The upload has failed, but a thread still uses this: only remove what nobody sees."""
+
 
 class NewFile(TargetFile):
     """Gets its name when it is complete. Raises OSError."""
@@ -124,24 +128,38 @@ class NewFile(TargetFile):
         self._names = names
         self._temporary = TEMPORARY + secrets.token_hex(8).encode()
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        with root.parent(names) as folder:
-            mode = _FILE_MODE
-            try:
-                old = os.stat(names[-1], dir_fd=folder, follow_symlinks=False)
-            except FileNotFoundError:
-                old = None
-            if old is not None:
-                if stat.S_ISDIR(old.st_mode):
-                    raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-                if stat.S_ISREG(old.st_mode):
-                    # Replacing a file needs only a folder that can be written. A file that its
-                    # owner has made read-only stays.
-                    os.close(root.open(names, os.O_WRONLY))
-                    self.old_size = old.st_size
-                    mode = stat.S_IMODE(old.st_mode) & 0o777
-            self._file = OpenFile(os.open(self._temporary, flags, _FILE_MODE, dir_fd=folder))
+        # It stays open, so that the temporary file is found even if the folder is renamed.
+        self._folder = OpenFile(root.open(names[:-1], os.O_DIRECTORY))
+        try:
+            mode = self._mode_of_old(names)
+            self._file = OpenFile(
+                os.open(self._temporary, flags, _FILE_MODE, dir_fd=self._folder.fd)
+            )
+        except BaseException:
+            self._folder.close()
+            raise
+        try:
             if mode != _FILE_MODE:
                 os.fchmod(self._file.fd, mode)
+        except BaseException:
+            self.discard()
+            raise
+
+    def _mode_of_old(self, names: Names) -> int:
+        """Look at what this file will replace. Returns the permissions that it gets."""
+        try:
+            old = os.stat(names[-1], dir_fd=self._folder.fd, follow_symlinks=False)
+        except FileNotFoundError:
+            return _FILE_MODE
+        if stat.S_ISDIR(old.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if not stat.S_ISREG(old.st_mode):
+            return _FILE_MODE
+        # Replacing a file needs only a folder that can be written. A file that its owner has made
+        # read-only stays.
+        os.close(self._root.open(names, os.O_WRONLY))
+        self.old_size = old.st_size
+        return stat.S_IMODE(old.st_mode) & 0o777
 
     def write(self, data: bytes) -> None:
         _write(self._file.fd, data)
@@ -149,19 +167,25 @@ class NewFile(TargetFile):
     def finish(self) -> None:
         self._file.close()
         try:
+            # Where the path leads now: what is at the old place may be outside the root.
             with self._root.parent(self._names) as folder:
-                os.rename(self._temporary, self._names[-1], src_dir_fd=folder, dst_dir_fd=folder)
+                os.rename(
+                    self._temporary, self._names[-1], src_dir_fd=self._folder.fd, dst_dir_fd=folder
+                )
         except OSError:
             self.discard()
             raise
+        self._folder.close()
 
     def discard(self) -> None:
         self._file.close()
-        try:
-            with self._root.parent(self._names) as folder:
+        self.unlink()
+        self._folder.close()
+
+    def unlink(self) -> None:
+        if (folder := self._folder.fd) >= 0:
+            with suppress(OSError):  # the folder was removed, and this file with it
                 os.unlink(self._temporary, dir_fd=folder)
-        except OSError:  # the folder was removed, and this file with it
-            pass
 
 
 class ContinuedFile(TargetFile):
@@ -283,7 +307,10 @@ def rename(root: Root, old: Names, new: Names) -> None:
 
 
 def change_mode(root: Root, names: Names, mode: int) -> None:
-    """Set the permissions. Raises OSError."""
+    """Set the permissions, but not those of the root: nobody could enter it any more. Raises
+    OSError."""
+    if not names:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
     file = OpenFile(root.open(names))
     try:
         os.fchmod(file.fd, mode)

@@ -89,6 +89,8 @@ class Upload(Transfer):
         self._waiting.clear()
         if not self._writing:
             self._clean_up()
+        elif self.reactor.is_stopping():  # it may not wait for the thread
+            self._target.unlink()
 
     def _refuse(self, text: str) -> None:
         # Closing in good order, and not with a reset, lets the client read our reply.

@@ -26,6 +26,8 @@ _STALE: Final = 36 * 3600.0  # seconds
 # Dovecot's fields in a file's name: its size, and its size with CR LF as in POP3 and IMAP.
 _SIZES: Final = re.compile(r",S=[0-9]+,W=([0-9]+)")
 _BLOCK: Final = 1 << 20  # bytes
+# How often a mail is looked for, if another program changes its flags, and so its name, meanwhile.
+_ATTEMPTS: Final = 3
 
 
 class StoredMail(NamedTuple):
@@ -124,15 +126,14 @@ class Maildir:
         return mail
 
     def mails(self) -> list[StoredMail]:
-        """All mails, the oldest first."""
-        mails = [
-            mail
+        """All mails, the oldest first. One that another program moves meanwhile is there once."""
+        mails = {
+            mail.identity: mail
             for folder in (self._new, self._cur)
             for entry in os.scandir(folder)
             if (mail := _describe(entry)) is not None
-        ]
-        mails.sort(key=lambda mail: (mail.received, mail.identity))
-        return mails
+        }
+        return sorted(mails.values(), key=lambda mail: (mail.received, mail.identity))
 
     def read(self, identity: str) -> bytes:
         """The mail, with CR LF at the end of lines. Raises ``FileNotFoundError`` if there is none,
@@ -146,19 +147,28 @@ class Maildir:
 
     def delete(self, identities: Iterable[str]) -> list[str]:
         """Remove these mails; returns those that were there. Raises ``OSError``."""
-        flagged: dict[str, str] | None = None
         deleted = []
+        elsewhere = []
         for identity in filter(_is_identity, identities):
             try:
                 os.unlink(os.path.join(self._new, identity))
             except FileNotFoundError:
-                if flagged is None:
-                    flagged = self._flagged()
-                if identity not in flagged:
-                    continue
-                with suppress(FileNotFoundError):
+                elsewhere.append(identity)
+            else:
+                deleted.append(identity)
+        for _ in range(_ATTEMPTS):
+            if not elsewhere:
+                break
+            flagged = self._flagged()
+            present = [identity for identity in elsewhere if identity in flagged]
+            elsewhere = []
+            for identity in present:
+                try:
                     os.unlink(flagged[identity])
-            deleted.append(identity)
+                except FileNotFoundError:  # its flags were changed meanwhile
+                    elsewhere.append(identity)
+                else:
+                    deleted.append(identity)
         return deleted
 
     def mark_seen(self, identity: str) -> None:
@@ -177,7 +187,11 @@ class Maildir:
         """Where the mail may be."""
         if _is_identity(identity):
             yield os.path.join(self._new, identity)
-            yield from filter(None, [self._flagged().get(identity)])
+            for _ in range(_ATTEMPTS):
+                path = self._flagged().get(identity)
+                if path is None:
+                    return
+                yield path
 
     def _flagged(self) -> dict[str, str]:
         """The paths of the mails in ``cur`` by identity: their flags are a part of their names."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import subprocess
 from collections.abc import Callable
 
@@ -103,6 +104,26 @@ def test_an_address_with_many_wrong_passwords_is_locked_out(reactor: VirtualReac
     assert not checks.is_locked("here")
     here.guess("x")
     assert not checks.is_locked("here")
+
+
+@pytest.mark.parametrize("error", [queue.Full, RuntimeError])
+def test_a_check_waits_for_a_thread(
+    reactor: VirtualReactor, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    def no_thread(*args: object) -> None:
+        raise error
+
+    checks = PasswordChecks(reactor, at_once=1)
+    results = []
+    with monkeypatch.context() as patch:
+        patch.setattr(reactor, "run_in_thread", no_thread)
+        checks.start("here", USERS, "ada", "tea", lambda call: results.append(call.result()))
+        reactor.advance(10.0)
+        assert checks.is_busy("there")
+    reactor.advance(1.0)
+    reactor.settle()
+    assert results == [True]
+    assert not checks
 
 
 @pytest.mark.parametrize("typed", ["tea\n", "tea", "tea and biscuits\n"])

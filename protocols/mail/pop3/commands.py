@@ -4,6 +4,7 @@ later."""
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Callable, Mapping
 from typing import Final, Protocol
@@ -14,6 +15,7 @@ from .settings import POP3Shared
 Command = Callable[["Client", list[str]], str | None]
 
 _UNIQUE_ID: Final = re.compile(r"[!-~]{1,70}")  # RFC 1939 section 7
+_FEW: Final = 4096  # bytes
 _NUMBER: Final = re.compile(r"[0-9]{1,9}")
 
 
@@ -183,23 +185,31 @@ class Maildrop:
 def unique_id(mail: StoredMail) -> str:
     """The name for UIDL: the file's, without the sizes."""
     name = mail.identity.partition(",")[0]
-    return (
-        name if _UNIQUE_ID.fullmatch(name) else hashlib.sha256(mail.identity.encode()).hexdigest()
-    )
+    if _UNIQUE_ID.fullmatch(name):
+        return name
+    return hashlib.sha256(os.fsencode(mail.identity)).hexdigest()
 
 
 def top_of(content: bytes, lines: int) -> bytes:
     """The header of a mail, the empty line, and so many lines of the body."""
-    end = content.find(b"\r\n\r\n")
-    if end < 0:
+    begin = content.find(b"\r\n\r\n") + 4
+    if begin < 4:
         return content
-    end += 4
+    # Halves are counted, because finding millions of lines one by one takes seconds.
+    end = len(content)
+    while end - begin > _FEW:
+        middle = (begin + end) // 2
+        count = content.count(b"\n", begin, middle)
+        if count >= lines:
+            end = middle
+        else:
+            begin, lines = middle, lines - count
     for _ in range(lines):
-        next_end = content.find(b"\r\n", end)
-        if next_end < 0:
+        next_begin = content.find(b"\n", begin) + 1
+        if not next_begin:
             return content
-        end = next_end + 2
-    return content[:end]
+        begin = next_begin
+    return content[:begin]
 
 
 def _listing(title: str, lines: list[str]) -> str:

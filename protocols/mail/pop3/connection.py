@@ -301,10 +301,11 @@ class POP3Connection(Protocol):
     def send_mail(self, mail: StoredMail, lines: int | None) -> None:
         """RETR, or with ``lines`` TOP."""
 
-        def send(content: bytes) -> None:
-            self._send(_rendered(content if lines is None else top_of(content, lines)))
+        def render() -> bytes:  # in a thread, because a large mail takes a while
+            content = self.shared.store.maildir.read(mail.identity)
+            return _rendered(content if lines is None else top_of(content, lines))
 
-        self._wait_for(partial(self.shared.store.read, mail.identity), send)
+        self._wait_for(partial(self.reactor.run_in_thread, render), self._send)
 
     def delete_and_close(self) -> None:
         """QUIT: delete what is marked."""

@@ -15,7 +15,10 @@ MAX_DOMAIN: Final = 255
 MAX_PATH: Final = 256  # with the angle brackets
 
 # Without controls, and without what some programs take for a line's end or a change of direction.
-_UTF8: Final = r"\u00a1-\u2027\u2030-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff"
+_UTF8: Final = (
+    r"\u00a1-\u061b\u061d-\u200d\u2010-\u2027\u2030-\u2065\u206a-\ud7ff\ue000-\ufffd"
+    r"\U00010000-\U0010ffff"
+)
 _LETTER: Final = rf"[A-Za-z0-9_{_UTF8}]"
 _LABEL: Final = rf"{_LETTER}(?:-*{_LETTER})*"
 _DOMAIN: Final = rf"{_LABEL}(?:\.{_LABEL})*"

@@ -15,6 +15,9 @@ from .limits import FREE_CHUNKS, MEAN_CHUNK
 from .replies import Reply
 
 _END: Final = b"\r\n.\r\n"
+# Python needs more memory for a small piece than for its bytes. So many of them become one.
+_SMALL: Final = 256  # bytes
+_MANY: Final = 256
 
 
 @dataclass(slots=True)
@@ -41,6 +44,8 @@ class Content:
         self._memory = memory
         self._held = 0
         self._pieces: list[bytes] = []
+        self._joined = 0  # pieces that consist of others
+        self._small = 0  # small pieces after them
 
     def add_lines(self, lines: bytes) -> None:
         """Add complete lines, without the dots that were added for the transport."""
@@ -61,6 +66,16 @@ class Content:
             self._pieces.append(lines)
             self._held += size
             self._memory.used += size
+            if size < _SMALL:
+                self._join_small()
+
+    def _join_small(self) -> None:
+        """A small piece was added."""
+        self._small += 1
+        if self._small == _MANY:
+            self._small = 0
+            self._pieces[self._joined :] = [b"".join(self._pieces[self._joined :])]
+            self._joined += 1
 
     def refuse(self, why: Reply) -> None:
         """Discard what has arrived, and what will."""
@@ -77,6 +92,7 @@ class Content:
     def release(self) -> None:
         """The content is no longer needed."""
         self._pieces = []
+        self._joined = self._small = 0
         self._memory.used -= self._held
         self._held = 0
 

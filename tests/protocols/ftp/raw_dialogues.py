@@ -93,7 +93,8 @@ DIALOGUES: dict[str, tuple[str, ...]] = {
     "mfmt": (*LOGIN, "MFMT 20200102030405 a.txt", "213", "MFMT 20200102030405", "501",
              "MFMT 20201302030405 a.txt", "501", "MFMT x a.txt", "501"),
     "site": (*LOGIN, "SITE CHMOD 600 a.txt", "200", "SITE CHMOD 8 a.txt", "501",
-             "SITE CHMOD 4755 a.txt", "501", "SITE HELP", "214", "SITE X", "504"),
+             "SITE CHMOD 4755 a.txt", "501", "SITE CHMOD 000 /", "550",
+             "SITE HELP", "214", "SITE X", "504"),
     "stat of a path": (*LOGIN, "STAT a.txt", "213", "STAT sub", "212", "STAT nothing", "550"),
     "stat of a path without login": ("STAT a.txt", "530"),
     # RFC 4217, without a certificate

@@ -46,6 +46,22 @@ def test_an_upload_has_its_name_when_it_is_complete(user: FTPClient, house: FTPH
     assert house.files() == ["a.txt", "new", "sub", "sub/b.bin"]
 
 
+@pytest.mark.parametrize("is_there_again", [False, True])
+def test_a_folder_that_is_renamed_during_an_upload(
+    user: FTPClient, house: FTPHouse, root: Path, is_there_again: bool
+) -> None:
+    peer = user.begin("STOR sub/new")
+    peer.send(b"half")
+    house.reactor.settle()
+    assert house.user().asks("RNFR sub", "RNTO other")[-1][:3] == "250"
+    if is_there_again:
+        (root / "sub").mkdir()
+    peer.send_eof()
+    assert user.replies()[0][:3] == ("226" if is_there_again else "451")
+    rest = ["sub", "sub/new"] if is_there_again else []
+    assert house.files() == ["a.txt", "other", "other/b.bin", *rest]
+
+
 @pytest.mark.parametrize("end", ["abort", "break", "leave", "wait"])
 def test_an_upload_that_is_cut_leaves_nothing(user: FTPClient, house: FTPHouse, end: str) -> None:
     before = house.files()
@@ -155,6 +171,27 @@ def test_a_stopping_server_leaves_no_half_upload(reactor: VirtualReactor, root: 
     reactor.run()
     reactor.close()
     assert house.files() == before
+
+
+def test_stopping_while_a_thread_writes_leaves_no_half_upload(
+    reactor: VirtualReactor, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    going = threading.Event()
+    monkeypatch.setattr(files, "_write", lambda fd, data: going.wait(60))
+    house = FTPHouse(reactor, root, writable=True)
+    before = house.files()
+    peer = house.user().begin("STOR new")
+    reactor.thread_timeout = 0
+    peer.send(b"half")
+    reactor.settle()
+    assert house.files() != before
+    reactor.call_soon(reactor.stop, 2.0)
+    try:
+        reactor.run()
+        reactor.close()
+        assert house.files() == before
+    finally:
+        going.set()
 
 
 # -- limits ----------------------------------------------------------------------------------------

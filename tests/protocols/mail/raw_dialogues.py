@@ -147,6 +147,8 @@ CASES = [
     bad_sender(b"<ada@example.com\x00>"),
     bad_sender(b"<ada@exam\rple.com>", "500 5.5.2"),
     bad_sender("<ada@example.com\u2028>".encode()),
+    bad_sender("<ada\u2066@example.com>".encode()),
+    bad_sender("<ada@exam\u200fple.com>".encode()),
     bad_sender("<ada@example.com\u0085>".encode()),
     bad_sender(b"<" + b"a" * 65 + b"@example.com>"),
     bad_sender(b"<a@" + b"b" * 63 + b"." + b"c" * 200 + b">"),

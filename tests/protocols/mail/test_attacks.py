@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import tracemalloc
 
 import pytest
 
 from protocols.mail import Limits, MailServer, Message, Reply, SMTPProtocol
+from protocols.mail.smtp.data import Content, DataReader, Memory
 from protocols.mail.smtp.limits import COMMAND_LINE
 from protocols.passwords import PasswordHash, Passwords
 from reactor.testing import VirtualReactor
@@ -335,6 +337,27 @@ def test_lmtp_can_answer_each_recipient_differently(reactor):
     world.ask(peer, b"LHLO a\r\n")
     world.ask(peer, MAIL + RCPT + b"RCPT TO:<eve@example.org>\r\nDATA\r\n")
     assert codes(world.ask(peer, b"x\r\n.\r\n")) == ["250", "452"]
+
+
+def test_a_message_in_tiny_pieces_needs_little_more_memory_than_its_bytes():
+    content = Content(1 << 20, 1000, Memory(1 << 20))
+    reader = DataReader(content, 1000)
+    sent = b""
+    tracemalloc.start()
+    try:
+        for number in range(10_000):
+            line = b"%d\r\n" % (number % 10)
+            if number % 1000 == 0:
+                line = b"x" * 990 + b"\r\n"
+            sent += line
+            assert reader.feed(line) is None
+        before = tracemalloc.get_traced_memory()[0]
+        whole = content.whole()
+        content.release()
+        assert before - len(sent) < 2 * len(sent)
+    finally:
+        tracemalloc.stop()
+    assert whole == sent
 
 
 # -- passwords -------------------------------------------------------------------------------------

@@ -43,6 +43,41 @@ def test_a_mail_is_stored_with_lf_and_read_with_crlf(maildir):
     assert names(maildir, "tmp") == []
 
 
+def while_scanned(monkeypatch, folder: str, change) -> None:
+    """Let ``change()`` happen once, when ``folder`` was listed."""
+    scandir = os.scandir
+
+    def scan(path):
+        entries = list(scandir(path))
+        if os.path.basename(path) == folder:
+            monkeypatch.setattr(os, "scandir", scandir)
+            change()
+        return iter(entries)
+
+    monkeypatch.setattr(os, "scandir", scan)
+
+
+def test_a_mail_that_is_moved_while_the_folder_is_read_is_there_once(maildir, monkeypatch):
+    (stored,) = maildir.write([new_mail(maildir)])
+    while_scanned(monkeypatch, "new", lambda: maildir.mark_seen(stored.identity))
+    assert maildir.mails() == [stored._replace(seen=True)]
+
+
+def test_flags_that_change_meanwhile_hide_no_mail(maildir, monkeypatch):
+    (stored,) = maildir.write([new_mail(maildir)])
+    maildir.mark_seen(stored.identity)
+
+    def flag() -> None:
+        (path,) = (maildir.path / "cur").iterdir()
+        path.rename(f"{path}T")
+
+    while_scanned(monkeypatch, "cur", flag)
+    assert maildir.read(stored.identity)
+    while_scanned(monkeypatch, "cur", flag)
+    assert maildir.delete([stored.identity]) == [stored.identity]
+    assert names(maildir, "cur") == []
+
+
 def test_python_can_read_the_maildir(maildir):
     maildir.write([new_mail(maildir)])
     box = mailbox.Maildir(maildir.path)

@@ -5,16 +5,20 @@ from __future__ import annotations
 import contextlib
 import os
 import poplib
+import re
 import shutil
 import socket
 import ssl
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
 
 from protocols.mail import Maildir, MailStore
-from protocols.mail.maildir import NewMail
+from protocols.mail.maildir import NewMail, StoredMail
+from protocols.mail.pop3 import connection
+from protocols.mail.pop3.commands import top_of, unique_id
 from protocols.mail.pop3.connection import POP3Connection
 from protocols.mail.pop3.settings import POP3Limits, POP3Settings, POP3Shared
 from protocols.passwords import PasswordHash, Passwords
@@ -99,6 +103,34 @@ def test_mails_are_sent_with_dots_added(world):
     assert world.ask(peer, "TOP 1 2") == "+OK\r\nSubject: one\r\n\r\na\r\nb\r\n.\r\n"
     assert world.ask(peer, "TOP 1 0") == "+OK\r\nSubject: one\r\n\r\n.\r\n"
     assert world.ask(peer, "TOP 3 9") == "+OK\r\nno end\r\n.\r\n"
+
+
+@pytest.mark.parametrize("empty", [0, 1, 5, 5000])
+@pytest.mark.parametrize("lines", [0, 1, 2, 4999, 5000, 5001, 999_999_999])
+def test_top_of_many_lines(empty, lines):
+    body = [b"\r\n"] * empty + [b"a\r\n", b"bcd\r\n"]
+    assert top_of(b"A: b\r\n\r\n" + b"".join(body), lines) == (
+        b"A: b\r\n\r\n" + b"".join(body[:lines])
+    )
+    assert top_of(b"A: b\r\n", lines) == b"A: b\r\n"
+
+
+def test_mails_are_made_into_replies_in_threads(world, monkeypatch):
+    # Finding the lines of a large mail takes a while.
+    threads = []
+
+    def render(content, lines):
+        threads.append(threading.current_thread())
+        return top_of(content, lines)
+
+    monkeypatch.setattr(connection, "top_of", render)
+    client = world.login()
+    assert world.ask(client, "TOP 1 2").startswith("+OK")
+    assert threads[0] is not threading.main_thread()
+
+
+def test_a_file_whose_name_is_not_utf8_has_a_unique_id():
+    assert re.fullmatch("[0-9a-f]{64}", unique_id(StoredMail("b\udcff", 1, 1.0)))
 
 
 def test_quit_deletes_what_is_marked(world):

@@ -1,0 +1,97 @@
+"""TLS on an open connection: what came before the handshake is never handled as if it had been
+encrypted, however quickly the client does the handshake."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from protocols.ftp import Accounts, FTPServer
+from protocols.mail import Maildir, MailServer, MailStore, Settings
+from protocols.mail.pop3.connection import POP3Connection
+from protocols.mail.pop3.settings import POP3Settings, POP3Shared
+from reactor import Protocol, Reactor
+
+from ..tools.waiting import TIMEOUT
+
+
+class QuickPeer(ssl.SSLSocket):
+    """The handshake is done in one call, as if the client answered at once."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        self.settimeout(TIMEOUT)
+        super().do_handshake(block)
+        self.setblocking(False)
+
+
+Factory = Callable[[Reactor, ssl.SSLContext, str], Callable[[], Protocol]]
+
+
+def smtp(reactor: Reactor, context: ssl.SSLContext, folder: str) -> Callable[[], Protocol]:
+    return MailServer(lambda message: None, Settings(hostname="mx.example.org", tls=context))
+
+
+def pop3(reactor: Reactor, context: ssl.SSLContext, folder: str) -> Callable[[], Protocol]:
+    store = MailStore(reactor, Maildir(folder), "mx.example.org")
+    settings = POP3Settings(hostname="mx.example.org", tls=context, auth_insecure=True)
+    shared = POP3Shared(reactor, store, settings)
+    return lambda: POP3Connection(shared)
+
+
+def ftp(reactor: Reactor, context: ssl.SSLContext, folder: str) -> Callable[[], Protocol]:
+    return FTPServer(reactor, Accounts(), context=context)
+
+
+@pytest.mark.parametrize(
+    ("factory", "hello", "command", "reply"),
+    [
+        (smtp, b"EHLO a\r\n", b"STARTTLS\r\n", b"250 2.0.0"),
+        (pop3, b"", b"STLS\r\n", b"-ERR"),
+        (ftp, b"", b"AUTH TLS\r\n", b"200"),
+    ],
+)
+def test_a_client_that_does_the_handshake_at_once(
+    factory: Factory, hello: bytes, command: bytes, reply: bytes, certificate, tmp_path
+) -> None:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate.chain, certificate.key)
+    context.sslsocket_class = QuickPeer
+    received: list[bytes] = []
+
+    def client(address: tuple[str, int]) -> None:
+        with socket.create_connection(address, TIMEOUT) as plain, plain.makefile("rb") as file:
+            file.readline()
+            if hello:
+                plain.sendall(hello)
+                while file.readline()[3:4] == b"-":
+                    pass
+            plain.sendall(command + b"SMUGGLED\r\nSMUGGLED\r\n")
+            file.readline()
+            trusted = ssl.create_default_context(cafile=certificate.ca)
+            with trusted.wrap_socket(plain, server_hostname="localhost") as secure:
+                secure.sendall(b"NOOP\r\nQUIT\r\n")
+                while data := secure.recv(65536):
+                    received.append(data)
+
+    with Reactor() as reactor:
+        server = factory(reactor, context, str(tmp_path / "mail"))
+        listener = reactor.listen_tcp(server, "localhost", 0)
+        address = listener.addresses[0][:2]
+
+        def run() -> None:
+            try:
+                client(address)
+            finally:
+                reactor.call_soon_threadsafe(reactor.stop)
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        reactor.run()
+        thread.join()
+    lines = b"".join(received).splitlines()
+    assert len(lines) == 2
+    assert lines[0].startswith(reply)
