@@ -37,7 +37,8 @@ encode: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).enco
 def as_json(document: Any, status: int = 200) -> Response:
     """``document`` in JSON."""
     content_type = ("Content-Type", "application/json; charset=utf-8")
-    return Response(encode(document).encode("utf-8", "replace"), status, (content_type, *NO_STORE))
+    body = f"{encode(document)}\n".encode("utf-8", "replace")
+    return Response(body, status, (content_type, *NO_STORE))
 
 
 def in_list(entry: Entry, summary: Summary) -> dict[str, Any]:
