@@ -14,6 +14,7 @@ from typing import Any, Final, Self
 
 from protocols.http import HTTPServer
 from protocols.page import PageFiles
+from protocols.tokens import check_token, make_token
 from reactor import Listener, Reactor
 from reactor.command import format_address
 from reactor.sockets.addresses import LOOPBACK, Networks
@@ -22,7 +23,6 @@ from .access import Access
 from .control import Control
 from .server import LIMITS, Routes
 from .state import State
-from .tokens import check_token, make_token
 from .viewers import Viewers
 from .watchdog import Watchdog
 from .watching import Watcher

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+from protocols.tokens import check_token
 from reactor import Reactor
 from reactor.command import (
     CANNOT_START,
@@ -22,8 +23,6 @@ from reactor.command import (
     refuse_unused,
     server_option,
 )
-
-from .tokens import check_token
 
 if TYPE_CHECKING:
     from .inspector import Inspector

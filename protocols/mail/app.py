@@ -1,4 +1,4 @@
-"""``--protocol mail`` and ``--protocol smtp``: receiving mail into a Maildir."""
+"""``--protocol mail`` and ``--protocol smtp``: receiving mail into a Maildir, and reading it."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from .smtp.limits import VISITORS
 from .smtp.protocol import listener_limit
 from .smtp.server import MailServer
 from .store import MailStore
+from .web.options import add_web_options, serve_web
 
 
 class SMTPApplication(Application):
@@ -50,13 +51,14 @@ class SMTPApplication(Application):
 
 
 class MailApplication(SMTPApplication):
-    """Receives mail, and lets clients read it."""
+    """Receives mail, and lets clients and browsers read it."""
 
     name = "mail"
 
     def add_arguments(self, parser: argparse._ActionsContainer) -> None:
         super().add_arguments(parser)
         add_pop3_options(parser)
+        add_web_options(parser)
 
     def serve(self, reactor: Reactor, options: argparse.Namespace) -> list[str]:
         check_options(options)
@@ -64,6 +66,7 @@ class MailApplication(SMTPApplication):
         return [
             *self.serve_smtp(reactor, options, store),
             *self.serve_pop3(reactor, options, store),
+            *serve_web(reactor, options, store),
         ]
 
     def serve_pop3(

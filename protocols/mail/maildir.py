@@ -145,6 +145,26 @@ class Maildir:
                 return data.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
         raise FileNotFoundError(f"there is no mail {identity}")
 
+    def read_beginnings(self, identities: Iterable[str], size: int) -> dict[str, bytes]:
+        """The first ``size`` bytes of these mails, with CR LF at the end of lines; without those
+        that are gone or cannot be read."""
+        flagged: dict[str, str] | None = None
+        found = {}
+        for identity in filter(_is_identity, identities):
+            path = os.path.join(self._new, identity)
+            if not os.path.exists(path):
+                flagged = self._flagged() if flagged is None else flagged
+                path = flagged.get(identity, path)
+            with suppress(OSError), open(path, "rb") as file:
+                data = file.read(size)
+                found[identity] = data.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+        return found
+
+    def modified(self) -> tuple[int, int]:
+        """Changes when mails come and go: the times of the folders, in nanoseconds. Raises
+        ``OSError``."""
+        return os.stat(self._new).st_mtime_ns, os.stat(self._cur).st_mtime_ns
+
     def delete(self, identities: Iterable[str]) -> list[str]:
         """Remove these mails; returns those that were there. Raises ``OSError``."""
         deleted = []

@@ -1,6 +1,6 @@
 """What servers need that show a page: its files, and a stream of server-sent events for it."""
 
 from .events import EventStream
-from .files import SECURITY, PageFiles
+from .files import SECURITY, SECURITY_WITH_FRAMES, PageFiles, security_fields
 
-__all__ = ["SECURITY", "EventStream", "PageFiles"]
+__all__ = ["SECURITY", "SECURITY_WITH_FRAMES", "EventStream", "PageFiles", "security_fields"]

@@ -74,7 +74,7 @@ DEFAULT_PORTS = {
     "echo": {"PORT": 8007, "UDP_PORT": 8007},
     "ftp": {"PORT": 2121},
     "http": {"PORT": 8080},
-    "mail": {"PORT": 2525, "POP3_PORT": 1100},
+    "mail": {"PORT": 2525, "POP3_PORT": 1100, "WEB_PORT": 8025},
     "time": {"PORT": 8013, "UDP_PORT": 8013},
 }
 OTHER_PORTS = {8000, 8001, 8002, 8443, 8990}

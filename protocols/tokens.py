@@ -1,4 +1,4 @@
-"""The token of an inspector: who knows it may control the loop."""
+"""Tokens: who knows one may see a page, or control what it shows."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""The stored mail in a browser, and an API for the tests of programs that send mail."""
