@@ -87,8 +87,15 @@ class Root:
             os.close(folder)
 
     def close(self) -> None:
-        """Close the folder."""
-        os.close(self._fd)
+        """Close the folder; a second time, this does nothing."""
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+    def __del__(self) -> None:
+        # Like a file, a folder is closed when it is garbage-collected.
+        if hasattr(self, "_fd"):  # otherwise __init__ has failed
+            self.close()
 
     def _walk(self, names: Names, flags: int = _FOLDER) -> int:
         folder = os.open(".", _FOLDER, dir_fd=self._fd)

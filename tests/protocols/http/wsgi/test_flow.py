@@ -168,7 +168,9 @@ def test_the_thread_waits_for_the_client_and_is_free_when_it_leaves(serve_app, w
         wait_until_it_blocks(served, app)
         given = app.given
         read = 0
-        while read < 4 * MOST_WAITING:  # it continues as the client reads
+        # It continues as the client reads. How much the client has to read first depends on the
+        # kernel's buffers.
+        while app.given == given:
             read += len(sock.recv(65536))
         wait_until_it_blocks(served, app)
         assert given < app.given < read + 8 * MOST_WAITING + 16_000_000
