@@ -69,7 +69,10 @@ class Maildir:
         since the epoch."""
         micros = int(now * 1e6)
         number = next(self._numbers)
-        return f"{micros // 1_000_000}.M{micros % 1_000_000}P{self._process}Q{number}.{self._host}"
+        # Mails of a second are sorted by the rest of the name, so all microseconds have six digits.
+        return (
+            f"{micros // 1_000_000}.M{micros % 1_000_000:06}P{self._process}Q{number}.{self._host}"
+        )
 
     def write(self, mails: Sequence[NewMail]) -> list[StoredMail | OSError]:
         """Write all mails, or as many as possible. When this returns, they are on the disk.

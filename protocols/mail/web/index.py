@@ -27,7 +27,7 @@ BEGINNING: Final = 128 << 10  # bytes of a mail that are read for it
 LISTING: Final = 2.0  # seconds between two looks at the folders, at least
 _RETRY: Final = 0.5  # seconds until the next attempt to get a thread
 
-_Key = tuple[float, str]
+Key = tuple[float, str]  # when it was received, and its identity
 
 
 class Entry:
@@ -40,10 +40,16 @@ class Entry:
         self.seen = mail.seen
         self.summary: Summary | None = None
 
+    @property
+    def key(self) -> Key:
+        """What mails are sorted by."""
+        return self.mail.received, self.mail.identity
+
 
 class Index:
-    """The index of ``store``. ``on_change(deleted)`` is called after each change with the
-    identities of mails that are gone, or none: the list must be asked for again.
+    """The index of ``store``. ``on_change(deleted, read)`` is called after each change with the
+    identities of mails that are gone, and the mails that were read just now, or none: the list
+    must be asked for again.
 
     ``most``: the number of mails that it has at most. ``is_listed``: whether it knows them; it has
     not read all of them then."""
@@ -52,7 +58,7 @@ class Index:
         self,
         reactor: Reactor,
         store: MailStore,
-        on_change: Callable[[Sequence[str]], object],
+        on_change: Callable[[Sequence[str], Sequence[Entry]], object],
         most: int = MAX_MAILS,
     ) -> None:
         self._reactor = reactor
@@ -60,7 +66,7 @@ class Index:
         self._on_change = on_change
         self._most = most
         self._entries: dict[str, Entry] = {}
-        self._order: list[_Key] = []  # the oldest first
+        self._order: list[Key] = []  # the oldest first
         self._unread: set[str] = set()
         self._missing: dict[str, None] = {}  # without a summary, the newest last
         self._reading = False
@@ -82,32 +88,30 @@ class Index:
         return len(self._unread)
 
     @property
-    def missing(self) -> frozenset[str]:
-        """The mails that were not read yet."""
-        return frozenset(self._missing)
+    def missing(self) -> int:
+        """The number of mails of which the index has no summary yet."""
+        return len(self._missing)
 
-    def has_read(self, identities: frozenset[str]) -> bool:
-        """Whether each of these was read, or is gone."""
-        return self._missing.keys().isdisjoint(identities)
+    @property
+    def end(self) -> Key:
+        """The key after that of the newest mail."""
+        received, identity = self._order[-1] if self._order else (float("-inf"), "")
+        return received, identity + "\0"
+
+    def key(self, identity: str) -> Key:
+        """The key of a mail, which may be gone; of none, one that is after all keys."""
+        entry = self._entries.get(identity)
+        return entry.key if entry else (_received(identity), identity)
 
     def get(self, identity: str) -> Entry | None:
         """The mail; None if it is not in the index."""
         return self._entries.get(identity)
 
-    def newest(self, before: str = "", *, skip: bool = False) -> Iterator[tuple[Entry, Summary]]:
-        """The mails that were read, the newest first; after ``before``, if that is given. The
-        mail ``before`` may be gone. It stops at one that was not read yet, or skips it."""
-        position = len(self._order)
-        if before:
-            entry = self._entries.get(before)
-            received = entry.mail.received if entry else _received(before)
-            position = bisect.bisect_left(self._order, (received, before))
-        for number in range(position - 1, -1, -1):
-            entry = self._entries[self._order[number][1]]
-            if entry.summary is not None:
-                yield entry, entry.summary
-            elif not skip:
-                return
+    def newest(self, before: Key) -> Iterator[Entry]:
+        """The mails whose keys are before this one, the newest first. Use it within a turn of the
+        loop."""
+        for number in range(bisect.bisect_left(self._order, before) - 1, -1, -1):
+            yield self._entries[self._order[number][1]]
 
     def mark_seen(self, identity: str) -> None:
         """The mail was read by somebody."""
@@ -115,7 +119,7 @@ class Index:
         if entry is not None and not entry.seen:
             entry.seen = True
             self._unread.discard(identity)
-            self._on_change(())
+            self._on_change((), ())
 
     # -- listing -----------------------------------------------------------------------------------
 
@@ -141,7 +145,7 @@ class Index:
             self._modified, mails = result
             self._merge([mail for mail in mails if mail.identity not in changed], changed)
         self.is_listed = True
-        self._on_change(())
+        self._on_change((), ())
         self._read()
 
     def _merge(self, mails: list[StoredMail], changed: set[str]) -> None:
@@ -159,7 +163,7 @@ class Index:
                 entry.seen = differ = True
                 self._unread.discard(mail.identity)
         if gone or differ:
-            self._on_change(gone)
+            self._on_change(gone, ())
 
     def _store_changed(self, added: Sequence[StoredMail], deleted: Sequence[str]) -> None:
         if self._listing:
@@ -171,7 +175,7 @@ class Index:
         for identity in deleted:
             self._remove(identity)
         if deleted:
-            self._on_change(deleted)
+            self._on_change(deleted, ())
         self._read()
 
     def _add(self, mail: StoredMail) -> bool:
@@ -223,12 +227,14 @@ class Index:
         if (exc := call.exception()) is not None:
             logger.error("cannot read mails in %s: %s", self._store.maildir.path, exc)
         summaries = {} if exc is not None else call.result()
+        read = []
         for identity in batch:
             self._missing.pop(identity, None)
             entry = self._entries.get(identity)
             if entry is not None:  # it may have been deleted meanwhile
                 entry.summary = summaries.get(identity, Summary(subject="(cannot be read)"))
-        self._on_change(())
+                read.append(entry)
+        self._on_change((), read)
         self._read()
 
 

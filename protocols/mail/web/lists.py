@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import islice
+from math import inf
 from typing import Final
 
 from protocols.http import HTTPError, Request, Response
-from reactor import Reactor, Timer
+from reactor import Handle, Reactor, Timer
 
 from .answers import as_json, in_list
 from .index import Entry, Index
-from .parsing import Summary
 from .query import Query
+from .search import Budget, Search
 
 MAX_WAITING: Final = 100  # requests
 INDEXING: Final = 20.0  # seconds to wait for the index; then the answer has what was read so far
@@ -28,110 +28,129 @@ class Lists:
         self._reactor = reactor
         self._index = index
         self._waiting: dict[_Waiting, None] = {}
+        self._searching: dict[_Waiting, None] = {}  # those that have something to look at
+        self._turn: Handle | None = None  # the next slice
         self._timer: Timer | None = None  # until the next look
         self._closed = False
 
     def answer(self, request: Request, query: Query) -> None:
         """Answer ``request`` with the mails that ``query`` asks for. Raises ``HTTPError`` 503 if
         too many requests wait."""
-        self._wait(request, query.wait, partial(self._answer, request, query))
+
+        def use(search: Search) -> None:
+            request.respond(self._response(query, search))
+
+        self._wait(request, query.wait, Search(self._index, query, query.limit), use)
 
     def select(self, request: Request, query: Query, use: Callable[[list[str]], object]) -> None:
         """Call ``use`` with the identities of all mails that ``query`` asks for. Raises
         ``HTTPError`` 503 if too many requests wait."""
 
-        def attempt(is_read: bool, is_last: bool) -> bool:
-            if is_read or is_last:
-                use([entry.mail.identity for entry, _ in self._matches(query)])
-            return is_read or is_last
+        def use_found(search: Search) -> None:
+            use([entry.mail.identity for entry in search.found])
 
-        self._wait(request, 0.0, attempt)
+        self._wait(request, 0.0, Search(self._index, query, inf), use_found)
 
-    def changed(self) -> None:
-        """The index has changed: look soon whether there is now what requests wait for."""
+    def changed(self, read: Sequence[Entry]) -> None:
+        """The index has changed, and has read these mails: look soon whether there is now what
+        requests wait for."""
+        for waiting in self._waiting:
+            waiting.search.add(read)
         if self._timer is None and self._waiting:
             self._timer = self._reactor.call_later(PAUSE, self._look)
 
     def close(self) -> None:
-        """Answer all requests that wait, and let no more wait."""
+        """Answer all requests soon, and let no more wait."""
         self._closed = True
         self._look()
 
     def _wait(
-        self, request: Request, seconds: float, attempt: Callable[[bool, bool], bool]
+        self, request: Request, seconds: float, search: Search, use: Callable[[Search], object]
     ) -> None:
         if len(self._waiting) >= MAX_WAITING:
             raise HTTPError(503, f"{MAX_WAITING} requests wait already.", _BUSY)
         self._index.refresh()
-        waiting = _Waiting(self._reactor, self._index, seconds, attempt)
+        waiting = _Waiting(search, use, self._reactor.time(), seconds)
         self._waiting[waiting] = None
         request.on_lost(partial(self._end, waiting))
-        if waiting.look(is_last=self._closed):
-            self._end(waiting)
-        else:
-            for delay in {seconds, INDEXING}:
-                waiting.timers.append(self._reactor.call_later(delay, self._look))
+        for delay in {seconds, INDEXING} - {0.0}:
+            waiting.timers.append(self._reactor.call_later(delay, self._continue, waiting))
+        self._continue(waiting)
 
     def _end(self, waiting: _Waiting) -> None:
         self._waiting.pop(waiting, None)
+        self._searching.pop(waiting, None)
         for timer in waiting.timers:
             timer.cancel()
 
+    # -- searching ---------------------------------------------------------------------------------
+
     def _look(self) -> None:
+        """Let all continue."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        for waiting in tuple(self._waiting):
-            if waiting.look(is_last=self._closed):
-                self._end(waiting)
+        for waiting in self._waiting:
+            self._continue(waiting)
 
-    def _answer(self, request: Request, query: Query, is_read: bool, is_last: bool) -> bool:
-        found = list(islice(self._matches(query, skip=is_read or is_last), query.limit + 1))
-        if not is_last and (not found or (len(found) <= query.limit and not is_read)):
+    def _continue(self, waiting: _Waiting) -> None:
+        self._searching[waiting] = None
+        if self._turn is None:
+            self._turn = self._reactor.call_soon(self._search)
+
+    def _search(self) -> None:
+        """Search in this turn, first for the request that has waited longest for its slice."""
+        budget = Budget(self._reactor.time)
+        try:
+            while self._searching and budget.is_left():
+                waiting = next(iter(self._searching))
+                del self._searching[waiting]
+                if not self._advance(waiting, budget):
+                    self._searching[waiting] = None
+        finally:  # an error costs one request
+            self._turn = self._reactor.call_soon(self._search) if self._searching else None
+
+    def _advance(self, waiting: _Waiting, budget: Budget) -> bool:
+        """Returns False if the search can continue at once."""
+        search = waiting.search
+        passed = self._reactor.time() - waiting.began
+        is_late = self._closed or passed >= INDEXING
+        if not (self._index.is_listed or is_late):
+            return True
+        if not search.run(budget, skip=is_late):
             return False
-        request.respond(self._response(query, found))
+        if search.is_enough or search.is_at_end:
+            was_enough = search.is_enough
+            search.forget_deleted()
+            if was_enough and not search.is_enough and not search.is_at_end:
+                return False
+            if search.found or self._closed or passed >= waiting.seconds:
+                self._end(waiting)
+                waiting.use(search)
         return True
 
-    def _matches(self, query: Query, *, skip: bool = True) -> filter[tuple[Entry, Summary]]:
-        return filter(
-            lambda pair: query.matches(pair[1]), self._index.newest(query.before, skip=skip)
-        )
-
-    def _response(self, query: Query, found: list[tuple[Entry, Summary]]) -> Response:
+    def _response(self, query: Query, search: Search) -> Response:
+        shown = search.found[: query.limit]
         return as_json(
             {
                 "total": self._index.total,
                 "unread": self._index.unread,
-                "more": len(found) > query.limit,
-                "messages": [in_list(entry, summary) for entry, summary in found[: query.limit]],
+                "more": search.is_enough,
+                "complete": search.is_complete,
+                "messages": [in_list(entry, entry.summary) for entry in shown if entry.summary],
             }
         )
 
 
 class _Waiting:
-    """A request that waits. ``attempt(is_read, is_last)`` returns whether it is done. ``is_read``:
-    every mail was read that was there when the request came; ``is_last``: the time is over."""
+    """A request that waits. ``use(search)`` answers it. ``began``: when it came; ``seconds``: how
+    long it waits for a mail."""
 
     def __init__(
-        self,
-        reactor: Reactor,
-        index: Index,
-        seconds: float,
-        attempt: Callable[[bool, bool], bool],
+        self, search: Search, use: Callable[[Search], object], began: float, seconds: float
     ) -> None:
+        self.search = search
+        self.use = use
+        self.began = began
+        self.seconds = seconds
         self.timers: list[Timer] = []
-        self._reactor = reactor
-        self._index = index
-        self._seconds = seconds
-        self._attempt = attempt
-        self._began = reactor.time()
-        self._pending: frozenset[str] | None = None  # the mails that are to be read
-
-    def look(self, *, is_last: bool) -> bool:
-        """Returns whether it is done."""
-        if self._pending is None and self._index.is_listed:
-            self._pending = self._index.missing
-        is_read = self._pending is not None and self._index.has_read(self._pending)
-        passed = self._reactor.time() - self._began
-        is_over = passed >= self._seconds and (is_read or passed >= INDEXING)
-        return self._attempt(is_read, is_last or is_over)

@@ -23,6 +23,7 @@ MAX_VALUE: Final = 8192  # characters of a field
 MAX_SHOWN: Final = 300  # characters of a field in the list
 MAX_TEXT: Final = 1 << 20  # characters of the text, and of the HTML
 MAX_SEARCHED: Final = 2000  # characters of the text that are searched
+MAX_RECIPIENTS: Final = 4000  # characters of the recipients that are searched
 MAX_PARTS: Final = 200
 MAX_DEPTH: Final = 20  # of parts in parts
 # The parser compares each line with each boundary of the parts around it.
@@ -36,6 +37,8 @@ _LONG_FIELD: Final = re.compile(
 _SNIPPET: Final = 160  # characters
 
 _BOUNDARY: Final = re.compile(rb"boundary\s*\*?[0-9*]*\s*=|message/", re.IGNORECASE)
+# Where servers note the recipients of the envelope: ours writes Delivered-To.
+_ENVELOPE: Final = frozenset({"delivered-to", "x-original-to"})
 _CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 # For names of files. Marks for the direction of writing can make "gpj.exe" look like "exe.jpg".
 _UNSAFE: Final = re.compile(r'[\s"<>|*?:\ufffd\u200e\u200f\u202a-\u202e\u2066-\u2069]+')
@@ -47,7 +50,7 @@ _FAILURES: Final = (Exception,)  # what email raises for malformed input is not 
 class Summary:
     """What the list shows. ``date``: of the ``Date`` field, in seconds since the epoch; None if
     there is none that is valid. ``searched``: sender, recipients, subject and the beginning of the
-    text, case-folded."""
+    text, case-folded. Recipients are also those of the envelope, which Bcc does not show."""
 
     sender: str = ""
     to: str = ""
@@ -81,16 +84,23 @@ def summarize(data: bytes) -> Summary:
         text = read_html(content.html).text
     text = _SPACE.sub(" ", (text or "")[: 2 * MAX_SEARCHED]).strip()[:MAX_SEARCHED]
     sender = first.get("from", "")[:MAX_SHOWN]
-    to = ", ".join(first[name] for name in ("to", "cc") if first.get(name))[:MAX_SHOWN]
+    to = ", ".join(first[name] for name in ("to", "cc") if first.get(name))
+    envelope = [value for name, value in content.headers if name.lower() in _ENVELOPE]
+    recipients = ", ".join((to[:MAX_SHOWN], *dict.fromkeys(envelope), to[MAX_SHOWN:]))
     subject = first.get("subject", "")[:MAX_SHOWN]
     return Summary(
         sender=sender,
-        to=to,
+        to=to[:MAX_SHOWN],
         subject=subject,
         date=_seconds(first.get("date", "")),
         snippet=text[:_SNIPPET],
         has_attachments=bool(content.parts),
-        searched=(sender.casefold(), to.casefold(), subject.casefold(), text.casefold()),
+        searched=(
+            sender.casefold(),
+            recipients[:MAX_RECIPIENTS].casefold(),
+            subject.casefold(),
+            text.casefold(),
+        ),
     )
 
 

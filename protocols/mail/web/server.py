@@ -34,7 +34,7 @@ from reactor import Reactor, ThreadCall
 
 from ..store import MailStore
 from . import answers
-from .index import MAX_MAILS, Index
+from .index import MAX_MAILS, Entry, Index
 from .jobs import BUSY, Jobs
 from .lists import Lists
 from .query import Query
@@ -121,9 +121,9 @@ class MailWeb(HTTPServer):
             raise HTTPError(404, "There is no such mail or view of it.")
         return self._routes[view], identity
 
-    def _changed(self, deleted: Sequence[str]) -> None:
+    def _changed(self, deleted: Sequence[str], read: Sequence[Entry]) -> None:
         self._streams.change(deleted)
-        self._lists.changed()
+        self._lists.changed(read)
 
     # -- reading -----------------------------------------------------------------------------------
 

@@ -43,6 +43,13 @@ def test_a_mail_is_stored_with_lf_and_read_with_crlf(maildir):
     assert names(maildir, "tmp") == []
 
 
+def test_mails_of_a_second_are_in_the_order_of_their_arrival(maildir):
+    times = (1_700_000_000 + fraction for fraction in (0.024, 0.1, 0.5))
+    mails = [NewMail(maildir.new_identity(now), b"", b"Subject: tea\r\n\r\n") for now in times]
+    stored = maildir.write(mails)
+    assert maildir.mails() == stored
+
+
 def while_scanned(monkeypatch, folder: str, change) -> None:
     """Let ``change()`` happen once, when ``folder`` was listed."""
     scandir = os.scandir

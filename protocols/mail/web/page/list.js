@@ -156,6 +156,7 @@ export class List {
       this.#mails.push(mail);
       this.#list.append(this.#row(mail));
     }
+    if (!found.complete) this.#shown(found);
     if (this.#isStale) {
       this.#isStale = false;
       this.refresh();

@@ -26,8 +26,9 @@ function leave() {
   list.focus();
 }
 
-function shown({ total, unread }) {
+function shown({ total, unread, complete }) {
   Object.assign(counts, { total, unread });
+  if (complete !== undefined) byId("incomplete").hidden = complete; // an event does not say it
   showCounts();
 }
 
@@ -38,7 +39,7 @@ function showCounts() {
   byId("delete-all").disabled = !list.length;
   byId("delete-all").textContent = list.search ? "Delete these" : "Delete all";
   const empty = byId("empty");
-  empty.hidden = list.length > 0;
+  empty.hidden = list.length > 0 || !byId("incomplete").hidden;
   empty.textContent = list.search ? "No mail is like that." : "No mail has come yet.";
 }
 

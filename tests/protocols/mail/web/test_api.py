@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+import queue
 import re
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from protocols.mail import Address, Envelope, Maildir, MailStore, Message
+from protocols.mail.web import index
 from protocols.mail.web.html import POLICY
-from protocols.mail.web.lists import MAX_WAITING, PAUSE
+from protocols.mail.web.lists import INDEXING, MAX_WAITING, PAUSE
+from protocols.mail.web.parsing import Summary
+from protocols.mail.web.query import Query
+from protocols.mail.web.search import Budget
 from protocols.mail.web.server import MailWeb
 from protocols.mail.web.streams import MAX_STREAMS
 from protocols.page.access import Access
@@ -95,7 +101,13 @@ def test_a_list_shows_the_newest_first(world):
 
 
 def test_an_empty_mailbox(world):
-    assert world().json("/api/messages") == {"total": 0, "unread": 0, "more": False, "messages": []}
+    assert world().json("/api/messages") == {
+        "total": 0,
+        "unread": 0,
+        "more": False,
+        "complete": True,
+        "messages": [],
+    }
 
 
 @pytest.mark.parametrize(
@@ -157,6 +169,129 @@ def test_what_another_program_does_is_seen_later(world, reactor):
     reactor.advance(3)
     world.list()
     assert world.list() == ["two"]
+
+
+def test_a_recipient_in_bcc(world):
+    world = world()
+    world.deliver(mail("one", to="all@example.com"))  # the envelope has bob@example.org
+    assert world.list("?to=bob@example.org") == ["one"]
+
+
+# -- searching for long ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def looks(reactor, monkeypatch):
+    """The mails that searches have looked at. A look takes a millisecond."""
+    looks: list[str] = []
+    matches = Query.matches
+
+    def look(query: Query, summary: Summary) -> bool:
+        looks.append(summary.subject)
+        reactor.stall(0.001)
+        return matches(query, summary)
+
+    monkeypatch.setattr(Query, "matches", look)
+    return looks
+
+
+def test_others_are_served_during_a_long_search(world, reactor, looks):
+    world = world(*(mail(f"{number}") for number in range(40)))
+    served = [0]
+
+    def serve() -> None:
+        served.append(len(looks))
+        if len(looks) < 80:
+            reactor.call_later(0.0005, serve)
+
+    serve()
+    peers = [world.begin(f"/api/messages?subject={number}") for number in ("0", "1")]
+    reactor.advance(1)
+    assert all(peer.received for peer in peers)
+    assert looks == [f"{number}" for number in reversed(range(40))] * 2
+    assert max(after - before for before, after in pairwise(served)) <= 6  # 5 ms
+
+
+def test_a_turn_has_so_many_looks(world, monkeypatch):
+    taken: list[int] = []
+
+    class Counting(Budget):
+        def __init__(self, *args: Any) -> None:
+            super().__init__(*args)
+            taken.append(0)
+
+        def take(self) -> bool:
+            taken[-1] += (could := super().take())
+            return could
+
+    monkeypatch.setattr("protocols.mail.web.lists.Budget", Counting)
+    monkeypatch.setattr("protocols.mail.web.search.SLICE", 10)
+    world = world(*(mail(f"{number}") for number in range(35)))
+    assert len(world.list()) == 35
+    assert [count for count in taken if count] == [10, 10, 10, 5]
+
+
+def test_who_waits_looks_at_new_mails_only(world, looks):
+    world = world(*(mail(f"{number}") for number in range(5)))
+    peer = world.begin("/api/messages?subject=tea&wait=10")
+    assert looks == ["4", "3", "2", "1", "0"]
+    for subject in ("five", "tea"):
+        looks.clear()
+        world.deliver(mail(subject))
+        world.reactor.advance(2 * PAUSE)
+        assert looks == [subject]
+    assert peer.received
+
+
+def test_what_is_deleted_during_a_search_is_not_in_the_answer(world, looks, reactor):
+    world = world(*(mail(f"{number}") for number in range(20)))
+
+    world.list()
+    looks.clear()
+    deleted: list[int] = []
+
+    def delete_newest() -> None:
+        if not looks:
+            reactor.call_later(0.0005, delete_newest)
+            return
+        deleted.append(len(looks))
+        # A thread deletes it, and may end after the search: so tell of it as the store does.
+        world.store._notify((), [world.ids[-1]])
+
+    delete_newest()
+    found = world.list()
+    assert len(deleted) == 1
+    assert deleted[0] < 10
+    assert found == [f"{number}" for number in reversed(range(19))]
+
+
+def test_while_the_index_is_built_the_answer_says_so(world, reactor, monkeypatch):
+    world = world(*(mail(f"{number}") for number in range(5)))
+    run_in_thread, batches = reactor.run_in_thread, [2]
+
+    def run(function: Any, *args: Any) -> Any:
+        if function is index._summaries:
+            if not batches[0]:
+                raise queue.Full
+            batches[0] -= 1
+        return run_in_thread(function, *args)
+
+    monkeypatch.setattr(reactor, "run_in_thread", run)
+    monkeypatch.setattr(index, "BATCH", 1)
+    first = world.json("/api/messages?limit=1")  # these were read, and are the newest
+    assert (first["complete"], [mail["subject"] for mail in first["messages"]]) == (True, ["4"])
+    peer = world.begin("/api/messages")
+    reactor.advance(INDEXING - 1)
+    assert not peer.received
+    reactor.advance(1)
+    (answer,) = read_responses(bytes(peer.received))
+    document = json.loads(answer.body)
+    assert (document["complete"], document["total"]) == (False, 5)
+    assert [mail["subject"] for mail in document["messages"]] == ["4", "3"]
+    batches[0] = 5
+    reactor.advance(1)
+    document = world.json("/api/messages")
+    assert (document["complete"], len(document["messages"])) == (True, 5)
 
 
 # -- waiting for a mail ----------------------------------------------------------------------------

@@ -73,6 +73,16 @@ def test_a_long_field_is_cut():
     assert len(summarize(b"Subject: " + b"x" * 1_000_000).subject) == 300
 
 
+def test_recipients_of_the_envelope_are_searched_and_not_shown():
+    summary = summarize(
+        b"Delivered-To: Eve@example.org\r\nDelivered-To: joe@example.org\r\n"
+        b"X-Original-To: ann@example.org\r\nTo: all@example.org\r\n\r\n"
+    )
+    assert summary.to == "all@example.org"
+    for name in ("all", "eve", "joe", "ann"):
+        assert f"{name}@example.org" in summary.searched[1]
+
+
 def test_deeply_nested_parts_are_left_out():
     content = read_content(nested(30) + b"\r\ntea\r\n")
     assert content.parts == []
