@@ -86,7 +86,7 @@ def _add_user_options(parser: argparse._ActionsContainer) -> None:
         metavar="NAME:HASH[:DIR][:rw]",
         action=Repeatable,
         type=_account,
-        help="who may log in: the hash of the password, as hash-password prints it; the folder, "
+        help="who may log in: the hash of the password, as --hash-password prints it; the folder, "
         "in --root or absolute; whether to allow writing; repeatable",
     )
     parser.add_argument(

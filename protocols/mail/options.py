@@ -76,7 +76,7 @@ def add_options(parser: argparse._ActionsContainer) -> None:
         metavar="NAME",
         type=_host_name,
         default=own_name(),
-        help="what the server calls itself (%(default)s)",
+        help="what the server calls itself (the name of this machine)",
     )
     parser.add_argument("--lmtp", action="store_true", help="speak LMTP instead of SMTP")
     parser.add_argument(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,12 @@ import pytest
 from ....tools.descriptors import open_descriptors
 from ....tools.http import HTTPWorld
 from ....tools.site import Site
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_garbage() -> None:
+    """What earlier tests have left is closed now, and not while descriptors are counted."""
+    gc.collect()
 
 
 @pytest.fixture
