@@ -1,8 +1,9 @@
 """Exercise 7: timers that can be cancelled. The clock is an argument, so no test has to wait.
 
-A heap has no cheap way to find an entry and remove it. So mark the entry. It must not run, and the
-loop must not wake up for it. When a timer is cancelled, and then most entries of a heap of more
-than 100 are marked, remove all of these at once."""
+A heap has no cheap way to find an entry and remove it. So ``cancel`` leaves the entry where it is,
+and marks it: it must not run, and the loop must not wake up for it. But marked entries take memory.
+So when ``cancel`` leaves a heap of more than 100 entries of which more than half are marked, it
+removes all of these at once."""
 
 import heapq
 import itertools

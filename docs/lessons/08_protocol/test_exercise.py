@@ -54,3 +54,9 @@ def test_a_line_that_is_too_long_ends_the_connection(answers):
 
 def test_so_does_a_line_that_never_ends(answers):
     assert answers(*[b"a" * 10] * 100)[-1] == "closed"
+
+
+def test_the_lines_before_it_are_answered_and_those_after_it_are_not(answers):
+    lines = [b"one\n", b"a" * 81 + b"\n", b"two\n"]
+    assert answers(b"".join(lines)) == [b"ONE\n", "closed"]
+    assert answers(*lines) == [b"ONE\n", b"", "closed"]

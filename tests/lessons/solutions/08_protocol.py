@@ -12,8 +12,10 @@ class Shout(Protocol):
 
     def data_received(self, data):
         *lines, self.partial = (self.partial + data).split(b"\n")
-        if max(map(len, [*lines, self.partial])) > MAX_LINE:
-            self.transport.close()
-            return
         for line in lines:
+            if len(line) > MAX_LINE:
+                self.transport.close()
+                return
             self.transport.write(line.upper() + b"\n")
+        if len(self.partial) > MAX_LINE:
+            self.transport.close()
