@@ -13,7 +13,7 @@ from types import ModuleType
 from . import chat, echo, expiry, ftp, http, idle, inspector, observe, smtp, timers, udp, websocket
 from .charts import charts_of, write_all, write_charts
 from .common import BenchmarkError, environment, tables
-from .results import Results
+from .results import Results, load, save
 
 # Each module has add_arguments(parser), run(options) and SMOKE: the options of its shortest run.
 BENCHMARKS: dict[str, ModuleType] = {
@@ -61,7 +61,11 @@ def make_parser() -> argparse.ArgumentParser:
 
 def _add_output_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--chart", metavar="FILE", help="draw the results in an SVG file")
-    command.add_argument("--results", metavar="FILE", help="store the results as JSON, for draw")
+    command.add_argument(
+        "--results",
+        metavar="FILE",
+        help="store the results as JSON, for draw; what the file has of other benchmarks stays",
+    )
 
 
 def main() -> int:
@@ -87,7 +91,7 @@ def _run(parser: argparse.ArgumentParser, options: argparse.Namespace) -> bool:
     machine = environment()
     print(machine, end="\n\n", flush=True)
     names: Iterable[str] = BENCHMARKS if options.command == "all" else [options.command]
-    results = Results(machine, date.today().isoformat(), {})
+    results: dict[str, Results] = {}
     goals_met = True
     for name in names:
         own_options = parser.parse_args([name]) if options.command == "all" else options
@@ -95,10 +99,10 @@ def _run(parser: argparse.ArgumentParser, options: argparse.Namespace) -> bool:
             vars(own_options).update(COMMANDS[name].SMOKE)
         known = len(tables)
         goals_met &= COMMANDS[name].run(own_options) or own_options.smoke
-        results.benchmarks[name] = tables[known:]
+        results[name] = Results(machine, date.today().isoformat(), tables[known:])
     if options.results is not None:
         with _writing(options.results):
-            results.save(options.results)
+            save(options.results, results)
     if options.chart is not None:
         with _writing(options.chart):
             write_charts(options.chart, charts_of(tables), machine)
@@ -107,10 +111,9 @@ def _run(parser: argparse.ArgumentParser, options: argparse.Namespace) -> bool:
 
 def _draw(path: str, folder: str) -> None:
     try:
-        results = Results.load(path)
+        results = load(path)
     except (OSError, ValueError) as exc:
-        reason = exc.strerror if isinstance(exc, OSError) else exc
-        raise BenchmarkError(f"cannot read {path}: {reason}") from exc
+        raise BenchmarkError(f"cannot read {path}: {_reason(exc)}") from exc
     with _writing(folder):
         for chart in write_all(folder, results):
             print(chart)
@@ -120,8 +123,12 @@ def _draw(path: str, folder: str) -> None:
 def _writing(path: str) -> Iterator[None]:
     try:
         yield
-    except OSError as exc:
-        raise BenchmarkError(f"cannot write {path}: {exc.strerror}") from exc
+    except (OSError, ValueError) as exc:
+        raise BenchmarkError(f"cannot write {path}: {_reason(exc)}") from exc
+
+
+def _reason(exc: Exception) -> str:
+    return exc.strerror or str(exc) if isinstance(exc, OSError) else str(exc)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ so that a telephone shows it with letters that can be read."""
 
 import re
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
@@ -90,13 +90,13 @@ def _with_micro(column: str) -> str:
     return re.sub(r"\bus\b", "µs", column)  # terminals may lack the letter, so tables have "us"
 
 
-def write_all(folder: str | Path, results: Results) -> list[Path]:
+def write_all(folder: str | Path, results: Mapping[str, Results]) -> list[Path]:
     """Write a file for each benchmark that has something to draw, named after it. Raises
     ``OSError``. Returns the files."""
     Path(folder).mkdir(parents=True, exist_ok=True)
     written = []
-    for name, tables in results.benchmarks.items():
-        if charts := charts_of(tables):
+    for name, of_one in results.items():
+        if charts := charts_of(of_one.tables):
             written.append(Path(folder, f"{name}.svg"))
             write_charts(written[-1], charts)
     return written
@@ -146,10 +146,11 @@ def _draw(root: ElementTree.Element, chart: Chart, top: int) -> None:
     room = WIDTH - _MARGIN - left - max(map(len, chart.figures), default=0) * _LETTER - 8
     longest = max((value for _, value in chart.bars), default=0.0) or 1.0
     y = top + chart.bars_at
+    is_comparison = any("reactor" in name for name, _ in chart.bars)  # otherwise all bars are ours
     for (name, value), figure in zip(chart.bars, chart.figures, strict=True):
         length = max(value / longest * room, 2.0)
         _text(root, "text", left - 8, y + 14, name, anchor="end")
-        kind = "bar ours" if "reactor" in name else "bar"
+        kind = "bar" if is_comparison and "reactor" not in name else "bar ours"
         shape = {"x": f"{left:.1f}", "y": str(y), "width": f"{length:.1f}", "height": str(_BAR)}
         _add(root, "rect", {"class": kind, **shape, "rx": "3"})
         _text(root, "text figure", left + length + 8, y + 14, figure)

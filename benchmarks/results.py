@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,28 +29,32 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """All tables of a run. ``machine``: where it ran; ``date``: when, as in 2026-11-22.
-    ``benchmarks``: the tables of each benchmark."""
+    """The tables of a benchmark. ``machine``: where it ran; ``date``: when, as in 2026-11-22."""
 
     machine: str
     date: str
-    benchmarks: dict[str, list[Table]]
+    tables: Sequence[Table]
 
-    def save(self, path: str | Path) -> None:
-        """Write a file of JSON. Raises ``OSError``."""
-        text = json.dumps(asdict(self), indent=1, ensure_ascii=False)
-        Path(path).write_text(text + "\n", encoding="utf-8")
 
-    @classmethod
-    def load(cls, path: str | Path) -> Self:
-        """Read what ``save`` has written. Raises ``OSError``, or ``ValueError`` if it is something
-        else."""
-        try:
-            values = json.loads(Path(path).read_text(encoding="utf-8"))
-            benchmarks = {
-                name: [Table(**table) for table in tables]
-                for name, tables in values["benchmarks"].items()
-            }
-            return cls(values["machine"], values["date"], benchmarks)
-        except (AttributeError, KeyError, TypeError) as exc:
-            raise ValueError("these are no results") from exc
+def save(path: str | Path, results: Mapping[str, Results]) -> None:
+    """Write the results of each benchmark as JSON. Those of other benchmarks that the file already
+    has stay, so that a single one can be measured again. Raises ``OSError``, or ``ValueError`` if
+    the file is something else."""
+    path = Path(path)
+    stored = (load(path) if path.exists() else {}) | dict(results)
+    values = {name: asdict(of_one) for name, of_one in stored.items()}
+    path.write_text(json.dumps(values, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def load(path: str | Path) -> dict[str, Results]:
+    """Read what ``save`` has written. Raises ``OSError``, or ``ValueError`` if it is something
+    else."""
+    try:
+        return {
+            name: Results(
+                values["machine"], values["date"], [Table(**table) for table in values["tables"]]
+            )
+            for name, values in json.loads(Path(path).read_text(encoding="utf-8")).items()
+        }
+    except (AttributeError, KeyError, TypeError) as exc:
+        raise ValueError("these are no results of benchmarks") from exc

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks import common
 from benchmarks.charts import WIDTH, chart_of, charts_of, write_all, write_charts
-from benchmarks.results import Results, Table
+from benchmarks.results import Results, Table, load, save
 
 SVG = "{http://www.w3.org/2000/svg}"
 ECHO = Table("Echo, 9 rounds", ["", "CPU us", "best"], [["reactor", "2.5", "2.0"]], "CPU us")
@@ -40,6 +40,12 @@ def test_bars_are_as_long_as_their_figures_say(draw):
 
     assert second / first == pytest.approx(4, rel=0.01)
     assert (ours, theirs) == ("bar ours", "bar")
+
+
+def test_all_bars_are_ours_if_no_other_server_was_measured(draw):
+    drawn = bars(draw(chart_of("UDP", "CPU", ["1,000/s", "2,000/s"], ["2%", "4%"])))
+
+    assert [kind for kind, _ in drawn] == ["bar ours", "bar ours"]
 
 
 def test_figures_are_shown_as_in_the_table(draw):
@@ -99,20 +105,31 @@ def test_a_table_names_the_column_to_draw(monkeypatch, capsys):
 
 def test_results_that_were_stored_are_drawn_in_a_file_for_each_benchmark(tmp_path):
     nothing_to_draw = Table("Other", ["", "a"], [["x", "1"]])
-    tables = {"echo": [ECHO, nothing_to_draw], "other": [nothing_to_draw]}
-    Results("Linux", "2026-11-22", tables).save(tmp_path / "results.json")
+    results = {
+        "echo": Results("Linux", "2026-11-22", [ECHO, nothing_to_draw]),
+        "other": Results("Linux", "2026-11-22", [nothing_to_draw]),
+    }
+    save(tmp_path / "results.json", results)
 
-    stored = Results.load(tmp_path / "results.json")
+    stored = load(tmp_path / "results.json")
 
-    assert stored == Results("Linux", "2026-11-22", tables)
+    assert stored == results
     assert write_all(tmp_path / "charts", stored) == [tmp_path / "charts" / "echo.svg"]
     root = ElementTree.parse(tmp_path / "charts" / "echo.svg").getroot()
     assert texts(root)[-2:] == ["reactor", "2.5"]
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"benchmarks": {"echo": [{"heads": []}]}}'])
+def test_a_benchmark_that_is_measured_again_replaces_its_own_results_only(tmp_path):
+    first, second = (Results("Linux", date, [ECHO]) for date in ("2026-11-22", "2026-11-23"))
+    save(tmp_path / "results.json", {"echo": first, "chat": first})
+    save(tmp_path / "results.json", {"chat": second})
+
+    assert load(tmp_path / "results.json") == {"echo": first, "chat": second}
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"echo": {"tables": [{"heads": []}]}}'])
 def test_what_is_no_result_is_refused(tmp_path, text):
     (tmp_path / "results.json").write_text(text)
 
     with pytest.raises(ValueError, match=r"results|Expecting"):
-        Results.load(tmp_path / "results.json")
+        load(tmp_path / "results.json")
