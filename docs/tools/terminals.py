@@ -53,13 +53,16 @@ def record() -> dict[str, Any]:
     """Hold the conversation, and return what the screens show."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "reactor", "--protocol", "chat", "--no-web", "--no-udp"]
-        server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+        server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        assert server.stdout is not None
         try:
-            with _connect(IRC_PORT) as irc:
+            if not any("Press Ctrl+C" in line for line in server.stdout):
+                raise SystemExit("the chat does not run: does another one use its ports?")
+            with socket.create_connection(("127.0.0.1", IRC_PORT)) as irc:
                 return _converse(Path(folder), irc)
         finally:
             server.terminate()
-            server.wait()
+            server.communicate()
 
 
 def _converse(folder: Path, irc: socket.socket) -> dict[str, Any]:
@@ -143,17 +146,6 @@ def _await(condition: Callable[[], bool], what: str) -> None:
         if time.monotonic() > deadline:
             raise SystemExit(f"this has not come: {what}")
         time.sleep(0.05)
-
-
-def _connect(port: int) -> socket.socket:
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        try:
-            return socket.create_connection(("127.0.0.1", port))
-        except ConnectionRefusedError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
 
 
 # -- drawing ---------------------------------------------------------------------------------------
