@@ -9,9 +9,9 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from xml.etree import ElementTree
 
 from .results import Results, Table
+from .svg import Element, add, add_text, as_text, new_picture
 
 WIDTH = 480
 _LETTER = 7.1  # width of a letter of 13 px, on average
@@ -108,27 +108,16 @@ def write_charts(path: str | Path, charts: Sequence[Chart], machine: str = "") -
     footer = machine.splitlines()
     height = sum(chart.height + _SPACE for chart in charts) - _SPACE
     height += 2 * _MARGIN + (len(footer) * _LINE + _SPACE if footer else 0)
-    root = ElementTree.Element(
-        "svg",
-        {
-            "xmlns": "http://www.w3.org/2000/svg",
-            "viewBox": f"0 0 {WIDTH} {height}",
-            "width": str(WIDTH),
-            "height": str(height),
-            "role": "img",
-        },
-    )
-    _add(root, "title", {}, "; ".join(chart.title for chart in charts))
-    _add(root, "desc", {}, " ".join(map(_description, charts)))
-    _add(root, "style", {}, _STYLE)
-    _add(root, "rect", {"class": "ground", "width": "100%", "height": "100%", "rx": "8"})
+    title = "; ".join(chart.title for chart in charts)
+    root = new_picture(WIDTH, height, title, " ".join(map(_description, charts)), _STYLE)
+    add(root, "rect", {"class": "ground", "width": "100%", "height": "100%", "rx": "8"})
     top = _MARGIN
     for chart in charts:
         _draw(root, chart, top)
         top += chart.height + _SPACE
     for number, line in enumerate(footer):
-        _text(root, "muted", _MARGIN, top + 12 + number * _LINE, line)
-    ElementTree.ElementTree(root).write(path, encoding="unicode")
+        add_text(root, "muted", _MARGIN, top + 12 + number * _LINE, line)
+    Path(path).write_text(as_text(root), encoding="utf-8")
 
 
 def _description(chart: Chart) -> str:
@@ -136,12 +125,12 @@ def _description(chart: Chart) -> str:
     return f"{chart.column}: {', '.join(f'{name} {figure}' for (name, _), figure in bars)}."
 
 
-def _draw(root: ElementTree.Element, chart: Chart, top: int) -> None:
+def _draw(root: Element, chart: Chart, top: int) -> None:
     better = "less" if chart.less_is_better else "more"
-    _text(root, "text title", _MARGIN, top + 13, chart.heading)
-    _text(root, "text", _MARGIN, top + 33, f"{chart.column} ({better} is better)")
+    add_text(root, "text title", _MARGIN, top + 13, chart.heading)
+    add_text(root, "text", _MARGIN, top + 33, f"{chart.column} ({better} is better)")
     for number, line in enumerate(chart.details):
-        _text(root, "muted", _MARGIN, top + 50 + number * _LINE, line)
+        add_text(root, "muted", _MARGIN, top + 50 + number * _LINE, line)
     left = _MARGIN + max((len(name) for name, _ in chart.bars), default=0) * _LETTER + 8
     room = WIDTH - _MARGIN - left - max(map(len, chart.figures), default=0) * _LETTER - 8
     longest = max((value for _, value in chart.bars), default=0.0) or 1.0
@@ -149,24 +138,9 @@ def _draw(root: ElementTree.Element, chart: Chart, top: int) -> None:
     is_comparison = any("reactor" in name for name, _ in chart.bars)  # otherwise all bars are ours
     for (name, value), figure in zip(chart.bars, chart.figures, strict=True):
         length = max(value / longest * room, 2.0)
-        _text(root, "text", left - 8, y + 14, name, anchor="end")
+        add_text(root, "text", left - 8, y + 14, name, anchor="end")
         kind = "bar" if is_comparison and "reactor" not in name else "bar ours"
         shape = {"x": f"{left:.1f}", "y": str(y), "width": f"{length:.1f}", "height": str(_BAR)}
-        _add(root, "rect", {"class": kind, **shape, "rx": "3"})
-        _text(root, "text figure", left + length + 8, y + 14, figure)
+        add(root, "rect", {"class": kind, **shape, "rx": "3"})
+        add_text(root, "text figure", left + length + 8, y + 14, figure)
         y += _BAR + _GAP
-
-
-def _text(
-    root: ElementTree.Element, kind: str, x: float, y: float, text: str, anchor: str = "start"
-) -> None:
-    place = {"class": kind, "x": f"{x:.1f}", "y": f"{y:.1f}", "text-anchor": anchor}
-    _add(root, "text", place, text)
-
-
-def _add(
-    parent: ElementTree.Element, tag: str, attributes: dict[str, str], text: str = ""
-) -> ElementTree.Element:
-    element = ElementTree.SubElement(parent, tag, attributes)
-    element.text = text or None
-    return element

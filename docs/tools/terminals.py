@@ -21,7 +21,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
-from xml.etree import ElementTree
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from benchmarks.svg import Element, add, as_text, new_picture
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 COLUMNS: Final = 60
@@ -181,42 +184,32 @@ def draw(recorded: dict[str, Any]) -> str:
     rows = [max(len(s["lines"]), s["cursor"][1] + 1) for s in recorded["screens"]]
     heights = [_BAR + number * _LINE + 2 * _PADDING for number in rows]
     height = sum(heights) + _GAP * (len(heights) - 1)
-    root = ElementTree.Element(
-        "svg",
-        {
-            "xmlns": "http://www.w3.org/2000/svg",
-            "viewBox": f"0 0 {width:g} {height}",
-            "width": f"{width:g}",
-            "height": str(height),
-            "role": "img",
-        },
-    )
-    _add(root, "title", {}, "; ".join(screen["title"] for screen in recorded["screens"]))
-    _add(root, "style", {}, _STYLE)
+    title = "; ".join(screen["title"] for screen in recorded["screens"])
+    root = new_picture(width, height, title, "", _STYLE)
     top = 0
     for screen, own_height in zip(recorded["screens"], heights, strict=True):
         _draw_window(root, screen, top, width, own_height)
         top += own_height + _GAP
-    return ElementTree.tostring(root, encoding="unicode") + "\n"
+    return as_text(root)
 
 
 def _draw_window(
-    root: ElementTree.Element, screen: dict[str, Any], top: int, width: float, height: int
+    root: Element, screen: dict[str, Any], top: int, width: float, height: int
 ) -> None:
     box = {"x": "0.5", "width": f"{width - 1:g}", "rx": "8"}
-    _add(root, "rect", {"class": "window", "y": f"{top + 0.5}", "height": str(height - 1), **box})
+    add(root, "rect", {"class": "window", "y": f"{top + 0.5}", "height": str(height - 1), **box})
     bar = f"M1 {top + _BAR} V{top + 9} Q1 {top + 1} 9 {top + 1} H{width - 9:g}"
     bar += f" Q{width - 1:g} {top + 1} {width - 1:g} {top + 9} V{top + _BAR} Z"
-    _add(root, "path", {"class": "bar", "d": bar})
+    add(root, "path", {"class": "bar", "d": bar})
     for number in range(3):
         place = {"cx": str(18 + number * 16), "cy": str(top + 15), "r": "4.5"}
-        _add(root, "circle", {"class": "dot", **place})
+        add(root, "circle", {"class": "dot", **place})
     title = {"x": f"{width / 2:g}", "y": str(top + 19), "text-anchor": "middle"}
-    _add(root, "text", {"class": "title", **title}, screen["title"])
+    add(root, "text", {"class": "title", **title}, screen["title"])
     first = top + _BAR + _PADDING
     column, row = screen["cursor"]
     cursor = {"x": f"{_PADDING + column * _CELL:g}", "y": str(first + row * _LINE)}
-    _add(root, "rect", {"class": "cursor", **cursor, "width": f"{_CELL:g}", "height": str(_LINE)})
+    add(root, "rect", {"class": "cursor", **cursor, "width": f"{_CELL:g}", "height": str(_LINE)})
     for number, line in enumerate(screen["lines"]):
         for run in _runs(line):
             place = {
@@ -225,7 +218,7 @@ def _draw_window(
                 "textLength": f"{len(run.text) * _CELL:g}",
                 "xml:space": "preserve",
             }
-            _add(root, "text", {"class": run.style, **place}, run.text)
+            add(root, "text", {"class": run.style, **place}, run.text)
 
 
 def _runs(line: str) -> Iterator[_Run]:
@@ -240,14 +233,6 @@ def _runs(line: str) -> Iterator[_Run]:
             colour = next((f"colour-{code}" for code in sorted(codes) if code == "32"), "plain")
             yield _Run(column, piece, f"{colour} bold" if "1" in codes else colour)
         column += len(piece)
-
-
-def _add(
-    parent: ElementTree.Element, tag: str, attributes: dict[str, str], text: str = ""
-) -> ElementTree.Element:
-    element = ElementTree.SubElement(parent, tag, attributes)
-    element.text = text or None
-    return element
 
 
 def main(command: str, path: str, picture: str = "") -> None:

@@ -8,10 +8,10 @@ with letters that can be read, and follows the reader's dark or light colour sch
 import sys
 from pathlib import Path
 from typing import Final
-from xml.etree import ElementTree
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from benchmarks.svg import Element, add, add_text, as_text, new_picture
 from reactor import STEPS
 
 WORDS: Final = {
@@ -60,29 +60,18 @@ _STYLE: Final = """
 def draw() -> str:
     """Return the picture as SVG."""
     height = _TOP + len(STEPS) * _ROW + 28
-    root = ElementTree.Element(
-        "svg",
-        {
-            "xmlns": "http://www.w3.org/2000/svg",
-            "viewBox": f"0 0 {WIDTH} {height}",
-            "width": str(WIDTH),
-            "height": str(height),
-            "role": "img",
-        },
-    )
-    _add(root, "title", {}, "The turn of the loop, in eight steps")
     steps = [f"{number}. {name}: {WORDS[name]}" for number, name in enumerate(STEPS, 1)]
-    _add(root, "desc", {}, " ".join(steps))
-    _add(root, "style", {}, _STYLE)
-    _add(root, "rect", {"class": "ground", "width": "100%", "height": "100%", "rx": "8"})
+    title = "The turn of the loop, in eight steps"
+    root = new_picture(WIDTH, height, title, " ".join(steps), _STYLE)
+    add(root, "rect", {"class": "ground", "width": "100%", "height": "100%", "rx": "8"})
     _draw_way(root)
     _draw_group(root, YOURS)
     for number, name in enumerate(STEPS, 1):
         _draw_step(root, number, name)
-    return ElementTree.tostring(root, encoding="unicode") + "\n"
+    return as_text(root)
 
 
-def _draw_way(root: ElementTree.Element) -> None:
+def _draw_way(root: Element) -> None:
     """The line through all steps, and back to the first."""
     first, last = _middle(1), _middle(len(STEPS))
     below, above = last + _RADIUS + 22, first - _RADIUS - 14
@@ -92,57 +81,42 @@ def _draw_way(root: ElementTree.Element) -> None:
         f" Q{_BACK} {below} {_BACK} {below - bend} V{above + bend}"
         f" Q{_BACK} {above} {_LINE - bend} {above} Q{_LINE} {above} {_LINE} {first - _RADIUS}"
     )
-    _add(root, "path", {"class": "way", "d": path})
+    add(root, "path", {"class": "way", "d": path})
     x, y = _BACK, (first + last) / 2 - 70
-    _add(root, "path", {"class": "tip", "d": f"M{x - 6} {y + 5} L{x} {y - 6} L{x + 6} {y + 5} Z"})
+    add(root, "path", {"class": "tip", "d": f"M{x - 6} {y + 5} L{x} {y - 6} L{x + 6} {y + 5} Z"})
     y += 70
     place = {"class": "note awake", "transform": f"translate({x + 16} {y}) rotate(-90)"}
-    _add(root, "text", place | {"text-anchor": "middle"}, "the next turn")
+    add(root, "text", place | {"text-anchor": "middle"}, "the next turn")
 
 
-def _draw_group(root: ElementTree.Element, names: tuple[str, ...]) -> None:
+def _draw_group(root: Element, names: tuple[str, ...]) -> None:
     numbers = [STEPS.index(name) + 1 for name in names]
     top = _middle(numbers[0]) - _BOX / 2
     bottom = _middle(numbers[-1]) + _BOX / 2
     _draw_box(root, "yours", top, bottom - top)
 
 
-def _draw_step(root: ElementTree.Element, number: int, name: str) -> None:
+def _draw_step(root: Element, number: int, name: str) -> None:
     middle = _middle(number)
     if name not in YOURS:
         _draw_box(root, "wait" if name == "wait" else "box", middle - _BOX / 2, _BOX)
-    _add(root, "circle", {"class": "dot", "cx": str(_LINE), "cy": str(middle), "r": str(_RADIUS)})
-    _text(root, "number", _LINE, middle + 4.5, str(number), anchor="middle")
-    _text(root, "text name", _LEFT + 12, middle - 4, name.capitalize())
-    _text(root, "muted", _LEFT + 12, middle + 14, WORDS[name])
+    add(root, "circle", {"class": "dot", "cx": str(_LINE), "cy": str(middle), "r": str(_RADIUS)})
+    add_text(root, "number", _LINE, middle + 4.5, str(number), anchor="middle")
+    add_text(root, "text name", _LEFT + 12, middle - 4, name.capitalize())
+    add_text(root, "muted", _LEFT + 12, middle + 14, WORDS[name])
     if name == "wait":
-        _text(root, "note asleep", _RIGHT - 10, middle - 5, "the only wait", anchor="end")
+        add_text(root, "note asleep", _RIGHT - 10, middle - 5, "the only wait", anchor="end")
     elif name == YOURS[0]:
-        _text(root, "note awake", _RIGHT - 10, middle - 5, "your code runs here", anchor="end")
+        add_text(root, "note awake", _RIGHT - 10, middle - 5, "your code runs here", anchor="end")
 
 
-def _draw_box(root: ElementTree.Element, kind: str, top: float, height: float) -> None:
+def _draw_box(root: Element, kind: str, top: float, height: float) -> None:
     shape = {"x": _LEFT, "y": top, "width": _RIGHT - _LEFT, "height": height, "rx": 6}
-    _add(root, "rect", {"class": kind, **{key: f"{value:g}" for key, value in shape.items()}})
+    add(root, "rect", {"class": kind, **{key: f"{value:g}" for key, value in shape.items()}})
 
 
 def _middle(number: int) -> float:
     return _TOP + (number - 0.5) * _ROW
-
-
-def _text(
-    root: ElementTree.Element, kind: str, x: float, y: float, text: str, anchor: str = "start"
-) -> None:
-    place = {"class": kind, "x": f"{x:g}", "y": f"{y:g}", "text-anchor": anchor}
-    _add(root, "text", place, text)
-
-
-def _add(
-    parent: ElementTree.Element, tag: str, attributes: dict[str, str], text: str = ""
-) -> ElementTree.Element:
-    element = ElementTree.SubElement(parent, tag, attributes)
-    element.text = text or None
-    return element
 
 
 if __name__ == "__main__":
