@@ -30,7 +30,7 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Self
 
-from .charts import Chart, chart_of
+from .results import Table
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -344,17 +344,15 @@ def progress(text: str) -> None:
         print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
 
 
-#: What tables have asked for, in their order; ``--chart`` draws them at the end.
-charts: list[Chart] = []
+#: The tables that were printed, in their order; ``--chart`` and ``--results`` need them at the end.
+tables: list[Table] = []
 
 
 def print_table(title: str, head: Row, rows: Iterable[Row], chart: str = "") -> None:
     """``chart``: the column that ``--chart`` draws."""
-    lines = [head, *rows]
-    if chart:
-        column = head.index(chart)
-        names, figures = ([line[index] for line in lines[1:]] for index in (0, column))
-        charts.append(chart_of(title, chart, names, figures))
+    table = Table(title, head, list(rows), chart)
+    tables.append(table)
+    lines = [head, *table.rows]
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
     print(title)
     for line in lines:

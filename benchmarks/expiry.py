@@ -15,7 +15,7 @@ from protocols.chat.limits import Limits
 from reactor import Reactor
 from reactor.sockets.addresses import Networks
 
-from .common import goal, print_table
+from .common import goal, print_table, progress
 
 _BATCH = 50  # members that send in one turn
 _PAUSE = 0.01  # seconds between two batches
@@ -41,7 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> bool:
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    progress(f"{options.members} members fall silent")
     lateness = sorted(1e3 * late for late in _measure(options.members, options.timeout))
+    progress("")
     print_table(
         f"{options.members} members expire {options.timeout:g} s after their last heartbeat",
         ["", "earliest ms", "median ms", "99 % ms", "latest ms"],

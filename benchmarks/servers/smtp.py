@@ -10,12 +10,13 @@ from .loops import announce
 
 
 def serve_reactor(folder: str) -> None:
-    from protocols.mail import Maildir, MailServer, MailStore, Settings
+    from protocols.mail import Limits, Maildir, MailServer, MailStore, Settings
     from reactor import Reactor
 
     reactor = Reactor()
     store = MailStore(reactor, Maildir(folder), "localhost")
-    server = MailServer(store.deliver, Settings(hostname="localhost"))
+    limits = Limits(messages=1_000_000)  # a connection of the load sends more than the default
+    server = MailServer(store.deliver, Settings(hostname="localhost", limits=limits))
     announce(reactor.listen_tcp(server, "127.0.0.1", 0).addresses[0][1])
     reactor.run()
 

@@ -31,6 +31,8 @@ def runs(folder):
                 "--smoke",
                 "--chart",
                 folder / f"{name}.svg",
+                "--results",
+                folder / f"{name}.json",
             ],
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
@@ -58,6 +60,26 @@ def test_each_benchmark_runs(runs, folder, name):
     assert errors == ""
     assert output.count("\n") > 5
     assert "is better)" in (folder / f"{name}.svg").read_text()
+    assert draw(folder / f"{name}.json", folder).stdout == f"{folder / name}.svg\n"
+
+
+def draw(file, folder):
+    return subprocess.run(
+        [sys.executable, "-m", "benchmarks", "draw", file, folder],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+        check=False,
+    )
+
+
+def test_a_file_without_results_is_one_line_and_status_2(tmp_path):
+    drawn = draw(tmp_path / "missing.json", tmp_path)
+
+    assert drawn.returncode == 2
+    assert drawn.stderr.startswith("benchmarks: cannot read ")
+    assert drawn.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize("name", COMMANDS)

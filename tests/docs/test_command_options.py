@@ -6,7 +6,10 @@ import importlib.util
 
 import pytest
 
+from reactor.command.registry import BUILT_IN
+
 from ..tools.commands import ROOT
+from .trial import DEFAULT_PORTS
 
 
 @pytest.fixture(scope="module")
@@ -40,3 +43,14 @@ def test_the_environment_of_the_builder_changes_nothing(options_of, monkeypatch)
 
     assert options_of("chat") == before
     assert ("--grace S", "seconds for connections to finish after a stop (5)") in options_of(None)
+
+
+def test_the_page_of_the_command_line_has_every_protocol_and_its_ports():
+    page = (ROOT / "docs" / "guide" / "command-line.rst").read_text(encoding="utf-8")
+
+    shown = [line.partition(":: ")[2] for line in page.splitlines() if "command-options::" in line]
+    assert [name for name in shown if name] == sorted(BUILT_IN)
+    for name, ports in DEFAULT_PORTS.items():
+        text = page[page.index("Default ports") :]
+        text = text[text.index(f"{name} ") :].partition("\n\n")[0]
+        assert [port for port in set(ports.values()) if str(port) not in text] == []

@@ -9,8 +9,6 @@ from pathlib import Path
 import pytest
 from docutils import nodes
 
-import reactor
-
 from ..tools.commands import ROOT
 from .blocks import SPHINX_ONLY, DocumentError, blocks_of, parse, read_blocks
 from .trial import Trial
@@ -65,14 +63,6 @@ def test_ci_runs_what_the_readme_says() -> None:
     ]
     assert len(said) == 1
     assert said[0].strip() in ci
-
-
-def test_the_reference_has_every_public_name() -> None:
-    described: set[str] = set()
-    for path in sorted((ROOT / "docs" / "reference").glob("*.rst")):
-        for node in parse(path.read_text(encoding="utf-8"), path.name).findall(nodes.container):
-            described.update(node.get("arguments", ()))
-    assert {f"reactor.{name}" for name in reactor.__all__} <= described
 
 
 def run(text: str, folder: Path) -> None:
