@@ -1,0 +1,29 @@
+"""The tools of the lessons, which are scripts, as modules."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Callable
+from types import ModuleType
+
+import pytest
+
+from ..tools.commands import ROOT
+
+
+@pytest.fixture
+def load_tool(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
+    """``load_tool("draw")`` imports ``docs/lessons/tools/draw.py``."""
+
+    def load(name: str) -> ModuleType:
+        path = ROOT / "docs" / "lessons" / "tools" / f"{name}.py"
+        spec = importlib.util.spec_from_file_location(name, path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        monkeypatch.setitem(sys.modules, name, module)  # dataclasses look for it
+        spec.loader.exec_module(module)
+        return module
+
+    return load
