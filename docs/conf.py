@@ -16,7 +16,13 @@ author = "the select-reactor authors"
 copyright = "the select-reactor authors"
 release = version = reactor.__version__
 
-extensions = ["command_options", "sphinx.ext.autodoc", "sphinx_copybutton", "sphinx_design"]
+extensions = [
+    "command_options",
+    "drawings",
+    "sphinx.ext.autodoc",
+    "sphinx_copybutton",
+    "sphinx_design",
+]
 exclude_patterns = ["_build"]
 default_role = "any"
 smartquotes = False  # the texts of options have -- and quotes that readers may copy
