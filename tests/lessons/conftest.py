@@ -16,9 +16,11 @@ from ..tools.commands import ROOT
 def load_tool(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
     """``load_tool("draw")`` imports ``docs/lessons/tools/draw.py``."""
 
+    tools = ROOT / "docs" / "lessons" / "tools"
+    monkeypatch.syspath_prepend(tools)  # a tool may import another one
+
     def load(name: str) -> ModuleType:
-        path = ROOT / "docs" / "lessons" / "tools" / f"{name}.py"
-        spec = importlib.util.spec_from_file_location(name, path)
+        spec = importlib.util.spec_from_file_location(name, tools / f"{name}.py")
         assert spec is not None
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)

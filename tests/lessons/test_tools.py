@@ -229,6 +229,39 @@ def test_layers_show_which_descriptors_select_has_returned(
     assert layers.ready([(Key(5), 1), (Key(7), 3)]) == [5, 7]
 
 
+# -- record.py -------------------------------------------------------------------------------------
+
+TRACE = """\
+41 1000.000000 select(5, [3 4], [], [], NULL) = 1 (in [3]) <0.500000>
+41 1000.500100 accept4(3, {sa_family=AF_INET, ...}, [16], SOCK_CLOEXEC) = 6 <0.000020>
+41 1000.500200 recvfrom(6, 0x7f00, 1024, 0, NULL, NULL) = -1 EAGAIN (Try again) <0.000010>
+41 1000.600000 select(7, [3 6], [6], [], {tv_sec=2, tv_nsec=500000000} <unfinished ...>
+42 1000.700000 clock_nanosleep(CLOCK_REALTIME, TIMER_ABSTIME, {tv_sec=46559, tv_nsec=5}) = 0 <1.000000>
+41 1000.800000 <... select resumed>) = 2 (in [6], out [6]) <0.200000>
+41 1000.800100 recvfrom(6, "hello\\n", 1024, 0, NULL, NULL) = 6 <0.000010>
+41 1000.800200 epoll_ctl(4, EPOLL_CTL_MOD, 6, {events=EPOLLIN|EPOLLOUT, ...}) = 0 <0.000010>
+"""
+
+
+def test_a_trace_is_read(load_tool: Callable[[str], ModuleType]) -> None:
+    calls = load_tool("record").parse(TRACE, began=1000.25)
+    keys = ("thread", "name", "fd", "text", "result", "ready", "at")
+    assert [tuple(call[key] for key in keys) for call in calls] == [
+        (41, "select", 5, "", "1", [3], 0.0),  # the part after the beginning
+        (41, "accept4", 3, "", "6", [], 0.2501),
+        (41, "recvfrom", 6, "", "EAGAIN", [], 0.2502),
+        (42, "clock_nanosleep", None, "", "0", [], 0.45),
+        (41, "select", 7, "", "2", [6], 0.35),
+        (41, "recvfrom", 6, "hello", "6", [], 0.5501),
+        (41, "epoll_ctl", 4, "", "0", [], 0.5502),
+    ]
+    first, _, _, sleep, second, _, control = calls
+    assert first["took"] == pytest.approx(0.25)
+    assert (sleep["took"], sleep.get("timeout")) == (1.0, None)  # it sleeps until, not for, a time
+    assert (second["timeout"], second["writable"]) == (2.5, [6])
+    assert control["control"] == ["MOD", 6, "IN|OUT"]
+
+
 # -- watch.py --------------------------------------------------------------------------------------
 
 
@@ -357,7 +390,7 @@ server = ["server.py"]
 server = ["answer", "recv", "send"]
 [[client]]
 name = "ada"
-script = ["0 send hello", "0 expect", "0 close"]
+script = ["0 send hello", "0 expect", "0 expect", "0 close"]
 """
 
 
@@ -373,4 +406,6 @@ def test_a_lesson_is_run_and_watched(watch: ModuleType, tmp_path: Path) -> None:
     said = [(call["name"], call["text"]) for call in server["calls"]]
     assert said == [("recv", "hello"), ("send", "hello"), ("answer", "")]
     said = [(call["name"], call["text"]) for call in ada["calls"]]
-    assert said == [("connect", ""), ("send", "hello"), ("recv", "hello"), ("close", "")]
+    # The second recv returns when the server has called everything.
+    received = [("recv", "hello"), ("recv", "")]
+    assert said == [("connect", ""), ("send", "hello"), *received, ("close", "")]

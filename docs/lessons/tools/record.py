@@ -56,7 +56,7 @@ def record(folder: Path) -> dict[str, Any]:
         command = ["strace", "-f", "-ttt", "-T", "-s", "32", "-e", f"trace={names}", "-o", log.name]
         server = subprocess.Popen([*command, sys.executable, *plan["server"]], cwd=folder)
         try:
-            _wait_for_server()
+            wait_for_server(PORT)
             began = time.time()
             clients = [_Client(client) for client in plan["client"]]
             for client in clients:
@@ -81,9 +81,9 @@ def record(folder: Path) -> dict[str, Any]:
     return {"title": plan["title"], "names": plan.get("names", {}), "lanes": lanes}
 
 
-def _wait_for_server() -> None:
+def wait_for_server(port: int) -> None:
     """Wait until the server listens, without a connection that it would notice."""
-    wanted = f":{PORT:04X} "
+    wanted = f":{port:04X} "
     for _ in range(100):
         if any(
             wanted in line and " 0A " in line
@@ -91,7 +91,7 @@ def _wait_for_server() -> None:
         ):
             return
         time.sleep(0.05)
-    raise SystemExit(f"the server does not listen on port {PORT}")
+    raise SystemExit(f"the server does not listen on port {port}")
 
 
 class _Client:

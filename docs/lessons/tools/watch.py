@@ -43,6 +43,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from record import wait_for_server
+
 PORT: Final = 8007  # in the lessons' programs
 TOOLS: Final = Path(__file__).resolve().parent
 
@@ -80,7 +82,7 @@ def _run(
             command = [str(TOOLS / "watched.py"), "--record", str(log), *server]
         process = subprocess.Popen([sys.executable, *command], cwd=folder)
         try:
-            _wait_for_server()
+            wait_for_server(PORT)
             began = time.time()
             clients = [_Client(client) for client in plan["client"]]
             for client in clients:
@@ -92,17 +94,6 @@ def _run(
             process.wait()
         lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
     return lines, began, clients
-
-
-def _wait_for_server() -> None:
-    """Wait until the server listens, without a connection that it would notice."""
-    wanted = f":{PORT:04X} "
-    for _ in range(100):
-        table = Path("/proc/net/tcp").read_text(encoding="ascii")
-        if any(wanted in line and " 0A " in line for line in table.splitlines()):
-            return
-        time.sleep(0.05)
-    raise SystemExit(f"the server does not listen on port {PORT}")
 
 
 class _Client:
