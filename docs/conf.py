@@ -19,6 +19,7 @@ release = version = reactor.__version__
 extensions = [
     "command_options",
     "short_diffs",
+    "drawings",
     "sphinx.ext.autodoc",
     "sphinx_copybutton",
     "sphinx_design",

@@ -15,9 +15,10 @@ def look_up(name):
     if name.startswith("slow-"):
         time.sleep(1)  # like a name server that is far away
     try:
-        return socket.gethostbyname(name.removeprefix("slow-"))
+        address = socket.gethostbyname(name.removeprefix("slow-"))
     except OSError:
-        return "unknown"
+        address = "unknown"
+    return f"{name} {address}"
 
 
 def work(questions, answers, waker):
@@ -55,9 +56,9 @@ def serve(listener):
                 sockets.remove(sock)
                 sock.close()
         while answers:
-            client, address = answers.popleft()
+            client, answer = answers.popleft()
             if client in sockets:  # it may have left
-                client.sendall(address.encode() + b"\n")
+                client.sendall(answer.encode() + b"\n")
 
 
 if __name__ == "__main__":

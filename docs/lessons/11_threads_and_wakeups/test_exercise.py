@@ -40,6 +40,19 @@ class OtherThreadWakes:
         self.receiver.close()
 
 
+class LoopIsFaster:
+    """The sender, with a loop that calls ``drain`` before ``send`` has returned."""
+
+    def __init__(self, wakeup):
+        self.wakeup = wakeup
+        self.sender = wakeup.sender
+
+    def send(self, data):
+        sent = self.sender.send(data)
+        self.wakeup.drain()
+        return sent
+
+
 def test_it_wakes_the_loop(wakeup):
     assert not wakes(wakeup)
     wakeup.wake()
@@ -74,5 +87,13 @@ def test_a_wake_up_during_drain_does_not_disable_the_next_one(wakeup):
     wakeup.receiver = OtherThreadWakes(wakeup)
     wakeup.drain()
     wakeup.receiver = wakeup.receiver.receiver
+    wakeup.wake()
+    assert wakes(wakeup)
+
+
+def test_a_loop_that_is_faster_than_wake_does_not_disable_the_next_one(wakeup):
+    wakeup.sender = LoopIsFaster(wakeup)
+    wakeup.wake()
+    wakeup.sender = wakeup.sender.sender
     wakeup.wake()
     assert wakes(wakeup)

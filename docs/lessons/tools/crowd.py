@@ -17,6 +17,8 @@ def main(number):
     deadline = time.monotonic() + PATIENCE
     answered = sum(echoes(client, deadline) for client in clients)
     print(f"{answered} of {number} clients were answered")
+    for client in clients:
+        client.close()
 
 
 def connect():

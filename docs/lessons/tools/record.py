@@ -10,6 +10,7 @@ folder, which ``draw.py`` draws::
     calls = ["accept4", "recvfrom"]   # what to draw of the server
     seconds = 3.0                     # then the server is ended
     threads = ["the loop", "a worker"]  # heads of the server's columns, if it has several
+    hidden = ["bob"]                  # clients without a column: more than three are hard to read
     [names]
     3 = "listener"                    # what a descriptor is called
     [[client]]
@@ -52,10 +53,10 @@ def record(folder: Path) -> dict[str, Any]:
     plan = tomllib.loads((folder / "picture.toml").read_text(encoding="utf-8"))
     with tempfile.NamedTemporaryFile("r") as log:
         names = ",".join(plan["calls"])
-        command = ["strace", "-f", "-ttt", "-T", "-s", "24", "-e", f"trace={names}", "-o", log.name]
+        command = ["strace", "-f", "-ttt", "-T", "-s", "32", "-e", f"trace={names}", "-o", log.name]
         server = subprocess.Popen([*command, sys.executable, *plan["server"]], cwd=folder)
         try:
-            _wait_for_server()
+            wait_for_server(PORT)
             began = time.time()
             clients = [_Client(client) for client in plan["client"]]
             for client in clients:
@@ -71,14 +72,18 @@ def record(folder: Path) -> dict[str, Any]:
             client.thread.join()
         calls = parse(log.read(), began)
     lanes = [{"name": "server", "calls": list(_without_repetitions(calls))}]
-    lanes += [{"name": c.name, "calls": [_since(call, began) for call in c.calls]} for c in clients]
+    lanes += [
+        {"name": client.name, "calls": [_since(call, began) for call in client.calls]}
+        for client in clients
+        if client.name not in plan.get("hidden", ())
+    ]
     lanes[0]["threads"] = plan.get("threads", [])
     return {"title": plan["title"], "names": plan.get("names", {}), "lanes": lanes}
 
 
-def _wait_for_server() -> None:
+def wait_for_server(port: int) -> None:
     """Wait until the server listens, without a connection that it would notice."""
-    wanted = f":{PORT:04X} "
+    wanted = f":{port:04X} "
     for _ in range(100):
         if any(
             wanted in line and " 0A " in line
@@ -86,7 +91,7 @@ def _wait_for_server() -> None:
         ):
             return
         time.sleep(0.05)
-    raise SystemExit(f"the server does not listen on port {PORT}")
+    raise SystemExit(f"the server does not listen on port {port}")
 
 
 class _Client:
@@ -213,7 +218,9 @@ def _details(name: str, args: str, line: str) -> dict[str, Any]:
     """What only some calls have: a ``timeout`` in seconds, descriptors that are ``writable``, what
     epoll_ctl is to ``control``, the ``size`` of data that is too long to be shown."""
     details: dict[str, Any] = {}
-    if match := re.search(r"\btv_sec=(\d+), tv_nsec=(\d+)", args):
+    if "TIMER_ABSTIME" in args:
+        pass  # time.sleep: not how long, but until when
+    elif match := re.search(r"\btv_sec=(\d+), tv_nsec=(\d+)", args):
         details["timeout"] = int(match[1]) + int(match[2]) / 1e9
     elif name in ("epoll_wait", "poll") and (match := re.search(r", (\d+)$", args)):
         details["timeout"] = int(match[1]) / 1000

@@ -43,6 +43,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from record import wait_for_server
+
 PORT: Final = 8007  # in the lessons' programs
 TOOLS: Final = Path(__file__).resolve().parent
 
@@ -54,14 +56,14 @@ def watch(folder: Path) -> dict[str, Any]:
     if "curve" in plan:
         drawing["marks"] = plan["mark"]
         drawing["curves"] = [
-            {"name": curve["name"], "points": _waiting(_run(plan, folder, curve["server"])[0])}
+            {"name": curve["name"], "points": unsent_bytes(_run(plan, folder, curve["server"])[0])}
             for curve in plan["curve"]
         ]
         return drawing
     lines, began, clients = _run(plan, folder, plan["server"])
-    inside = _layers if "layers" in plan else _turns
+    inside = layer_calls if "layers" in plan else handler_calls
     drawing["lanes"] = [
-        {"name": name, "calls": [_since(call, began) for call in calls]}
+        {"name": name, "calls": [since(call, began) for call in calls]}
         for name, calls in [*inside(lines, plan), *((c.name, c.calls) for c in clients)]
     ]
     return drawing
@@ -80,7 +82,7 @@ def _run(
             command = [str(TOOLS / "watched.py"), "--record", str(log), *server]
         process = subprocess.Popen([sys.executable, *command], cwd=folder)
         try:
-            _wait_for_server()
+            wait_for_server(PORT)
             began = time.time()
             clients = [_Client(client) for client in plan["client"]]
             for client in clients:
@@ -92,17 +94,6 @@ def _run(
             process.wait()
         lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
     return lines, began, clients
-
-
-def _wait_for_server() -> None:
-    """Wait until the server listens, without a connection that it would notice."""
-    wanted = f":{PORT:04X} "
-    for _ in range(100):
-        table = Path("/proc/net/tcp").read_text(encoding="ascii")
-        if any(wanted in line and " 0A " in line for line in table.splitlines()):
-            return
-        time.sleep(0.05)
-    raise SystemExit(f"the server does not listen on port {PORT}")
 
 
 class _Client:
@@ -144,28 +135,33 @@ class _Client:
         self.calls.append({"name": name, "text": text, "at": began, "took": took})
 
 
-def _since(call: dict[str, Any], began: float) -> dict[str, Any]:
+def since(call: dict[str, Any], began: float) -> dict[str, Any]:
     """The call with times from ``began`` on. Of one that waited already, what came after."""
     at = max(call["at"] - began, 0.0)
     took = call["at"] + call["took"] - began - at
     return {**call, "at": round(at, 6), "took": round(took, 6)}
 
 
-def _layers(lines: list[dict[str, Any]], plan: dict[str, Any]) -> Iterator[tuple[str, list[Any]]]:
+def layer_calls(
+    lines: list[dict[str, Any]], plan: dict[str, Any]
+) -> Iterator[tuple[str, list[Any]]]:
     for layer in plan["layers"]:
         yield layer, [call for call in lines if call["layer"] == layer]
 
 
-def _turns(lines: list[dict[str, Any]], plan: dict[str, Any]) -> Iterator[tuple[str, list[Any]]]:
+def handler_calls(
+    lines: list[dict[str, Any]], plan: dict[str, Any]
+) -> Iterator[tuple[str, list[Any]]]:
     """The handlers, and the idle timer: when it was set, and what it found when it fired."""
     offset = lines[0]["wall"] - lines[0]["time"]  # from the loop's clock to the time of day
     handlers = plan["turns"]["handlers"]
     handled: list[dict[str, Any]] = []
     fired: list[tuple[float, bool]] = []
     for turn in (line for line in lines if "turn" in line):
-        for kind, name, took, *rest in turn.get("calls", ()):
+        for kind, name, *rest in turn.get("calls", ()):
+            took = rest[0] if rest else 0
             at = turn["times"][3] + offset
-            fd = str(rest[0]) if rest else ""
+            fd = str(rest[1]) if len(rest) > 1 else ""
             if name in handlers:
                 text = turn.get("received_data", {}).get(fd, "").strip()
                 call = {"name": handlers[name], "text": text, "at": at, "took": took / 1e6}
@@ -173,10 +169,10 @@ def _turns(lines: list[dict[str, Any]], plan: dict[str, Any]) -> Iterator[tuple[
             elif kind == "idle timer" and name == plan["turns"]["timer"]:
                 fired.append((at, rest[-1:] == [True]))
     yield "server", handled
-    yield plan["turns"]["head"], list(_timer(handled[0]["at"], fired))
+    yield plan["turns"]["head"], list(timer_calls(handled[0]["at"], fired))
 
 
-def _timer(at: float, fired: list[tuple[float, bool]]) -> Iterator[dict[str, Any]]:
+def timer_calls(at: float, fired: list[tuple[float, bool]]) -> Iterator[dict[str, Any]]:
     for end, rearmed in fired:
         yield {"label": f"set for {end - at:.1f} s", "at": at, "took": end - at}
         label = "fires: heard meanwhile" if rearmed else "fires: silent, so leave()"
@@ -184,7 +180,7 @@ def _timer(at: float, fired: list[tuple[float, bool]]) -> Iterator[dict[str, Any
         at = end
 
 
-def _waiting(lines: list[dict[str, Any]]) -> list[tuple[float, int]]:
+def unsent_bytes(lines: list[dict[str, Any]]) -> list[tuple[float, int]]:
     """Seconds since the client came, and how many bytes wait for it, at the end of each turn in
     which that changed."""
     points: list[tuple[float, int]] = []

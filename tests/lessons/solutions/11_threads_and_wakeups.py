@@ -15,6 +15,7 @@ class Wakeup:
     def wake(self):
         """End the wait of the loop, this one or the next. Any thread may call this."""
         if not self.woken:
+            # Not after send: the loop could have read the byte already, and cleared the flag.
             self.woken = True
             self.sender.send(b"\0")
 
