@@ -10,12 +10,11 @@ it is passed over, and begins together with the next one."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
-from .errors import FATAL
+from .errors import FATAL, careful_logger, exc_info, shown
 from .flushing import close_all
 from .interfaces import Closable, Flushable, Handler, Stoppable
 from .loop import Loop
@@ -29,7 +28,7 @@ from .timers import Handle, Timer
 from .traffic import SampledTraffic
 from .transports.base import BaseTransport
 
-logger = logging.getLogger(__name__)
+logger = careful_logger(__name__)
 
 
 def add_observer(loop: Loop, observer: Observer) -> None:
@@ -119,14 +118,18 @@ class Observation:
         loop._choose_poll()
 
     def add(self, observer: Observer) -> None:
-        if observer not in self.observers:
+        if not self._has(observer):
             self._set((*self.observers, observer))
             self._tell(observer, observer.attached, self.loop)
 
     def remove(self, observer: Observer) -> None:
-        if observer in self.observers:
+        if self._has(observer):
             self._set(tuple(other for other in self.observers if other is not observer))
             self._tell(observer, observer.detached, self.loop)
+
+    def _has(self, observer: Observer) -> bool:
+        # Not "in": a program's __eq__ may raise, or say that two observers are equal.
+        return any(observer is other for other in self.observers)
 
     def _set(self, observers: tuple[Observer, ...]) -> None:
         self.observers = observers
@@ -155,11 +158,12 @@ class Observation:
             self._failed(observer, exc)
 
     def _failed(self, observer: Observer, exc: BaseException) -> None:
-        if observer in self.observers:  # otherwise detached() has failed
-            logger.error("an observer failed and is removed: %r", observer, exc_info=exc)
+        name, info = shown(observer, repr), exc_info(exc)
+        if self._has(observer):  # otherwise detached() has failed
+            logger.error("an observer failed and is removed: %s", name, exc_info=info)
             self.remove(observer)
         else:
-            logger.error("an observer failed: %r", observer, exc_info=exc)
+            logger.error("an observer failed: %s", name, exc_info=info)
 
     # -- the steps ---------------------------------------------------------------------------------
 

@@ -44,7 +44,6 @@ delays the loop."""
 from __future__ import annotations
 
 import json
-import logging
 import os
 import stat
 import time
@@ -54,6 +53,7 @@ from typing import Any, Final
 
 from .changes import Changes
 from .descriptors import describe_descriptor
+from .errors import careful_logger
 from .loop import Loop
 from .naming import owner_of
 from .observation import remove_observer
@@ -61,7 +61,7 @@ from .observer import Turn, mask_letters
 from .snapshots import snapshot
 from .traffic import Traffic
 
-logger = logging.getLogger(__name__)
+logger = careful_logger(__name__)
 
 VERSION: Final = 1
 MAX_SIZE: Final = 64 << 20  # bytes of a file
