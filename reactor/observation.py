@@ -386,6 +386,15 @@ class ObservedLoop(Loop):
         finally:
             observation.turn_ends()
 
+    def close(self) -> None:
+        observation = self._observation
+        try:
+            super().close()
+        finally:
+            if self.is_closed():  # otherwise closing was refused
+                for observer in observation.observers:
+                    observation.remove(observer)
+
     def _choose_poll(self) -> None:
         super()._choose_poll()
         self._observation.plain_poll, self._poll = self._poll, self._observation.poll

@@ -80,7 +80,7 @@ _dumps = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, check_circu
 
 class Recorder(Traffic):
     """Records the turns of one loop in the file ``path``; add it with ``Reactor.add_observer``.
-    ``remove_observer`` or ``close()`` ends the recording.
+    ``remove_observer``, ``close()`` or the end of the loop ends the recording.
 
     ``max_size``: bytes; there are two files of at most this size. ``payload``: see ``Observer``.
     ``turns``: the number of turns that were recorded.
@@ -159,6 +159,12 @@ class Recorder(Traffic):
         """Write what is left, and end the recording. Has no effect if it has ended."""
         self._write()
         self._end()
+
+    def __del__(self) -> None:
+        # Like a file, it writes what is left when it is garbage-collected.
+        if hasattr(self, "_fd"):  # otherwise __init__ has failed
+            self._loop = None
+            self.close()
 
     # -- writing -----------------------------------------------------------------------------------
 
