@@ -21,6 +21,7 @@ from reactor.sockets.addresses import LOOPBACK, Networks
 
 from .access import Access
 from .control import Control
+from .polls import Polls
 from .server import LIMITS, Routes
 from .state import State
 from .viewers import Viewers
@@ -116,6 +117,7 @@ class Inspector:
             control=self._control,
             watcher=self._watcher,
             viewers=self._viewers,
+            polls=Polls(self._reactor),
             hello=self._hello,
             access=access,
             files=PageFiles(files(__package__) / "page"),
