@@ -20,7 +20,7 @@ from .errors import careful_logger, shown
 from .interfaces import Handler, Stoppable
 from .loop import Loop
 from .naming import attribute, unwrap
-from .observation import subclass
+from .observed_loop import subclass
 from .timers import Handle, Timer, TimerQueue
 from .transports.base import BaseTransport
 from .where import calling_frame, definition, line

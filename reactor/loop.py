@@ -366,7 +366,7 @@ class Loop(ExceptionReporter):
 
     # -- the parts of a turn -----------------------------------------------------------------------
 
-    # Methods, so that an observed loop can have its own. See observation.py.
+    # Methods, so that an observed loop can have its own. See observed_loop.py.
     _flush_all = staticmethod(flush_all)
     _close_all = staticmethod(close_all)
 

@@ -56,7 +56,7 @@ from .descriptors import describe_descriptor
 from .errors import careful_logger
 from .loop import Loop
 from .naming import owner_of
-from .observation import remove_observer
+from .observed_loop import remove_observer
 from .observer import Turn, mask_letters
 from .snapshots import snapshot
 from .traffic import Traffic

@@ -17,7 +17,7 @@ from .descriptors import copied, kind_of, list_descriptors, show_address
 from .interfaces import Closable
 from .loop import Loop
 from .naming import callback_name, owner_of, shorten, timer_kind
-from .observation import ObservedLoop
+from .observed_loop import ObservedLoop
 from .observer import DISPATCH, TIMEOUT, TIMERS, WAIT, mask_letters
 from .pollers import WRITE, PollPoller, poll_all
 from .timers import Handle, IdleTimer, Timer

@@ -17,7 +17,7 @@ from .descriptors import copied
 from .errors import FATAL
 from .loop import Loop
 from .naming import unwrap
-from .observation import ObservedLoop
+from .observed_loop import ObservedLoop
 from .observer import STEPS, Observer, Turn
 from .timers import Handle
 
