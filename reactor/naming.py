@@ -43,6 +43,9 @@ def unwrap(callback: Any) -> Any:
 def owner_of(callback: Any) -> Any:
     """The object whose method ``callback`` is, or None."""
     try:
+        # Nearly always. This is called for everything that an observed loop runs.
+        if type(callback) is MethodType and getattr(callback, "__wrapped__", None) is None:
+            return callback.__self__
         return getattr(unwrap(callback), "__self__", None)
     except FATAL:
         raise
