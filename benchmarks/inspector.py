@@ -20,6 +20,7 @@ from .common import (
     run_load,
 )
 
+SATURATED = 0.9  # of a core: a server that uses less could have answered more messages
 SMOKE = {"connections": 20, "busy": 4, "rounds": 1, "seconds": 3.0, "slice": 0.2}
 
 
@@ -62,9 +63,22 @@ def run(options: argparse.Namespace) -> bool:
         ],
         chart="CPU us/message",
     )
-    met = goal(f"a viewer costs at most 10 % of the throughput: {1 - rate:.1%}", rate >= 0.9)
+    met = _judge(pairs, cpu, rate)
     print()
     return met
+
+
+def _judge(pairs: list[tuple[float, ...]], cpu: float, rate: float) -> bool:
+    """``cpu`` and ``rate``: CPU time for each message and throughput with a viewer, as parts of
+    those without."""
+    used = statistics.median(cpu_time * messages / 1e6 for cpu_time, _, messages, _ in pairs)
+    if used >= SATURATED:
+        return goal(f"a viewer costs at most 10 % of the throughput: {1 - rate:.1%}", rate >= 0.9)
+    print(
+        f"  The server was not saturated: without a viewer it used {used:.0%} of a core. So the\n"
+        "  throughput is that of the load, and only the CPU time of a message tells the cost."
+    )
+    return goal(f"a viewer costs at most 10 % of the CPU time: {cpu - 1:.1%}", cpu <= 1.1)
 
 
 def _measure(path: Path, options: argparse.Namespace) -> list[tuple[float, ...]]:

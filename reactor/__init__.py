@@ -18,7 +18,7 @@ exceptions end the loop) and ``reactor.sockets.addresses`` (networks and IP addr
 
 from .descriptors import describe_descriptor, list_descriptors, sort_key, watched
 from .loop import Loop
-from .observation import current_turn
+from .observed_loop import current_turn
 from .observer import STEPS, Call, Flush, Observer, RecentTurns, Turn
 from .pollers import ERROR, HANGUP, READ, WRITE, Poller
 from .protocol import DatagramProtocol, LineProtocol, Protocol

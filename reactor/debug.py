@@ -6,25 +6,26 @@ Otherwise nothing here runs, and no other code checks for debug mode."""
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
+from types import CodeType
 from typing import Any, Final
 
+from .errors import careful_logger, shown
 from .interfaces import Handler, Stoppable
 from .loop import Loop
-from .naming import unwrap
-from .observation import subclass
+from .naming import attribute, unwrap
+from .observed_loop import subclass
 from .timers import Handle, Timer, TimerQueue
 from .transports.base import BaseTransport
 from .where import calling_frame, definition, line
 
-logger = logging.getLogger(__name__)
+logger = careful_logger(__name__)
 
 #: The environment variable. A protocol's --debug does not turn it on: that may show secrets to
 #: clients.
@@ -91,7 +92,8 @@ class DebugLoop(Loop):
       ``ResourceWarning`` with the place where it was opened."""
 
     _origin: str | None = None  # where the program created the callback that is running
-    _origins: dict[Any, str | None]  # where it opened each resource that is open
+    # Where it opened each resource that is open, by id(): an owner of a handler may have no hash.
+    _origins: dict[int, tuple[Any, str | None]]
 
     def get_debug(self) -> bool:
         return True
@@ -141,14 +143,14 @@ class DebugLoop(Loop):
 
     def call_at(self, when: float, callback: Callable[..., object], *args: Any) -> Timer:
         self.check_open()
-        timer = _DebugTimer(self.timers, when, callback, args)
+        timer = _DebugTimer(self.timers, when + 0.0, callback, args)
         timer.origin = self._site()
         return timer
 
     def register(self, fd: int, mask: int, handler: Handler) -> None:
-        owner = getattr(handler, "__self__", None)
+        owner = attribute(handler, "__self__")
         # For a connector, the result of a thread leads here; where it was opened is known.
-        origin = self._origins.get(owner) if isinstance(owner, Hashable) else None
+        _, origin = self._origins.get(id(owner), (None, None))
         super().register(fd, mask, _DebugHandler(self, handler, origin or self._site()))
 
     def _site(self) -> str | None:
@@ -183,13 +185,13 @@ class DebugLoop(Loop):
 
     def attach(self, resource: Stoppable) -> None:
         super().attach(resource)
-        self._origins[resource] = self._site()
+        self._origins[id(resource)] = resource, self._site()
         if isinstance(resource, BaseTransport):
             resource.__class__ = _debugging_transport(type(resource))  # type: ignore[arg-type]
 
     def detach(self, resource: Stoppable) -> None:
         super().detach(resource)
-        self._origins.pop(resource, None)
+        self._origins.pop(id(resource), None)
 
     def close(self) -> None:
         unclosed = self._unclosed()
@@ -204,8 +206,9 @@ class DebugLoop(Loop):
     def _unclosed(self) -> dict[BaseTransport, str]:
         """Transports that are open, with a warning for each."""
         return {
-            resource: f"unclosed transport {resource!r}, opened at {origin or 'an unknown place'}"
-            for resource, origin in self._origins.items()
+            resource: f"unclosed transport {shown(resource, repr)}, opened at"
+            f" {origin or 'an unknown place'}"
+            for resource, origin in self._origins.values()
             if isinstance(resource, BaseTransport) and not resource.is_closing()
         }
 
@@ -248,7 +251,7 @@ class _DebugHandler:
             return self.__wrapped__(mask)
 
     def __repr__(self) -> str:
-        return _with_origin(repr(self.__wrapped__), self._origin)
+        return _with_origin(shown(self.__wrapped__, repr), self._origin)
 
 
 @cache
@@ -278,19 +281,21 @@ def describe(callback: Any, protocol: object = None) -> str:
     """The callback's name and where it is defined. For a transport's method, the class of its
     protocol and where its method is defined."""
     callback = unwrap(callback)
-    name = getattr(callback, "__qualname__", None) or repr(callback)
-    function = getattr(callback, "__func__", callback)
+    qualified = attribute(callback, "__qualname__")
+    name = qualified if isinstance(qualified, str) else shown(callback, repr)
+    function = attribute(callback, "__func__")
+    function = callback if function is None else function
     if protocol is not None:
         name = f"{name} of {type(protocol).__qualname__}"
         for method in ("data_received", "datagram_received", "line_received"):
             function = getattr(type(protocol), method, function)
-    code = getattr(function, "__code__", None)
-    return name if code is None else f"{name} at {definition(code)}"
+    code = attribute(function, "__code__")
+    return f"{name} at {definition(code)}" if isinstance(code, CodeType) else name
 
 
 def _protocol_of(callback: Any) -> object:
     """The protocol of the transport whose method ``callback`` is, or None."""
-    transport = getattr(callback, "__self__", None)
+    transport = attribute(callback, "__self__")
     return transport.get_protocol() if isinstance(transport, BaseTransport) else None
 
 

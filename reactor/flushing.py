@@ -5,15 +5,14 @@ stays queued for the next turn."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import Any
 
-from .errors import FATAL
+from .errors import FATAL, careful_logger
 from .interfaces import Closable, Flushable
 from .stats import Stats
 
-logger = logging.getLogger(__name__)
+logger = careful_logger(__name__)
 
 Report = Callable[[dict[str, Any]], object]  # Loop.call_exception_handler
 
@@ -30,11 +29,21 @@ def flush_all(written: list[Flushable], stats: Stats, report: Report) -> None:
             except FATAL:
                 raise
             except BaseException as exc:
-                report({"message": "flush failed:", "exception": exc, "transport": transport})
-                transport.abort()
+                flush_failed(transport, exc, report)
     finally:
         stats.bytes_sent += sent
         written.extend(transports)  # after an interrupt, the rest
+
+
+def flush_failed(transport: Flushable, exc: BaseException, report: Report) -> None:
+    """Report what ``flush()`` has raised, and abort."""
+    report({"message": "flush failed:", "exception": exc, "transport": transport})
+    try:
+        transport.abort()
+    except FATAL:
+        raise
+    except BaseException as error:
+        report({"message": "abort failed:", "exception": error, "transport": transport})
 
 
 def close_all(released: list[Closable], report: Report) -> None:

@@ -8,7 +8,6 @@ The loop's parts have files of their own, and none of them imports this one."""
 
 from __future__ import annotations
 
-import logging
 import time
 from collections import deque
 from collections.abc import Callable
@@ -16,7 +15,7 @@ from typing import Any, Self
 
 from .backlog import LATE, Backlog
 from .closed import ClosedQueue, ClosedTimerQueue, refuse
-from .errors import FATAL, ExceptionReporter
+from .errors import FATAL, ExceptionReporter, careful_logger
 from .flushing import close_all, flush_all
 from .gathering import BUSY_FOR, Gatherer
 from .guard import TurnGuard
@@ -28,7 +27,7 @@ from .stopping import OpenResources
 from .timers import Handle, Timer, TimerQueue
 from .wakeup import Wakeup
 
-logger = logging.getLogger(__name__)
+logger = careful_logger(__name__)
 
 
 class Loop(ExceptionReporter):
@@ -275,8 +274,10 @@ class Loop(ExceptionReporter):
         return Timer(self.timers, self.time() + delay, callback, args)
 
     def call_at(self, when: float, callback: Callable[..., object], *args: Any) -> Timer:
-        """Run ``callback(*args)`` when ``time()`` has reached ``when``."""
-        return Timer(self.timers, when, callback, args)
+        """Run ``callback(*args)`` when ``time()`` has reached ``when``. Raises ``TypeError`` unless
+        that is a time."""
+        # "+ 0.0": what cannot be added to a float would end the loop later, in step 1.
+        return Timer(self.timers, when + 0.0, callback, args)
 
     def update_now(self) -> None:
         """Set ``now`` to the present time if a callback has blocked this turn for long. What is
@@ -365,7 +366,7 @@ class Loop(ExceptionReporter):
 
     # -- the parts of a turn -----------------------------------------------------------------------
 
-    # Methods, so that an observed loop can have its own. See observation.py.
+    # Methods, so that an observed loop can have its own. See observed_loop.py.
     _flush_all = staticmethod(flush_all)
     _close_all = staticmethod(close_all)
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from functools import partial
-from types import ModuleType
+from types import FunctionType, MethodType, ModuleType
 from typing import Any, Final
 
+from .errors import FATAL, shown
 from .pollers import WRITE
 from .timers import Deadline, IdleTimer, Timer
 from .transports.base import BaseTransport
@@ -13,6 +14,9 @@ from .transports.base import BaseTransport
 LONGEST_NAME: Final = 80  # characters of a name
 LONGEST_LINE: Final = 200  # characters of an error
 _MAX_NAMES: Final = 1000  # names to remember
+# An object that has every attribute, such as a proxy for another computer's, has __wrapped__ too,
+# and so has what that returns.
+_MOST_WRAPPERS: Final = 20
 
 # What a protocol may override to get data, the most specific method first.
 _RECEIVERS: Final = ("line_received", "datagram_received", "data_received")
@@ -20,17 +24,43 @@ _RECEIVERS: Final = ("line_received", "datagram_received", "data_received")
 
 def unwrap(callback: Any) -> Any:
     """The function or bound method in ``functools.partial`` and other wrappers."""
-    while True:
-        inner = callback.func if isinstance(callback, partial) else None
-        inner = getattr(callback, "__wrapped__", None) if inner is None else inner
-        if inner is None:
-            return callback
-        callback = inner
+    left = _MOST_WRAPPERS
+    try:
+        while left:
+            inner = callback.func if isinstance(callback, partial) else None
+            inner = getattr(callback, "__wrapped__", None) if inner is None else inner
+            if inner is None:
+                break
+            callback = inner
+            left -= 1
+    except FATAL:
+        raise
+    except BaseException:
+        pass  # of a program's __getattr__
+    return callback
 
 
 def owner_of(callback: Any) -> Any:
     """The object whose method ``callback`` is, or None."""
-    return getattr(unwrap(callback), "__self__", None)
+    try:
+        # Nearly always. This is called for everything that an observed loop runs.
+        if type(callback) is MethodType and getattr(callback, "__wrapped__", None) is None:
+            return callback.__self__
+        return getattr(unwrap(callback), "__self__", None)
+    except FATAL:
+        raise
+    except BaseException:  # of a program's __getattr__
+        return None
+
+
+def attribute(thing: Any, name: str) -> Any:
+    """An attribute; None if there is none, or if a program's ``__getattr__`` raises."""
+    try:
+        return getattr(thing, name, None)
+    except FATAL:
+        raise
+    except BaseException:
+        return None
 
 
 def receiver_name(protocol: type) -> str:
@@ -45,16 +75,17 @@ def callback_name(callback: Any) -> str:
     """The name of a callback or a handler. For a transport's method, that of the protocol's method
     which it calls."""
     function = unwrap(callback)
-    method = getattr(function, "__name__", None)
+    method = attribute(function, "__name__")
     if not isinstance(method, str):
         return shorten(type(function).__qualname__)
-    owner = getattr(function, "__self__", None)
+    owner = attribute(function, "__self__")
     if owner is None or isinstance(owner, type | ModuleType):
-        return shorten(str(getattr(function, "__qualname__", method)))
+        qualified = attribute(function, "__qualname__")
+        return shorten(qualified if isinstance(qualified, str) else method)
     if isinstance(owner, BaseTransport) and (protocol := owner.get_protocol()) is not None:
         if method == "_on_ready":
             return receiver_name(type(protocol))
-        if hasattr(protocol, method.lstrip("_")):
+        if attribute(protocol, method.lstrip("_")) is not None:
             return shorten(f"{type(protocol).__qualname__}.{method.lstrip('_')}")
     return shorten(f"{type(owner).__qualname__}.{method}")
 
@@ -83,10 +114,11 @@ class Names:
 
     def callback(self, callback: Any) -> str:
         """``callback_name(callback)``."""
-        function = getattr(callback, "__func__", None)
-        if function is None:
+        if type(callback) is not MethodType:
             return callback_name(callback)
-        owner = callback.__self__
+        function, owner = callback.__func__, callback.__self__
+        if type(function) is not FunctionType:  # it may have no hash
+            return callback_name(callback)
         # The name of a transport's method depends on its protocol.
         key = function, type(owner._protocol if isinstance(owner, BaseTransport) else owner)
         name = self._callbacks.get(key)
@@ -111,9 +143,10 @@ def error_line(context: dict[str, Any]) -> str:
     """One line for an error as ``Loop.call_exception_handler`` gets it, without the exception's
     message, which may contain data."""
     exc = context.get("exception")
-    message = str(context.get("message", "")).rstrip(": ")
+    message = shown(context.get("message", "")).rstrip(": ")
     line = message if exc is None else f"{message}: {type(exc).__qualname__}"
-    source = context.get("protocol") or context.get("transport")
+    source = context.get("protocol")
+    source = context.get("transport") if source is None else source
     if source is not None:
         line = f"{line} ({shorten(type(source).__qualname__)})"
     return cut(line, LONGEST_LINE)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from .errors import FATAL
-from .flushing import Report
+from .flushing import Report, flush_failed
 from .interfaces import Flushable, Stoppable
 from .observer import Turn
 from .sampling import Sampling
@@ -86,8 +86,7 @@ class ObservedTransports:
                 except FATAL:
                     raise
                 except BaseException as exc:
-                    report({"message": "flush failed:", "exception": exc, "transport": transport})
-                    transport.abort()
+                    flush_failed(transport, exc, report)
                     continue
                 total += sent
                 if is_observed:

@@ -161,7 +161,7 @@ class Observer:
         """The observation of ``loop`` begins with the next turn."""
 
     def detached(self, loop: Loop) -> None:
-        """The observation has ended."""
+        """The observation has ended: the observer was removed, or the loop is closed."""
 
     def step_begins(self, turn: Turn) -> None:
         """Step ``turn.step`` begins. This is called for every step, also for one with nothing to

@@ -16,7 +16,9 @@ have taken the data, so the system call after it may still fail with EAGAIN, "no
 
 import errno
 import math
+import os
 import select
+from contextlib import suppress
 from typing import Any, Protocol
 
 # The numbers are those of epoll and poll on Linux, so that these two pollers translate nothing.
@@ -110,8 +112,9 @@ class EpollPoller:
 
     def unregister(self, fd: int) -> None:
         if self._always_ready.pop(fd, None) is None:
-            self._epoll.unregister(fd)
             self._registered -= 1
+            with suppress(OSError):  # somebody else has closed it: then epoll has forgotten it
+                self._epoll.unregister(fd)
 
     def poll(self, timeout: float | None) -> list[tuple[int, int]]:
         if self._always_ready:
@@ -193,7 +196,13 @@ class SelectPoller:
     def poll(self, timeout: float | None) -> list[tuple[int, int]]:
         if timeout is not None:
             timeout = _milliseconds(timeout) / 1000
-        readable, writable, _ = select.select(self._readers, self._writers, (), timeout)
+        try:
+            readable, writable, _ = select.select(self._readers, self._writers, (), timeout)
+        except OSError as exc:
+            if exc.errno != errno.EBADF:
+                raise
+            # The program has closed a descriptor that is watched. Its handler's system call fails.
+            return [(fd, ERROR) for fd in self._readers | self._writers if not _is_open(fd)]
         ready = dict.fromkeys(readable, READ)
         for fd in writable:
             ready[fd] = ready.get(fd, 0) | WRITE
@@ -207,6 +216,14 @@ class SelectPoller:
     def _set(self, fd: int, mask: int) -> None:
         (self._readers.add if mask & READ else self._readers.discard)(fd)
         (self._writers.add if mask & WRITE else self._writers.discard)(fd)
+
+
+def _is_open(fd: int) -> bool:
+    try:
+        os.fstat(fd)
+    except OSError:
+        return False
+    return True
 
 
 class KqueuePoller:
@@ -228,7 +245,9 @@ class KqueuePoller:
         self._masks[fd] = mask
 
     def unregister(self, fd: int) -> None:
-        self._change(fd, self._masks.pop(fd), 0)
+        mask = self._masks.pop(fd)
+        with suppress(OSError):  # somebody else has closed it: then kqueue has forgotten it
+            self._change(fd, mask, 0)
 
     def poll(self, timeout: float | None) -> list[tuple[int, int]]:
         if timeout is not None:

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from . import debug as debug_mode
 from .loop import Loop
-from .observation import add_observer, remove_observer
+from .observed_loop import add_observer, remove_observer
 from .observer import Observer
 from .sockets.binding import KeepAlive, bind_inet, bind_unix, listen_all, prepare, unlink_later
 from .sockets.connector import CONNECT_TIMEOUT, Connector, FailureCallback

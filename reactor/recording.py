@@ -44,7 +44,6 @@ delays the loop."""
 from __future__ import annotations
 
 import json
-import logging
 import os
 import stat
 import time
@@ -54,14 +53,15 @@ from typing import Any, Final
 
 from .changes import Changes
 from .descriptors import describe_descriptor
+from .errors import careful_logger
 from .loop import Loop
 from .naming import owner_of
-from .observation import remove_observer
+from .observed_loop import remove_observer
 from .observer import Turn, mask_letters
 from .snapshots import snapshot
 from .traffic import Traffic
 
-logger = logging.getLogger(__name__)
+logger = careful_logger(__name__)
 
 VERSION: Final = 1
 MAX_SIZE: Final = 64 << 20  # bytes of a file
@@ -80,7 +80,7 @@ _dumps = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, check_circu
 
 class Recorder(Traffic):
     """Records the turns of one loop in the file ``path``; add it with ``Reactor.add_observer``.
-    ``remove_observer`` or ``close()`` ends the recording.
+    ``remove_observer``, ``close()`` or the end of the loop ends the recording.
 
     ``max_size``: bytes; there are two files of at most this size. ``payload``: see ``Observer``.
     ``turns``: the number of turns that were recorded.
@@ -159,6 +159,12 @@ class Recorder(Traffic):
         """Write what is left, and end the recording. Has no effect if it has ended."""
         self._write()
         self._end()
+
+    def __del__(self) -> None:
+        # Like a file, it writes what is left when it is garbage-collected.
+        if hasattr(self, "_fd"):  # otherwise __init__ has failed
+            self._loop = None
+            self.close()
 
     # -- writing -----------------------------------------------------------------------------------
 

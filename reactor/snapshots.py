@@ -17,12 +17,13 @@ from .descriptors import copied, kind_of, list_descriptors, show_address
 from .interfaces import Closable
 from .loop import Loop
 from .naming import callback_name, owner_of, shorten, timer_kind
-from .observation import ObservedLoop
+from .observed_loop import ObservedLoop
 from .observer import DISPATCH, TIMEOUT, TIMERS, WAIT, mask_letters
-from .pollers import PollPoller, poll_all
+from .pollers import WRITE, PollPoller, poll_all
 from .timers import Handle, IdleTimer, Timer
 from .traffic import Traffic
 from .transports.base import BaseTransport
+from .transports.datagram import DatagramTransport
 from .transports.stream import StreamTransport
 
 
@@ -131,10 +132,12 @@ def pending(loop: Loop, *, most: int = 1000) -> dict[str, Any]:
 
     ``events``: before step 3, what the poller would report now, and before step 5 what it has
     reported, as ``[fd, mask]`` pairs with masks in letters. ``handlers``: who handles these events,
-    by descriptor: ``handler``, ``kind``, ``protocol``, ``peer``. ``timers``: before step 6, those
-    that are due. ``callbacks``: the names of those that are queued. ``flushes``: the transports
-    that were written to, with ``fd``, ``protocol``, ``peer`` and the bytes ``queued``. ``closes``:
-    the descriptors to close."""
+    by descriptor: ``handler``, ``kind``, ``protocol``, ``peer``, and for one that can write, the
+    bytes ``queued``, which it sends then. ``timers``: before step 6, those that are due.
+    ``callbacks``: the names of those that are queued. ``flushes``: the transports that were written
+    to, which step 7 sends, with ``fd``, ``protocol``, ``peer`` and the bytes ``queued``. Datagrams
+    are never there: they are sent when they are written, or when the system has room again.
+    ``closes``: the descriptors to close."""
     observation = loop._observation if isinstance(loop, ObservedLoop) else None
     step = TIMEOUT if observation is None else observation.turn.step
     events: Sequence[tuple[int, int]] = ()
@@ -152,7 +155,9 @@ def pending(loop: Loop, *, most: int = 1000) -> dict[str, Any]:
         callbacks.insert(0, first)
     return {
         "events": [[fd, mask_letters(mask)] for fd, mask in events],
-        "handlers": {str(fd): _handler(loop, fd) for fd, _ in events if fd in loop._handlers},
+        "handlers": {
+            str(fd): _handler(loop, fd, mask) for fd, mask in events if fd in loop._handlers
+        },
         "timers": [_timer(timer, now) for timer in due],
         "callbacks": [_callback(handle) for handle in callbacks],
         "flushes": [_flush(transport) for transport in loop.written[:most]],
@@ -175,16 +180,19 @@ def _ready_events(loop: Loop) -> list[tuple[int, int]]:
         return []
 
 
-def _handler(loop: Loop, fd: int) -> dict[str, Any]:
+def _handler(loop: Loop, fd: int, mask: int) -> dict[str, Any]:
     handler = loop._handlers.get(fd)
     owner = owner_of(handler)
     protocol = owner.get_protocol() if isinstance(owner, BaseTransport) else None
-    return {
+    shown: dict[str, Any] = {
         "handler": None if handler is None else callback_name(handler),
         "kind": kind_of(owner),
         "protocol": None if protocol is None else shorten(type(protocol).__qualname__),
         "peer": _peer(owner),
     }
+    if mask & WRITE and (queued := _queued(owner)):
+        shown["queued"] = queued
+    return shown
 
 
 def _flush(transport: Any) -> dict[str, Any]:
@@ -193,8 +201,15 @@ def _flush(transport: Any) -> dict[str, Any]:
         "fd": getattr(transport, "_fd", None),
         "protocol": None if protocol is None else shorten(type(protocol).__qualname__),
         "peer": _peer(transport),
-        "queued": transport.get_unsent_size() if isinstance(transport, StreamTransport) else None,
+        "queued": _queued(transport),
     }
+
+
+def _queued(owner: Any) -> int | None:
+    """Bytes that a transport is going to send."""
+    if isinstance(owner, StreamTransport):
+        return owner.get_unsent_size()
+    return owner.get_write_buffer_size() if isinstance(owner, DatagramTransport) else None
 
 
 def _peer(owner: Any) -> str | None:

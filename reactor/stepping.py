@@ -10,12 +10,16 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from types import MethodType
 from typing import Any, Final
 
+from .descriptors import copied
 from .errors import FATAL
 from .loop import Loop
-from .observation import ObservedLoop
+from .naming import unwrap
+from .observed_loop import ObservedLoop
 from .observer import STEPS, Observer, Turn
+from .timers import Handle
 
 # Seconds after which a paused loop looks whether a signal has asked it to stop.
 _LOOK: Final = 0.1
@@ -66,9 +70,10 @@ class Stepper(Observer):
 
     ``paused()``: called in the loop's thread when a pause has begun and when it has ended.
 
-    The methods may be called from any thread. SIGINT and SIGTERM end a pause, and a loop that is
-    stopping does not pause. Everything else that should happen during a pause, such as
-    ``remove_observer`` or ``stop``, is passed to ``run()``."""
+    The methods may be called from any thread. SIGINT and SIGTERM end a pause, and so does a
+    ``stop`` that ``call_soon_threadsafe`` has queued; a loop that is stopping does not pause.
+    Everything else that should happen during a pause, such as ``remove_observer``, is passed to
+    ``run()``."""
 
     def __init__(self, paused: Callable[[], object] = lambda: None) -> None:
         self._notify = paused
@@ -180,6 +185,7 @@ class Stepper(Observer):
             self.is_paused = False
             return
         signals = loop._signals.arrived
+        looked = 0  # at so many of the callbacks that are queued
         clock.stop()
         try:
             if not delay:
@@ -192,6 +198,11 @@ class Stepper(Observer):
                 or loop._stopped
             ):
                 self._run_queued()
+                queued = _queued(loop)
+                if any(_stops(handle, loop) for handle in queued[looked:]):
+                    self._go_on()
+                    break
+                looked = len(queued)
                 left = end - time.monotonic() if delay else _LOOK
                 with self._condition:
                     if left <= 0 or self._commands != command:
@@ -199,8 +210,7 @@ class Stepper(Observer):
                     if not self._queued:
                         self._condition.wait(min(left, _LOOK))
             else:
-                with self._condition:
-                    self._go_until, self._delay = None, 0.0
+                self._go_on()
         finally:
             clock.go_on()
             if isinstance(loop, ObservedLoop):  # otherwise the stepper was removed
@@ -210,6 +220,11 @@ class Stepper(Observer):
                     self.is_paused = False
                 self._run_queued()
                 self._notify()
+
+    def _go_on(self) -> None:
+        """The loop is asked to stop, so it does not pause any more."""
+        with self._condition:
+            self._go_until, self._delay = None, 0.0
 
     def _run_queued(self) -> None:
         while self._queued:
@@ -222,6 +237,20 @@ class Stepper(Observer):
                 self._reported_by.call_exception_handler(
                     {"message": "callback failed:", "exception": exc, "handle": function}
                 )
+
+
+def _queued(loop: Any) -> list[Handle]:
+    """The callbacks that ``loop`` is going to run. They only become more during a pause."""
+    queued: list[Handle] = copied(lambda: list(loop._ready))
+    first = loop._observation.first_callback if isinstance(loop, ObservedLoop) else None
+    return queued if first is None else [first, *queued]
+
+
+def _stops(handle: Handle, loop: Any) -> bool:
+    """Whether the callback is ``loop.stop``."""
+    callback = unwrap(handle._callback)
+    is_method = type(callback) is MethodType and callback.__self__ is loop
+    return is_method and callback.__name__ == Loop.stop.__name__
 
 
 def _nothing() -> None:

@@ -9,16 +9,16 @@ order of two accesses matters, a comment says so."""
 from __future__ import annotations
 
 import itertools
-import logging
 import queue
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final, Generic, TypeVar
 
+from .errors import careful_logger, shown
 from .loop import Loop
 
-logger = logging.getLogger(__name__)
+logger = careful_logger(__name__)
 
 T = TypeVar("T")
 
@@ -132,7 +132,9 @@ class ThreadCall(Generic[T]):
         self._callbacks.clear()
 
     def __repr__(self) -> str:
-        return f"<ThreadCall of {self._function!r} {'done' if self._done else 'pending'}>"
+        return (
+            f"<ThreadCall of {shown(self._function, repr)} {'done' if self._done else 'pending'}>"
+        )
 
 
 def _nothing() -> Any:

@@ -22,6 +22,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from .errors import shown
 from .stats import Stats
 
 _Entry = tuple[float, int, "Timer"]
@@ -68,7 +69,7 @@ class Handle:
             self._callback(*self._args)
 
     def __repr__(self) -> str:
-        state = "cancelled" if self._cancelled else repr(self._callback)
+        state = "cancelled" if self._cancelled else shown(self._callback, repr)
         return f"<{type(self).__name__} {state}>"
 
 

@@ -7,25 +7,27 @@ there also during a pause."""
 from __future__ import annotations
 
 import logging
-import os
-import shutil
-import tempfile
 import threading
-import weakref
+import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from reactor import Loop, Reactor, Recorder, Stepper, Traffic, Turn
+from reactor import Reactor, Stepper, Traffic
+
+from .recordings import Recording, TemporaryFolder
 
 logger = logging.getLogger(__name__)
 
 LONELY: Final = 60.0  # seconds without a viewer until a paused loop resumes
-MAX_RECORDING: Final = 16 << 20  # bytes of a file; a recording has at most two
 MAX_PAYLOAD: Final = 1024  # bytes of each descriptor and turn
 MOST_TURNS: Final = 50  # a second, in slow motion
 _MOST_QUEUED: Final = 100  # functions that wait for the loop
+# Quick keys: a step that is asked for so soon after the one before waits until that has ended. One
+# that takes longer waits for events, or works, and steps that pile up meanwhile would surprise.
+_QUICK: Final = 0.2  # seconds
+_MOST_STEPS: Final = 20
 
 _ACTIONS: Final = ("pause", "step", "turn", "slow", "resume", "record", "stop_recording")
 
@@ -54,7 +56,8 @@ class Control:
 
     ``traffic``: an observer of it, whose counts a recording begins with.
     ``call_later``: ``call_later(seconds, function)``, which times the end of a pause that nobody
-    sees, see ``viewers_changed``. It may call the function in any thread."""
+    sees, see ``viewers_changed``. It may call the function in any thread. ``clock``: monotonic
+    seconds."""
 
     def __init__(
         self,
@@ -62,10 +65,12 @@ class Control:
         traffic: Traffic | None = None,
         *,
         call_later: Callable[[float, Callable[[], object]], Cancelable] = _call_later,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._loop = reactor
         self._traffic = traffic
         self._call_later = call_later
+        self._clock = clock
         self._lock = threading.RLock()
         self._queued: deque[Callable[[], object]] = deque()  # for the loop's thread
         self._stepper: Stepper | None = None
@@ -73,11 +78,13 @@ class Control:
         self._turns_per_second: float | None = None
         self._pausing = False  # whether the loop was asked to pause before any turn
         self._left: tuple[int, int] | None = None  # turn and step that the last action has left
+        self._left_at = 0.0  # when, by clock
+        self._steps: deque[str] = deque()  # methods of the stepper, for when the loop stands still
         self._viewers = 0
         self._lonely: Cancelable | None = None
-        self._recording: _Recording | None = None  # the newest one
+        self._recording: Recording | None = None  # the newest one
         self._recordings = 0
-        self._folder: _Folder | None = None
+        self._folder: TemporaryFolder | None = None
         self._closed = False
 
     def perform(self, request: dict[str, Any]) -> None:
@@ -85,7 +92,8 @@ class Control:
         stopped.
 
         * ``{"action": "pause"}``: before the next turn. Also if a step waits for an event.
-        * ``{"action": "step"}`` and ``{"action": "turn"}``: run to the next step or turn.
+        * ``{"action": "step"}`` and ``{"action": "turn"}``: run to the next step or turn; after the
+          one before, if that was asked for just now and has not ended.
         * ``{"action": "slow", "turns_per_second": 1 to 50}``, also to change that.
         * ``{"action": "resume"}``: run at full speed.
         * ``{"action": "record", "payload": 0 to 1024}``: record to a temporary file, with that many
@@ -133,7 +141,7 @@ class Control:
             return {
                 "mode": self._mode,
                 "turns_per_second": self._turns_per_second,
-                "stepping": self._mode == "paused" and not self._stands(),
+                "stepping": self._mode == "paused" and (bool(self._steps) or not self._stands()),
                 "recording": None if recording is None or recording.over else recording.document(),
                 "recorded": bool(self.recording_files()),
             }
@@ -186,26 +194,44 @@ class Control:
             raise ControlError("the loop is paused already")
         self._begin().pause()
         self._mode, self._turns_per_second = "paused", None
-        self._pausing, self._left = True, None
+        self._pausing, self._left, self._left_at = True, None, self._clock()
+        self._steps.clear()
 
     def _step(self) -> None:
-        self._leave().step()
+        self._go("step")
 
     def _turn(self) -> None:
-        self._leave().run_turn()
+        self._go("run_turn")
 
-    def _leave(self) -> Stepper:
-        """The stepper of a loop that stands still, and is about to go on."""
+    def _go(self, method: str) -> None:
+        """Run to the next step or turn, now or when the loop stands still."""
         if self._mode != "paused" or self._stepper is None:
             raise ControlError("the loop is not paused")
-        if not self._stands():
+        if self._stands() and not self._steps:
+            self._leave(method)
+            return
+        if self._clock() - self._left_at > _QUICK or len(self._steps) >= _MOST_STEPS:
             raise ControlError(
                 "the loop has not stopped yet"
                 if self._pausing
                 else "the step has not ended: it waits for events, or works"
             )
-        self._pausing, self._left = False, _position(self._stepper)
-        return self._stepper
+        self._steps.append(method)
+
+    def _leave(self, method: str) -> None:
+        """Let the loop, which stands still, go on."""
+        stepper = self._stepper
+        if stepper is not None:
+            self._pausing, self._left = False, _position(stepper)
+            self._left_at = self._clock()
+            getattr(stepper, method)()
+
+    def _paused(self) -> None:
+        """In the loop's thread: a pause has begun, or ended."""
+        self._run_queued()
+        with self._lock:
+            if self._steps and self._stands():
+                self._leave(self._steps.popleft())
 
     def _stands(self) -> bool:
         """Whether the loop stands still, in another place than the last action has left."""
@@ -216,6 +242,7 @@ class Control:
         self._begin().slow_motion(turns)
         self._mode, self._turns_per_second = "slow", turns
         self._pausing, self._left = False, None
+        self._steps.clear()
 
     def _resume(self) -> None:
         if self._mode == "running":
@@ -228,7 +255,7 @@ class Control:
             raise ControlError("the loop is stopping")
         if self._stepper is None:
             # What is queued while it is being added is run when the pause begins.
-            self._stepper = stepper = Stepper(self._run_queued)
+            self._stepper = stepper = Stepper(self._paused)
             self._in_loop(lambda: self._loop.add_observer(stepper))
         return self._stepper
 
@@ -237,6 +264,7 @@ class Control:
         stepper, self._stepper = self._stepper, None
         self._mode, self._turns_per_second = "running", None
         self._pausing, self._left = False, None
+        self._steps.clear()
         self._watch_viewers()
         if stepper is not None:
             stepper.resume()
@@ -300,10 +328,10 @@ class Control:
             raise ControlError("a recording is going on already")
         try:
             if self._folder is None:
-                self._folder = _Folder()
+                self._folder = TemporaryFolder()
             self._recordings += 1
             path = self._folder.path / f"{self._recordings}.jsonl"
-            self._recording = recording = _Recording(path, payload, self._traffic)
+            self._recording = recording = Recording(path, payload, self._traffic)
             if before is not None:
                 before.delete()
         except OSError as exc:
@@ -315,75 +343,9 @@ class Control:
             raise ControlError("no recording is going on")
         self._end_recording(self._recording)
 
-    def _end_recording(self, recording: _Recording) -> None:
+    def _end_recording(self, recording: Recording) -> None:
         recording.over = True
         self._in_loop(lambda: self._loop.remove_observer(recording))
-
-
-class _Folder:
-    """A temporary folder. It is deleted with ``delete()``, or when this process ends; but not when
-    a child ends, which was forked and has a copy of this object."""
-
-    def __init__(self) -> None:
-        self.path = Path(tempfile.mkdtemp(prefix="inspector-"))
-        self.delete = weakref.finalize(self, _delete, self.path, os.getpid())
-
-
-def _delete(folder: Path, process: int) -> None:
-    if os.getpid() == process:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-class _Recording(Recorder):
-    """A recording that knows how much there is. ``over``: whether it was ended, by an action or an
-    error. ``is_complete``: whether all of it is in the files."""
-
-    def __init__(self, path: Path, payload: int, traffic: Traffic | None) -> None:
-        super().__init__(path, max_size=MAX_RECORDING, payload=payload)
-        self.over = False
-        self.is_complete = False
-        self._counted = traffic
-        self._turns = 0
-        self._began = self._until = 0.0
-
-    def attached(self, loop: Loop) -> None:
-        if self._counted is not None:  # so that it replays as it was shown
-            self.go_on_from(self._counted)
-            self._counted = None
-        super().attached(loop)
-        self._began = self._until = loop.time()
-
-    def turn_ended(self, turn: Turn) -> None:
-        super().turn_ended(turn)
-        self._turns += 1
-        self._until = turn.times[-1]
-
-    def detached(self, loop: Loop) -> None:
-        super().detached(loop)
-        self.over = self.is_complete = True
-
-    def document(self) -> dict[str, Any]:
-        return {
-            "turns": self._turns,
-            "size": sum(map(_size, self.files())),
-            "seconds": round(self._until - self._began, 1),
-        }
-
-    def files(self) -> list[Path]:
-        older = self.path.with_name(f"{self.path.name}.1")
-        return [path for path in (older, self.path) if path.exists()]
-
-    def delete(self) -> None:
-        """Delete the files."""
-        for path in self.files():
-            path.unlink()
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:  # it was renamed meanwhile
-        return 0
 
 
 def _position(stepper: Stepper) -> tuple[int, int] | None:

@@ -21,7 +21,9 @@ from reactor.sockets.addresses import LOOPBACK, Networks
 
 from .access import Access
 from .control import Control
+from .polls import Polls
 from .server import LIMITS, Routes
+from .slices import Slices
 from .state import State
 from .viewers import Viewers
 from .watchdog import Watchdog
@@ -87,7 +89,15 @@ class Inspector:
         self._watcher = Watcher()
         self._control = Control(reactor, self._watcher)
         self._watchdog = Watchdog(reactor, self._watcher, watchdog)
-        self._state = State(reactor, self._watcher, self._control, self._watchdog, title=title)
+        self._slices = Slices()
+        self._state = State(
+            reactor,
+            self._watcher,
+            self._control,
+            self._watchdog,
+            title=title,
+            breathe=self._slices.breathe,
+        )
         self._reactor = Reactor(debug=False)
         self.url: str
         try:
@@ -109,6 +119,7 @@ class Inspector:
             self._state.document,
             self._hello,
             changed=self._control.viewers_changed,
+            breathe=self._slices.breathe,
         )
         access = Access(self.token, needs_token=True)
         routes = Routes(
@@ -116,6 +127,7 @@ class Inspector:
             control=self._control,
             watcher=self._watcher,
             viewers=self._viewers,
+            polls=Polls(self._reactor),
             hello=self._hello,
             access=access,
             files=PageFiles(files(__package__) / "page"),

@@ -14,7 +14,8 @@
 
 ``/events`` and ``/loop.json`` take ``?sort=&order=&filter=&first=&count=``, which chooses the
 descriptors (``View``). Errors are one line of text. access.py says who may do what. There are at
-most 8 streams; another one is refused with 503."""
+most 8 streams; another one is refused with 503. Those who ask for ``/loop.json`` or ``/trace.json``
+often are answered later, see polls.py."""
 
 from __future__ import annotations
 
@@ -28,6 +29,7 @@ from protocols.page import SECURITY, PageFiles
 from .access import Access
 from .control import Control, ControlError
 from .downloads import send_files
+from .polls import Polls
 from .state import State
 from .table import View
 from .tracing import trace
@@ -59,6 +61,7 @@ class Routes:
         control: Control,
         watcher: Watcher,
         viewers: Viewers,
+        polls: Polls,
         hello: Callable[[], dict[str, Any]],
         access: Access,
         files: PageFiles,
@@ -67,6 +70,7 @@ class Routes:
         self._control = control
         self._watcher = watcher
         self._viewers = viewers
+        self._polls = polls
         self._hello = hello
         self._access = access
         self._files = files
@@ -103,11 +107,17 @@ class Routes:
         else:
             self._viewers.open(request, view)
 
-    def _loop(self, request: Request) -> Response:
+    def _loop(self, request: Request) -> Response | None:
         view = _view(request)
+        return self._polls.answer(request, view, lambda: self._make_snapshot(view))
+
+    def _make_snapshot(self, view: View) -> Response:
         return _json({"hello": self._hello(), "state": self._state.document(view)})
 
-    def _trace(self, request: Request) -> Response:
+    def _trace(self, request: Request) -> Response | None:
+        return self._polls.answer(request, "trace", self._make_trace)
+
+    def _make_trace(self) -> Response:
         hello = self._hello()
         turns = list(self._watcher.recent.turns)
         return _json(

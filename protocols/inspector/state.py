@@ -67,8 +67,8 @@ _SAME: Final = 0.002  # seconds by which the same moment may differ when it is c
 
 class State:
     """The state of ``reactor``, from what ``watcher`` has seen. ``title``: a name for it, such as
-    that of the protocol. ``clock``: monotonic seconds. The methods are called in one thread, which
-    is not the loop's."""
+    that of the protocol. ``clock``: monotonic seconds. ``breathe``: see ``Slices``. The methods are
+    called in one thread, which is not the loop's."""
 
     def __init__(
         self,
@@ -79,7 +79,9 @@ class State:
         *,
         title: str = "",
         clock: Callable[[], float] = time.monotonic,
+        breathe: Callable[[], object] = lambda: None,
     ) -> None:
+        self._breathe = breathe
         self._loop = reactor
         self._watcher = watcher
         self._control = control
@@ -87,7 +89,7 @@ class State:
         self._clock = clock
         self.title = title
         self._started = time.time()
-        self._table = Table(reactor, watcher, clock)
+        self._table = Table(reactor, watcher, clock, breathe=breathe)
         self._shared: dict[str, Any] = {}
         self._made = float("-inf")
         self._last_turn = -1  # the number of the newest turn that was shown
@@ -128,9 +130,10 @@ class State:
         self._made = float("-inf")
 
     def _build(self, now: float) -> dict[str, Any]:
-        loop, watcher = self._loop, self._watcher
+        loop, watcher, breathe = self._loop, self._watcher, self._breathe
         if now >= self._rare_until:
             self._look_rarely(now)
+            breathe()
         control = self._control.document()
         turn = current_turn(loop)  # first, because the ring has the turns before it
         time_now = loop.time()
@@ -139,7 +142,7 @@ class State:
         stepping = control["mode"] != "running"
         shown = self._choose(turn, ended, stepping)
         describe = self._table.row_of
-        return {
+        document: dict[str, Any] = {
             "loop": {
                 "time": round(time_now, 3),
                 "wall": round(time.time(), 3),
@@ -151,13 +154,20 @@ class State:
             "stats": {name: round(value, 3) for name, value in loop.stats.as_dict().items()},
             "control": control,
             "turn": None if shown is None else describe_turn(shown, describe),
-            "turns": [describe_turn(each, describe) for each in ended[-_MOST_TURNS:]]
-            if control["mode"] == "slow"
-            else [],
             "pending": self._pending(time_now) if stepping else None,
             "steps": self._steps(time_now, turn) | self._sampled(time_now),
-            "strip": watcher.strip.document(time_now, turn),
-            "timers": self._timers(time_now),
+        }
+        breathe()
+        turns: list[dict[str, Any]] = []
+        for each in ended[-_MOST_TURNS:] if control["mode"] == "slow" else ():
+            turns.append(describe_turn(each, describe))
+            breathe()
+        document["turns"] = turns
+        document["strip"] = watcher.strip.document(time_now, turn)
+        breathe()
+        document["timers"] = self._timers(time_now)
+        breathe()
+        return document | {
             "callbacks": list_callbacks(loop, most=_MOST_NEXT),
             "slowest": self._rare["slowest"],
             "blocked": self._watchdog.document(),

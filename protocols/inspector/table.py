@@ -3,8 +3,8 @@
 A server can have 20,000 of them, and the time that this takes is taken from the watched loop. So a
 pass over all of them reads a few attributes of each, and is made rarely: a pass that takes more
 than a millisecond at most once a second, and all passes together take at most a thirtieth of the
-time. The loop can run in between, as a thread that computes keeps the interpreter's lock from it
-for 5 ms at a time. Only what is on screen is described in full, each time."""
+time. The loop can run in between (slices.py). Only what is on screen is described in full, each
+time."""
 
 from __future__ import annotations
 
@@ -25,8 +25,7 @@ MOST_ROWS: Final = 200
 _CHEAP: Final = 0.001  # seconds: a pass that takes less is made each time
 _EVERY: Final = 1.0  # seconds between two passes that take longer
 _SHARE: Final = 30  # and this many times as long as a pass took, for each viewer's
-_PIECE: Final = 1000  # descriptors to look at before the loop may run
-_REST: Final = 0.0005  # seconds, so that it really does
+_PIECE: Final = 100  # descriptors to look at before the loop may run
 _MOST_LISTINGS: Final = 8  # one for each viewer
 
 #: What the table can be sorted by: the fields of a row, and how long ago two of them were.
@@ -97,15 +96,17 @@ def _number(name: str, text: str) -> int:
 class _Listing:
     """The result of one pass: what matches, in order."""
 
-    def __init__(self, loop: Loop, traffic: Traffic, view: View) -> None:
+    def __init__(
+        self, loop: Loop, traffic: Traffic, view: View, breathe: Callable[[], object]
+    ) -> None:
         pairs = watched(loop)
         self.total = len(pairs)
-        self.kinds = dict(Counter(map(sort_key("kind"), _gently(pairs))))
+        self.kinds = dict(Counter(map(sort_key("kind"), _gently(pairs, breathe))))
         matches = make_filter(view.filter, traffic, loop.time())
         if matches is not None:
-            pairs = [pair for pair in _gently(pairs) if matches(pair)]
+            pairs = [pair for pair in _gently(pairs, breathe) if matches(pair)]
         key, newest_first = _key(view.sort, traffic)
-        keys = {pair[0]: key(pair) for pair in _gently(pairs)}
+        keys = {pair[0]: key(pair) for pair in _gently(pairs, breathe)}
         reverse = newest_first != (view.order == "desc")
         self.order = sorted(keys, key=keys.__getitem__, reverse=reverse)
         # Weak, because a connection that is closed should not be kept in memory by this.
@@ -124,11 +125,10 @@ class _Listing:
         return None if owner is None or getattr(owner, "_fd", -1) != fd else (fd, owner)
 
 
-def _gently(pairs: list[Pair]) -> Iterator[Pair]:
+def _gently(pairs: list[Pair], breathe: Callable[[], object]) -> Iterator[Pair]:
     """``pairs``, while the loop can run between pieces of them."""
     for start in range(0, len(pairs), _PIECE):
-        if start:
-            time.sleep(_REST)
+        breathe()
         yield from pairs[start : start + _PIECE]
 
 
@@ -159,7 +159,8 @@ def _key(column: str, traffic: Traffic) -> tuple[Callable[[Pair], Any], bool]:
 
 class Table:
     """The descriptors of ``loop``, for viewers. ``traffic``: an observer of it. ``clock``:
-    monotonic seconds; ``cpu``: seconds that this thread has used the processor."""
+    monotonic seconds; ``cpu``: seconds that this thread has used the processor. ``breathe``: see
+    ``Slices``."""
 
     def __init__(
         self,
@@ -167,11 +168,13 @@ class Table:
         traffic: Traffic,
         clock: Callable[[], float] = time.monotonic,
         cpu: Callable[[], float] = time.thread_time,
+        breathe: Callable[[], object] = lambda: None,
     ) -> None:
         self._loop = loop
         self._traffic = traffic
         self._clock = clock
         self._cpu = cpu
+        self._breathe = breathe
         # By what they depend on, the one that was used last at the end, with the time until which
         # it is good enough.
         self._listings: dict[tuple[str, str, str], tuple[_Listing, float]] = {}
@@ -183,6 +186,7 @@ class Table:
         first = min(view.first, max(matching - view.count, 0))
         rows: dict[str, dict[str, Any]] = {}
         for fd in listing.order[first : first + view.count]:
+            self._breathe()
             pair = listing.owner(self._loop, fd)
             if pair is not None:
                 rows[str(fd)] = self.row(*pair)
@@ -214,7 +218,7 @@ class Table:
         known = self._listings.pop(key, None)
         if known is None or now >= known[1]:
             before = self._cpu()
-            listing = _Listing(self._loop, self._traffic, view)
+            listing = _Listing(self._loop, self._traffic, view, self._breathe)
             took = self._cpu() - before
             share = _SHARE * (len(self._listings) + 1)
             fresh = now + (0.0 if took < _CHEAP else max(_EVERY, share * took))

@@ -58,7 +58,7 @@ class Viewers:
 
     ``document(view)`` returns the state, ``hello()`` what a stream begins with.
     ``changed(number)`` is called when a viewer has come or left. ``cpu_time`` returns seconds of
-    this thread."""
+    this thread. ``breathe``: see ``Slices``."""
 
     def __init__(
         self,
@@ -68,7 +68,9 @@ class Viewers:
         *,
         changed: Callable[[int], object] = lambda number: None,
         cpu_time: Callable[[], float] = time.thread_time,
+        breathe: Callable[[], object] = lambda: None,
     ) -> None:
+        self._breathe = breathe
         self._reactor = reactor
         self._document = document
         self._hello = hello
@@ -88,7 +90,7 @@ class Viewers:
             raise HTTPError(503, why, (("Retry-After", "5"),))
         if self._timer is None:
             self._timer = self._reactor.call_later(INTERVAL, self._tick)
-        viewer = _Viewer(request, view, self._left)
+        viewer = _Viewer(request, view, self._left, self._breathe)
         self._viewers.append(viewer)
         self._changed(len(self._viewers))
         viewer.greet(self._hello())
@@ -137,8 +139,15 @@ class Viewers:
 class _Viewer:
     """One of them. ``left(viewer)`` is called when the client has left."""
 
-    def __init__(self, request: Request, view: View, left: Callable[[_Viewer], object]) -> None:
+    def __init__(
+        self,
+        request: Request,
+        view: View,
+        left: Callable[[_Viewer], object],
+        breathe: Callable[[], object],
+    ) -> None:
         self.view = view
+        self._breathe = breathe
         self.stream = EventStream(request, on_closed=lambda: left(self))
         self._sent: Document | None = None
         self._number = 0
@@ -148,6 +157,7 @@ class _Viewer:
 
     def update(self, document: Document) -> None:
         """Send what has changed."""
+        self._breathe()
         if self._sent is None:
             self._send("state", document)
         elif patch := difference(self._sent, document):
@@ -156,4 +166,5 @@ class _Viewer:
 
     def _send(self, event: str, data: Document) -> None:
         self._number += 1
+        self._breathe()
         self.stream.send(encode(data), event, str(self._number))

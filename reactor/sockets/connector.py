@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import errno
-import logging
 import os
 import queue
 import socket
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-from ..errors import FATAL, as_exception
+from ..errors import FATAL, as_exception, careful_logger
 from ..pollers import WRITE
 from ..threads import ThreadCall, ThreadPool
 from ..timers import Deadline
@@ -21,7 +20,7 @@ from .binding import KeepAlive, numeric_address, prepare
 if TYPE_CHECKING:
     from ..loop import Loop
 
-logger = logging.getLogger(__name__)
+logger = careful_logger(__name__)
 
 CONNECT_TIMEOUT: Final = 30.0  # seconds for everything: resolving the name, and every address
 # Seconds for one address, so that an address that does not answer leaves time for the next.

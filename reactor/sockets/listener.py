@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import errno
-import logging
 import socket
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from ..errors import FATAL
+from ..errors import FATAL, careful_logger
 from ..pollers import READ
 from ..transports.base import TransportFactory
 from ..transports.callbacks import AnyProtocol
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from ..loop import Loop
     from ..timers import Timer
 
-logger = logging.getLogger(__name__)
+logger = careful_logger(__name__)
 
 ProtocolFactory = Callable[[], AnyProtocol]
 
@@ -181,22 +180,27 @@ class Listener:
             self._refuse(sock, exc)
             return
         limit = self._address_limit
-        key = limit.key(address)
-        if key is not None and limit.is_reached(key):
-            self._refuse(sock, f"{address[0]} has {limit.maximum} connections already")
-            return
+        calling = "limit of connections per address"
         try:
+            key = limit.key(address)
+            if key is not None and limit.is_reached(key):
+                self._refuse(sock, f"{address[0]} has {limit.maximum} connections already")
+                return
+            calling = "protocol factory"
             protocol = self._factory()
+            calling = "transport"
+            on_lost = self._connection_lost if key is None else partial(self._connection_lost, key)
+            transport = self._make_transport(
+                self._reactor, sock, protocol, address or None, on_lost
+            )
         except FATAL:
             raise
         except BaseException as exc:
             self._reactor.call_exception_handler(
-                {"message": "protocol factory failed:", "exception": exc}
+                {"message": f"{calling} failed:", "exception": exc}
             )
             self._refuse(sock, exc)
             return
-        on_lost = self._connection_lost if key is None else partial(self._connection_lost, key)
-        transport = self._make_transport(self._reactor, sock, protocol, address or None, on_lost)
         self.connections += 1
         if key is not None:
             limit.add(key)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ..errors import FATAL
+from ..errors import FATAL, careful_logger
 from .linger import linger
 
 if TYPE_CHECKING:
     from ..loop import Loop
 
-logger = logging.getLogger(__name__)
+logger = careful_logger(__name__)
 
 # Makes a transport. Called with the loop, a non-blocking socket, its protocol, the peer's address
 # (None if it has none), and what to call when the connection is lost (None for nothing).

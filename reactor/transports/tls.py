@@ -3,7 +3,6 @@ handshake."""
 
 from __future__ import annotations
 
-import logging
 import socket
 import ssl
 from collections.abc import Callable, Sequence
@@ -11,7 +10,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from ..errors import FATAL
+from ..errors import FATAL, careful_logger
 from ..pollers import READ, WRITE
 from ..timers import Deadline
 from .callbacks import AnyProtocol
@@ -20,7 +19,7 @@ from .stream import LOST, StreamTransport
 if TYPE_CHECKING:
     from ..loop import Loop
 
-logger = logging.getLogger(__name__)
+logger = careful_logger(__name__)
 
 HANDSHAKE_TIMEOUT: Final = 10.0  # seconds
 STOPPING_HANDSHAKE_TIMEOUT: Final = 1.0  # seconds, while the reactor is stopping

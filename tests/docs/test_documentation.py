@@ -145,6 +145,26 @@ def test_good_blocks_pass(text: str, folder: Path) -> None:
     run(text, folder)
 
 
+LOSES_ONE = """
+import signal, sys
+
+def lose(*_):
+    signal.signal(signal.SIGINT, lambda *_: sys.exit())
+
+signal.signal(signal.SIGINT, lose)
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_ctrl_c_that_is_lost_is_typed_again(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.docs.trial._AGAIN", 0.1)
+    program = block("python", LOSES_ONE.strip(), "file: program.py")
+    run(program + block("console", "$ python program.py\nready", "runs on:"), folder)
+
+
 @pytest.mark.parametrize(("text", "message"), BAD.values(), ids=BAD.keys())
 def test_bad_blocks_fail(text: str, message: str, folder: Path) -> None:
     with pytest.raises(DocumentError) as caught:

@@ -51,6 +51,7 @@ from __future__ import annotations
 
 import contextlib
 import doctest
+import math
 import os
 import random
 import re
@@ -78,6 +79,7 @@ DEFAULT_PORTS = {
     "time": {"PORT": 8013, "UDP_PORT": 8013},
 }
 OTHER_PORTS = {8000, 8001, 8002, 8443, 8990}
+_AGAIN = 5.0  # seconds until a program that has not ended gets its keys once more
 
 
 class Ports:
@@ -320,8 +322,7 @@ class Trial:
         for block, session in reversed(self._sessions):
             runs_on = _runs_on(block)
             if runs_on and not session.ended:
-                session.terminal.type(session.way_out)
-                self._wait(lambda s=session: s.ended, block, session)  # type: ignore[misc]
+                self._type_way_out(block, session)
             try:
                 session.check(stopped=runs_on)
             except TranscriptError as error:
@@ -331,6 +332,25 @@ class Trial:
             if server.wait(TIMEOUT) != 0 or errors.read_bytes():
                 raise block.error(f"status {server.returncode}\n{errors.read_text()}")
         self._clean_up()
+
+    def _type_way_out(self, block: Block, session: Session) -> None:
+        """Type the keys that end a program, and wait for its end.
+
+        CPython loses a Ctrl+C that comes after the main thread has looked for signals, and before
+        it blocks in a system call: ``read()`` then waits for the next key. On a busy machine that
+        takes long enough, if releasing the GIL lets another thread of the program run first. So
+        the keys are typed once more, as a user would."""
+        times = iter([time.monotonic(), time.monotonic() + _AGAIN, math.inf])
+        next_time = next(times)
+
+        def has_ended() -> bool:
+            nonlocal next_time
+            if not session.ended and time.monotonic() >= next_time:
+                next_time = next(times)
+                session.terminal.type(session.way_out)
+            return session.ended
+
+        self._wait(has_ended, block, session)
 
     def _clean_up(self) -> None:
         for _, session in reversed(self._sessions):

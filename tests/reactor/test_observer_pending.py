@@ -70,6 +70,29 @@ def test_a_line_that_waits_is_an_event_then_a_flush():
         assert seen["flushes"] == ([flush] if step in (5, 6, 7) else [])
 
 
+def test_what_waits_for_room_is_pending_with_the_event_that_reports_it():
+    """Datagrams are not flushed in step 7: the event sends them, in step 4."""
+    with VirtualReactor(debug=False) as reactor:
+        steps = Steps()
+        reactor.add_observer(steps)
+        stream, datagrams = reactor.connect(Echo), reactor.datagram_socket(DatagramProtocol)
+        for peer in (stream, datagrams):
+            peer.stall()
+        stream.transport.write(b"12345")
+        for _ in range(3):
+            datagrams.transport.sendto(b"1234567", ("192.0.2.9", 9))
+        reactor.settle()
+        for peer in (stream, datagrams):
+            peer.resume()
+        reactor.run_once(0)
+        queued = {str(stream.transport._fd): 5, str(datagrams.transport._fd): 21}
+        for step in (1, 2, 3, 4):
+            handlers = steps.seen[step]["handlers"]
+            assert {fd: handler["queued"] for fd, handler in handlers.items()} == queued
+        assert all(steps.seen[step]["flushes"] == [] for step in range(1, 9))
+        assert [data for data, _ in datagrams.sent] == [b"1234567"] * 3
+
+
 def test_due_timers_are_pending_until_they_run():
     with VirtualReactor(debug=False) as reactor:
         steps = Steps()

@@ -310,6 +310,43 @@ def test_a_recording_is_complete_however_the_process_ends(tmp_path, path, ending
     assert process.returncode == (3 if ending == "exception" else 130)
 
 
+@pytest.mark.parametrize("ending", ["reactor.close()", "del reactor, recorder", ""])
+def test_a_recording_whose_program_does_not_end_it_is_complete(path, ending):
+    """Once, the turns of the last second were lost."""
+    script = f"""
+import sys
+from reactor import Reactor, Recorder
+
+reactor = Reactor()
+recorder = Recorder(sys.argv[1])
+reactor.add_observer(recorder)
+reactor.run_once(0)
+for _ in range(9):
+    reactor.call_soon(print)
+    reactor.run_once()
+{ending}
+"""
+    output, errors, status = run_script(script, str(path))
+    assert (output, errors, status) == ("\n" * 9, "", 0)
+    recorded = turns(path)
+    assert [turn["turn"] for turn in recorded][:10] == list(range(10))
+    assert sum(len(turn.get("calls", ())) for turn in recorded) == 9
+
+
+def test_closing_that_is_refused_does_not_end_a_recording(path):
+    with Reactor() as reactor:
+        recorder = Recorder(path)
+        reactor.add_observer(recorder)
+        reactor.call_soon(reactor.close)
+        refused = []
+        reactor.set_exception_handler(lambda _, context: refused.append(context["exception"]))
+        reactor.run_once()
+        reactor.run_once(0)
+        assert [type(exc) for exc in refused] == [RuntimeError]
+        assert recorder.turns == 2
+    assert len(turns(path)) == 2
+
+
 def test_a_file_that_cannot_be_written_is_one_line(run_reactor, tmp_path):
     file = tmp_path / "missing" / "turns"
     result = run_reactor("--protocol", "echo", "--port", "0", "--record", str(file))

@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 
@@ -156,6 +157,44 @@ def test_stopping_the_loop_ends_the_pause():
     with stepped() as (reactor, stepper):
         pause(stepper)
         stepper.run(reactor.stop)
+        wait_until(lambda: not reactor.is_running())
+
+
+@pytest.mark.parametrize("debug", [False, True])
+@pytest.mark.parametrize("grace", [(), (5,)])
+@pytest.mark.parametrize("way", ["plain", "partial", "after others", "before the pause"])
+def test_a_stop_that_is_queued_gets_through_a_pause(way, grace, debug):
+    """Once, it waited for the end of the pause."""
+    with Reactor(debug=debug) as reactor:
+        stepper, ran = Stepper(), []
+        reactor.add_observer(stepper)
+        stop = partial(reactor.stop, *grace) if way == "partial" else reactor.stop
+        arguments = grace if way != "partial" else ()
+        stepper.pause()
+        thread = threading.Thread(target=reactor.run)
+        if way == "before the pause":
+            reactor.call_soon(stop, *arguments)
+        thread.start()
+        if way != "before the pause":
+            wait_until(lambda: stepper.is_paused)
+            if way == "after others":
+                for number in range(1000):
+                    reactor.call_soon_threadsafe(ran.append, number)
+            reactor.call_soon_threadsafe(stop, *arguments)
+        thread.join(TIMEOUT)
+        assert not reactor.is_running()
+        assert not stepper.is_paused
+        assert ran == list(range(1000) if way == "after others" else [])
+
+
+def test_a_stop_gets_through_the_pause_before_it_runs():
+    """The first callback of step 6 is not in the queue any more when that step begins."""
+    with stepped() as (reactor, stepper):
+        pause(stepper)
+        stepper.run(lambda: reactor.call_later(0, reactor.call_soon, reactor.stop))
+        while go(stepper, "step")[1] != 5:
+            pass
+        stepper.step()
         wait_until(lambda: not reactor.is_running())
 
 

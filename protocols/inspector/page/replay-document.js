@@ -127,7 +127,7 @@ function pendingOf(model, turn, step, next = null) {
   const callbacks = before(CALLBACKS, queuedCalls(turn, calls, step));
   return {
     events,
-    handlers: Object.fromEntries(events.map(([fd]) => [fd, handlerOf(model, calls, fd)])),
+    handlers: Object.fromEntries(events.map((event) => [event[0], handlerOf(model, calls, event)])),
     timers: timers.map(({ name, kind }) => ({ name, kind, in: dueIn(model, name, kind, now) })),
     callbacks: callbacks.map(({ name }) => name),
     flushes: step > firstCallIn(turn) ? before(FLUSH, flushesOf(model, turn)) : [],
@@ -150,11 +150,13 @@ function callbacksOf(model, turn, next, step) {
   return { next: list.map(({ name }) => name), total: list.length };
 }
 
-function handlerOf(model, calls, fd) {
+function handlerOf(model, calls, [fd, letters]) {
   const row = model.rows.get(fd) ?? {};
   const call = calls.find((each) => each.kind === "event" && each.fd === fd);
   const { protocol = null, peer = null, kind = null } = row;
-  return { handler: call?.name ?? null, kind, protocol, peer };
+  const handler = { handler: call?.name ?? null, kind, protocol, peer };
+  const queued = letters.includes("W") ? (row.unsent ?? row.queued) : 0;
+  return queued ? { ...handler, queued } : handler;
 }
 
 function dueIn(model, name, kind, now) {

@@ -126,7 +126,12 @@ const TO_COME = {
       return {
         ...eventItem(fd, letters, handler?.peer ?? peerOf(fd)),
         name: handler?.handler ?? peerOf(fd),
-        detail: handler?.peer ?? handler?.kind ?? "",
+        detail: [
+          handler?.peer ?? handler?.kind ?? "",
+          handler?.queued ? `${bytes(handler.queued)} to send` : "",
+        ]
+          .filter(Boolean)
+          .join(", "),
       };
     });
     return items.length ? { text: "will call", items } : null;

@@ -107,7 +107,9 @@ def _timeout(turn: Document) -> str:
 def _event(event: Any, pending: Document) -> str:
     fd, mask = (event[0], event[1]) if isinstance(event, list) and len(event) > 1 else ("?", "")
     handler = table(pending, "handlers", str(fd))
-    parts = (str(fd), str(mask), text(handler, "handler"), text(handler, "peer"))
+    queued = number(handler, "queued")
+    to_send = f"({units.size(queued)} to send)" if queued else ""
+    parts = (str(fd), str(mask), text(handler, "handler"), text(handler, "peer"), to_send)
     return " ".join(filter(None, parts))
 
 

@@ -58,7 +58,8 @@ class World:
     def __init__(self):
         self.reactor = Reactor(debug=False)
         self.timers = Timers()
-        self.control = Control(self.reactor, call_later=self.timers)
+        self.clock = Clock()
+        self.control = Control(self.reactor, call_later=self.timers, clock=self.clock)
         self.thread = threading.Thread(target=self.reactor.run)
         self.thread.start()
 
@@ -189,18 +190,62 @@ def test_steps_and_turns(world):
     assert (world.control._stepper.turn.number, world.step) == (number + 1, 1)
 
 
-def test_each_of_two_quick_steps_is_made_or_refused(world):
+def test_quick_steps_are_made_one_after_another(world):
+    """Once, a step was refused while the one before it was running."""
     world.pause()
-    world.call(lambda: None)
-    made = 0
-    while made < 6:
-        try:
-            world.perform("step")
-            made += 1
-        except ControlError:  # the step has not ended
-            pass
+    world.call(lambda: None)  # so that the loop need not wait
+    for _ in range(6):
+        world.perform("step")
     world.wait()
     assert world.step == 7
+
+
+def test_a_step_right_after_the_pause_is_made(world):
+    entered, leave = threading.Event(), threading.Event()
+    world.call(lambda: (entered.set(), leave.wait(TIMEOUT)))
+    assert entered.wait(TIMEOUT)
+    # The next turn adds the stepper. This one is for the turn after it, so that it need not wait.
+    world.call(world.reactor.call_soon, lambda: None)
+    world.perform("pause")
+    world.perform("step")
+    world.perform("turn")
+    leave.set()
+    world.wait()
+    assert world.step == 1
+
+
+def held_in_a_step(world):
+    """A paused loop that is in a step, which does not end before the returned event is set."""
+    entered, leave = threading.Event(), threading.Event()
+    world.pause()
+    world.call(lambda: (entered.set(), leave.wait(TIMEOUT)))
+    for _ in range(6):
+        world.perform("step")
+    assert entered.wait(TIMEOUT)
+    return leave
+
+
+@pytest.mark.parametrize("action", ["pause", "resume", "slow"])
+def test_steps_that_wait_are_dropped_by_another_action(world, action):
+    leave = held_in_a_step(world)
+    world.perform("step")
+    world.perform("step")
+    world.perform(action, **({"turns_per_second": 50} if action == "slow" else {}))
+    assert not world.control._steps
+    leave.set()
+    if action == "pause":
+        world.wait()
+        assert world.step == 1
+
+
+def test_steps_do_not_pile_up_without_end_or_for_long(world):
+    leave = held_in_a_step(world)
+    for _ in range(20):
+        world.perform("step")
+    refused(world, "step", "the step has not ended: it waits for events, or works")
+    world.perform("pause")
+    leave.set()
+    world.wait()
 
 
 def test_a_step_that_waits_for_events_can_be_ended_by_a_pause(world):
@@ -211,6 +256,7 @@ def test_a_step_that_waits_for_events_can_be_ended_by_a_pause(world):
     world.perform("step")
     wait_until(lambda: not world.control._stepper.is_paused)
     assert world.control.document()["stepping"] is True
+    world.clock.now += 0.21
     refused(world, "step", "the step has not ended: it waits for events, or works")
     world.perform("pause")
     world.wait()
@@ -254,6 +300,7 @@ def test_actions_during_a_long_turn_have_their_effect_after_it(world):
     assert entered.wait(TIMEOUT)
     world.perform("pause")
     refused(world, "pause", "the loop is paused already")
+    world.clock.now += 0.21
     refused(world, "step", "the loop has not stopped yet")
     world.perform("record")
     world.perform("resume")

@@ -9,6 +9,7 @@ import pytest
 from protocols.http import HTTPServer
 from protocols.inspector.access import Access
 from protocols.inspector.control import ControlError
+from protocols.inspector.polls import Polls
 from protocols.inspector.server import LIMITS, Routes
 from protocols.inspector.viewers import MOST, Viewers
 from protocols.page import PageFiles
@@ -66,6 +67,7 @@ class World:
                 control=self.watched,
                 watcher=self.watched,
                 viewers=self.viewers,
+                polls=Polls(self.reactor, cpu_time=lambda: 0.0),
                 hello=self.watched.hello,
                 access=Access(TOKEN, needs_token=needs_token),
                 files=PageFiles(folder),

@@ -121,6 +121,7 @@ PAUSED: dict[str, Any] = {
     "pending": {
         "handlers": {
             "8": {"handler": "Chat.data_received", "protocol": "Chat", "peer": "192.0.2.7:40008"},
+            "9": {"peer": None, "queued": 512},
         },
         "timers": [{"name": "Hub.expire", "kind": "idle timer", "in": 0.0}],
         "callbacks": ["Room.deliver"],

@@ -111,7 +111,7 @@ def test_a_paused_loop_shows_what_each_step_did_and_what_the_next_ones_will_do()
         "  1 timeout   waits 500ms: timer Hub.tick",
         "  2 wait      waited 500ms: 2 events",
         "  3 clock",
-        "> 4 dispatch  8 R Chat.data_received 192.0.2.7:40008, 9 RW",
+        "> 4 dispatch  8 R Chat.data_received 192.0.2.7:40008, 9 RW (512 to send)",
         "  5 timers    Hub.expire",
         "  6 callbacks Room.deliver",
         "  7 flush     9 Chat 192.0.2.7:40009: 2.0K to send",

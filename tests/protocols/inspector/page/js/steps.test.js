@@ -94,6 +94,12 @@ test("before the wait, a paused loop shows what is there", () => {
   assert.equal(steps[3].items[0].detail, "anna");
 });
 
+test("an event that reports room shows how much its handler sends", () => {
+  const handlers = { 8: { handler: "Datagrams.flush", peer: null, kind: "datagram", queued: 2048 } };
+  const steps = substance({ turn: 7, times: [1], step: 1 }, { events: [[8, "W"]], handlers });
+  assert.equal(steps[3].items[0].detail, "datagram, 2.0 KiB to send");
+});
+
 test("before the flush, it shows to whom how much goes", () => {
   const pending = { flushes: [{ fd: 9, peer: "bob", queued: 2048 }], closes: [4] };
   const turn = { ...WHOLE, flushes: undefined, times: WHOLE.times.slice(0, 7), step: 7 };
