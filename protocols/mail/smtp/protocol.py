@@ -61,6 +61,7 @@ class SMTPProtocol(Protocol):
         self._window_size = 0  # bytes of the message when the window of its rate began
         self._window_end = 0.0
         self._busy_since = 0.0
+        self._stalled_time = 0.0  # the loop's, when it was last looked at
 
     # -- for subclasses ----------------------------------------------------------------------------
 
@@ -95,6 +96,7 @@ class SMTPProtocol(Protocol):
             self._tls_started()
             return
         settings = self.shared.settings
+        self._stalled_time = self.reactor.stats.stalled_time
         peer = transport.get_extra_info("peername")
         self._peer = str(peer[0]) if isinstance(peer, tuple) else ""
         self._dialogue = Dialogue(
@@ -173,7 +175,11 @@ class SMTPProtocol(Protocol):
         assert dialogue is not None
         assert timer is not None
         limits = dialogue.limits
-        if dialogue.paused:  # the client does not read our replies
+        stalled = self.reactor.stats.stalled_time - self._stalled_time
+        self._stalled_time += stalled
+        if stalled > 0:  # of our own: the client may have waited for our reply
+            timer.reschedule(min(stalled, limits.command_timeout))
+        elif dialogue.paused:  # the client does not read our replies
             self.transport.abort()
         elif dialogue.is_waiting:  # for us, not for the client
             timer.reschedule(limits.command_timeout)

@@ -85,6 +85,39 @@ def test_flags_that_change_meanwhile_hide_no_mail(maildir, monkeypatch):
     assert names(maildir, "cur") == []
 
 
+def test_a_mail_that_was_listed_is_found_without_another_listing(maildir, monkeypatch):
+    stored = maildir.write([new_mail(maildir) for _ in range(3)])
+    for mail in stored:
+        maildir.mark_seen(mail.identity)
+    first, second, third = maildir.mails()
+    monkeypatch.setattr(os, "scandir", None)
+    assert maildir.read(first.identity)
+    maildir.mark_seen(second.identity)
+    monkeypatch.undo()
+    (path,) = (maildir.path / "cur").glob(f"{third.identity}:*")
+    path.rename(f"{path}T")  # by another program
+    assert maildir.read(third.identity)
+    again = maildir.mails()
+    assert all(now is before for now, before in zip(again, (first, second, third), strict=True))
+
+
+def test_a_mail_that_another_program_marks_as_unread_can_be_marked_again(maildir):
+    (stored,) = maildir.write([new_mail(maildir)])
+    maildir.mark_seen(stored.identity)
+    (path,) = (maildir.path / "cur").iterdir()
+    path.rename(str(path).removesuffix("S"))
+    maildir.mark_seen(stored.identity)
+    assert maildir.mails() == [stored._replace(seen=True)]
+
+
+def test_the_folders_of_a_new_maildir_are_on_the_disk(tmp_path, monkeypatch):
+    synced = []
+    sync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda fd: (synced.append(os.fstat(fd).st_ino), sync(fd)))
+    Maildir(tmp_path / "mail")
+    assert synced == [(tmp_path / "mail").stat().st_ino, tmp_path.stat().st_ino]
+
+
 def test_python_can_read_the_maildir(maildir):
     maildir.write([new_mail(maildir)])
     box = mailbox.Maildir(maildir.path)
