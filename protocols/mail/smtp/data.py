@@ -75,10 +75,11 @@ class Content:
         self.size += size
         if self.refusal is not None:
             return
-        ends = lines.count(b"\r\n")
+        texts = lines.split(b"\r\n")
+        ends = len(texts) - 1
         if lines.count(b"\n") != ends or lines.count(b"\r") != ends:
             self.refuse(replies.BARE_CONTENT)
-        elif max(map(len, lines.split(b"\r\n"))) + 2 > self._max_line:
+        elif max(map(len, texts)) + 2 > self._max_line:
             self.refuse(replies.LONG_CONTENT)
         elif self.size > self._max_size:
             self.refuse(replies.TOO_LARGE)

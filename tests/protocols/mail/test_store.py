@@ -12,6 +12,7 @@ import pytest
 
 from protocols.mail import Address, Envelope, Maildir, MailStore
 from protocols.mail.maildir import NewMail
+from protocols.mail.store import GATHER_TIME
 from protocols.mail.trace import trace_fields
 from reactor.testing import VirtualReactor
 
@@ -283,6 +284,38 @@ def test_mails_that_arrive_while_others_are_written_are_the_next_batch(reactor, 
     reactor.settle()
     assert batches == [1, 2]
     assert [codes(peer.read().decode()) for peer in peers] == [["250"]] * 3
+
+
+def test_clients_that_send_again_at_once_join_the_next_batch(reactor, store, monkeypatch):
+    batches = []
+    write = store.maildir.write
+
+    def noted(mails):
+        batches.append(len(mails))
+        if batches == [5]:  # one more arrives meanwhile
+            reactor.call_soon_threadsafe(late.send, b"x\r\n.\r\n")
+            reactor.call_soon_threadsafe(reactor.call_soon, may_end.set)
+            assert may_end.wait(20)
+        return write(mails)
+
+    may_end = threading.Event()
+    monkeypatch.setattr(store.maildir, "write", noted)
+    world = SMTPWorld(reactor, store.deliver)
+    late, *peers = [world.begin() for _ in range(6)]
+    for peer in peers:
+        peer.send(b"x\r\n.\r\n")
+    reactor.settle()
+    assert [codes(peer.read().decode()) for peer in peers] == [["250"]] * 5
+    for peer in peers:
+        peer.send(b"MAIL FROM:<>\r\nRCPT TO:<bob@example.org>\r\nDATA\r\n")
+        reactor.settle()
+        peer.send(b"x\r\n.\r\n")
+        reactor.settle()
+    assert batches == [5]
+    reactor.advance(GATHER_TIME)
+    assert batches == [5, 6]
+    assert codes(late.read().decode()) == ["250"]
+    assert len(store.maildir.mails()) == 11
 
 
 @pytest.mark.parametrize(
