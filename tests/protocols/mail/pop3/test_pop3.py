@@ -382,6 +382,16 @@ def test_after_a_stall_of_ours_a_client_whose_command_waits_is_served(world):
     assert peer.read() == b"+OK\r\n"
 
 
+def test_after_a_stall_of_ours_a_client_has_time_to_answer_our_reply(world):
+    peer = world.login()
+    peer.send(b"NOOP\r\n")
+    world.reactor.call_soon(world.reactor.stall, 700)  # in the turn that replies
+    world.reactor.settle()
+    assert peer.read() == b"+OK\r\n"
+    world.reactor.advance(0.05)
+    assert world.ask(peer, "NOOP") == "+OK\r\n"
+
+
 def test_with_a_lock_one_session_at_a_time_has_the_mailbox(reactor, tmp_path):
     world = World(reactor, tmp_path / "mail", exclusive=True)
     first, second = world.login(), world.connect("USER ada")
@@ -393,6 +403,16 @@ def test_with_a_lock_one_session_at_a_time_has_the_mailbox(reactor, tmp_path):
     assert world.ask(second, "USER ada", "PASS green tea") == "+OK\r\n+OK 3 mails\r\n"
     second.reset()
     reactor.settle()
+    world.login()
+
+
+def test_a_session_that_has_said_quit_frees_the_mailbox_at_once(reactor, tmp_path):
+    world = World(reactor, tmp_path / "mail", exclusive=True)
+    first = world.login()
+    first.stall()  # it does not read the reply
+    first.send(b"QUIT\r\n")
+    reactor.settle()
+    assert not first.closed
     world.login()
 
 
