@@ -79,8 +79,11 @@ def test_flags_that_change_meanwhile_hide_no_mail(maildir, monkeypatch):
         (path,) = (maildir.path / "cur").iterdir()
         path.rename(f"{path}T")
 
+    other = Maildir(maildir.path)  # has not seen where the mail is
     while_scanned(monkeypatch, "cur", flag)
-    assert maildir.read(stored.identity)
+    assert other.read(stored.identity)
+    (path,) = (maildir.path / "cur").iterdir()
+    assert path.name.endswith("T")
     while_scanned(monkeypatch, "cur", flag)
     assert maildir.delete([stored.identity]) == [stored.identity]
     assert names(maildir, "cur") == []
