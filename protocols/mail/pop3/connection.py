@@ -74,32 +74,18 @@ class POP3Connection(Protocol):
             return
         peer = transport.get_extra_info("peername")
         self._peer = str(peer[0]) if isinstance(peer, tuple) else ""
-        if self._count(peer):
+        self._counted = True
+        may_be_served, self._address_key = self.shared.enter(peer)
+        if may_be_served:
             self._timer = self.reactor.call_later(timeout, self._timed_out)
             self._reply(f"+OK {self.shared.settings.hostname} POP3")
         else:
             self.say_goodbye("-ERR [SYS/TEMP] Too many connections")
 
-    def _count(self, peer: Any) -> bool:
-        """Count the connection; returns False if it is one too many."""
-        shared = self.shared
-        shared.connections += 1
-        self._counted = True
-        key = shared.per_address.key(peer)
-        if key is not None:
-            if shared.per_address.is_reached(key):
-                return False
-            shared.per_address.add(key)
-            self._address_key = key
-        return shared.connections <= shared.settings.limits.connections
-
     def connection_lost(self, exc: Exception | None) -> None:
         if self._counted:
             self._counted = False
-            self.shared.connections -= 1
-        if self._address_key is not None:
-            self.shared.per_address.remove(self._address_key)
-            self._address_key = None
+            self.shared.leave(self._address_key)
         if self._timer is not None:
             self._timer.cancel()
         self._unlock()

@@ -8,8 +8,8 @@ from typing import Final
 
 from protocols.passwords import PasswordChecks, Passwords
 from reactor import Reactor
-from reactor.sockets.addresses import LOOPBACK, AddressLimit, Networks
 
+from ..places import Places
 from ..store import MailStore
 
 MAX_LINE: Final = 255  # bytes of a command with CR LF (RFC 2449 section 4)
@@ -44,16 +44,13 @@ class POP3Settings:
     exclusive: bool = False
 
 
-class POP3Shared:
-    """``store``: the mail. ``connections``: those that are open. ``session``: the one that has the
-    mailbox for itself."""
+class POP3Shared(Places):
+    """``store``: the mail. ``session``: the one that has the mailbox for itself."""
 
     def __init__(self, reactor: Reactor, store: MailStore, settings: POP3Settings) -> None:
+        limits = settings.limits
+        super().__init__(limits.connections, limits.connections_per_address)
         self.store = store
         self.settings = settings
-        self.connections = 0
         self.session: object | None = None
-        self.per_address = AddressLimit(
-            settings.limits.connections_per_address or None, Networks(LOOPBACK).__contains__
-        )
         self.checks = PasswordChecks(reactor, max_wrong=MAX_WRONG)
