@@ -11,6 +11,7 @@ from reactor.command import Application, CommandError, listen_tcp, reason, refus
 
 from .maildir import Maildir
 from .options import (
+    POP3_LIMIT_OPTIONS,
     add_options,
     add_pop3_options,
     check_options,
@@ -74,7 +75,8 @@ class MailApplication(SMTPApplication):
     ) -> list[str]:
         """Serve POP3, unless there is ``--no-pop3``; returns the URLs. Raises ``CommandError``."""
         if options.no_pop3:
-            refuse_unused(options, ("--pop3-port",), "cannot be combined with --no-pop3")
+            names = "--pop3-port", "--pop3-lock", *(name for name, *_ in POP3_LIMIT_OPTIONS)
+            refuse_unused(options, names, "cannot be combined with --no-pop3")
             return []
         settings = pop3_settings_of(options)
         shared = POP3Shared(reactor, store, settings)

@@ -12,10 +12,10 @@ import re
 import socket
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import BinaryIO, Final, NamedTuple
 
 _FOLDERS: Final = ("tmp", "new", "cur")
 _FOLDER_MODE: Final = 0o700  # mail is private
@@ -56,13 +56,24 @@ class Maildir:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         self._tmp, self._new, self._cur = (os.path.join(path, name) for name in _FOLDERS)
-        for folder in (self._tmp, self._new, self._cur):
-            os.makedirs(folder, _FOLDER_MODE, exist_ok=True)
+        self._make_folders()
+        self._listed: dict[str, StoredMail] = {}  # by the last mails(), by identity
+        self._in_cur: dict[str, str] = {}  # the names of files in cur, as last seen, by identity
         self._numbers = itertools.count(1)
         # "/" and ":" cannot be in a name, and "," begins the sizes.
         self._host = re.sub(r"[^A-Za-z0-9.-]", "_", socket.gethostname()) or "localhost"
         self._process = os.getpid()
         self._remove_stale()
+
+    def _make_folders(self) -> None:
+        is_new = not self.path.exists()
+        for folder in (self._tmp, self._new, self._cur):
+            os.makedirs(folder, _FOLDER_MODE, exist_ok=True)
+        # Syncing new keeps the mails in it, but not new itself (fsync(2)).
+        _sync_folder(os.fspath(self.path))
+        if is_new:
+            with suppress(PermissionError):  # a folder in which we may write, but not list
+                _sync_folder(os.fspath(self.path.parent))
 
     def new_identity(self, now: float) -> str:
         """A name that no other mail has: the time, this process and a number. ``now``: seconds
@@ -129,24 +140,32 @@ class Maildir:
         return mail
 
     def mails(self) -> list[StoredMail]:
-        """All mails, the oldest first. One that another program moves meanwhile is there once."""
-        mails = {
-            mail.identity: mail
-            for folder in (self._new, self._cur)
-            for entry in os.scandir(folder)
-            if (mail := _describe(entry)) is not None
-        }
+        """All mails, the oldest first. One that another program moves meanwhile is there once.
+
+        A mail that was listed before is the same object again."""
+        known, mails, in_cur = self._listed, {}, {}
+        for folder in (self._new, self._cur):
+            for entry in os.scandir(folder):
+                mail = _describe(entry, known)
+                if mail is not None:
+                    mails[mail.identity] = mail
+                    if folder is self._cur:
+                        in_cur[mail.identity] = entry.name
+        self._listed, self._in_cur = mails, in_cur
         return sorted(mails.values(), key=lambda mail: (mail.received, mail.identity))
 
-    def read(self, identity: str) -> bytes:
-        """The mail, with CR LF at the end of lines. Raises ``FileNotFoundError`` if there is none,
-        and other ``OSError``."""
+    def open(self, identity: str) -> BinaryIO:
+        """Open the file of a mail. Its lines end with LF, or with CR LF if another program has
+        stored it so. Raises ``FileNotFoundError`` if there is none, and other ``OSError``."""
         for path in self._paths(identity):
-            with suppress(FileNotFoundError), open(path, "rb") as file:
-                data = file.read()
-                # Other programs may have stored it with CR LF.
-                return data.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+            with suppress(FileNotFoundError):
+                return open(path, "rb")
         raise FileNotFoundError(f"there is no mail {identity}")
+
+    def read(self, identity: str) -> bytes:
+        """The mail, with CR LF at the end of lines. Raises as ``open`` does."""
+        with self.open(identity) as file:
+            return file.read().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
 
     def read_beginnings(self, identities: Iterable[str], size: int) -> dict[str, bytes]:
         """The first ``size`` bytes of these mails, with CR LF at the end of lines; without those
@@ -197,19 +216,24 @@ class Maildir:
     def mark_seen(self, identity: str) -> None:
         """Mark a mail as read, as other programs do. Raises ``OSError``."""
         for path in self._paths(identity):
-            name = os.path.basename(path)
-            _, _, flags = name.partition(":2,")
-            if "S" in flags:
+            _, _, flags = os.path.basename(path).partition(":2,")
+            if "S" in flags and os.path.exists(path):
                 return
             flags = "".join(sorted({*flags, "S"}))
+            name = f"{identity}:2,{flags}"
             with suppress(FileNotFoundError):
-                os.rename(path, os.path.join(self._cur, f"{identity}:2,{flags}"))
+                os.rename(path, os.path.join(self._cur, name))
+                self._in_cur[identity] = name
                 return
 
     def _paths(self, identity: str) -> Iterator[str]:
-        """Where the mail may be."""
+        """Where the mail may be. ``cur`` is listed only if it is not where it was last seen:
+        listing thousands of mails takes milliseconds."""
         if _is_identity(identity):
             yield os.path.join(self._new, identity)
+            name = self._in_cur.get(identity)
+            if name is not None:
+                yield os.path.join(self._cur, name)
             for _ in range(_ATTEMPTS):
                 path = self._flagged().get(identity)
                 if path is None:
@@ -218,7 +242,8 @@ class Maildir:
 
     def _flagged(self) -> dict[str, str]:
         """The paths of the mails in ``cur`` by identity: their flags are a part of their names."""
-        return {entry.name.partition(":")[0]: entry.path for entry in os.scandir(self._cur)}
+        self._in_cur = {entry.name.partition(":")[0]: entry.name for entry in os.scandir(self._cur)}
+        return {identity: os.path.join(self._cur, name) for identity, name in self._in_cur.items()}
 
     def _remove_stale(self) -> None:
         with suppress(OSError):
@@ -232,21 +257,26 @@ def _is_identity(text: str) -> bool:
     return bool(text) and text[0] != "." and "/" not in text and "\0" not in text
 
 
-def _describe(entry: os.DirEntry[str]) -> StoredMail | None:
-    """None for a file that is no mail, or no longer there."""
+def _describe(entry: os.DirEntry[str], known: Mapping[str, StoredMail]) -> StoredMail | None:
+    """None for a file that is no mail, or no longer there. ``known``: mails that need no second
+    look, as a mail does not change."""
     if entry.name.startswith("."):
         return None
     identity, _, flags = entry.name.partition(":2,")
+    seen = "S" in flags
     try:
         if not entry.is_file(follow_symlinks=False):
             return None
+        mail = known.get(identity)
+        if mail is not None:
+            return mail if mail.seen == seen else mail._replace(seen=seen)
         match = _SIZES.search(identity)
         size = int(match[1]) if match else _size_with_crlf(entry.path)
         seconds = identity.partition(".")[0]
         received = float(seconds) if seconds.isdecimal() else entry.stat().st_mtime
     except FileNotFoundError:
         return None
-    return StoredMail(identity, size, received, "S" in flags)
+    return StoredMail(identity, size, received, seen)
 
 
 def _size_with_crlf(path: str) -> int:

@@ -36,7 +36,13 @@ POP3_PORT: Final = 1100  # the standard port, 110, requires root
 _DEFAULTS: Final = Limits()
 LIMIT_OPTIONS: Final[LimitOptions] = (
     ("--max-size", "BYTES", positive, "size", "largest message; else 552"),
-    ("--max-memory", "BYTES", positive, "memory", "of all messages that are arriving; else 452"),
+    (
+        "--max-memory",
+        "BYTES",
+        positive,
+        "memory",
+        "of all messages that are arriving; else 452 for the one that began first",
+    ),
     ("--max-line", "BYTES", positive, "line", "longest line of a message; else 550"),
     ("--max-recipients", "N", positive, "recipients", "most recipients of a message; else 452"),
     ("--max-messages", "N", positive, "messages", "most messages on one connection; else 421"),
@@ -53,6 +59,24 @@ LIMIT_OPTIONS: Final[LimitOptions] = (
     ("--command-timeout", "S", duration, "command_timeout", "seconds for a command; else 421"),
     ("--data-timeout", "S", duration, "data_timeout", "window of --min-data-rate, in seconds"),
     ("--min-data-rate", "R", number, "data_rate", "bytes/s of a message; else 421"),
+)
+
+_POP3_DEFAULTS: Final = POP3Limits()
+POP3_LIMIT_OPTIONS: Final[LimitOptions] = (
+    (
+        "--pop3-login-timeout",
+        "S",
+        duration,
+        "login_timeout",
+        "seconds that a POP3 client has to log in",
+    ),
+    (
+        "--pop3-idle-timeout",
+        "S",
+        duration,
+        "idle_timeout",
+        "seconds that POP3 waits for a command; RFC 1939 asks for at least 600",
+    ),
 )
 
 _DOMAIN: Final = re.compile(r"[^\s@<>,;:/\\()\[\]\"]{1,255}")
@@ -129,6 +153,12 @@ def add_pop3_options(parser: argparse._ActionsContainer) -> None:
         help="port for POP3, 0 for any (%(default)d)",
     )
     parser.add_argument("--no-pop3", action="store_true", help="serve no POP3")
+    parser.add_argument(
+        "--pop3-lock",
+        action="store_true",
+        help="only one POP3 client at a time can open the mailbox; others get [IN-USE]",
+    )
+    add_limit_options(parser, POP3_LIMIT_OPTIONS, _POP3_DEFAULTS)
 
 
 def check_options(options: argparse.Namespace) -> None:
@@ -181,11 +211,13 @@ def pop3_settings_of(options: argparse.Namespace) -> POP3Settings:
         limits=POP3Limits(
             connections=options.max_connections,
             connections_per_address=options.max_connections_per_address,
+            **limits_given(options, POP3_LIMIT_OPTIONS),
         ),
         tls=None if options.implicit_tls else options.tls,
         passwords=passwords,
         auth_any=is_open or options.auth_any,
         auth_insecure=is_open or options.auth_insecure,
+        exclusive=options.pop3_lock,
     )
 
 

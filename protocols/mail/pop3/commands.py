@@ -1,21 +1,22 @@
-"""The commands of POP3: a small function for each. Each returns the reply, or None if that comes
-later."""
+"""The commands of POP3: a small function for each. Each returns the reply, as a text or in pieces,
+or None if that comes later."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Final, Protocol
 
 from ..maildir import StoredMail
 from .settings import POP3Shared
 
-Command = Callable[["Client", list[str]], str | None]
+Command = Callable[["Client", list[str]], str | Iterator[str] | None]
 
 _UNIQUE_ID: Final = re.compile(r"[!-~]{1,70}")  # RFC 1939 section 7
-_FEW: Final = 4096  # bytes
+_MANY: Final = 500  # lines of a listing that are made at a time
 _NUMBER: Final = re.compile(r"[0-9]{1,9}")
 
 
@@ -57,7 +58,7 @@ def capa(connection: Client, arguments: list[str]) -> str:
         lines.append("USER")
     if connection.shared.settings.tls is not None and not connection.is_encrypted:
         lines.append("STLS")
-    return _listing("Capabilities", lines)
+    return "\r\n".join(["+OK Capabilities", *lines, "."])
 
 
 def user(connection: Client, arguments: list[str]) -> str:
@@ -93,26 +94,27 @@ def noop(connection: Client, arguments: list[str]) -> str:
 
 def stat(connection: Client, arguments: list[str]) -> str:
     """STAT: how many mails there are, and their size."""
-    mails = [mail for _, mail in connection.maildrop.present()]
-    return f"+OK {len(mails)} {sum(mail.size for mail in mails)}"
+    return f"+OK {connection.maildrop.count} {connection.maildrop.size}"
 
 
-def list_(connection: Client, arguments: list[str]) -> str:
+def list_(connection: Client, arguments: list[str]) -> str | Iterator[str]:
     """LIST [number]: sizes."""
     if arguments:
         number, mail = _selected(connection, arguments)
         return f"+OK {number} {mail.size}"
-    lines = [f"{number} {mail.size}" for number, mail in connection.maildrop.present()]
-    return _listing(f"{len(lines)} mails", lines)
+    maildrop = connection.maildrop
+    lines = (f"{number} {mail.size}" for number, mail in maildrop.present())
+    return _listing(f"{maildrop.count} mails", lines, maildrop.count)
 
 
-def uidl(connection: Client, arguments: list[str]) -> str:
+def uidl(connection: Client, arguments: list[str]) -> str | Iterator[str]:
     """UIDL [number]: names that stay the same in all sessions."""
     if arguments:
         number, mail = _selected(connection, arguments)
         return f"+OK {number} {unique_id(mail)}"
-    lines = [f"{number} {unique_id(mail)}" for number, mail in connection.maildrop.present()]
-    return _listing("Unique identifiers", lines)
+    maildrop = connection.maildrop
+    lines = (f"{number} {unique_id(mail)}" for number, mail in maildrop.present())
+    return _listing("Unique identifiers", lines, maildrop.count)
 
 
 def retr(connection: Client, arguments: list[str]) -> None:
@@ -133,13 +135,13 @@ def top(connection: Client, arguments: list[str]) -> None:
 def dele(connection: Client, arguments: list[str]) -> str:
     """DELE number: mark it; QUIT deletes it."""
     number, _ = _selected(connection, arguments)
-    connection.maildrop.deleted.add(number)
+    connection.maildrop.mark(number)
     return "+OK Will be deleted"
 
 
 def rset(connection: Client, arguments: list[str]) -> str:
     """RSET: no mail is marked any more."""
-    connection.maildrop.deleted.clear()
+    connection.maildrop.unmark_all()
     return "+OK"
 
 
@@ -170,16 +172,31 @@ AFTER_LOGIN: Final[Mapping[str, Command]] = {
 
 
 class Maildrop:
-    """The mails as they were at the login, and the numbers of those that QUIT will delete."""
+    """The mails as they were at the login. ``deleted``: the numbers of those that QUIT will delete;
+    ``count``, ``size``: of the others."""
 
     def __init__(self, mails: list[StoredMail]) -> None:
         self.mails = mails
-        self.deleted: set[int] = set()
+        self._whole_size = sum(mail.size for mail in mails)
+        self.unmark_all()
 
-    def present(self) -> list[tuple[int, StoredMail]]:
+    def present(self) -> Iterator[tuple[int, StoredMail]]:
         """Numbers and mails, without those that are marked."""
-        numbered = enumerate(self.mails, 1)
-        return [(number, mail) for number, mail in numbered if number not in self.deleted]
+        for number, mail in enumerate(self.mails, 1):
+            if number not in self.deleted:
+                yield number, mail
+
+    def mark(self, number: int) -> None:
+        """Mark a mail that is not marked."""
+        self.deleted.add(number)
+        self.count -= 1
+        self.size -= self.mails[number - 1].size
+
+    def unmark_all(self) -> None:
+        """No mail is marked."""
+        self.deleted: set[int] = set()
+        self.count = len(self.mails)
+        self.size = self._whole_size
 
 
 def unique_id(mail: StoredMail) -> str:
@@ -190,30 +207,17 @@ def unique_id(mail: StoredMail) -> str:
     return hashlib.sha256(os.fsencode(mail.identity)).hexdigest()
 
 
-def top_of(content: bytes, lines: int) -> bytes:
-    """The header of a mail, the empty line, and so many lines of the body."""
-    begin = content.find(b"\r\n\r\n") + 4
-    if begin < 4:
-        return content
-    # Halves are counted, because finding millions of lines one by one takes seconds.
-    end = len(content)
-    while end - begin > _FEW:
-        middle = (begin + end) // 2
-        count = content.count(b"\n", begin, middle)
-        if count >= lines:
-            end = middle
-        else:
-            begin, lines = middle, lines - count
-    for _ in range(lines):
-        next_begin = content.find(b"\n", begin) + 1
-        if not next_begin:
-            return content
-        begin = next_begin
-    return content[:begin]
+def _listing(title: str, lines: Iterable[str], count: int) -> str | Iterator[str]:
+    """A reply with ``count`` lines; a long one in pieces."""
+    pieces = _in_pieces(title, iter(lines))
+    return "\r\n".join(pieces) if count <= _MANY else pieces
 
 
-def _listing(title: str, lines: list[str]) -> str:
-    return "\r\n".join([f"+OK {title}", *lines, "."])
+def _in_pieces(title: str, lines: Iterator[str]) -> Iterator[str]:
+    yield f"+OK {title}"
+    while piece := list(islice(lines, _MANY)):
+        yield "\r\n".join(piece)
+    yield "."
 
 
 def _selected(connection: Client, arguments: list[str]) -> tuple[int, StoredMail]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import queue
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, Final, cast
 
@@ -13,12 +13,13 @@ from reactor import Protocol, Reactor, StreamTransport, ThreadCall, Timer
 from reactor.sockets.addresses import subscriber
 
 from ..maildir import StoredMail
-from .commands import AFTER_LOGIN, BEFORE_LOGIN, CommandFailed, Maildrop, top_of
+from .commands import AFTER_LOGIN, BEFORE_LOGIN, CommandFailed, Maildrop
+from .content import MailContent
 from .settings import MAX_LINE, POP3Shared
 
 logger = logging.getLogger(__name__)
 
-_PIECE: Final = 32768  # bytes of a mail that are written at a time
+_TURN: Final = 100  # commands of a pipeline that are handled in a turn of the loop
 _BUSY_PAUSE: Final = 0.1  # seconds between two attempts to have a password checked
 
 
@@ -35,13 +36,16 @@ class POP3Connection(Protocol):
         self._skipping = False  # the rest of a line that is too long
         self._waiting = False  # for the disk, a password or a handshake
         self._paused = False  # the client does not read
-        self._outgoing = memoryview(b"")
+        self._listing: Iterator[str] | None = None  # what is being sent of a long listing
+        self._content: MailContent | None = None  # the mail that is being sent
+        self._begun = False  # whether a part of it was sent
         self._errors = 0
         self._wrong_passwords = 0
         self._peer = ""
         self._counted = False
         self._address_key: bytes | None = None
         self._timer: Timer | None = None
+        self._stalled_time = 0.0  # the loop's, when it was last looked at
         self._starting_tls = False
         self._at_eof = False
 
@@ -59,7 +63,8 @@ class POP3Connection(Protocol):
     def connection_made(self, transport: StreamTransport) -> None:
         self.transport = transport
         self.is_encrypted = transport.get_extra_info("cipher") is not None
-        timeout = self.shared.settings.limits.idle_timeout
+        timeout = self.shared.settings.limits.login_timeout
+        self._stalled_time = self.reactor.stats.stalled_time
         if self._starting_tls:  # what was sent with STLS is not encrypted: discard it
             self._starting_tls = False
             self._unread = b""
@@ -69,58 +74,60 @@ class POP3Connection(Protocol):
             return
         peer = transport.get_extra_info("peername")
         self._peer = str(peer[0]) if isinstance(peer, tuple) else ""
-        if self._count(peer):
+        self._counted = True
+        may_be_served, self._address_key = self.shared.enter(peer)
+        if may_be_served:
             self._timer = self.reactor.call_later(timeout, self._timed_out)
             self._reply(f"+OK {self.shared.settings.hostname} POP3")
         else:
             self.say_goodbye("-ERR [SYS/TEMP] Too many connections")
 
-    def _count(self, peer: Any) -> bool:
-        """Count the connection; returns False if it is one too many."""
-        shared = self.shared
-        shared.connections += 1
-        self._counted = True
-        key = shared.per_address.key(peer)
-        if key is not None:
-            if shared.per_address.is_reached(key):
-                return False
-            shared.per_address.add(key)
-            self._address_key = key
-        return shared.connections <= shared.settings.limits.connections
-
     def connection_lost(self, exc: Exception | None) -> None:
         if self._counted:
             self._counted = False
-            self.shared.connections -= 1
-        if self._address_key is not None:
-            self.shared.per_address.remove(self._address_key)
-            self._address_key = None
+            self.shared.leave(self._address_key)
         if self._timer is not None:
             self._timer.cancel()
-        self._outgoing = memoryview(b"")
+        self._unlock()
+        self._listing = None
+        if self._content is not None and not self._waiting:
+            self._content.close()
         self._unread = b""
 
     def _timed_out(self) -> None:
+        stalled = self.reactor.stats.stalled_time - self._stalled_time
+        self._stalled_time += stalled
         if self._waiting:
-            self._wait_longer()
-        elif self._paused or self._outgoing:
+            self._wait_longer(self._timeout)
+        elif stalled > 0:  # of our own: the client may have waited for us
+            self._wait_longer(min(stalled, self._timeout))
+        elif self._paused or self._is_sending():
             self.transport.abort()  # it does not read
         else:
             self.say_goodbye("-ERR [SYS/TEMP] Too long without a command")
 
-    def _wait_longer(self) -> None:
-        timeout = self.shared.settings.limits.idle_timeout
-        self._timer = self.reactor.call_later(timeout, self._timed_out)
+    @property
+    def _timeout(self) -> float:
+        limits = self.shared.settings.limits
+        return limits.idle_timeout if self._commands is AFTER_LOGIN else limits.login_timeout
+
+    def _wait_longer(self, seconds: float) -> None:
+        self._timer = self.reactor.call_later(seconds, self._timed_out)
+
+    def _touch(self) -> None:
+        """The client does something. Before the login, that gives it no more time."""
+        if self._timer is not None and self._commands is AFTER_LOGIN:
+            self._timer.reschedule(self._timeout)
 
     def shutdown_requested(self) -> None:
-        if self._waiting or self._outgoing:
+        if self._waiting or self._is_sending():
             self._at_eof = True  # close after the reply
         else:
             self.transport.close()
 
     def eof_received(self) -> bool | None:
         self._at_eof = True
-        return self._waiting or bool(self._outgoing)
+        return self._waiting or self._is_sending()
 
     # -- commands ----------------------------------------------------------------------------------
 
@@ -131,11 +138,13 @@ class POP3Connection(Protocol):
     def _proceed(self) -> None:
         """Handle the commands that have arrived, until one has to wait."""
         position, data, self._unread = 0, self._unread, b""
-        while not self._is_busy():
+        left = _TURN
+        while left and not self._is_busy():
             end = data.find(b"\n", position) + 1
             if not end:
                 break
             line, position = data[position:end], end
+            left -= 1
             if self._skipping or len(line) > MAX_LINE:
                 self._skipping = False
                 self._fail("The line is too long")
@@ -149,6 +158,11 @@ class POP3Connection(Protocol):
             if rest and not self._starting_tls:
                 self.transport.pause_reading()
             return
+        if not left:  # other connections have their turn
+            self._unread = rest
+            self.transport.pause_reading()
+            self.reactor.call_soon(self._proceed)
+            return
         if self._skipping or len(rest) > MAX_LINE:
             self._skipping, rest = True, b""
         self._unread = rest
@@ -158,11 +172,13 @@ class POP3Connection(Protocol):
             self.transport.resume_reading()
 
     def _is_busy(self) -> bool:
-        return self._waiting or self._paused or bool(self._outgoing) or self.transport.is_closing()
+        return self._waiting or self._paused or self._is_sending() or self.transport.is_closing()
+
+    def _is_sending(self) -> bool:
+        return self._listing is not None or self._content is not None
 
     def _handle(self, line: bytes) -> None:
-        if self._timer is not None:
-            self._timer.reschedule(self.shared.settings.limits.idle_timeout)
+        self._touch()
         text = line.decode("utf-8", "replace").rstrip("\r\n")
         name, *arguments = text.split(" ")
         if name.upper() != "PASS":
@@ -177,12 +193,14 @@ class POP3Connection(Protocol):
         except CommandFailed as exc:
             self._fail(str(exc))
             return
-        if reply is not None:
+        if isinstance(reply, str):
             self._reply(reply)
+        elif reply is not None:
+            self._listing = reply
+            self._send_listing()
 
     def _reply(self, reply: str) -> None:
-        """Send a reply; a long one in pieces."""
-        self._send(f"{reply}\r\n".encode())
+        self.transport.write(f"{reply}\r\n".encode())
 
     def _fail(self, why: str) -> None:
         self._errors += 1
@@ -193,33 +211,38 @@ class POP3Connection(Protocol):
 
     def say_goodbye(self, reply: str) -> None:
         """Send the last reply, and close."""
+        self._unlock()  # the client may come back as soon as it has the reply
         self._reply(reply)
         self.transport.close()
 
     # -- output ------------------------------------------------------------------------------------
 
-    def _send(self, data: bytes) -> None:
-        if len(data) <= _PIECE:
-            self.transport.write(data)
-        else:
-            self._outgoing = memoryview(data)
-            self._send_more()
-
-    def _send_more(self) -> None:
-        while self._outgoing and not self._paused and not self.transport.is_closing():
-            piece, self._outgoing = self._outgoing[:_PIECE], self._outgoing[_PIECE:]
-            self.transport.write(piece)
+    def _send_listing(self) -> None:
+        """Send the next piece of a listing. Other connections have a turn before the one after it,
+        as making all of a long listing takes a while."""
+        if self._listing is None or self.transport.is_closing():
+            return
+        piece = next(self._listing, None)
+        if piece is None:
+            self._listing = None
+            self._proceed()
+            return
+        self._reply(piece)
+        if not self._paused:
+            self.reactor.call_soon(self._send_listing)
 
     def pause_writing(self) -> None:
         self._paused = True
 
     def resume_writing(self) -> None:
         self._paused = False
-        if self._timer is not None:
-            self._timer.reschedule(self.shared.settings.limits.idle_timeout)
-        self._send_more()
-        if not self._outgoing:
+        self._touch()
+        if self._listing is not None:
+            self._send_listing()
+        elif self._content is None:
             self._proceed()
+        elif not self._waiting:
+            self._send_more()
 
     # -- what takes time ---------------------------------------------------------------------------
 
@@ -230,7 +253,7 @@ class POP3Connection(Protocol):
         try:
             call = start()
         except (queue.Full, RuntimeError):
-            self._fail("[SYS/TEMP] The server is busy")
+            self._fail_to_answer("The server is busy")
             return
         self._waiting = True
         call.add_done_callback(partial(self._ended, on_end))
@@ -238,16 +261,34 @@ class POP3Connection(Protocol):
     def _ended(self, on_end: Callable[[Any], None], call: ThreadCall[Any]) -> None:
         self._waiting = False
         if self.transport.is_closing():
+            if self._content is not None:
+                self._content.close()
             return
         exc = call.exception()
         if exc is None:
             on_end(call.result())
+        elif isinstance(exc, FileNotFoundError) and self._content is not None:
+            self._content = None
+            self._fail("This mail is gone")
         else:
             if not isinstance(exc, OSError):
                 self.reactor.call_exception_handler({"message": "POP3:", "exception": exc})
-            gone = isinstance(exc, FileNotFoundError)
-            self._fail("This mail is gone" if gone else "[SYS/TEMP] The disk has failed")
+            self._fail_to_answer("The disk has failed")
         self._proceed()
+
+    def _fail_to_answer(self, why: str) -> None:
+        """The fault is ours."""
+        if self._commands is BEFORE_LOGIN:
+            self._unlock()
+        content, self._content = self._content, None
+        if content is not None:
+            content.close()
+        if content is not None and self._begun:
+            # The client must not take what it has for the whole mail.
+            logger.error("a mail was sent in part only: %s", why)
+            self.transport.abort()
+        else:
+            self._fail(f"[SYS/TEMP] {why}")
 
     def check_password(self, password: str) -> None:
         """PASS: check it, and then open the mailbox."""
@@ -278,6 +319,7 @@ class POP3Connection(Protocol):
             return
         if call.exception() is None and call.result():
             self._open_mailbox()
+            self._proceed()
             return
         logger.warning(
             "wrong password for %.64r from %s", self.user, self._peer or "a local socket"
@@ -291,21 +333,46 @@ class POP3Connection(Protocol):
             self._proceed()
 
     def _open_mailbox(self) -> None:
-        self._wait_for(self.shared.store.mails, self._opened)
+        shared = self.shared
+        if shared.settings.exclusive:
+            if shared.session is not None:
+                self.user = None
+                self._fail("[IN-USE] Another client has opened the mailbox; try again later")
+                return
+            shared.session = self
+        self._wait_for(shared.store.mails, self._opened)
+
+    def _unlock(self) -> None:
+        if self.shared.session is self:
+            self.shared.session = None
 
     def _opened(self, mails: list[StoredMail]) -> None:
         self.maildrop = Maildrop(mails)
         self._commands = AFTER_LOGIN
+        self._touch()
         self._reply(f"+OK {len(mails)} mails")
 
     def send_mail(self, mail: StoredMail, lines: int | None) -> None:
         """RETR, or with ``lines`` TOP."""
+        open_file = partial(self.shared.store.maildir.open, mail.identity)
+        self._content = MailContent(open_file, lines)
+        self._begun = False
+        self._send_more()
 
-        def render() -> bytes:  # in a thread, because a large mail takes a while
-            content = self.shared.store.maildir.read(mail.identity)
-            return _rendered(content if lines is None else top_of(content, lines))
+    def _send_more(self) -> None:
+        """Read a piece of the mail in a thread, and send it."""
+        assert self._content is not None
+        read = partial(self.reactor.run_in_thread, self._content.next_piece)
+        self._wait_for(read, self._piece_read)
 
-        self._wait_for(partial(self.reactor.run_in_thread, render), self._send)
+    def _piece_read(self, piece: bytes) -> None:
+        assert self._content is not None
+        self.transport.write(piece if self._begun else b"+OK\r\n" + piece)
+        self._begun = True
+        if self._content.done:
+            self._content = None
+        elif not self._paused:
+            self._send_more()
 
     def delete_and_close(self) -> None:
         """QUIT: delete what is marked."""
@@ -339,12 +406,3 @@ class POP3Connection(Protocol):
     def _handshake_ended(self, exc: Exception | None) -> None:
         if exc is not None:  # then no transport calls connection_lost
             self.connection_lost(exc)
-
-
-def _rendered(content: bytes) -> bytes:
-    """A mail as a reply with several lines: dots are added (RFC 1939 section 3)."""
-    if not content.endswith(b"\r\n"):
-        content += b"\r\n"
-    if content.startswith(b"."):
-        content = b"." + content
-    return b"+OK\r\n" + content.replace(b"\r\n.", b"\r\n..") + b".\r\n"

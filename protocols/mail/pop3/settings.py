@@ -8,8 +8,8 @@ from typing import Final
 
 from protocols.passwords import PasswordChecks, Passwords
 from reactor import Reactor
-from reactor.sockets.addresses import LOOPBACK, AddressLimit, Networks
 
+from ..places import Places
 from ..store import MailStore
 
 MAX_LINE: Final = 255  # bytes of a command with CR LF (RFC 2449 section 4)
@@ -24,6 +24,7 @@ class POP3Limits:
     connections_per_address: int = 20  #: at a time, except from this machine; 0: no limit
     errors: int = 20  #: commands that fail, on one connection
     idle_timeout: float = 600.0  #: for a command; RFC 1939 section 3 asks for ten minutes
+    login_timeout: float = 180.0  #: from the connection, or STLS, to the right password
     wrong_passwords: int = 3  #: on one connection
 
 
@@ -31,7 +32,8 @@ class POP3Limits:
 class POP3Settings:
     """``hostname``: what the server calls itself. ``tls``: a server's context, for STLS.
     ``passwords``: of those who may read the mail; ``auth_any``: everyone may, with any name and
-    password. ``auth_insecure``: accept passwords without TLS."""
+    password. ``auth_insecure``: accept passwords without TLS. ``exclusive``: only one session at a
+    time can have the mailbox open, as RFC 1939 section 4 asks; others get ``[IN-USE]``."""
 
     hostname: str
     limits: POP3Limits = field(default_factory=POP3Limits)
@@ -39,16 +41,16 @@ class POP3Settings:
     passwords: Passwords = field(default_factory=Passwords)
     auth_any: bool = False
     auth_insecure: bool = False
+    exclusive: bool = False
 
 
-class POP3Shared:
-    """``store``: the mail. ``connections``: those that are open."""
+class POP3Shared(Places):
+    """``store``: the mail. ``session``: the one that has the mailbox for itself."""
 
     def __init__(self, reactor: Reactor, store: MailStore, settings: POP3Settings) -> None:
+        limits = settings.limits
+        super().__init__(limits.connections, limits.connections_per_address)
         self.store = store
         self.settings = settings
-        self.connections = 0
-        self.per_address = AddressLimit(
-            settings.limits.connections_per_address or None, Networks(LOOPBACK).__contains__
-        )
+        self.session: object | None = None
         self.checks = PasswordChecks(reactor, max_wrong=MAX_WRONG)

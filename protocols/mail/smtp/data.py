@@ -7,7 +7,6 @@ so every reader agrees where they end."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from . import replies
@@ -20,13 +19,35 @@ _SMALL: Final = 256  # bytes
 _MANY: Final = 256
 
 
-@dataclass(slots=True)
 class Memory:
     """Counts the bytes of all messages that are arriving or being stored. ``limit``: the most;
-    ``used``: now."""
+    ``used``: now.
 
-    limit: int
-    used: int = 0
+    When there is no room, the message that has been arriving for the longest time is refused. Most
+    messages arrive within seconds. So clients that fill the memory and then send slowly cannot keep
+    the others out."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.used = 0
+        self._arriving: dict[Content, None] = {}  # the oldest first
+
+    def add(self, content: Content) -> None:
+        """``content`` begins to arrive."""
+        self._arriving[content] = None
+
+    def remove(self, content: Content) -> None:
+        """``content`` is complete, or given up."""
+        self._arriving.pop(content, None)
+
+    def make_room(self, size: int, wanting: Content) -> bool:
+        """Let there be ``size`` bytes for ``wanting``; returns False if that is impossible."""
+        while self.used + size > self.limit:
+            oldest = next(iter(self._arriving))  # at least ``wanting`` is there
+            if oldest is wanting:
+                return False
+            oldest.refuse(replies.NO_MEMORY)
+        return True
 
 
 class Content:
@@ -46,6 +67,7 @@ class Content:
         self._pieces: list[bytes] = []
         self._joined = 0  # pieces that consist of others
         self._small = 0  # small pieces after them
+        memory.add(self)
 
     def add_lines(self, lines: bytes) -> None:
         """Add complete lines, without the dots that were added for the transport."""
@@ -53,14 +75,17 @@ class Content:
         self.size += size
         if self.refusal is not None:
             return
-        ends = lines.count(b"\r\n")
+        texts = lines.split(b"\r\n")
+        ends = len(texts) - 1
         if lines.count(b"\n") != ends or lines.count(b"\r") != ends:
             self.refuse(replies.BARE_CONTENT)
-        elif max(map(len, lines.split(b"\r\n"))) + 2 > self._max_line:
+        elif max(map(len, texts)) + 2 > self._max_line:
             self.refuse(replies.LONG_CONTENT)
         elif self.size > self._max_size:
             self.refuse(replies.TOO_LARGE)
-        elif self._memory.used + size > self._memory.limit:
+        elif self._memory.used + size > self._memory.limit and not self._memory.make_room(
+            size, self
+        ):
             self.refuse(replies.NO_MEMORY)
         else:
             self._pieces.append(lines)
@@ -84,13 +109,15 @@ class Content:
         self.release()
 
     def whole(self) -> bytes:
-        """All that was added."""
+        """All that was added. Nothing more arrives; until ``release``, it uses its memory."""
+        self._memory.remove(self)
         if len(self._pieces) > 1:
             self._pieces = [b"".join(self._pieces)]
         return self._pieces[0] if self._pieces else b""
 
     def release(self) -> None:
         """The content is no longer needed."""
+        self._memory.remove(self)
         self._pieces = []
         self._joined = self._small = 0
         self._memory.used -= self._held

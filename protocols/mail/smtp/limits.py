@@ -12,7 +12,8 @@ class Limits:
     exceeded; after 421 the connection is closed."""
 
     size: int = 32 << 20  #: of a message: 552
-    memory: int = 256 << 20  #: of all messages that are arriving or being stored: 452
+    #: of all messages that are arriving or being stored: 452 for the one that began to arrive first
+    memory: int = 256 << 20
     line: int = 1000  #: of a line in a message, with CR LF (RFC 5321 section 4.5.3.1.6): 550
     recipients: int = 100  #: of a message: 452
     messages: int = 1000  #: on one connection: 421

@@ -61,6 +61,7 @@ class SMTPProtocol(Protocol):
         self._window_size = 0  # bytes of the message when the window of its rate began
         self._window_end = 0.0
         self._busy_since = 0.0
+        self._stalled_time = 0.0  # the loop's, when it was last looked at
 
     # -- for subclasses ----------------------------------------------------------------------------
 
@@ -95,37 +96,19 @@ class SMTPProtocol(Protocol):
             self._tls_started()
             return
         settings = self.shared.settings
+        self._stalled_time = self.reactor.stats.stalled_time
         peer = transport.get_extra_info("peername")
         self._peer = str(peer[0]) if isinstance(peer, tuple) else ""
         self._dialogue = Dialogue(
             self, settings, self.shared.memory, commands(settings.lmtp), self._peer
         )
         self._dialogue.cipher = _cipher(transport)
-        if self._count(peer):
+        self._counted = True
+        may_be_served, self._address_key = self.shared.enter(peer)
+        if may_be_served:
             self._timer = self.reactor.call_later(settings.greeting_delay, self._greet)
         else:
             self._dialogue.say_goodbye(replies.TOO_MANY_CONNECTIONS)
-
-    def _count(self, peer: Any) -> bool:
-        """Count the connection; returns False if it is one too many."""
-        shared = self.shared
-        shared.connections += 1
-        self._counted = True
-        key = shared.per_address.key(peer)
-        if key is not None:
-            if shared.per_address.is_reached(key):
-                return False
-            shared.per_address.add(key)
-            self._address_key = key
-        return shared.connections <= shared.settings.limits.connections
-
-    def _uncount(self) -> None:
-        if self._counted:
-            self._counted = False
-            self.shared.connections -= 1
-        if self._address_key is not None:
-            self.shared.per_address.remove(self._address_key)
-            self._address_key = None
 
     def _greet(self) -> None:
         # In a timer, even without delay: what the client has sent before is read first.
@@ -173,7 +156,11 @@ class SMTPProtocol(Protocol):
         assert dialogue is not None
         assert timer is not None
         limits = dialogue.limits
-        if dialogue.paused:  # the client does not read our replies
+        stalled = self.reactor.stats.stalled_time - self._stalled_time
+        self._stalled_time += stalled
+        if stalled > 0:  # of our own: the client may have waited for our reply
+            timer.reschedule(min(stalled, limits.command_timeout))
+        elif dialogue.paused:  # the client does not read our replies
             self.transport.abort()
         elif dialogue.is_waiting:  # for us, not for the client
             timer.reschedule(limits.command_timeout)
@@ -194,7 +181,9 @@ class SMTPProtocol(Protocol):
         return self._dialogue is not None and self._dialogue.is_waiting
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._uncount()
+        if self._counted:
+            self._counted = False
+            self.shared.leave(self._address_key)
         if self._timer is not None:
             self._timer.cancel()
         dialogue = self._dialogue

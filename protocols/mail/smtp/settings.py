@@ -12,8 +12,8 @@ from typing import Final
 
 from protocols.passwords import PasswordChecks, Passwords
 from reactor import Reactor
-from reactor.sockets.addresses import LOOPBACK, AddressLimit, Networks
 
+from ..places import Places
 from .addresses import Address
 from .data import Memory
 from .limits import MAX_WRONG, Limits
@@ -67,19 +67,15 @@ class Settings:
         return domains is None or not address.domain or _comparable(address.domain) in domains
 
 
-class Shared:
-    """What all connections of a server share: ``settings``, and what is counted.
-
-    ``memory``: bytes of messages; ``connections``: open ones. This machine's own connections count
-    for no address."""
+class Shared(Places):
+    """What all connections of a server share: ``settings``, and what is counted. ``memory``: bytes
+    of messages."""
 
     def __init__(self, settings: Settings) -> None:
+        limits = settings.limits
+        super().__init__(limits.connections, limits.connections_per_address)
         self.settings = settings
-        self.memory = Memory(settings.limits.memory)
-        self.connections = 0
-        self.per_address = AddressLimit(
-            settings.limits.connections_per_address or None, Networks(LOOPBACK).__contains__
-        )
+        self.memory = Memory(limits.memory)
         self._checks: PasswordChecks | None = None
 
     def checks(self, reactor: Reactor) -> PasswordChecks:

@@ -120,10 +120,59 @@ def test_all_messages_together_are_limited(reactor):
     world = SMTPWorld(reactor, limits=Limits(memory=2000))
     first, second = world.begin(), world.begin()
     world.ask(first, b"x" * 900 + b"\r\n")
-    world.ask(second, (b"y" * 900 + b"\r\n") * 2)
-    assert codes(world.ask(second, b".\r\n")) == ["452"]
-    assert codes(world.ask(first, b".\r\n")) == ["250"]
+    world.ask(second, b"y" * 900 + b"\r\n")
+    assert world.ask(first, b"x" * 900 + b"\r\n") == ""  # it began first
+    assert world.server.shared.memory.used == 902
+    assert codes(world.ask(second, b".\r\n")) == ["250"]
+    assert codes(world.ask(first, b".\r\n")) == ["452"]
     assert world.server.shared.memory.used == 0
+
+
+def test_clients_that_fill_the_memory_and_then_are_slow_do_not_keep_others_out(reactor):
+    world = SMTPWorld(reactor, limits=Limits(memory=10_000))
+    slow = [world.begin() for _ in range(10)]
+    for peer in slow:
+        world.ask(peer, b"x" * 900 + b"\r\n")
+    for _ in range(5):
+        assert codes(world.ask(world.begin(), b"Subject: tea\r\n" * 100 + b".\r\n")) == ["250"]
+        for peer in slow:
+            world.ask(peer, b"x" * 90 + b"\r\n")
+        assert world.server.shared.memory.used <= 10_000
+    refused, *_ = slow
+    assert codes(world.ask(refused, b".\r\nNOOP\r\n")) == ["452", "250"]
+
+
+def test_a_message_that_is_being_stored_is_not_given_up_for_another(reactor):
+    class Storing:
+        def add_done_callback(self, callback):
+            self.done = callback
+
+        def result(self):
+            return None
+
+    storing = Storing()
+    world = SMTPWorld(reactor, lambda _: storing, limits=Limits(memory=1000))
+    first, second = world.begin(), world.begin()
+    assert world.ask(first, b"x" * 900 + b"\r\n.\r\n") == ""
+    assert codes(world.ask(second, b"y" * 900 + b"\r\n.\r\n")) == ["452"]
+    storing.done(storing)
+    reactor.settle()
+    assert codes(first.read().decode()) == ["250"]
+    assert world.server.shared.memory.used == 0
+
+
+def test_a_message_in_chunks_is_given_up_between_two_of_them(reactor):
+    world = SMTPWorld(reactor, limits=Limits(memory=1000))
+    first, second = world.connect(), world.begin()
+    world.ask(first, HELLO)
+    world.ask(first, MAIL + RCPT)
+    world.ask(second, b"y\r\n")
+    assert codes(world.ask(first, b"BDAT 802\r\n" + b"x" * 800 + b"\r\n")) == ["250"]
+    third = world.begin()
+    world.ask(third, b"z" * 500 + b"\r\n")  # the second goes first, as it began first
+    assert codes(world.ask(first, b"BDAT 0 LAST\r\nNOOP\r\n")) == ["452", "250"]
+    assert codes(world.ask(second, b".\r\n")) == ["452"]
+    assert codes(world.ask(third, b".\r\n")) == ["250"]
 
 
 def test_a_lost_connection_frees_its_message(reactor):
@@ -233,6 +282,51 @@ def test_a_client_that_reads_slowly_gets_all_replies(reactor):
     peer.resume()
     reactor.settle()
     assert codes(peer.read().decode()) == ["214"] * 5000
+
+
+def test_after_a_stall_of_ours_a_client_whose_command_waits_is_served(reactor):
+    world = SMTPWorld(reactor)
+    waiting, silent = world.connect(), world.connect()
+    reactor.advance(200)
+    waiting.send(b"NOOP\r\n")
+    reactor.stall(10_000, waiting=True)
+    reactor.settle()
+    assert codes(waiting.read().decode()) == ["250"]
+    assert silent.received == b""
+    reactor.advance(601)  # the stall counts once, as a command's time
+    assert codes(waiting.read().decode()) == ["421"]
+    assert codes(silent.read().decode()) == ["421"]
+
+
+def test_after_a_stall_of_ours_a_client_has_time_to_answer_our_reply(reactor):
+    world = SMTPWorld(reactor)
+    peer = world.connect()
+    peer.send(b"NOOP\r\n")
+    reactor.call_soon(reactor.stall, 400)  # in the turn that replies
+    reactor.settle()
+    assert codes(peer.read().decode()) == ["250"]
+    reactor.advance(0.05)
+    assert codes(world.ask(peer, b"NOOP\r\n")) == ["250"]
+
+
+def test_stalls_of_ours_do_not_make_a_message_too_slow(reactor):
+    world = SMTPWorld(reactor)
+    peer = world.begin()
+    world.ask(peer, b"x\r\n")
+    reactor.stall(1000, waiting=True)
+    reactor.advance(100)
+    assert codes(world.ask(peer, b".\r\n")) == ["250"]
+
+
+@pytest.mark.parametrize("last", [b"", b"QUIT\r\n"])
+def test_a_client_that_never_reads_is_given_up(last, reactor):
+    world = SMTPWorld(reactor, limits=Limits(commands=10**6))
+    peer = world.connect()
+    peer.stall()
+    peer.send(b"HELP\r\n" * 100 + last)
+    reactor.advance(700)
+    assert peer.closed
+    assert world.server.shared.connections == 0
 
 
 # -- connections -----------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import poplib
 import re
 import shutil
 import signal
@@ -11,6 +12,7 @@ import smtplib
 import socket
 import ssl
 import subprocess
+import sys
 import threading
 import time
 from email.message import EmailMessage
@@ -303,6 +305,56 @@ def test_smtp_source(start, stored):
         *("-t", "bob@example.org", f"inet:127.0.0.1:{server.ports['smtp']}"),
     )
     assert len(stored()) == 200
+
+
+# -- a disk that fills up --------------------------------------------------------------------------
+
+# Runs a program that has a small disk of its own at $DISK.
+SMALL_DISK = """#!/bin/sh
+exec unshare --map-root-user --mount \\
+    sh -c 'mount -t tmpfs -o size=300k none "$DISK" && exec "$@"' sh {python} "$@"
+"""
+
+
+def test_a_full_disk_gives_452_until_there_is_room(serve, tmp_path, monkeypatch):
+    script, disk = tmp_path / "with-small-disk", tmp_path / "disk"
+    script.write_text(SMALL_DISK.format(python=sys.executable))
+    script.chmod(0o700)
+    disk.mkdir()
+    monkeypatch.setenv("DISK", str(disk))
+    works = subprocess.run(
+        [script, "-c", "pass"], stderr=subprocess.DEVNULL, timeout=TIMEOUT, check=False
+    )
+    if works.returncode:
+        pytest.skip("this user cannot mount a disk")
+    folder = str(disk / "mail")
+    server = serve(
+        *("--protocol", "mail", "--port", "0", "--maildir", folder, "--no-web"),
+        executable=str(script),
+    )
+    with (
+        smtplib.SMTP("localhost", server.ports["smtp"], timeout=TIMEOUT) as client,
+        contextlib.closing(poplib.POP3("localhost", server.ports["pop3"], TIMEOUT)) as reader,
+    ):
+        accepted = 0
+        with contextlib.suppress(smtplib.SMTPDataError):
+            while accepted < 20:
+                client.send_message(message(f"{accepted}\n" * 10_000))
+                accepted += 1
+        assert 0 < accepted < 20
+        with pytest.raises(smtplib.SMTPDataError) as refused:
+            client.send_message(message("20\n" * 10_000))
+        assert refused.value.smtp_code == 452
+        reader.user("ada")
+        reader.pass_("x")
+        for number in range(1, accepted + 1):
+            assert reader.retr(number)[1][-1] == b"%d" % (number - 1)
+        with pytest.raises(poplib.error_proto):
+            reader.retr(accepted + 1)
+        reader.dele(1)
+        reader.quit()
+        client.send_message(message())
+    assert "No space left on device" in server.stop()[1]
 
 
 # -- killed ----------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import pytest
 
 from protocols.mail import Address, Envelope, Maildir, MailStore
 from protocols.mail.maildir import NewMail
+from protocols.mail.store import GATHER_TIME
 from protocols.mail.trace import trace_fields
 from reactor.testing import VirtualReactor
 
@@ -78,11 +79,47 @@ def test_flags_that_change_meanwhile_hide_no_mail(maildir, monkeypatch):
         (path,) = (maildir.path / "cur").iterdir()
         path.rename(f"{path}T")
 
+    other = Maildir(maildir.path)  # has not seen where the mail is
     while_scanned(monkeypatch, "cur", flag)
-    assert maildir.read(stored.identity)
+    assert other.read(stored.identity)
+    (path,) = (maildir.path / "cur").iterdir()
+    assert path.name.endswith("T")
     while_scanned(monkeypatch, "cur", flag)
     assert maildir.delete([stored.identity]) == [stored.identity]
     assert names(maildir, "cur") == []
+
+
+def test_a_mail_that_was_listed_is_found_without_another_listing(maildir, monkeypatch):
+    stored = maildir.write([new_mail(maildir) for _ in range(3)])
+    for mail in stored:
+        maildir.mark_seen(mail.identity)
+    first, second, third = maildir.mails()
+    monkeypatch.setattr(os, "scandir", None)
+    assert maildir.read(first.identity)
+    maildir.mark_seen(second.identity)
+    monkeypatch.undo()
+    (path,) = (maildir.path / "cur").glob(f"{third.identity}:*")
+    path.rename(f"{path}T")  # by another program
+    assert maildir.read(third.identity)
+    again = maildir.mails()
+    assert all(now is before for now, before in zip(again, (first, second, third), strict=True))
+
+
+def test_a_mail_that_another_program_marks_as_unread_can_be_marked_again(maildir):
+    (stored,) = maildir.write([new_mail(maildir)])
+    maildir.mark_seen(stored.identity)
+    (path,) = (maildir.path / "cur").iterdir()
+    path.rename(str(path).removesuffix("S"))
+    maildir.mark_seen(stored.identity)
+    assert maildir.mails() == [stored._replace(seen=True)]
+
+
+def test_the_folders_of_a_new_maildir_are_on_the_disk(tmp_path, monkeypatch):
+    synced = []
+    sync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda fd: (synced.append(os.fstat(fd).st_ino), sync(fd)))
+    Maildir(tmp_path / "mail")
+    assert synced == [(tmp_path / "mail").stat().st_ino, tmp_path.stat().st_ino]
 
 
 def test_python_can_read_the_maildir(maildir):
@@ -250,6 +287,38 @@ def test_mails_that_arrive_while_others_are_written_are_the_next_batch(reactor, 
     reactor.settle()
     assert batches == [1, 2]
     assert [codes(peer.read().decode()) for peer in peers] == [["250"]] * 3
+
+
+def test_clients_that_send_again_at_once_join_the_next_batch(reactor, store, monkeypatch):
+    batches = []
+    write = store.maildir.write
+
+    def noted(mails):
+        batches.append(len(mails))
+        if batches == [5]:  # one more arrives meanwhile
+            reactor.call_soon_threadsafe(late.send, b"x\r\n.\r\n")
+            reactor.call_soon_threadsafe(reactor.call_soon, may_end.set)
+            assert may_end.wait(20)
+        return write(mails)
+
+    may_end = threading.Event()
+    monkeypatch.setattr(store.maildir, "write", noted)
+    world = SMTPWorld(reactor, store.deliver)
+    late, *peers = [world.begin() for _ in range(6)]
+    for peer in peers:
+        peer.send(b"x\r\n.\r\n")
+    reactor.settle()
+    assert [codes(peer.read().decode()) for peer in peers] == [["250"]] * 5
+    for peer in peers:
+        peer.send(b"MAIL FROM:<>\r\nRCPT TO:<bob@example.org>\r\nDATA\r\n")
+        reactor.settle()
+        peer.send(b"x\r\n.\r\n")
+        reactor.settle()
+    assert batches == [5]
+    reactor.advance(GATHER_TIME)
+    assert batches == [5, 6]
+    assert codes(late.read().decode()) == ["250"]
+    assert len(store.maildir.mails()) == 11
 
 
 @pytest.mark.parametrize(

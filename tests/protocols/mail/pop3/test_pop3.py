@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import io
 import os
 import poplib
 import re
@@ -10,16 +12,21 @@ import shutil
 import socket
 import ssl
 import subprocess
+import tempfile
 import threading
+import tracemalloc
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from protocols.mail import Maildir, MailStore
 from protocols.mail.maildir import NewMail, StoredMail
-from protocols.mail.pop3 import connection
-from protocols.mail.pop3.commands import top_of, unique_id
+from protocols.mail.pop3 import content
+from protocols.mail.pop3.commands import unique_id
 from protocols.mail.pop3.connection import POP3Connection
+from protocols.mail.pop3.content import MailContent
 from protocols.mail.pop3.settings import POP3Limits, POP3Settings, POP3Shared
 from protocols.passwords import PasswordHash, Passwords
 from reactor.testing import StreamPeer, VirtualReactor
@@ -105,25 +112,58 @@ def test_mails_are_sent_with_dots_added(world):
     assert world.ask(peer, "TOP 3 9") == "+OK\r\nno end\r\n.\r\n"
 
 
+def pieces(data: bytes, lines: int | None = None) -> bytes:
+    """What ``MailContent`` makes of the file ``data``."""
+    content = MailContent(lambda: io.BytesIO(data), lines)
+    sent = b""
+    while not content.done:
+        sent += content.next_piece()
+    return sent
+
+
 @pytest.mark.parametrize("empty", [0, 1, 5, 5000])
 @pytest.mark.parametrize("lines", [0, 1, 2, 4999, 5000, 5001, 999_999_999])
 def test_top_of_many_lines(empty, lines):
     body = [b"\r\n"] * empty + [b"a\r\n", b"bcd\r\n"]
-    assert top_of(b"A: b\r\n\r\n" + b"".join(body), lines) == (
-        b"A: b\r\n\r\n" + b"".join(body[:lines])
+    assert pieces(b"A: b\r\n\r\n" + b"".join(body), lines) == (
+        b"A: b\r\n\r\n" + b"".join(body[:lines]) + b".\r\n"
     )
-    assert top_of(b"A: b\r\n", lines) == b"A: b\r\n"
+    assert pieces(b"A: b\r\n", lines) == b"A: b\r\n.\r\n"
 
 
-def test_mails_are_made_into_replies_in_threads(world, monkeypatch):
-    # Finding the lines of a large mail takes a while.
+FILE = st.lists(st.sampled_from([b"\r", b"\n", b".", b"\r\n", b"\n\n", b"x", b"Ab: c"])).map(
+    b"".join
+)
+
+
+@given(data=FILE, size=st.integers(1, 9), lines=st.none() | st.integers(0, 5))
+def test_a_mail_in_pieces_of_every_size_is_the_same(data, size, lines):
+    """Compared with the definition: RFC 1939 sections 3 and 7."""
+    text = data.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+    if lines is not None:
+        head, empty, body = (b"\r\n" + text).partition(b"\r\n\r\n")
+        kept = body.split(b"\r\n")[:lines]
+        if body.count(b"\r\n") >= lines:
+            kept.append(b"")
+        text = (head + empty + b"\r\n".join(kept if empty else []))[2:]
+    if text and not text.endswith(b"\r\n"):
+        text += b"\r\n"
+    stuffed = (b"\r\n" + text).replace(b"\r\n.", b"\r\n..")[2:]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(content, "_PIECE", size)
+        assert pieces(data, lines) == stuffed + b".\r\n"
+
+
+def test_mails_are_read_in_threads(world, monkeypatch):
+    # Reading waits for the disk, and finding the lines of a large mail takes a while.
     threads = []
+    next_piece = MailContent.next_piece
 
-    def render(content, lines):
+    def noted(content):
         threads.append(threading.current_thread())
-        return top_of(content, lines)
+        return next_piece(content)
 
-    monkeypatch.setattr(connection, "top_of", render)
+    monkeypatch.setattr(MailContent, "next_piece", noted)
     client = world.login()
     assert world.ask(client, "TOP 1 2").startswith("+OK")
     assert threads[0] is not threading.main_thread()
@@ -251,6 +291,163 @@ def test_a_client_that_does_not_read_is_disconnected(world):
     assert peer.closed
 
 
+def test_sessions_that_do_not_read_hold_a_piece_of_the_mail_each(reactor, tmp_path):
+    world = World(reactor, tmp_path / "mail")
+    world.maildir.write([NewMail("1800000001.x", b"", (b"x" * 998 + b"\r\n") * 20_000)])
+    peers = [world.login() for _ in range(10)]
+    tracemalloc.start()
+    try:
+        for peer in peers:
+            peer.stall()
+            peer.send(b"RETR 4\r\n")
+        reactor.settle()
+        assert tracemalloc.get_traced_memory()[0] < 10 * 300_000
+    finally:
+        tracemalloc.stop()
+    for peer in peers:
+        peer.reset()
+    reactor.settle()
+    assert world.shared.connections == 0
+
+
+def test_a_mail_that_cannot_be_read_to_its_end_is_not_ended(world, monkeypatch, caplog):
+    world.maildir.write([NewMail("1800000001.x", b"", (b"x" * 998 + b"\r\n") * 500)])
+
+    class Broken(io.BytesIO):
+        def read(self, size):
+            data = super().read(size)
+            if self.tell() > 200_000:
+                raise OSError(errno.EIO, "Input/output error")
+            return data
+
+    monkeypatch.setattr(world.maildir, "open", lambda identity: Broken(b"x" * 99 + b"\n" * 300_000))
+    peer = world.login()
+    reply = world.ask(peer, "RETR 4")
+    assert reply.startswith("+OK")
+    assert not reply.endswith("\r\n.\r\n")
+    assert peer.closed
+    assert "in part only" in caplog.text
+
+
+def test_listings_of_many_mails(world):
+    folder = world.maildir.path / "cur"
+    for number in range(3000):
+        (folder / f"18{number:08}.x,S=1,W={number}:2,S").write_bytes(b"")
+    peer = world.login()
+    listed = world.ask(peer, "LIST").splitlines()
+    assert listed[0] == "+OK 3003 mails"
+    assert listed[4:] == [*(f"{number + 4} {number}" for number in range(3000)), "."]
+    names = world.ask(peer, "DELE 4", "UIDL", "NOOP").splitlines()[2:]
+    assert names[3:] == [*(f"{n + 4} 18{n:08}.x" for n in range(1, 3000)), ".", "+OK"]
+    peer.stall(1000)
+    peer.send(b"UIDL\r\n" * 100)
+    world.reactor.settle()
+    assert peer.transport.get_write_buffer_size() < 200_000
+
+
+def test_a_long_pipeline_leaves_turns_to_others(world):
+    peer, other = world.login(), world.login()
+    peer.send(b"NOOP\r\n" * 1000)
+    other.send(b"NOOP\r\n")
+    world.reactor.run_once()
+    assert other.received == b"+OK\r\n"
+    assert len(peer.received) < 5000  # of the replies
+    world.reactor.settle()
+    assert peer.read() == b"+OK\r\n" * 1000
+
+
+def test_numbers_after_marks(world):
+    peer = world.login()
+    assert world.ask(peer, "DELE 2", "STAT", "RSET", "STAT").splitlines()[1::2] == [
+        "+OK 2 31",
+        "+OK 3 56",
+    ]
+
+
+def test_a_client_must_log_in_soon(world):
+    peer = world.connect()
+    for _ in range(17):
+        world.reactor.advance(10)
+        assert world.ask(peer, "CAPA").startswith("+OK")
+    world.reactor.advance(11)
+    assert peer.eof_received
+    assert world.shared.connections == 0
+
+
+def test_after_a_stall_of_ours_a_client_whose_command_waits_is_served(world):
+    peer = world.login()
+    peer.send(b"NOOP\r\n")
+    world.reactor.stall(10_000, waiting=True)
+    world.reactor.settle()
+    assert peer.read() == b"+OK\r\n"
+
+
+def test_after_a_stall_of_ours_a_client_has_time_to_answer_our_reply(world):
+    peer = world.login()
+    peer.send(b"NOOP\r\n")
+    world.reactor.call_soon(world.reactor.stall, 700)  # in the turn that replies
+    world.reactor.settle()
+    assert peer.read() == b"+OK\r\n"
+    world.reactor.advance(0.05)
+    assert world.ask(peer, "NOOP") == "+OK\r\n"
+
+
+def test_with_a_lock_one_session_at_a_time_has_the_mailbox(reactor, tmp_path):
+    world = World(reactor, tmp_path / "mail", exclusive=True)
+    first, second = world.login(), world.connect("USER ada")
+    assert world.ask(second, "PASS green tea", "NOOP").splitlines() == [
+        "-ERR [IN-USE] Another client has opened the mailbox; try again later",
+        "-ERR Not in this state",
+    ]
+    assert world.ask(first, "QUIT") == "+OK Bye\r\n"
+    assert world.ask(second, "USER ada", "PASS green tea") == "+OK\r\n+OK 3 mails\r\n"
+    second.reset()
+    reactor.settle()
+    world.login()
+
+
+def test_a_session_that_has_said_quit_frees_the_mailbox_at_once(reactor, tmp_path):
+    world = World(reactor, tmp_path / "mail", exclusive=True)
+    first = world.login()
+    first.stall()  # it does not read the reply
+    first.send(b"QUIT\r\n")
+    reactor.settle()
+    assert not first.closed
+    world.login()
+
+
+def test_a_mailbox_that_cannot_be_opened_is_not_locked(reactor, tmp_path, monkeypatch):
+    world = World(reactor, tmp_path / "mail", exclusive=True)
+
+    def fail():
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.maildir, "mails", fail)
+        peer = world.connect("USER ada")
+        assert world.ask(peer, "PASS green tea").startswith("-ERR [SYS/TEMP]")
+    world.login()
+
+
+COMMANDS = st.sampled_from(
+    [
+        *("USER ada", "PASS green tea", "LIST", "UIDL 1", "RETR 2", "TOP 1 1", "DELE 3"),
+        *("RSET", "NOOP", "STAT", "CAPA", "FROB", "", "x"),
+    ]
+)
+
+
+@given(commands=st.lists(COMMANDS, max_size=18), chunk=st.integers(1, 50))
+def test_a_pipeline_in_pieces_of_every_size_gets_the_same_replies(commands, chunk):
+    with VirtualReactor() as reactor, tempfile.TemporaryDirectory() as folder:
+        world = World(reactor, Path(folder, "mail"), auth_any=True)
+        lines = ["USER ada", "PASS x", *commands]
+        one_by_one, peer = "", world.connect()
+        for line in lines:
+            one_by_one += world.ask(peer, line)
+        assert world.ask(world.connect(), *lines, chunk=chunk) == one_by_one
+
+
 # -- the command and real clients ------------------------------------------------------------------
 
 
@@ -360,6 +557,7 @@ def test_getmail(start, tmp_path):
     [
         (["--host", "0.0.0.0", "--domain", "a.example"], "POP3 requires --user"),
         (["--no-pop3", "--pop3-port", "1"], "cannot be combined with --no-pop3"),
+        (["--no-pop3", "--pop3-lock"], "cannot be combined with --no-pop3"),
     ],
 )
 def test_wrong_usage(options, text, run_reactor, tmp_path):
