@@ -195,7 +195,8 @@ class Maildir:
         return deleted
 
     def mark_seen(self, identity: str) -> None:
-        """Mark a mail as read, as other programs do. Raises ``OSError``."""
+        """Mark a mail as read, as other programs do. Raises ``FileNotFoundError`` if there is none,
+        and other ``OSError``."""
         for path in self._paths(identity):
             name = os.path.basename(path)
             _, _, flags = name.partition(":2,")
@@ -205,6 +206,7 @@ class Maildir:
             with suppress(FileNotFoundError):
                 os.rename(path, os.path.join(self._cur, f"{identity}:2,{flags}"))
                 return
+        raise FileNotFoundError(f"there is no mail {identity}")
 
     def _paths(self, identity: str) -> Iterator[str]:
         """Where the mail may be."""

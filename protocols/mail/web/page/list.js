@@ -93,8 +93,12 @@ export class List {
     }
   }
 
+  /** Nobody knows which mails are left. */
   clear() {
     this.#replace([]);
+    if (!this.#selected) return;
+    this.deselect();
+    this.#open(null);
   }
 
   select(id) {
@@ -156,7 +160,7 @@ export class List {
       this.#mails.push(mail);
       this.#list.append(this.#row(mail));
     }
-    if (!found.complete) this.#shown(found);
+    this.#shown(found);
     if (this.#isStale) {
       this.#isStale = false;
       this.refresh();

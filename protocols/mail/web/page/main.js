@@ -1,6 +1,7 @@
 // The page: the list, the mail that is selected, and what both learn from the server's events.
 
-import { address, deleteMail, deleteMails, markRead } from "./api.js";
+import { deleteMail, deleteMails, markRead } from "./api.js";
+import { watch } from "./events.js";
 import { List } from "./list.js";
 import { MessageView } from "./message.js";
 import { byId, plural } from "./shared/dom.js";
@@ -26,9 +27,17 @@ function leave() {
   list.focus();
 }
 
-function shown({ total, unread, complete }) {
+/** Show what a list says about the mailbox. An event says less. */
+function shown({ total, unread, older, more, complete }) {
   Object.assign(counts, { total, unread });
-  if (complete !== undefined) byId("incomplete").hidden = complete; // an event does not say it
+  if (complete !== undefined) {
+    // With more mails to come, the older ones do not matter yet.
+    const isReading = !complete && !older;
+    byId("incomplete").hidden = complete || more;
+    byId("incomplete").textContent = isReading
+      ? "The server is still reading the mails: some may be missing here."
+      : `${plural(older, "older mail")} ${older === 1 ? "is" : "are"} not listed.`;
+  }
   showCounts();
 }
 
@@ -78,33 +87,31 @@ byId("delete-all").addEventListener("click", async () => {
     : `Delete all mails (${counts.total.toLocaleString("en")})?`;
   if (!(await confirmed(question))) return;
   try {
-    const { deleted } = await (await deleteMails({ search })).json();
+    const { deleted, complete } = await (await deleteMails({ search })).json();
     byId("status").textContent = `${plural(deleted, "mail")} deleted.`;
+    if (!complete) complain("The server has not searched all mails yet: some may be left.");
   } catch (error) {
     complain(error.message);
   }
 });
 
-// -- events --------------------------------------------------------------------------------------
-
-function connect() {
-  const events = new EventSource(address("events"));
-  events.addEventListener("change", (event) => {
+watch({
+  changed(change) {
     complain("");
-    const change = JSON.parse(event.data);
     if (change.total > counts.total) byId("status").textContent = "New mail.";
     if (change.deleted === null) list.clear();
     else list.remove(change.deleted);
     shown(change);
     list.refresh();
-  });
-  events.addEventListener("error", () => {
-    complain("The connection is lost. Trying again…");
-    if (events.readyState !== EventSource.CLOSED) return;
-    events.close(); // refused: too many pages, or a wrong token
-    setTimeout(connect, 5000);
-  });
-}
+  },
+  lost(isRefused) {
+    complain(
+      isRefused
+        ? "The server refuses live updates: too many pages may watch it. Trying again…"
+        : "The connection is lost. Trying again…",
+    );
+  },
+});
 
 // -- search, theme, keys -------------------------------------------------------------------------
 
@@ -161,4 +168,4 @@ document.addEventListener("keydown", (event) => {
 
 showTheme();
 showCounts();
-connect();
+list.refresh();

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import queue
 import re
 from itertools import pairwise
@@ -12,14 +13,15 @@ from typing import Any
 import pytest
 
 from protocols.mail import Address, Envelope, Maildir, MailStore, Message
-from protocols.mail.web import index
+from protocols.mail.web import index, jobs
 from protocols.mail.web.html import POLICY
+from protocols.mail.web.index import LISTING
 from protocols.mail.web.lists import INDEXING, MAX_WAITING, PAUSE
 from protocols.mail.web.parsing import Summary
 from protocols.mail.web.query import Query
 from protocols.mail.web.search import Budget
 from protocols.mail.web.server import MailWeb
-from protocols.mail.web.streams import MAX_STREAMS
+from protocols.mail.web.streams import MAX_PER_ADDRESS, MAX_STREAMS
 from protocols.page.access import Access
 from reactor.testing import StreamPeer, VirtualReactor
 
@@ -104,6 +106,7 @@ def test_an_empty_mailbox(world):
     assert world().json("/api/messages") == {
         "total": 0,
         "unread": 0,
+        "older": 0,
         "more": False,
         "complete": True,
         "messages": [],
@@ -152,9 +155,29 @@ def test_the_index_has_the_newest_only(world):
     assert world.list() == ["three", "two"]
     world.deliver(mail("four"))
     assert world.list() == ["four", "three"]
+    answer = world.json("/api/messages")
+    assert (answer["total"], answer["older"], answer["complete"]) == (2, 2, False)
+    assert world.json("/api/messages?limit=1")["complete"]
 
 
-@pytest.mark.parametrize("query", ["?limit=-1", "?limit=x", "?limit=501", "?wait=nan", "?sort=up"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "?limit=-1",
+        "?limit=x",
+        "?limit=501",
+        "?limit=1e1",
+        "?limit=1_0",
+        "?limit=%D9%A1",
+        f"?limit={'9' * 5000}",
+        "?wait=nan",
+        "?wait=inf",
+        "?wait=-0",
+        "?sort=up",
+        f"?{'search=x&' * 30}",
+        f"?search={'x+' * 30}",
+    ],
+)
 def test_a_wrong_query(query, world):
     answer = world().ask(f"/api/messages{query}")
     assert answer.status == 400
@@ -169,6 +192,86 @@ def test_what_another_program_does_is_seen_later(world, reactor):
     reactor.advance(3)
     world.list()
     assert world.list() == ["two"]
+
+
+@pytest.mark.parametrize(
+    "query", ["?search=%ff%fe", "?search=%00", "?search=(a%2B)%2B$", f"?search={'a*' * 3000}"]
+)
+def test_a_search_is_for_text(query, world):
+    assert world(mail("one")).list(query) == []
+
+
+def test_before_a_mail_whose_name_says_nothing_in_the_first_request(world):
+    world = world(mail("one"), mail("two"))
+    other = (world.maildir.path / "new" / world.ids[0]).rename(world.maildir.path / "new" / "other")
+    os.utime(other, (0, 0))
+    assert world.list("?before=other") == []
+
+
+def test_a_mail_that_comes_while_the_maildir_is_listed(world, reactor, monkeypatch):
+    world = world(mail("one"))
+    compare = index._compare
+
+    def deliver_meanwhile(*args: Any) -> Any:
+        found = compare(*args)
+        (identity,) = fill(world.maildir, mail("two"))
+        mails = [mail for mail in world.maildir.mails() if mail.identity == identity]
+        reactor.call_soon_threadsafe(world.store._notify, mails, ())
+        return found
+
+    monkeypatch.setattr(index, "_compare", deliver_meanwhile)
+    peer = world.begin("/api/messages?subject=two&wait=10")
+    reactor.advance(1)
+    assert b'"subject":"two"' in peer.received
+    assert world.json("/api/messages")["complete"]
+
+
+@pytest.mark.parametrize("target", ["/api/messages?subject=two&wait=10", "/events"])
+def test_who_watches_sees_what_another_program_delivers(target, world, reactor):
+    world = world(mail("one"))
+    peer = world.begin(target)
+    before = len(peer.received)
+    fill(world.maildir, mail("two"))
+    reactor.advance(LISTING + 1)
+    assert len(peer.received) > before
+
+
+def test_the_maildir_is_left_alone_when_nobody_watches(world, reactor, monkeypatch):
+    world = world(mail("one"))
+    world.begin("/events").reset()
+    world.list()
+    reactor.advance(2 * LISTING)
+    calls: list[Any] = []
+    monkeypatch.setattr(reactor, "run_in_thread", calls.append)
+    reactor.advance(10 * LISTING)
+    assert calls == []
+
+
+def test_a_maildir_that_cannot_be_listed(world, reactor, caplog):
+    world = world(mail("one"))
+    (world.maildir.path / "new").rename(world.maildir.path / "gone")
+    answer = world.json("/api/messages")
+    assert (answer["messages"], answer["complete"]) == ([], False)
+    assert caplog.text.count("cannot list the mails") == 1
+    (world.maildir.path / "gone").rename(world.maildir.path / "new")
+    reactor.advance(LISTING)
+    world.list()
+    assert world.list() == ["one"]
+    caplog.clear()
+
+
+def test_a_mail_that_cannot_be_summarized_hides_no_others(world, monkeypatch, caplog):
+    summarize = index.summarize
+
+    def fail(data: bytes) -> Summary:
+        if b"Subject: bad" in data:
+            raise ValueError("bad")
+        return summarize(data)
+
+    monkeypatch.setattr(index, "summarize", fail)
+    assert world(mail("one"), mail("bad"), mail("two")).list() == ["two", "(cannot be read)", "one"]
+    assert "cannot read the mail" in caplog.text
+    caplog.clear()
 
 
 def test_a_recipient_in_bcc(world):
@@ -325,6 +428,7 @@ def test_no_more_than_so_many_wait(world):
     peers[0].reset()
     world.reactor.settle()
     assert not world.begin("/api/messages?wait=10").received
+    assert world.list() == []  # lists do not wait for those
 
 
 def test_a_stopping_server_answers_those_that_wait(world, reactor):
@@ -365,7 +469,8 @@ def test_attachments_are_downloads(world):
     assert table.fields["content-disposition"] == (
         "attachment; filename=\"T_e 1.csv\"; filename*=UTF-8''T%C3%ABe%201.csv"
     )
-    for number in ("0", "4", "x", "1/2", ""):
+    assert page.fields["content-security-policy"] == "default-src 'none'; sandbox"
+    for number in ("0", "4", "x", "1/2", "", "%c2%b2", "-1", "1" * 300):
         assert world.ask(f"/api/messages/{world.ids[0]}/parts/{number}").status == 404
 
 
@@ -384,14 +489,73 @@ def test_the_source(world):
     answer = world.ask(f"/api/messages/{world.ids[0]}/raw")
     assert answer.body == world.maildir.read(world.ids[0])
     assert answer.fields["content-type"].startswith("text/plain")
-    answer = world.ask(f"/api/messages/{world.ids[0]}/raw?download")
+    assert "content-disposition" not in answer.fields
+    assert answer.fields["content-security-policy"] == "default-src 'none'; sandbox"
+    answer = world.ask(f"/api/messages/{world.ids[0]}/raw?token=x&download")
     assert answer.fields["content-type"] == "message/rfc822"
     assert answer.fields["content-disposition"].startswith("attachment; ")
 
 
-@pytest.mark.parametrize("path", ["nothing", "..%2f..%2fetc%2fpasswd", "x/raw", "x/y", "", "%00"])
-def test_there_is_no_such_mail(path, world):
-    assert world().ask(f"/api/messages/{path}").status == 404
+NO_MAILS = ["nothing", "..%2f..%2fetc%2fpasswd", "x/y", "", "%00", "%ff", "x" * 256, "x" * 5000]
+
+
+@pytest.mark.parametrize("path", NO_MAILS)
+@pytest.mark.parametrize("view", ["", "/raw", "/html", "/parts/1", "/read"])
+def test_there_is_no_such_mail(path, view, world):
+    methods = ["POST"] if view == "/read" else ["GET", "DELETE"] if not view else ["GET"]
+    for method in methods:
+        assert world().ask(f"/api/messages/{path}{view}", method, CHANGE).status == 404
+
+
+def test_a_mail_that_is_gone_while_it_is_listed(world):
+    world = world(mail("one"))
+    assert world.list() == ["one"]
+    (world.maildir.path / "new" / world.ids[0]).unlink()
+    for view in ("", "/raw", "/html", "/parts/1"):
+        assert world.ask(f"/api/messages/{world.ids[0]}{view}").status == 404
+    assert world.ask(f"/api/messages/{world.ids[0]}/read", "POST", CHANGE).status == 404
+    assert world.ask(f"/api/messages/{world.ids[0]}", "DELETE", CHANGE).status == 404
+
+
+def test_a_mail_that_cannot_be_read(world, caplog):
+    world = world()
+    (world.maildir.path / "new" / "folder").mkdir()
+    answer = world.ask("/api/messages/folder")
+    assert (answer.status, answer.body) == (500, b"The mail cannot be read.\n")
+    assert [record.exc_info for record in caplog.records] == [None]
+    caplog.clear()
+
+
+LINE = b"The water boils, and nobody has found the tea.\r\n"
+
+
+def test_large_responses_are_sent_in_pieces(world):
+    world = world(b"Subject: tea\r\n\r\n" + LINE * 60_000)
+    target = f"/api/messages/{world.ids[0]}/raw"
+    answer = world.ask(target)
+    assert answer.body == world.maildir.read(world.ids[0])
+    assert world.ask(target, "HEAD").fields["content-length"] == f"{len(answer.body)}"
+
+
+def test_clients_that_do_not_read_cannot_fill_the_memory(world, monkeypatch, reactor):
+    world = world(b"Subject: tea\r\n\r\n" + LINE * 60_000)
+    target = f"/api/messages/{world.ids[0]}/raw"
+    size = int(world.ask(target, "HEAD").fields["content-length"])
+    monkeypatch.setattr(jobs, "MAX_UNREAD", 2 * size)
+
+    def begin() -> StreamPeer:
+        peer = reactor.connect(world.server)
+        peer.stall(1000)
+        peer.send(f"GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        reactor.settle()
+        return peer
+
+    peers = [begin() for _ in range(2)]
+    assert world.ask(target).status == 503
+    assert world.ask("/api/messages").status == 200
+    peers[0].reset()
+    reactor.settle()
+    assert world.ask(target).status == 200
 
 
 # -- changes ---------------------------------------------------------------------------------------
@@ -401,10 +565,41 @@ def test_deleting(world):
     world = world(mail("one"), mail("two"), mail("three"), mail("four"))
     assert world.ask(f"/api/messages/{world.ids[0]}", "DELETE", CHANGE).status == 204
     assert world.ask(f"/api/messages/{world.ids[0]}", "DELETE", CHANGE).status == 404
-    assert world.json("/api/messages?subject=two", "DELETE", CHANGE) == {"deleted": 1}
+    deleted = world.json("/api/messages?subject=two", "DELETE", CHANGE)
+    assert deleted == {"deleted": 1, "complete": True}
     assert world.list() == ["four", "three"]
-    assert world.json("/api/messages", "DELETE", CHANGE) == {"deleted": 2}
+    assert world.json("/api/messages", "DELETE", CHANGE) == {"deleted": 2, "complete": True}
     assert world.list() == []
+
+
+@pytest.mark.parametrize(
+    "query", ["?subject=", "?search=+", "?to=bob&from=", "?limit=1", "?before=x", "?wait=1"]
+)
+def test_deleting_refuses_what_may_mean_less_than_all(query, world):
+    world = world(mail("one"))
+    answer = world.ask(f"/api/messages{query}", "DELETE", CHANGE)
+    assert answer.status == 400
+    assert world.list() == ["one"]
+
+
+def test_deleting_says_that_it_did_not_search_all(world):
+    world = world(mail("tea one"), mail("tea two"), mail("tea three"), most=2)
+    deleted = world.json("/api/messages?subject=tea", "DELETE", CHANGE)
+    assert deleted == {"deleted": 2, "complete": False}
+    world.reactor.advance(LISTING)
+    world.list()
+    assert world.list() == ["tea one"]
+    deleted = world.json("/api/messages?subject=tea", "DELETE", CHANGE)
+    assert deleted == {"deleted": 1, "complete": True}
+
+
+def test_deleting_many(world):
+    world = world(*(mail(f"{number}") for number in range(60)))
+    assert len(world.list("?limit=100")) == 60
+    assert world.json("/api/messages?subject=1", "DELETE", CHANGE)["deleted"] == 15
+    left = [f"{number}" for number in reversed(range(60)) if "1" not in f"{number}"]
+    assert world.list("?limit=100") == left
+    assert world.json("/api/messages")["total"] == 45
 
 
 def test_marking_as_read(world):
@@ -428,7 +623,27 @@ def test_events(world, reactor):
     assert events[-1] == {"total": 1, "unread": 1, "deleted": [world.ids[0]]}
 
 
-def test_no_more_than_so_many_streams(world):
+def test_streams_of_an_address_are_limited(world, reactor):
+    world = world()
+
+    def watch(address: str) -> bytes:
+        peer = reactor.connect(world.server, (address, 1234))
+        peer.send(b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        reactor.settle()
+        peers.append(peer)
+        return bytes(peer.received[9:12])
+
+    peers: list[StreamPeer] = []
+    answers = [watch("192.0.2.7") for _ in range(MAX_PER_ADDRESS + 1)]
+    assert answers == [b"200"] * MAX_PER_ADDRESS + [b"503"]
+    assert watch("192.0.2.8") == b"200"
+    peers[0].reset()
+    reactor.settle()
+    assert watch("192.0.2.7") == b"200"
+
+
+def test_no_more_than_so_many_streams(world, monkeypatch):
+    monkeypatch.setattr("protocols.mail.web.streams.MAX_PER_ADDRESS", MAX_STREAMS)
     world = world()
     peers = [world.begin("/events") for _ in range(MAX_STREAMS)]
     assert world.ask("/events").status == 503
@@ -469,6 +684,20 @@ def test_a_change_needs_the_field(method, world):
     assert world.ask(target, method).status == 403
     assert world.ask(target, method, CHANGE, "Origin: https://evil.example").status == 403
     assert len(world.maildir.mails()) == 1
+
+
+def test_a_form_of_another_site_changes_nothing(world):
+    """A browser sends a form without asking first, but not with such a field (Fetch, section
+    3.2.2)."""
+    world = world(mail("one"))
+    for field in ("Content-Type: text/plain", "Origin: null", "Sec-Fetch-Site: cross-site"):
+        assert world.ask(f"/api/messages/{world.ids[0]}/read", "POST", field).status == 403
+        asked = world.ask(
+            "/api/messages", "OPTIONS", field, "Access-Control-Request-Method: DELETE"
+        )
+        assert asked.status == 405
+        assert not [name for name in asked.fields if name.startswith("access-control")]
+    assert world.json("/api/messages")["unread"] == 1
 
 
 def test_wrong_methods(world):
