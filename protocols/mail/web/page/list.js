@@ -216,24 +216,26 @@ export class List {
   #update(mail) {
     const row = this.#rows.get(mail.id);
     row.dataset.read = mail.read;
+    // Rows that are out of sight are not drawn, and would have no name.
+    row.setAttribute("aria-label", spoken(mail));
     row.replaceChildren(
       element(
         "div",
         { class: "row-top" },
-        mail.read ? null : element("span", { class: "visually-hidden" }, "Unread. "),
-        element("bdi", { class: "from" }, nameOf(mail.from) || "(no sender)"),
+        element("bdi", { class: "from", title: mail.from }, nameOf(mail.from) || "(no sender)"),
+        mail.to ? element("bdi", { class: "to", title: mail.to }, `to ${nameOf(mail.to)}`) : null,
         element("time", {}, shortTime(mail.received)),
       ),
       element(
         "div",
         { class: "row-subject" },
         element("bdi", {}, mail.subject || "(no subject)"),
-        mail.attachments ? element("span", { class: "tag" }, "files") : null,
+        mail.attachments ? clip() : null,
       ),
       element(
         "div",
         { class: "row-more" },
-        element("bdi", {}, mail.snippet || `to ${nameOf(mail.to) || "nobody"}`),
+        element("bdi", {}, mail.snippet || "(no text)"),
         element("span", { class: "size" }, size(mail.size)),
       ),
     );
@@ -254,3 +256,20 @@ export class List {
     event.preventDefault();
   }
 }
+
+function clip() {
+  const icon = byId("clip").cloneNode(true);
+  icon.removeAttribute("id");
+  return element("span", { class: "clip", title: "Has attachments" }, icon);
+}
+
+const spoken = (mail) =>
+  [
+    mail.read ? "" : "Unread",
+    nameOf(mail.from) || "No sender",
+    mail.subject || "No subject",
+    mail.attachments ? "with attachments" : "",
+    shortTime(mail.received),
+  ]
+    .filter(Boolean)
+    .join(", ");

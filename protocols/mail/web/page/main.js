@@ -47,9 +47,9 @@ function showCounts() {
   document.title = unread ? `(${unread}) Mail` : "Mail";
   byId("delete-all").disabled = !list.length;
   byId("delete-all").textContent = list.search ? "Delete these" : "Delete all";
-  const empty = byId("empty");
-  empty.hidden = list.length > 0 || !byId("incomplete").hidden;
-  empty.textContent = list.search ? "No mail is like that." : "No mail has come yet.";
+  byId("empty").hidden = list.length > 0 || !byId("incomplete").hidden;
+  byId("empty-text").textContent = list.search ? "No mail is like that." : "No mail has come yet.";
+  byId("empty-hint").hidden = Boolean(list.search);
 }
 
 function complain(text) {
@@ -83,8 +83,8 @@ async function removeMail(id) {
 byId("delete-all").addEventListener("click", async () => {
   const { search } = list;
   const question = search
-    ? `Delete all mails with “${search}”?`
-    : `Delete all mails (${counts.total.toLocaleString("en")})?`;
+    ? `Delete all mails with “${search}”? They cannot be restored.`
+    : `Delete ${plural(counts.total, "mail")}? They cannot be restored.`;
   if (!(await confirmed(question))) return;
   try {
     const { deleted, complete } = await (await deleteMails({ search })).json();
@@ -150,7 +150,11 @@ byId("theme").addEventListener("click", () => {
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || byId("dialog").open) return;
   if (event.target.matches("input")) {
-    if (event.key === "Escape") list.focus();
+    if (event.key !== "Escape") return;
+    event.preventDefault();
+    byId("search").value = "";
+    search();
+    list.focus();
     return;
   }
   const actions = {
