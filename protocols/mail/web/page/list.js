@@ -177,7 +177,7 @@ export class List {
     const all = [...this.#mails, ...added];
     all.sort((a, b) => b.received - a.received || (a.id < b.id ? 1 : -1));
     this.#mails = all;
-    for (const mail of added) {
+    for (const mail of added.reverse()) {
       const next = all[all.indexOf(mail) + 1];
       this.#list.insertBefore(this.#row(mail), next ? (this.#rows.get(next.id) ?? null) : null);
     }

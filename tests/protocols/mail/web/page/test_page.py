@@ -109,6 +109,14 @@ def test_mails_appear_and_vanish_by_themselves(page):
     assert page.complaints() == []
 
 
+def test_mails_that_come_together_are_in_order(page):
+    page.open(mail("one"))
+    page.lists("one")
+    # As another program delivers them: the page hears of all at once.
+    fill(page.maildir, *(mail(f"new {number}") for number in range(1, 5)))
+    page.lists(*(f"new {number}" for number in (4, 3, 2, 1)), "one")
+
+
 def test_search_and_keys(page):
     page.open(mail("tea"), mail("coffee", "beans\n"), mail("more tea"))
     page.lists("more tea", "coffee", "tea")
