@@ -105,6 +105,7 @@ watch({
     list.refresh();
   },
   lost(isRefused) {
+    list.distrust();
     complain(
       isRefused
         ? "The server refuses live updates: too many pages may watch it. Trying again…"
