@@ -166,10 +166,14 @@ export class List {
     this.#again();
   }
 
+  /** A request has ended, during which others may have been refused. */
   #again() {
-    if (!this.#isStale) return;
-    this.#isStale = false;
-    this.refresh();
+    if (this.#isStale) {
+      this.#isStale = false;
+      this.refresh();
+    } else {
+      this.#scrolled();
+    }
   }
 
   #scrolled() {

@@ -31,12 +31,11 @@ function leave() {
 function shown({ total, unread, older, more, complete }) {
   Object.assign(counts, { total, unread });
   if (complete !== undefined) {
-    // With more mails to come, the older ones do not matter yet.
-    const isReading = !complete && !older;
-    byId("incomplete").hidden = complete || more;
-    byId("incomplete").textContent = isReading
-      ? "The server is still reading the mails: some may be missing here."
-      : `${plural(older, "older mail")} ${older === 1 ? "is" : "are"} not listed.`;
+    byId("incomplete").hidden = complete;
+    byId("incomplete").textContent =
+      more || !older
+        ? "The server is still reading the mails: some may be missing here."
+        : `${plural(older, "older mail")} ${older === 1 ? "is" : "are"} not listed.`;
   }
   showCounts();
 }
