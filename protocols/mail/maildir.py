@@ -214,7 +214,8 @@ class Maildir:
         return deleted
 
     def mark_seen(self, identity: str) -> None:
-        """Mark a mail as read, as other programs do. Raises ``OSError``."""
+        """Mark a mail as read, as other programs do. Raises ``FileNotFoundError`` if there is none,
+        and other ``OSError``."""
         for path in self._paths(identity):
             _, _, flags = os.path.basename(path).partition(":2,")
             if "S" in flags and os.path.exists(path):
@@ -225,6 +226,7 @@ class Maildir:
                 os.rename(path, os.path.join(self._cur, name))
                 self._in_cur[identity] = name
                 return
+        raise FileNotFoundError(f"there is no mail {identity}")
 
     def _paths(self, identity: str) -> Iterator[str]:
         """Where the mail may be. ``cur`` is listed only if it is not where it was last seen:

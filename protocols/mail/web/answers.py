@@ -23,7 +23,13 @@ _HTML_FIELDS: Final[tuple[Header, ...]] = (
     ("X-DNS-Prefetch-Control", "off"),
     *security_fields(html.POLICY),
 )
+# For what others have sent. If a browser opens it as a page all the same, the page can do nothing.
+_CONTENT_FIELDS: Final[tuple[Header, ...]] = (
+    ("Cache-Control", "no-store"),
+    *security_fields(("default-src 'none'", "sandbox")),
+)
 _MAX_HEADERS: Final = 500
+_END_OF_TIME: Final = 253_402_300_799.0  # 9999, in seconds since the epoch: of any real clock
 # A browser saves these. The others might be opened by it as a page of this server, in spite of
 # Content-Disposition, by a bug or an extension; so it is told that they are just bytes.
 _SAFE: Final = frozenset(
@@ -49,7 +55,7 @@ def in_list(entry: Entry, summary: Summary) -> dict[str, Any]:
         "to": summary.to,
         "subject": summary.subject,
         "date": summary.date,
-        "received": entry.mail.received,
+        "received": min(entry.mail.received, _END_OF_TIME),
         "size": entry.mail.size,
         "read": entry.seen,
         "attachments": summary.has_attachments,
@@ -62,6 +68,7 @@ def whole(maildir: Maildir, identity: str) -> Response:
     data = maildir.read(identity)
     content = read_content(data)
     facts = html.read_html(content.html or "")
+    links = facts.links if content.html is not None else html.links_in_text(content.text or "")
     first: dict[str, str] = {}
     for name, value in content.headers:
         first.setdefault(name.lower(), value)
@@ -73,7 +80,7 @@ def whole(maildir: Maildir, identity: str) -> Response:
             "headers": content.headers[:_MAX_HEADERS],
             "text": content.text,
             "html": content.html,
-            "links": [{"url": url, "text": text} for url, text in facts.links],
+            "links": [{"url": url, "text": text} for url, text in links],
             "blocked": facts.remote,
             "attachments": [
                 {
@@ -95,7 +102,8 @@ def raw(maildir: Maildir, identity: str, *, download: bool) -> Response:
     kind = "message/rfc822" if download else "text/plain; charset=utf-8"
     name = f"{_plain(identity)[:80]}.eml"
     disposition = (("Content-Disposition", f'attachment; filename="{name}"'),) if download else ()
-    return Response(maildir.read(identity), 200, (("Content-Type", kind), *disposition, *NO_STORE))
+    fields = (("Content-Type", kind), *disposition, *_CONTENT_FIELDS)
+    return Response(maildir.read(identity), 200, fields)
 
 
 def frame(maildir: Maildir, identity: str) -> Response:
@@ -113,8 +121,8 @@ def attachment(maildir: Maildir, identity: str, number: str) -> Response:
         raise HTTPError(404, "There is no such attachment.")
     part = parts[int(number) - 1]
     kind = part.media_type if part.media_type in _SAFE else "application/octet-stream"
-    fields = (("Content-Type", kind), ("Content-Disposition", _disposition(part)), *NO_STORE)
-    return Response(part.data, 200, fields)
+    disposition = ("Content-Disposition", _disposition(part))
+    return Response(part.data, 200, (("Content-Type", kind), disposition, *_CONTENT_FIELDS))
 
 
 def _content(maildir: Maildir, identity: str) -> Content:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from html import unescape
+from itertools import islice
 from typing import Final
 
 from .parts import Part
@@ -34,9 +36,11 @@ POLICY: Final = (
 _IMAGES: Final = re.compile(r"image/(?:avif|bmp|gif|jpeg|png|svg\+xml|webp)")
 # The value of an attribute, or in a style.
 _CID: Final = re.compile(r"""(?<=["'=( ])cid:([^"'<>()\s]{1,300})""", re.IGNORECASE)
-# Although the policy permits none of these, Chromium connects to where they lead.
+# Although the policy permits none of these, Chromium connects to where they lead; and animations of
+# SVG can give a link another address.
 _UNWANTED: Final = re.compile(
-    r"<(/?)(?=(?:base|embed|fencedframe|frame|iframe|link|meta|object|portal)[\s/>])",
+    r"<(/?)(?=(?:animate(?:color|motion|transform)?|base|embed|fencedframe|frame|iframe|link|meta"
+    r"|object|portal|set)[\s/>])",
     re.IGNORECASE,
 )
 # The same when a link is clicked. An invisible character makes it another attribute, and does not
@@ -57,6 +61,9 @@ _ATTRIBUTE: Final = re.compile(
     r"""(?<![\w:-])([\w:-]++)\s*+=\s*+(?:"([^"]*+)"|'([^']*+)'|([^\s"'>]++))"""
 )
 _LINK: Final = re.compile(r"(?:https?://|mailto:)", re.IGNORECASE)
+# In a text. The marks at its end are the sentence's.
+_ADDRESS: Final = re.compile(r"""https?://[^\s<>"'`\\{}|^\u2060\ufffd]{1,2048}""", re.IGNORECASE)
+_MARKS: Final = ".,:;!?*"
 _MAX_LINK: Final = 2048  # characters
 _MAX_TAG: Final = 8192  # characters of a tag that are looked at
 
@@ -78,6 +85,20 @@ def read_html(html: str) -> HTMLFacts:
     return reader.facts
 
 
+def links_in_text(text: str) -> list[tuple[str, str]]:
+    """The addresses in a text that is not HTML, each once; with no text of their own."""
+    found = dict.fromkeys(_without_marks(match[0]) for match in _ADDRESS.finditer(text))
+    return [(address, "") for address in islice(found, MAX_LINKS)]
+
+
+def _without_marks(address: str) -> str:
+    address = address.rstrip(_MARKS)
+    for opening, closing in ("()", "[]"):
+        if address.endswith(closing) and opening not in address:
+            address = address[:-1].rstrip(_MARKS)
+    return address
+
+
 def document(html: str, parts: Iterable[Part]) -> bytes:
     """The document for the frame."""
     images = {part.cid: part for part in parts if part.cid and _IMAGES.fullmatch(part.media_type)}
@@ -97,6 +118,12 @@ def document(html: str, parts: Iterable[Part]) -> bytes:
 
 def _unquoted(cid: str) -> str:
     return re.sub("%([0-9a-fA-F]{2})", lambda match: chr(int(match[1], 16)), cid)
+
+
+def _unescaped(text: str) -> str:
+    with suppress(ValueError):  # a number of more than 4,300 digits
+        return unescape(text)
+    return text
 
 
 class _Reader:
@@ -138,7 +165,7 @@ class _Reader:
     def _text(self, text: str) -> None:
         if not text or (self._size >= _MAX_TEXT and self._link is None):
             return
-        text = unescape(text[:_MAX_TEXT])
+        text = _unescaped(text[:_MAX_TEXT])
         if self._size < _MAX_TEXT:
             self._size += len(text)
             self._texts.append(text)
@@ -157,7 +184,7 @@ class _Reader:
             return
         for attribute in _ATTRIBUTE.finditer(tag[3][:_MAX_TAG]):
             key = attribute[1].lower()
-            value = unescape(attribute[2] or attribute[3] or attribute[4] or "").strip()
+            value = _unescaped(attribute[2] or attribute[3] or attribute[4] or "").strip()
             if key in _LOADING or (key == "href" and name in ("link", "image", "use")):
                 self.facts.remote += _REMOTE.match(value) is not None
             elif key == "style":

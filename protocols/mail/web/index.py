@@ -9,9 +9,10 @@ from __future__ import annotations
 import bisect
 import logging
 import queue
+import time
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from typing import Final
+from typing import Final, NamedTuple
 
 from reactor import Reactor, ThreadCall
 
@@ -25,6 +26,10 @@ MAX_MAILS: Final = 30_000  # the newest; with their texts, they take up to about
 BATCH: Final = 100  # mails that a thread reads at a time
 BEGINNING: Final = 128 << 10  # bytes of a mail that are read for it
 LISTING: Final = 2.0  # seconds between two looks at the folders, at least
+SLICE: Final = 500  # mails that are added in a turn of the loop, at most
+_FEW: Final = 20  # mails; to delete so many, the order is made again
+# Two changes in this time can leave a folder with the same time: file systems have coarse clocks.
+_COARSE: Final = 2_000_000_000  # nanoseconds
 _RETRY: Final = 0.5  # seconds until the next attempt to get a thread
 
 Key = tuple[float, str]  # when it was received, and its identity
@@ -44,6 +49,18 @@ class Entry:
     def key(self) -> Key:
         """What mails are sorted by."""
         return self.mail.received, self.mail.identity
+
+
+class _Difference(NamedTuple):
+    """How the Maildir differs from the index. ``modified``: its time, None if a later change could
+    have the same. ``identities``: of all mails; ``added``: the oldest
+    first; ``seen``: those that a program has marked as read."""
+
+    modified: tuple[int, int] | None
+    identities: set[str]
+    added: list[StoredMail]
+    deleted: list[str]
+    seen: list[str]
 
 
 class Index:
@@ -74,7 +91,9 @@ class Index:
         self._listed_at = -LISTING
         self.is_listed = False
         self._listing = False
-        self._changed_meanwhile: set[str] = set()  # while a thread lists the Maildir
+        self._failed = False  # to list the Maildir
+        self._changed_meanwhile: dict[str, bool] = {}  # during that: whether it is there now
+        self._count = 0  # of the mails in the Maildir
         store.watch(self._store_changed)
 
     @property
@@ -88,9 +107,14 @@ class Index:
         return len(self._unread)
 
     @property
-    def missing(self) -> int:
-        """The number of mails of which the index has no summary yet."""
-        return len(self._missing)
+    def older(self) -> int:
+        """The number of mails that are not in the index: they are older than those that are."""
+        return max(0, self._count - len(self._order))
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether it has all mails of the Maildir, and has read them."""
+        return self.is_listed and not (self._failed or self._missing or self.older)
 
     @property
     def end(self) -> Key:
@@ -129,78 +153,106 @@ class Index:
             return
         self._listed_at = self._reactor.time()
         try:
-            call = self._reactor.run_in_thread(_list, self._store.maildir, self._modified)
+            call = self._reactor.run_in_thread(
+                _compare,
+                self._store.maildir,
+                self._modified,
+                set(self._entries),
+                self._unread.copy(),
+                self._most,
+            )
         except (queue.Full, RuntimeError) as exc:
             logger.warning("cannot list the mails: %s", exc)
             return
         self._listing = True
-        call.add_done_callback(self._listed)
+        call.add_done_callback(self._compared)
 
-    def _listed(self, call: ThreadCall[tuple[tuple[int, int], list[StoredMail]] | None]) -> None:
-        self._listing = False
-        changed, self._changed_meanwhile = self._changed_meanwhile, set()
+    def _compared(self, call: ThreadCall[_Difference | None]) -> None:
+        had_failed, self._failed = self._failed, False
         if (exc := call.exception()) is not None:
-            logger.error("cannot list the mails in %s: %s", self._store.maildir.path, exc)
-        elif (result := call.result()) is not None:
-            self._modified, mails = result
-            self._merge([mail for mail in mails if mail.identity not in changed], changed)
-        self.is_listed = True
-        self._on_change((), ())
-        self._read()
+            self._failed = True
+            if not had_failed:
+                logger.error("cannot list the mails in %s: %s", self._store.maildir.path, exc)
+            self._end_listing(differs=False)
+        elif (found := call.result()) is None:
+            self._end_listing(differs=had_failed)
+        else:
+            self._merge(found)
 
-    def _merge(self, mails: list[StoredMail], changed: set[str]) -> None:
-        """``changed``: those of which the store has told meanwhile, so it is right about them."""
-        found = {mail.identity for mail in mails}
-        gone = [i for i in self._entries if i not in found and i not in changed]
-        differ = False
-        for identity in gone:
-            self._remove(identity)
-        for mail in mails[-self._most :]:
-            entry = self._entries.get(mail.identity)
-            if entry is None:
-                differ |= self._add(mail)
-            elif mail.seen and not entry.seen:
-                entry.seen = differ = True
-                self._unread.discard(mail.identity)
-        if gone or differ:
-            self._on_change(gone, ())
+    def _merge(self, found: _Difference) -> None:
+        self._modified = found.modified
+        self._count = len(found.identities)
+        # The store has told of these meanwhile, so it is right about them.
+        changed = self._changed_meanwhile
+        for identity, is_there in changed.items():
+            self._count += is_there - (identity in found.identities)
+        deleted = [identity for identity in found.deleted if identity not in changed]
+        self._remove_all(deleted)
+        for identity in found.seen:
+            if identity in self._unread:
+                self._entries[identity].seen = True
+                self._unread.discard(identity)
+        if deleted:
+            self._on_change(deleted, ())
+        self._add_slice(iter(found.added), differs=bool(found.added or found.seen))
+
+    def _add_slice(self, added: Iterator[StoredMail], differs: bool) -> None:
+        """Add some mails, and the rest in the next turns."""
+        mail = None
+        for mail in islice(added, SLICE):
+            if mail.identity not in self._changed_meanwhile:
+                self._add(mail)
+        if mail is not None:
+            self._reactor.call_soon(self._add_slice, added, differs)
+        else:
+            self._end_listing(differs)
+
+    def _end_listing(self, differs: bool) -> None:
+        differs |= not self.is_listed
+        self._listing = False
+        self.is_listed = True
+        self._changed_meanwhile.clear()
+        if differs:
+            self._on_change((), ())
+        self._read()
 
     def _store_changed(self, added: Sequence[StoredMail], deleted: Sequence[str]) -> None:
         if self._listing:
-            self._changed_meanwhile.update(deleted, (mail.identity for mail in added))
-        if not self.is_listed:
+            self._changed_meanwhile.update((mail.identity, True) for mail in added)
+            self._changed_meanwhile.update((identity, False) for identity in deleted)
+        elif not self.is_listed:
             return  # the listing will find them
+        self._count += len(added) - len(deleted)
         for mail in added:
             self._add(mail)
-        for identity in deleted:
-            self._remove(identity)
+        self._remove_all(deleted)
         if deleted:
             self._on_change(deleted, ())
         self._read()
 
-    def _add(self, mail: StoredMail) -> bool:
-        """Returns whether it is new, and not too old for the index."""
+    def _add(self, mail: StoredMail) -> None:
         identity = mail.identity
-        if identity in self._entries or not _is_text(identity):
-            return False
+        if identity in self._entries:
+            return
         if len(self._order) >= self._most:
             if (mail.received, identity) < self._order[0]:
-                return False
-            self._remove(self._order[0][1])
+                return
+            self._remove_all([self._order[0][1]])
         self._entries[identity] = Entry(mail)
         bisect.insort(self._order, (mail.received, identity))
         self._missing[identity] = None
         if not mail.seen:
             self._unread.add(identity)
-        return True
 
-    def _remove(self, identity: str) -> None:
-        entry = self._entries.pop(identity, None)
-        if entry is not None:
-            key = (entry.mail.received, identity)
-            del self._order[bisect.bisect_left(self._order, key)]
+    def _remove_all(self, identities: Sequence[str]) -> None:
+        for identity in identities:
+            entry = self._entries.pop(identity, None)
+            if entry is not None and len(identities) < _FEW:
+                del self._order[bisect.bisect_left(self._order, entry.key)]
             self._missing.pop(identity, None)
             self._unread.discard(identity)
+        if len(identities) >= _FEW:
+            self._order = [key for key in self._order if key[1] in self._entries]
 
     # -- reading -----------------------------------------------------------------------------------
 
@@ -238,26 +290,42 @@ class Index:
         self._read()
 
 
-def _list(
-    maildir: Maildir, known: tuple[int, int] | None
-) -> tuple[tuple[int, int], list[StoredMail]] | None:
-    """In a thread. None if nothing has changed since ``known``."""
-    modified = maildir.modified()  # first: what comes later is found the next time
-    return None if modified == known else (modified, maildir.mails())
+def _compare(
+    maildir: Maildir,
+    modified: tuple[int, int] | None,
+    known: set[str],
+    unread: set[str],
+    most: int,
+) -> _Difference | None:
+    """In a thread. Returns None if nothing has changed since ``modified``."""
+    now = maildir.modified()  # first: what comes later is found the next time
+    if now == modified:
+        return None
+    # Other programs could use names that no URL can contain.
+    mails = [mail for mail in maildir.mails() if mail.identity.isprintable()]
+    identities = {mail.identity for mail in mails}
+    newest = mails[-most:]
+    return _Difference(
+        now if time.time_ns() - max(now) > _COARSE else None,
+        identities,
+        [mail for mail in newest if mail.identity not in known],
+        list(known - identities),
+        [mail.identity for mail in newest if mail.seen and mail.identity in unread],
+    )
 
 
 def _summaries(maildir: Maildir, identities: list[str]) -> dict[str, Summary]:
     """In a thread."""
-    beginnings = maildir.read_beginnings(identities, BEGINNING)
-    return {identity: summarize(data) for identity, data in beginnings.items()}
+    summaries = {}
+    for identity, data in maildir.read_beginnings(identities, BEGINNING).items():
+        try:
+            summaries[identity] = summarize(data)
+        except Exception:  # one mail must not hide the others
+            logger.exception("cannot read the mail %s", identity)
+    return summaries
 
 
 def _received(identity: str) -> float:
     """When a mail was received that is gone; in the far future if its name does not say it."""
     seconds = identity.partition(".")[0]
     return float(seconds) if seconds.isascii() and seconds.isdecimal() else float("inf")
-
-
-def _is_text(identity: str) -> bool:
-    """Other programs could use names that no URL can contain."""
-    return identity.isprintable()

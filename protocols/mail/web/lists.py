@@ -15,7 +15,7 @@ from .index import Entry, Index
 from .query import Query
 from .search import Budget, Search
 
-MAX_WAITING: Final = 100  # requests
+MAX_WAITING: Final = 100  # requests with ``wait``; and as many without, during indexing
 INDEXING: Final = 20.0  # seconds to wait for the index; then the answer has what was read so far
 PAUSE: Final = 0.05  # seconds between two looks at a changed index, at least
 _BUSY: Final = (("Retry-After", "1"),)
@@ -42,12 +42,14 @@ class Lists:
 
         self._wait(request, query.wait, Search(self._index, query, query.limit), use)
 
-    def select(self, request: Request, query: Query, use: Callable[[list[str]], object]) -> None:
-        """Call ``use`` with the identities of all mails that ``query`` asks for. Raises
+    def select(
+        self, request: Request, query: Query, use: Callable[[list[str], bool], object]
+    ) -> None:
+        """Call ``use(identities, is_complete)`` with all mails that ``query`` asks for. Raises
         ``HTTPError`` 503 if too many requests wait."""
 
         def use_found(search: Search) -> None:
-            use([entry.mail.identity for entry in search.found])
+            use([entry.mail.identity for entry in search.found], search.is_complete)
 
         self._wait(request, 0.0, Search(self._index, query, inf), use_found)
 
@@ -59,6 +61,10 @@ class Lists:
         if self._timer is None and self._waiting:
             self._timer = self._reactor.call_later(PAUSE, self._look)
 
+    def __len__(self) -> int:
+        """The number of requests that wait."""
+        return len(self._waiting)
+
     def close(self) -> None:
         """Answer all requests soon, and let no more wait."""
         self._closed = True
@@ -67,7 +73,9 @@ class Lists:
     def _wait(
         self, request: Request, seconds: float, search: Search, use: Callable[[Search], object]
     ) -> None:
-        if len(self._waiting) >= MAX_WAITING:
+        # Those that wait for a mail do not keep the page from its list.
+        alike = sum((other.seconds > 0) == (seconds > 0) for other in self._waiting)
+        if alike >= MAX_WAITING:
             raise HTTPError(503, f"{MAX_WAITING} requests wait already.", _BUSY)
         self._index.refresh()
         waiting = _Waiting(search, use, self._reactor.time(), seconds)
@@ -135,6 +143,7 @@ class Lists:
             {
                 "total": self._index.total,
                 "unread": self._index.unread,
+                "older": self._index.older,
                 "more": search.is_enough,
                 "complete": search.is_complete,
                 "messages": [in_list(entry, entry.summary) for entry in shown if entry.summary],

@@ -24,6 +24,7 @@ from ..store import MailStore
 
 PORT: Final = 8025
 _CONNECTIONS: Final = 256
+_CONNECTIONS_PER_ADDRESS: Final = 192
 _MISSING: Final = "the page for the mail needs a library: pip install httptools"
 
 
@@ -71,6 +72,7 @@ def serve_web(reactor: Reactor, options: argparse.Namespace, store: MailStore) -
             MailWeb(reactor, store, access),
             place,
             max_connections=_CONNECTIONS,
+            max_connections_per_address=_CONNECTIONS_PER_ADDRESS,
             keepalive=KeepAlive(),
         )
     except CommandError as exc:

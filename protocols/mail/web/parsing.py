@@ -6,42 +6,38 @@ number of parts and their nesting are limited. The functions take time: call the
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
-from email import message_from_bytes
-from email.errors import HeaderParseError
 from email.header import decode_header
 from email.message import Message
+from email.policy import compat32
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
+from .charsets import decode
 from .html import read_html
 from .parts import Part
+from .structure import MAX_DEPTH, MAX_HEAD, Structure, TooMuchError
 
-MAX_HEAD: Final = 65536  # bytes of the header that are read
 MAX_VALUE: Final = 8192  # characters of a field
 MAX_SHOWN: Final = 300  # characters of a field in the list
 MAX_TEXT: Final = 1 << 20  # characters of the text, and of the HTML
 MAX_SEARCHED: Final = 2000  # characters of the text that are searched
 MAX_RECIPIENTS: Final = 4000  # characters of the recipients that are searched
 MAX_PARTS: Final = 200
-MAX_DEPTH: Final = 20  # of parts in parts
-# The parser compares each line with each boundary of the parts around it.
-_MAX_WORK: Final = 5_000_000
-_MAX_BOUNDARIES: Final = 500
-# It takes time that is quadratic in the length of the fields that describe a part.
-_LONG_FIELD: Final = re.compile(
-    rb"^(content-[a-z-]{1,30}:(?:[^\n]|\n[ \t]){2000})(?:[^\r\n]|\r?\n[ \t])++",
-    re.IGNORECASE | re.MULTILINE,
-)
 _SNIPPET: Final = 160  # characters
 
-_BOUNDARY: Final = re.compile(rb"boundary\s*\*?[0-9*]*\s*=|message/", re.IGNORECASE)
 # Where servers note the recipients of the envelope: ours writes Delivered-To.
 _ENVELOPE: Final = frozenset({"delivered-to", "x-original-to"})
 _CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-# For names of files. Marks for the direction of writing can make "gpj.exe" look like "exe.jpg".
-_UNSAFE: Final = re.compile(r'[\s"<>|*?:\ufffd\u200e\u200f\u202a-\u202e\u2066-\u2069]+')
+# They change the direction of writing, and can make "moc.live@ada" look like "ada@evil.com".
+_OVERRIDES: Final = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
+_ADDRESSES: Final = frozenset({"from", "to", "cc", "bcc", "reply-to", "sender", "return-path"})
+# In names of files: "gpj.exe" could look like "exe.jpg".
+_UNSAFE: Final = re.compile(r'[\s"<>|*?:\ufffd\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]+')
+# For a mail in a mail: as it was.
+_UNCHANGED: Final = compat32.clone(mangle_from_=False, max_line_length=None, linesep="\r\n")
+_CHARACTER: Final = 4  # bytes of a character, at most, as a rule
 _SPACE: Final = re.compile(r"\s+")
 _FAILURES: Final = (Exception,)  # what email raises for malformed input is not documented
 
@@ -108,35 +104,23 @@ def read_content(data: bytes, *, keep_parts: bool = True) -> Content:
     """The content of a mail. ``keep_parts``: False leaves out the data of the parts."""
     content = Content(headers=_headers(data))
     try:
-        if _is_too_much(data):
-            content.problem = "The mail has too many lines and parts. Its source is complete."
-        else:
-            _collect(message_from_bytes(_bounded(data)), content, keep_parts)
+        _collect(Structure(data), content, keep_parts)
+    except TooMuchError:
+        content.problem = "The mail has too many lines and parts. Its source is complete."
     except _FAILURES:
         content.problem = "The mail is malformed. Its source is complete."
-    if content.problem and content.text is None:
+    if content.problem and content.text is None and content.html is None:
         _, _, body = data.partition(b"\r\n\r\n")
-        content.text = _clean(body[:MAX_TEXT].decode("utf-8", "replace"))
+        content.text = _text(body, "utf-8")
     return content
-
-
-def _is_too_much(data: bytes) -> bool:
-    boundaries = sum(1 for _ in _BOUNDARY.finditer(data))
-    return boundaries > _MAX_BOUNDARIES or data.count(b"\n") * (1 + boundaries) > _MAX_WORK
-
-
-def _bounded(data: bytes) -> bytes:
-    """Without the ends of headers and fields that are too long."""
-    end = data.find(b"\r\n\r\n")
-    if end > MAX_HEAD:
-        data = data[: data.rfind(b"\r\n", 0, MAX_HEAD)] + data[end:]
-    return _LONG_FIELD.sub(rb"\1", data)
 
 
 # -- the header ------------------------------------------------------------------------------------
 
 
 def _headers(data: bytes) -> list[tuple[str, str]]:
+    if data.startswith(b"\r\n"):
+        return []
     head, _, _ = data[:MAX_HEAD].partition(b"\r\n\r\n")
     fields: list[tuple[str, str]] = []
     for line in head.decode("utf-8", "replace").split("\r\n"):
@@ -147,16 +131,18 @@ def _headers(data: bytes) -> list[tuple[str, str]]:
             name, colon, value = line.partition(":")
             if colon and name.strip():
                 fields.append((name.strip(), value.strip()))
-    return [(_clean(name), _decoded(value[:MAX_VALUE])) for name, value in fields]
+    return [(_clean(name), _shown(name, _decoded(value[:MAX_VALUE]))) for name, value in fields]
+
+
+def _shown(name: str, value: str) -> str:
+    return _OVERRIDES.sub("\ufffd", value) if name.lower() in _ADDRESSES else value
 
 
 def _decoded(value: str) -> str:
     """With encoded words (RFC 2047) decoded."""
     if "=?" in value:
-        try:
+        with suppress(*_FAILURES):  # it is shown as it is then
             value = "".join(_word(word, charset) for word, charset in decode_header(value))
-        except (HeaderParseError, *_FAILURES):
-            pass  # it is shown as it is
     return _clean(value).strip()
 
 
@@ -166,7 +152,7 @@ def _word(word: bytes | str, charset: str | None) -> str:
     if charset is None:
         # decode_header makes bytes of what is around the words, with escapes for other characters.
         return word.decode("raw-unicode-escape", "replace")
-    return _decode(word, charset)
+    return decode(word, charset)
 
 
 def _seconds(value: str) -> float | None:
@@ -184,10 +170,10 @@ def _clean(text: str) -> str:
 # -- the parts -------------------------------------------------------------------------------------
 
 
-def _collect(message: Message, content: Content, keep_parts: bool) -> None:
+def _collect(structure: Structure, content: Content, keep_parts: bool) -> None:
     texts: list[str] = []
     left = MAX_PARTS
-    for part in _leaves(message):
+    for part in structure.leaves():
         left -= 1
         if left < 0:
             content.problem = f"Only the first {MAX_PARTS} parts are shown. The source is complete."
@@ -195,31 +181,28 @@ def _collect(message: Message, content: Content, keep_parts: bool) -> None:
         kind = _media_type(part)
         name = _name(part)
         attached = _is_attached(part) or bool(name)
-        if kind == "text/html" and not attached and content.html is None:
-            content.html = _text(part)
-        elif kind == "text/plain" and not attached:
-            texts.append(_text(part))
-        else:
-            data = _payload(part) if keep_parts else b""
+        is_shown = not attached and (
+            kind == "text/plain" or (kind == "text/html" and content.html is None)
+        )
+        data = b""
+        if keep_parts or is_shown:
+            try:
+                data = _payload(part)
+            except _FAILURES:
+                content.problem = "A part cannot be decoded. The source is complete."
+        if not is_shown:
             content.parts.append(Part(name or _default_name(kind), kind, _cid(part), data))
+        elif kind == "text/html":
+            content.html = _text(data, _charset(part))
+        else:
+            texts.append(_text(data, _charset(part)))
     if texts:
         content.text = "\n".join(texts)[:MAX_TEXT]
-
-
-def _leaves(message: Message) -> Iterator[Message]:
-    """The parts that have no parts; also those that are nested too deeply, and whole mails."""
-    waiting: list[tuple[Message, int]] = [(message, 0)]
-    while waiting:
-        part, depth = waiting.pop()
-        payload: Any = part.get_payload()
-        if isinstance(payload, list) and not _is_mail(part) and depth < MAX_DEPTH:
-            waiting += [(child, depth + 1) for child in reversed(payload[: MAX_PARTS + 1])]
-        elif not isinstance(payload, list) or _is_mail(part):
-            yield part
-
-
-def _is_mail(part: Message) -> bool:
-    return part.get_content_maintype() == "message"
+    if not (structure.is_complete or content.problem):
+        content.problem = (
+            f"Not all parts are shown: they are too many, or more than {MAX_DEPTH} deep in others."
+            " The source is complete."
+        )
 
 
 def _media_type(part: Message) -> str:
@@ -259,27 +242,20 @@ def _cid(part: Message) -> str:
 
 
 def _payload(part: Message) -> bytes:
+    """What is in a part, decoded. It raises anything."""
+    if part.is_multipart():  # a mail
+        mails: Any = part.get_payload()
+        return b"".join(mail.as_bytes(policy=_UNCHANGED) for mail in mails)
+    payload: Any = part.get_payload(decode=True)
+    return payload if isinstance(payload, bytes) else b""
+
+
+def _charset(part: Message) -> str:
     try:
-        payload: Any = part.get_payload()
-        if isinstance(payload, list):
-            return b"".join(child.as_bytes() for child in payload)
-        decoded: Any = part.get_payload(decode=True)
-        return decoded if isinstance(decoded, bytes) else b""
+        return str(part.get_content_charset() or "utf-8")
     except _FAILURES:
-        return str(part.get_payload()).encode("utf-8", "surrogateescape")
+        return "utf-8"
 
 
-def _text(part: Message) -> str:
-    try:
-        charset = str(part.get_content_charset() or "utf-8")
-    except _FAILURES:
-        charset = "utf-8"
-    return _clean(_decode(_payload(part), charset)[:MAX_TEXT])
-
-
-def _decode(data: bytes, charset: str) -> str:
-    try:
-        # Codecs such as "zip" or "hex" are not for text, and decode() refuses them.
-        return data.decode("utf-8" if charset.lower() == "us-ascii" else charset, "replace")
-    except _FAILURES:
-        return data.decode("utf-8", "replace")
+def _text(data: bytes, charset: str) -> str:
+    return _clean(decode(data[: _CHARACTER * MAX_TEXT], charset)[:MAX_TEXT])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qs
@@ -15,7 +17,9 @@ MAX_LIMIT: Final = 500
 MAX_WAIT: Final = 60.0  # seconds
 _MAX_FIELDS: Final = 20
 _MAX_WORDS: Final = 20
-_NAMES: Final = ("search", "from", "to", "subject", "limit", "before", "wait", "token")
+_FILTERS: Final = ("search", "from", "to", "subject")
+_NAMES: Final = (*_FILTERS, "limit", "before", "wait")
+_NUMBER: Final = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?").fullmatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +39,20 @@ class Query:
     @classmethod
     def parse(cls, text: str) -> Query:
         """Raises ``HTTPError`` 400."""
-        try:
-            pairs = parse_qs(text, max_num_fields=_MAX_FIELDS, keep_blank_values=True)
-        except ValueError:
-            raise HTTPError(400, f"There are more than {_MAX_FIELDS} parameters.") from None
-        for name in pairs.keys() - set(_NAMES):
-            raise HTTPError(400, f"There is no parameter {name[:40]!r}.")
-        values = {name: value[-1] for name, value in pairs.items()}
+        return cls._of(_values(text, _NAMES))
+
+    @classmethod
+    def parse_deletion(cls, text: str) -> Query:
+        """For a request that deletes what it finds. Raises ``HTTPError`` 400, also for an empty
+        parameter: the program that made it may not have meant all mails."""
+        values = _values(text, _FILTERS)
+        for name, value in values.items():
+            if not value.strip():
+                raise HTTPError(400, f"{name} is empty. To delete all mails, leave it out.")
+        return cls._of(values)
+
+    @classmethod
+    def _of(cls, values: dict[str, str]) -> Query:
         words = tuple(values.get("search", "").casefold().split())
         if len(words) > _MAX_WORDS:
             raise HTTPError(400, f"A search has at most {_MAX_WORDS} words.")
@@ -70,11 +81,19 @@ class Query:
         )
 
 
-def _number(values: dict[str, str], name: str, default: float, largest: float) -> float:
+def _values(text: str, names: Collection[str]) -> dict[str, str]:
     try:
-        number = float(values[name]) if values.get(name) else default
+        pairs = parse_qs(text, max_num_fields=_MAX_FIELDS, keep_blank_values=True)
     except ValueError:
-        number = -1.0
-    if not 0 <= number <= largest:  # nor "nan"
+        raise HTTPError(400, f"There are more than {_MAX_FIELDS} parameters.") from None
+    pairs.pop("token", None)
+    for name in pairs.keys() - set(names):
+        raise HTTPError(400, f"There is no parameter {name[:40]!r} here.")
+    return {name: values[-1] for name, values in pairs.items()}
+
+
+def _number(values: dict[str, str], name: str, default: float, largest: float) -> float:
+    text = values.get(name) or f"{default}"
+    if not _NUMBER(text) or float(text) > largest:
         raise HTTPError(400, f"{name} is a number from 0 to {largest:g}.")
-    return number
+    return float(text)

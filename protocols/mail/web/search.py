@@ -48,7 +48,7 @@ class Search:
         self._index = index
         self._query = query
         self._most = most
-        self._start = index.key(query.before)
+        self._start = _AFTER_ALL
         self._cursor: Key | None = None  # where it is; it has passed the mails from there on
         self._new: deque[Entry] = deque()  # those that it has passed before they were read
         self._skipped = False
@@ -63,7 +63,7 @@ class Search:
         """Whether no mail is missing among those that it has found."""
         if self.is_enough:
             return not self._skipped
-        return self._index.is_listed and self.is_at_end and not self._index.missing
+        return self.is_at_end and self._index.is_complete
 
     def add(self, entries: Iterable[Entry]) -> None:
         """These mails were read just now."""
@@ -76,6 +76,7 @@ class Search:
 
         Returns False if it can continue in the next turn."""
         if self._cursor is None:
+            self._start = self._index.key(self._query.before)
             self._cursor = min(self._start, self._index.end)
         while self._new:
             if not budget.take():

@@ -4,7 +4,8 @@
 ``GET /``                           the page and its files
 ``GET /events``                     server-sent events: ``change``; see streams.py
 ``GET /api/messages``               the newest mails, as JSON; see query.py for the parameters
-``DELETE /api/messages``            delete all mails, or those that the parameters select
+``DELETE /api/messages``            delete all mails, or those that ``search``, ``from``, ``to`` and
+                                    ``subject`` select
 ``GET /api/messages/ID``            a mail: its headers, text, HTML, and list of attachments
 ``DELETE /api/messages/ID``         delete it
 ``POST /api/messages/ID/read``      mark it as read
@@ -24,17 +25,17 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.resources import files
 from typing import Final, TypeVar
-from urllib.parse import unquote
+from urllib.parse import parse_qs, unquote
 
 from protocols.http import HTTPError, HTTPServer, Limits, Request, Response
 from protocols.http.connection import HTTPConnection
 from protocols.page import SECURITY_WITH_FRAMES, PageFiles
 from protocols.page.access import Access
-from reactor import Reactor, ThreadCall
+from reactor import Reactor, ThreadCall, Timer
 
 from ..store import MailStore
 from . import answers
-from .index import MAX_MAILS, Entry, Index
+from .index import LISTING, MAX_MAILS, Entry, Index
 from .jobs import BUSY, Jobs
 from .lists import Lists
 from .query import Query
@@ -48,7 +49,8 @@ T = TypeVar("T")
 LIMITS: Final = Limits(body=4096, requests=100_000, write_timeout=20.0)
 CHANGE_FIELD: Final = "X-Requested-With"
 
-_MAX_ID: Final = 512  # characters
+_LOOK: Final = LISTING + 0.5  # seconds between two looks at the Maildir while somebody watches
+_MAX_ID: Final = 255  # bytes of the name of a file, on all systems
 _LIST: Final = "/api/messages"
 _READ: Final = ("GET", "HEAD")
 
@@ -64,6 +66,7 @@ class MailWeb(HTTPServer):
         self, reactor: Reactor, store: MailStore, access: Access, *, most: int = MAX_MAILS
     ) -> None:
         super().__init__(self._handle, limits=LIMITS)
+        self._reactor = reactor
         self._store = store
         self._maildir = store.maildir
         self._access = access
@@ -72,6 +75,7 @@ class MailWeb(HTTPServer):
         self._lists = Lists(reactor, self._index)
         self._streams = Streams(reactor, lambda: (self._index.total, self._index.unread))
         self._jobs = Jobs(reactor, _refusal)
+        self._watching: Timer | None = None
         self._list_routes: dict[str, Handler] = {"GET": self._get_list, "DELETE": self._delete_some}
         self._routes: dict[str, dict[str, Handler]] = {
             "": {"GET": self._get_mail, "DELETE": self._delete},
@@ -115,9 +119,10 @@ class MailWeb(HTTPServer):
             return None, ""
         name, _, view = path.removeprefix(_LIST + "/").partition("/")
         identity = unquote(name, errors="surrogateescape")
-        if view.startswith("parts/"):
+        is_name = len(identity.encode("utf-8", "surrogateescape")) <= _MAX_ID
+        if is_name and view.startswith("parts/"):
             return {"GET": partial(self._get_part, view.removeprefix("parts/"))}, identity
-        if view not in self._routes or len(identity) > _MAX_ID:
+        if not is_name or view not in self._routes:
             raise HTTPError(404, "There is no such mail or view of it.")
         return self._routes[view], identity
 
@@ -134,15 +139,28 @@ class MailWeb(HTTPServer):
             return
         self._index.refresh()
         self._streams.open(request)
+        self._watch()
 
     def _get_list(self, request: Request, _: str) -> None:
         self._lists.answer(request, Query.parse(request.query))
+        self._watch()
+
+    def _watch(self) -> None:
+        """Look at the Maildir from time to time while somebody waits for mail: other programs may
+        deliver to it."""
+        if self._watching is None and (self._streams or self._lists):
+            self._watching = self._reactor.call_later(_LOOK, self._look)
+
+    def _look(self) -> None:
+        self._watching = None
+        self._index.refresh()
+        self._watch()
 
     def _get_mail(self, request: Request, identity: str) -> None:
         self._jobs.answer(request, answers.whole, self._maildir, identity)
 
     def _get_raw(self, request: Request, identity: str) -> None:
-        download = request.query.startswith("download")
+        download = "download" in parse_qs(request.query, keep_blank_values=True)
         job = partial(answers.raw, download=download)
         self._jobs.answer(request, job, self._maildir, identity)
 
@@ -155,12 +173,11 @@ class MailWeb(HTTPServer):
     # -- changing ----------------------------------------------------------------------------------
 
     def _mark_read(self, request: Request, identity: str) -> None:
-        def mark() -> Response:
-            self._maildir.mark_seen(identity)
-            return _done()
+        def marked(_: None) -> None:
+            self._index.mark_seen(identity)
+            request.respond(_done())
 
-        self._index.mark_seen(identity)
-        self._jobs.answer(request, mark)
+        self._call(request, lambda: self._store.mark_seen(identity), marked)
 
     def _delete(self, request: Request, identity: str) -> None:
         def deleted(identities: list[str]) -> None:
@@ -169,23 +186,25 @@ class MailWeb(HTTPServer):
         self._call(request, lambda: self._store.delete([identity]), deleted)
 
     def _delete_some(self, request: Request, _: str) -> None:
-        query = Query.parse(request.query)
-        if query.is_filter or query.before:
-            self._lists.select(request, query, partial(self._delete_all, request))
-            return
-        # The index may not have all of them.
-        self._call(
-            request,
-            self._store.mails,
-            lambda mails: self._delete_all(request, [mail.identity for mail in mails]),
-        )
+        query = Query.parse_deletion(request.query)
+        delete = partial(self._delete_all, request)
+        if query.is_filter:
+            self._lists.select(request, query, delete)
+        else:  # the index may not have all of them
+            self._call(
+                request,
+                self._store.mails,
+                lambda mails: delete([mail.identity for mail in mails], True),
+            )
 
-    def _delete_all(self, request: Request, identities: list[str]) -> None:
-        self._call(
-            request,
-            lambda: self._store.delete(identities),
-            lambda deleted: request.respond(answers.as_json({"deleted": len(deleted)})),
-        )
+    def _delete_all(self, request: Request, identities: list[str], is_complete: bool) -> None:
+        """``is_complete``: whether these are all that the client has asked for."""
+
+        def deleted(found: list[str]) -> None:
+            document = {"deleted": len(found), "complete": is_complete}
+            request.respond(answers.as_json(document))
+
+        self._call(request, lambda: self._store.delete(identities), deleted)
 
     def _call(
         self, request: Request, start: Callable[[], ThreadCall[T]], use: Callable[[T], object]
@@ -196,6 +215,9 @@ class MailWeb(HTTPServer):
         def done(call: ThreadCall[T]) -> None:
             if (exc := call.exception()) is None:
                 use(call.result())
+                return
+            if isinstance(exc, FileNotFoundError):
+                request.respond(_refusal(_no_mail()))
                 return
             logger.error("cannot use the Maildir %s: %s", self._maildir.path, exc)
             request.respond(_refusal(HTTPError(500, "The Maildir cannot be used.")))

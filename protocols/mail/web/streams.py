@@ -9,8 +9,10 @@ from typing import Final
 from protocols.http import HTTPError, Request
 from protocols.page import EventStream
 from reactor import Reactor, Timer
+from reactor.sockets.addresses import LOOPBACK, AddressLimit, Networks
 
 MAX_STREAMS: Final = 32
+MAX_PER_ADDRESS: Final = 16  # except of this machine
 INTERVAL: Final = 0.2  # seconds between two events, at least
 _MOST_NAMED: Final = 500  # deleted mails that an event names; with more, the page asks for its list
 
@@ -31,12 +33,22 @@ class Streams:
         self._changed: set[EventStream] = set()
         self._timer: Timer | None = None  # until the next event
         self._closed = False
+        self._addresses = AddressLimit(MAX_PER_ADDRESS, Networks(LOOPBACK).__contains__)
+
+    def __len__(self) -> int:
+        """The number of streams."""
+        return len(self._streams)
 
     def open(self, request: Request) -> None:
         """Answer ``request`` with a stream. Raises ``HTTPError`` 503 if there are too many."""
         if self._closed or len(self._streams) >= MAX_STREAMS:
             raise HTTPError(503, f"{MAX_STREAMS} pages watch the mail already.", _BUSY)
-        stream = EventStream(request, on_closed=lambda: self._left(stream))
+        address = self._addresses.key(request.peername)
+        if address is not None:
+            if self._addresses.is_reached(address):
+                raise HTTPError(503, "Your address watches the mail in too many pages.", _BUSY)
+            self._addresses.add(address)
+        stream = EventStream(request, on_closed=lambda: self._left(stream, address))
         self._streams[stream] = []
         self._send(stream)
 
@@ -74,6 +86,8 @@ class Streams:
         deleted, self._streams[stream] = self._streams[stream], []
         stream.send(json.dumps({"total": total, "unread": unread, "deleted": deleted}), "change")
 
-    def _left(self, stream: EventStream) -> None:
+    def _left(self, stream: EventStream, address: bytes | None) -> None:
+        if address is not None:
+            self._addresses.remove(address)
         self._streams.pop(stream, None)
         self._changed.discard(stream)

@@ -29,5 +29,21 @@ export function size(bytes) {
 /** Return the name in "Ada <ada@example.com>", or the address. */
 export function nameOf(address) {
   const match = /^\s*"?([^"<]*?)"?\s*<([^>]*)>/.exec(address);
-  return match ? match[1] || match[2] : address.trim();
+  if (!match) return address.trim();
+  // A name that looks like an address may be there to be taken for the real one.
+  return match[1].includes("@") ? match[2] : match[1] || match[2];
+}
+
+/**
+ * Return the domain of `address` as DNS has it, if it has letters that look like others:
+ * "xn--pple-43d.com" for an "apple.com" whose first letter is Cyrillic. Else return "".
+ */
+export function asciiDomain(address) {
+  const domain = /@([^\s<>@,;:"'()]+)>?[^@]*$/.exec(address)?.[1] ?? "";
+  if (/^[\x20-\x7e]*$/.test(domain)) return "";
+  try {
+    return new URL(`http://${domain}`).hostname;
+  } catch {
+    return "";
+  }
 }

@@ -1,18 +1,21 @@
-// The list of mails: a window of the newest, which grows when it is scrolled to its end.
+// The list of mails: the newest, and more of them when it is scrolled to its end.
 
 import { getList } from "./api.js";
 import { nameOf, shortTime, size } from "./format.js";
+import { Rows } from "./rows.js";
 import { byId, element } from "./shared/dom.js";
 
-const PAGE = 50; // mails of a request
+const FIRST = 50; // mails of a request for the newest
+const MORE = 200; // of one for older ones
 
 export class List {
   #list = byId("list");
+  #rows = new Rows(this.#list, fill);
   #mails = []; // the newest first
-  #rows = new Map(); // by id
   #more = false;
   #loading = null; // the AbortController of a request
-  #isStale = false; // the list has changed since that request
+  #isStale = false; // the mailbox has changed since that request
+  #isUnsure = false; // mails may have been deleted unheard
   #search = "";
   #selected = "";
   #open;
@@ -51,7 +54,7 @@ export class List {
     this.#search = text;
     this.#loading?.abort();
     this.#loading = null;
-    this.#replace([]);
+    this.#show([]);
     return this.refresh();
   }
 
@@ -61,65 +64,66 @@ export class List {
       this.#isStale = true;
       return;
     }
-    const found = await this.#get({});
+    const found = await this.#get({ limit: FIRST });
     if (!found) return;
-    const known = found.messages.findIndex((mail) => this.#rows.has(mail.id));
-    if (known < 0 || !found.more) {
-      this.#more = found.more;
-      this.#replace(found.messages);
+    const newest = new Set(found.messages.map(({ id }) => id));
+    const others = this.#mails.filter(({ id }) => !newest.has(id));
+    const overlap = others.length < this.#mails.length;
+    if (overlap && found.more && !this.#isUnsure) {
+      this.#show([...found.messages, ...others].sort(newestFirst));
     } else {
-      this.#merge(found.messages);
+      this.#more = found.more;
+      this.#isUnsure = false;
+      this.#show(found.messages);
     }
     this.#shown(found);
-    if (this.#isStale) {
-      this.#isStale = false;
-      this.refresh();
-    }
+    this.#again();
+  }
+
+  /** There was no connection for a while: with the next refresh, begin again. */
+  distrust() {
+    this.#isUnsure = true;
   }
 
   remove(ids) {
     const gone = new Set(ids);
     const index = this.#mails.findIndex((mail) => mail.id === this.#selected);
-    this.#mails = this.#mails.filter((mail) => !gone.has(mail.id));
-    for (const id of gone) {
-      this.#rows.get(id)?.remove();
-      this.#rows.delete(id);
-    }
+    this.#show(this.#mails.filter((mail) => !gone.has(mail.id)));
     if (gone.has(this.#selected)) {
-      this.#selected = "";
+      this.deselect();
       const next = this.#mails[Math.min(index, this.#mails.length - 1)];
       if (next && index >= 0 && this.#list.contains(document.activeElement)) this.select(next.id);
       else this.#open(null);
     }
   }
 
+  /** Nobody knows which mails are left. */
   clear() {
-    this.#replace([]);
+    this.#show([]);
+    if (!this.#selected) return;
+    this.deselect();
+    this.#open(null);
   }
 
   select(id) {
     const mail = this.#mails.find((one) => one.id === id);
     if (!mail) return;
-    if (this.#selected) this.#rows.get(this.#selected)?.setAttribute("aria-selected", "false");
     this.#selected = id;
-    const row = this.#rows.get(id);
-    row.setAttribute("aria-selected", "true");
-    this.#list.setAttribute("aria-activedescendant", row.id);
-    row.scrollIntoView({ block: "nearest" });
+    this.#rows.select(id);
     this.#open(mail);
   }
 
   deselect() {
-    if (this.#selected) this.#rows.get(this.#selected)?.setAttribute("aria-selected", "false");
     this.#selected = "";
-    this.#list.removeAttribute("aria-activedescendant");
+    this.#rows.select("");
   }
 
   /** Select the mail that is `step` rows further down. */
   move(step) {
     const index = this.#mails.findIndex((mail) => mail.id === this.#selected);
-    const next = this.#mails[index < 0 ? 0 : index + step];
-    if (next) this.select(next.id);
+    const last = this.#mails.length - 1;
+    const next = this.#mails[index < 0 ? 0 : Math.max(0, Math.min(last, index + step))];
+    if (next && next.id !== this.#selected) this.select(next.id);
     if (index + 5 > this.#mails.length) this.#loadMore();
   }
 
@@ -127,18 +131,22 @@ export class List {
     const mail = this.#mails.find((one) => one.id === id);
     if (!mail) return;
     mail.read = true;
-    this.#update(mail);
+    this.#rows.update(mail);
   }
 
   focus() {
     this.#list.focus();
   }
 
+  #show(mails) {
+    this.#mails = mails;
+    this.#rows.show(mails);
+  }
+
   async #get(parameters) {
     const controller = (this.#loading = new AbortController());
     try {
-      const query = { search: this.#search, limit: PAGE, ...parameters };
-      return await getList(query, controller.signal);
+      return await getList({ search: this.#search, ...parameters }, controller.signal);
     } catch (error) {
       if (!controller.signal.aborted) this.#complain(error.message);
       return null;
@@ -149,90 +157,23 @@ export class List {
 
   async #loadMore() {
     if (!this.#more || this.#loading || !this.#mails.length) return;
-    const found = await this.#get({ before: this.#mails.at(-1).id });
+    const found = await this.#get({ before: this.#mails.at(-1).id, limit: MORE });
     if (!found) return;
     this.#more = found.more;
-    for (const mail of found.messages.filter((one) => !this.#rows.has(one.id))) {
-      this.#mails.push(mail);
-      this.#list.append(this.#row(mail));
-    }
-    if (!found.complete) this.#shown(found);
+    const known = new Set(this.#mails.map(({ id }) => id));
+    this.#show([...this.#mails, ...found.messages.filter(({ id }) => !known.has(id))]);
+    this.#shown(found);
+    this.#again();
+  }
+
+  /** A request has ended, during which others may have been refused. */
+  #again() {
     if (this.#isStale) {
       this.#isStale = false;
       this.refresh();
+    } else {
+      this.#scrolled();
     }
-  }
-
-  /** Put in front what is new in `mails`, which have some of those that are shown. */
-  #merge(mails) {
-    const added = [];
-    for (const mail of mails) {
-      if (this.#rows.has(mail.id)) this.#update(mail);
-      else added.push(mail);
-    }
-    const all = [...this.#mails, ...added];
-    all.sort((a, b) => b.received - a.received || (a.id < b.id ? 1 : -1));
-    this.#mails = all;
-    for (const mail of added) {
-      const next = all[all.indexOf(mail) + 1];
-      this.#list.insertBefore(this.#row(mail), next ? (this.#rows.get(next.id) ?? null) : null);
-    }
-  }
-
-  #replace(mails) {
-    const old = this.#rows;
-    this.#mails = mails;
-    this.#rows = new Map();
-    const rows = mails.map((mail) => {
-      const row = old.get(mail.id);
-      if (!row) return this.#row(mail);
-      this.#rows.set(mail.id, row);
-      this.#update(mail);
-      return row;
-    });
-    const isSame =
-      rows.length === this.#list.children.length &&
-      rows.every((row, index) => row === this.#list.children[index]);
-    if (!isSame) this.#list.replaceChildren(...rows);
-  }
-
-  #row(mail) {
-    const row = element("li", {
-      role: "option",
-      class: "row",
-      id: `row-${mail.id}`,
-      "data-id": mail.id,
-      "aria-selected": String(mail.id === this.#selected),
-    });
-    this.#rows.set(mail.id, row);
-    this.#update(mail);
-    return row;
-  }
-
-  #update(mail) {
-    const row = this.#rows.get(mail.id);
-    row.dataset.read = mail.read;
-    row.replaceChildren(
-      element(
-        "div",
-        { class: "row-top" },
-        mail.read ? null : element("span", { class: "visually-hidden" }, "Unread. "),
-        element("bdi", { class: "from" }, nameOf(mail.from) || "(no sender)"),
-        element("time", {}, shortTime(mail.received)),
-      ),
-      element(
-        "div",
-        { class: "row-subject" },
-        element("bdi", {}, mail.subject || "(no subject)"),
-        mail.attachments ? element("span", { class: "tag" }, "files") : null,
-      ),
-      element(
-        "div",
-        { class: "row-more" },
-        element("bdi", {}, mail.snippet || `to ${nameOf(mail.to) || "nobody"}`),
-        element("span", { class: "size" }, size(mail.size)),
-      ),
-    );
   }
 
   #scrolled() {
@@ -241,12 +182,57 @@ export class List {
   }
 
   #key(event) {
-    const steps = { ArrowDown: 1, ArrowUp: -1, PageDown: 8, PageUp: -8 };
+    const steps = { ArrowDown: 1, ArrowUp: -1, PageDown: 8, PageUp: -8, Home: -Infinity };
     if (event.key in steps) this.move(steps[event.key]);
-    else if (event.key === "Home" && this.#mails.length) this.select(this.#mails[0].id);
-    else if (event.key === "End" && this.#mails.length) this.select(this.#mails.at(-1).id);
+    else if (event.key === "End") this.move(Infinity);
     else if (event.key === "Enter") byId("message").focus();
     else return;
     event.preventDefault();
   }
 }
+
+const newestFirst = (a, b) => b.received - a.received || (a.id < b.id ? 1 : -1);
+
+/** Make what is in the row of a mail. */
+function fill(row, mail) {
+  row.dataset.read = mail.read;
+  row.setAttribute("aria-label", spoken(mail));
+  row.replaceChildren(
+    element(
+      "div",
+      { class: "row-top" },
+      element("bdi", { class: "from", title: mail.from }, nameOf(mail.from) || "(no sender)"),
+      mail.to ? element("bdi", { class: "to", title: mail.to }, `to ${nameOf(mail.to)}`) : null,
+      element("time", {}, shortTime(mail.received)),
+    ),
+    element(
+      "div",
+      { class: "row-subject" },
+      element("bdi", {}, mail.subject || "(no subject)"),
+      mail.attachments ? clip() : null,
+    ),
+    element(
+      "div",
+      { class: "row-more" },
+      element("bdi", {}, mail.snippet || "(no text)"),
+      element("span", { class: "size" }, size(mail.size)),
+    ),
+  );
+}
+
+function clip() {
+  const icon = byId("clip").cloneNode(true);
+  icon.removeAttribute("id");
+  return element("span", { class: "clip", title: "Has attachments" }, icon);
+}
+
+const spoken = (mail) =>
+  [
+    mail.read ? "" : "Unread",
+    nameOf(mail.from) || "No sender",
+    mail.subject || "No subject",
+    mail.attachments ? "with attachments" : "",
+    shortTime(mail.received),
+  ]
+    .filter(Boolean)
+    .join(", ");

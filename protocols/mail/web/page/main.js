@@ -1,6 +1,7 @@
 // The page: the list, the mail that is selected, and what both learn from the server's events.
 
-import { address, deleteMail, deleteMails, markRead } from "./api.js";
+import { deleteMail, deleteMails, markRead } from "./api.js";
+import { watch } from "./events.js";
 import { List } from "./list.js";
 import { MessageView } from "./message.js";
 import { byId, plural } from "./shared/dom.js";
@@ -26,9 +27,16 @@ function leave() {
   list.focus();
 }
 
-function shown({ total, unread, complete }) {
+/** Show what a list says about the mailbox. An event says less. */
+function shown({ total, unread, older, more, complete }) {
   Object.assign(counts, { total, unread });
-  if (complete !== undefined) byId("incomplete").hidden = complete; // an event does not say it
+  if (complete !== undefined) {
+    byId("incomplete").hidden = complete;
+    byId("incomplete").textContent =
+      more || !older
+        ? "The server is still reading the mails: some may be missing here."
+        : `${plural(older, "older mail")} ${older === 1 ? "is" : "are"} not listed.`;
+  }
   showCounts();
 }
 
@@ -38,9 +46,9 @@ function showCounts() {
   document.title = unread ? `(${unread}) Mail` : "Mail";
   byId("delete-all").disabled = !list.length;
   byId("delete-all").textContent = list.search ? "Delete these" : "Delete all";
-  const empty = byId("empty");
-  empty.hidden = list.length > 0 || !byId("incomplete").hidden;
-  empty.textContent = list.search ? "No mail is like that." : "No mail has come yet.";
+  byId("empty").hidden = list.length > 0 || !byId("incomplete").hidden;
+  byId("empty-text").textContent = list.search ? "No mail is like that." : "No mail has come yet.";
+  byId("empty-hint").hidden = Boolean(list.search);
 }
 
 function complain(text) {
@@ -74,37 +82,36 @@ async function removeMail(id) {
 byId("delete-all").addEventListener("click", async () => {
   const { search } = list;
   const question = search
-    ? `Delete all mails with “${search}”?`
-    : `Delete all mails (${counts.total.toLocaleString("en")})?`;
+    ? `Delete all mails with “${search}”? They cannot be restored.`
+    : `Delete ${plural(counts.total, "mail")}? They cannot be restored.`;
   if (!(await confirmed(question))) return;
   try {
-    const { deleted } = await (await deleteMails({ search })).json();
+    const { deleted, complete } = await (await deleteMails({ search })).json();
     byId("status").textContent = `${plural(deleted, "mail")} deleted.`;
+    if (!complete) complain("The server has not searched all mails yet: some may be left.");
   } catch (error) {
     complain(error.message);
   }
 });
 
-// -- events --------------------------------------------------------------------------------------
-
-function connect() {
-  const events = new EventSource(address("events"));
-  events.addEventListener("change", (event) => {
+watch({
+  changed(change) {
     complain("");
-    const change = JSON.parse(event.data);
     if (change.total > counts.total) byId("status").textContent = "New mail.";
     if (change.deleted === null) list.clear();
     else list.remove(change.deleted);
     shown(change);
     list.refresh();
-  });
-  events.addEventListener("error", () => {
-    complain("The connection is lost. Trying again…");
-    if (events.readyState !== EventSource.CLOSED) return;
-    events.close(); // refused: too many pages, or a wrong token
-    setTimeout(connect, 5000);
-  });
-}
+  },
+  lost(isRefused) {
+    list.distrust();
+    complain(
+      isRefused
+        ? "The server refuses live updates: too many pages may watch it. Trying again…"
+        : "The connection is lost. Trying again…",
+    );
+  },
+});
 
 // -- search, theme, keys -------------------------------------------------------------------------
 
@@ -143,7 +150,11 @@ byId("theme").addEventListener("click", () => {
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || byId("dialog").open) return;
   if (event.target.matches("input")) {
-    if (event.key === "Escape") list.focus();
+    if (event.key !== "Escape") return;
+    event.preventDefault();
+    byId("search").value = "";
+    search();
+    list.focus();
     return;
   }
   const actions = {
@@ -161,4 +172,4 @@ document.addEventListener("keydown", (event) => {
 
 showTheme();
 showCounts();
-connect();
+list.refresh();

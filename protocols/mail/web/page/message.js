@@ -1,10 +1,11 @@
 // The mail that is selected: its text, HTML, headers, source and attachments.
 
 import { address, getMail, getSource, mailPath } from "./api.js";
-import { longTime, size } from "./format.js";
+import { asciiDomain, longTime, size } from "./format.js";
 import { byId, element, plural } from "./shared/dom.js";
 
-const MAX_SOURCE = 500_000; // characters that are shown
+const MAX_SHOWN = 300_000; // characters of a text: browsers take long to lay out more
+const MAX_LINKS = 500; // in a text
 
 export class MessageView {
   #place = byId("shown");
@@ -52,9 +53,19 @@ export class MessageView {
   }
 
   #head(mail) {
-    const line = (name, value) =>
+    const line = (name, value, more = "") =>
       value
-        ? element("div", {}, element("dt", {}, name), element("dd", {}, element("bdi", {}, value)))
+        ? element(
+            "div",
+            {},
+            element("dt", {}, name),
+            element(
+              "dd",
+              {},
+              element("bdi", {}, value),
+              more ? element("span", { class: "tag" }, more) : null,
+            ),
+          )
         : null;
     return element(
       "header",
@@ -87,7 +98,7 @@ export class MessageView {
       element(
         "dl",
         { class: "people" },
-        line("From", mail.from),
+        line("From", mail.from, asciiDomain(mail.from)),
         line("To", mail.to),
         line("Cc", mail.cc),
         line("Received", `${longTime(mail.received)} · ${size(mail.size)}`),
@@ -188,7 +199,8 @@ export class MessageView {
   }
 
   #text(mail) {
-    return [element("pre", { class: "text" }, mail.text || "(no text)")];
+    const pieces = linked(cut(mail.text ?? ""), mail.links);
+    return [element("pre", { class: "text" }, ...(mail.text ? pieces : ["(no text)"]))];
   }
 
   #links(mail) {
@@ -197,7 +209,7 @@ export class MessageView {
         "li",
         {},
         text ? element("bdi", {}, text) : null,
-        element("a", { href: url, target: "_blank", rel: "noopener noreferrer" }, url),
+        link(url),
       ),
     );
     return [element("ul", { class: "links" }, ...rows)];
@@ -219,13 +231,34 @@ export class MessageView {
     const place = element("pre", { class: "text source" }, "Loading…");
     getSource(mail.id, signal)
       .then((text) => {
-        const rest = text.length - MAX_SOURCE;
-        place.textContent =
-          rest > 0 ? `${text.slice(0, MAX_SOURCE)}\n… ${size(rest)} more: download it` : text;
+        place.textContent = cut(text);
       })
       .catch((error) => {
         if (!signal.aborted) place.textContent = error.message;
       });
     return [place];
   }
+}
+
+const link = (url) =>
+  element("a", { href: url, target: "_blank", rel: "noopener noreferrer" }, element("bdi", {}, url));
+
+function cut(text) {
+  const rest = text.length - MAX_SHOWN;
+  return rest > 0 ? `${text.slice(0, MAX_SHOWN)}\n… ${size(rest)} more: download the mail` : text;
+}
+
+/** Return `text` in pieces, in which `links` are links. */
+function linked(text, links) {
+  const urls = links.map(({ url }) => url).sort((a, b) => b.length - a.length);
+  if (!urls.length) return [text];
+  const any = new RegExp(urls.map((url) => url.replace(/[^a-z0-9]/gi, "\\$&")).join("|"), "g");
+  const pieces = [];
+  let end = 0;
+  for (const match of text.matchAll(any)) {
+    if (pieces.length > 2 * MAX_LINKS) break;
+    pieces.push(text.slice(end, match.index), link(match[0]));
+    end = match.index + match[0].length;
+  }
+  return [...pieces, text.slice(end)];
 }

@@ -53,6 +53,27 @@ def hostile(elsewhere: str) -> str:
 <svg onload="top.document.title = 'hacked'"><image href="{elsewhere}/svg.png"/></svg>
 <object data="{elsewhere}/object"></object><embed src="{elsewhere}/embed">
 <iframe src="{elsewhere}/frame"></iframe><iframe srcdoc="<script>top.hacked=1</script>"></iframe>
+<body background="{elsewhere}/body.png"><table background="{elsewhere}/table.png"></table>
+<!--[if mso]><img src="{elsewhere}/mso.png"><![endif]--><!--[if !mso]><!-->
+<picture><source srcset="{elsewhere}/source.png"><img src="{elsewhere}/picture.png"></picture>
+<img src="cid:pixel@example.com" attributionsrc="{elsewhere}/attribution">
+<input type="image" src="{elsewhere}/input.png"><audio autoplay src="{elsewhere}/audio.mp3"></audio>
+<script type="speculationrules">{{"prefetch": [{{"urls": ["{elsewhere}/rules"]}}]}}</script>
+<p style="cursor: url({elsewhere}/cursor.cur), auto; list-style: url({elsewhere}/list.png);
+ background-image: image-set('{elsewhere}/set.png' 1x); content: url({elsewhere}/content.png)">x</p>
+<svg><use href="{elsewhere}/use.svg#a"/><filter><feImage href="{elsewhere}/filter.png"/></filter>
+<style>@import url({elsewhere}/svg.css);</style><script href="{elsewhere}/svg.js"></script></svg>
+<svg><a id="animated"><set attributeName="href" to="{elsewhere}/set"/><text y="20">Set</text></a>
+<a id="xlink" xlink:href="{elsewhere}/xlink"><text y="40">XLink</text></a></svg>
+<math><mtext id="math" href="{elsewhere}/math">Math</mtext></math>
+<a id="data" href="data:text/html,<script>top.document.title='hacked'</script>">Data</a>
+<a id="parent" href="{elsewhere}/parent" target="_parent">Parent</a>
+<a id="ping" href="#" ping="{elsewhere}/ping">Ping</a>
+<map name="m"><area id="area" href="{elsewhere}/area" shape="default"></map>
+<form id="form" action="/api/messages" method="post"><button id="own" formmethod="post"
+ formaction="{elsewhere}/formaction" formtarget="_top">Own</button></form>
+<frameset><frame src="{elsewhere}/frame"></frameset><meta http-equiv="refresh" content="0;
+ url=javascript:top.document.title='hacked'"><template><img src="{elsewhere}/x.png"></template>
 <video autoplay poster="{elsewhere}/poster.png" src="{elsewhere}/video.mp4"></video>
 <form action="{elsewhere}/form" method="post"><button id="submit">Send</button></form>
 <a id="top" href="{elsewhere}/top" target="_top">Top</a>

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import encodings
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocols.mail.web.html import HTMLFacts, document, read_html
+from protocols.mail.web.charsets import decode
+from protocols.mail.web.html import HTMLFacts, document, links_in_text, read_html
 from protocols.mail.web.parsing import MAX_PARTS, read_content, summarize
 
 from .mails import with_html
@@ -73,6 +76,22 @@ def test_a_long_field_is_cut():
     assert len(summarize(b"Subject: " + b"x" * 1_000_000).subject) == 300
 
 
+def test_a_header_that_is_too_long_ends_early():
+    content = read_content(b"Subject: " + b"x" * 100_000 + b"\r\n\r\ntea")
+    assert (content.text, content.problem) == ("tea", "")
+
+
+def test_a_mail_without_a_header():
+    content = read_content(b"\r\nSubject: tea\r\n")
+    assert (content.headers, content.text) == ([], "Subject: tea\n")
+
+
+def test_directions_of_writing_cannot_change_an_address():
+    summary = summarize("From: Ada <\u202emoc.live@ada>\r\nSubject: \u202eaet\r\n\r\n".encode())
+    assert summary.sender == "Ada <\ufffdmoc.live@ada>"
+    assert summary.subject == "\u202eaet"  # the page isolates it
+
+
 def test_recipients_of_the_envelope_are_searched_and_not_shown():
     summary = summarize(
         b"Delivered-To: Eve@example.org\r\nDelivered-To: joe@example.org\r\n"
@@ -91,6 +110,26 @@ def test_deeply_nested_parts_are_left_out():
     assert content.text
 
 
+def test_parts_that_are_too_deep_are_reported():
+    content = read_content(nested(25) + b"\r\ntea\r\n")
+    assert content.problem.startswith("Not all parts are shown")
+
+
+def test_a_notification_of_many_blocks():
+    """The parser would make a part of each."""
+    head = b"Content-Type: message/delivery-status\r\n\r\n"
+    content = read_content(head + b"Action: failed\r\n\r\n" * 50_000)
+    assert content.problem.startswith("Not all parts are shown")
+    content = read_content(head + b"Action: failed\r\n\r\n" * 3)
+    assert content.parts[0].data.count(b"Action: failed\r\n") == 3
+    assert content.problem == ""
+
+
+def test_a_mail_that_is_parsed_in_blocks_is_whole():
+    text = b"".join(b"%d\r\n" % number for number in range(120_000))
+    assert read_content(b"Subject: tea\r\n\r\n" + text).text == text.decode().replace("\r\n", "\n")
+
+
 def test_many_parts_are_cut():
     data = b"Content-Type: multipart/mixed; boundary=a\r\n\r\n"
     content = read_content(data + b"--a\r\nContent-Type: a/b\r\n\r\nx\r\n" * (MAX_PARTS + 5))
@@ -103,6 +142,66 @@ def test_a_mail_in_a_mail_is_an_attachment():
     (part,) = content.parts
     assert (part.name, part.media_type) == ("mail.eml", "message/rfc822")
     assert part.data.startswith(b"Subject: inner")
+
+
+def test_a_mail_in_a_mail_is_unchanged():
+    inner = b"Subject: " + b"long " * 30 + b"\r\n\r\nFrom here on\r\n"
+    (part,) = read_content(b"Content-Type: message/rfc822\r\n\r\n" + inner).parts
+    assert part.data == inner
+
+
+# -- charsets --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("charset", "data", "text"),
+    [
+        ("UTF-8", b"t\xc3\xab", "të"),
+        ("us-ascii", b"t\xc3\xab", "të"),
+        ("ISO-8859-1", b"t\xeb \x80", "të €"),
+        ("windows-1251", b"\xf7\xe0\xe9", "чай"),
+        ("GB2312", b"\xb2\xe8", "茶"),
+        ("ks_c_5601-1987", b"\xc2\xf7", "차"),
+        ("iso-2022-jp", b"\x1b$BCc\x1b(B", "茶"),
+        ("koi8-u", b"\xde\xc1\xca", "чай"),
+        ("zlib", b"tea", "tea"),
+        ("punycode", b"tea-", "tea-"),
+        ("idna", b"xn--tea", "xn--tea"),
+        ("unicode_escape", b"\\x41", "\\x41"),
+        ("undefined", b"tea", "tea"),
+        ("", b"tea", "tea"),
+        ("\xff" * 100, b"tea", "tea"),
+    ],
+)
+def test_charsets(charset, data, text):
+    assert decode(data, charset) == text
+
+
+def test_unknown_charsets_are_not_remembered():
+    """Python does: a mail could name thousands."""
+    known = len(encodings._cache)
+    words = " ".join(f"=?unknown-{number}?q?a?=" for number in range(20))
+    read_content(
+        f"Subject: {words}\r\nContent-Type: text/plain; charset*=unknown-20''unknown-21\r\n"
+        "Content-Disposition: attachment; filename*=unknown-22''tea.txt\r\n\r\n\xff".encode(
+            "latin-1"
+        )
+    )
+    assert len(encodings._cache) == known
+
+
+def test_no_charset_takes_long():
+    """With "punycode" the time is quadratic: this would take a quarter of an hour."""
+    data = b"Content-Type: text/plain; charset=punycode\r\n\r\n" + (b"b" * 900 + b"\r\n") * 6000
+    assert read_content(data).text.startswith("b" * 900 + "\n")
+
+
+def test_the_name_of_a_file_in_another_charset():
+    head = b"Content-Disposition: attachment; filename*=windows-1251''%F7%E0%E9.txt\r\n\r\n"
+    assert read_content(head).parts[0].name == "чай.txt"
+
+
+# -- HTML ------------------------------------------------------------------------------------------
 
 
 def test_names_of_files_have_no_folders():
@@ -126,3 +225,25 @@ def test_what_is_in_html():
 def test_any_html(html):
     assert isinstance(read_html(html), HTMLFacts)
     document(html, [])
+
+
+def test_a_number_that_python_refuses_to_read():
+    html = f"<a href='http://x/&#{'9' * 5000};'>tea</a>&#{'9' * 5000};"
+    assert read_html(html).text.startswith("tea")
+    assert summarize(b"Content-Type: text/html\r\n\r\n" + html.encode()).snippet.startswith("tea")
+
+
+def test_svg_cannot_give_a_link_another_address():
+    html = "<svg><a><set attributeName='href' to='http://x'/><AnimateTransform /></a></svg>"
+    assert document(html, []).startswith(
+        b"<svg><a><x-set attributeName='href' to='http://x'/><x-Anim"
+    )
+
+
+def test_links_in_a_text():
+    text = (
+        "See https://a.example/x?y=1. Or (http://b.example/), http://c.example/z_(d)! javascript:no"
+    )
+    found = [address for address, _ in links_in_text(text + text)]
+    assert found == ["https://a.example/x?y=1", "http://b.example/", "http://c.example/z_(d)"]
+    assert len(links_in_text(" ".join(f"http://{number}.example" for number in range(999)))) == 100
