@@ -355,22 +355,6 @@ def test_required_tls(start, tls) -> None:
             client.prot_c()
 
 
-def test_an_upload_over_tls_that_is_cut_is_not_stored(start, tls, root: Path) -> None:
-    options, context = tls
-    server = start("--writable", *options)
-    with closing(ftplib.FTP_TLS(context=context, timeout=TIMEOUT)) as client:
-        client.connect("127.0.0.1", server.ports["ftp"])
-        client.login()
-        client.prot_p()
-        with client.transfercmd("STOR new") as data:
-            data.sendall(b"half")
-            # Without close_notify, as if an attacker had cut the connection.
-            socket.socket(fileno=data.detach()).close()
-        with pytest.raises(ftplib.error_temp, match="426"):
-            client.voidresp()
-        wait_until(lambda: sorted(path.name for path in root.iterdir()) == ["a.txt", "sub"])
-
-
 def test_a_handshake_that_fails_frees_the_session(start, tls) -> None:
     options, _ = tls
     server = start("--max-connections", "1", *options)
