@@ -173,7 +173,7 @@ def _abor(session: FTPSession, argument: str) -> None:
     if session.transfer is not None:
         session.transfer.abort(426, "The transfer was aborted")
     session.close_port()
-    session.reply(226, "Nothing is being transferred")
+    session.reply(226, "Nothing is being transferred now")
 
 
 def _allo(session: FTPSession, argument: str) -> None:

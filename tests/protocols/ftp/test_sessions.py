@@ -263,7 +263,7 @@ def test_a_flood_of_urgent_commands(user: FTPClient, house: FTPHouse) -> None:
     house.reactor.settle()
     assert user.peer.read().decode().splitlines()[-2:] == [
         "426 The transfer was aborted",
-        "226 Nothing is being transferred",
+        "226 Nothing is being transferred now",
     ]
     assert peer.closed
 
