@@ -50,6 +50,7 @@ class FTPApplication(Application):
             context=options.tls,
             implicit=options.implicit_tls,
             require_tls=options.require_tls,
+            require_close_notify=options.require_close_notify,
             ports=ports,
             max_connections=options.max_connections,
             max_connections_per_address=options.max_connections_per_address or None,

@@ -12,7 +12,8 @@ import ipaddress
 import random
 import socket
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Final
 
@@ -158,10 +159,26 @@ def _serve(
             StreamTransport(reactor, sock, protocol, peername).start()
         else:
             transport = TLSTransport(reactor, sock, protocol, peername, context=context)
-            transport.start(on_result)
+            with _no_tickets(context):
+                transport.start(on_result)
     except (OSError, ValueError) as exc:
         sock.close()
         reactor.call_soon(failed, exc)
+
+
+@contextmanager
+def _no_tickets(context: ssl.SSLContext) -> Iterator[None]:
+    """Let a connection that begins TLS now send no session tickets (RFC 8446 section 4.6.1).
+
+    Clients do not read during an upload. With tickets unread, closing the connection resets it
+    (RFC 1122 section 4.2.2.13), and the system discards what it has not sent yet: the end of the
+    file, and close_notify. Sessions are resumed with tickets of the control connection."""
+    before = context.num_tickets
+    context.num_tickets = 0
+    try:
+        yield
+    finally:
+        context.num_tickets = before
 
 
 class ActivePort(DataPort):
@@ -201,7 +218,8 @@ class _TLSAfterConnecting(Protocol):
 
     def connection_made(self, transport: StreamTransport) -> None:
         try:
-            start_tls(transport, *self._arguments, on_result=self._on_result)
+            with _no_tickets(self._arguments[1]):
+                start_tls(transport, *self._arguments, on_result=self._on_result)
         except (OSError, ValueError) as exc:
             transport.abort()
             self._failed(exc)

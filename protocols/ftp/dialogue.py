@@ -1,7 +1,8 @@
 """Dialogue: commands are read and run one after another, whatever they mean.
 
 Commands wait while a thread works for the one before, during a transfer, and while the client does
-not read its replies. Their number is bounded: with many of them reading pauses."""
+not read its replies. During a transfer only urgent ones run. The number of waiting commands is
+bounded: with many of them reading pauses."""
 
 from __future__ import annotations
 
@@ -22,13 +23,14 @@ T = TypeVar("T")
 _COMMANDS_PER_TURN: Final = 16
 _MAX_WAITING: Final = 32  # commands; with more of them reading pauses
 _IAC: Final = 255
+_CR_LF_IN_A_NAME: Final = b"\r\0\n"  # as clients have to send them (RFC 3659 section 2.2)
 
 
 class Dialogue(LineProtocol):
     """The commands and replies of one client."""
 
     __slots__ = (
-        "_busy", "_ended", "_eof", "_paused", "_scheduled", "_telnet", "_waiting",
+        "_busy", "_ended", "_eof", "_paused", "_scheduled", "_telnet", "_urgent", "_waiting",
         "max_line_length", "reactor",
     )  # fmt: skip
 
@@ -36,6 +38,7 @@ class Dialogue(LineProtocol):
         self.reactor = reactor
         self.max_line_length = max_line_length
         self._waiting: deque[str | None] | None = None  # lines; None: one that was too long
+        self._urgent: deque[str | None] | None = None  # lines for the transfer in progress
         self._busy = False  # whether a command is waiting for a thread or for a timer
         self._paused = False  # whether the client does not read its replies
         self._scheduled = False
@@ -64,6 +67,10 @@ class Dialogue(LineProtocol):
             self._telnet = self._telnet or TelnetFilter()
             data, answers = self._telnet.feed(data)
             self.transport.write(answers)
+        if b"\0" in data or self._partial.endswith(b"\0"):
+            # Such an LF does not end the line: what follows is no command. The CR is refused.
+            data = (self._partial + data).replace(_CR_LF_IN_A_NAME, b"\r\0")
+            self._partial = b""
         super().data_received(data)
         self.run_waiting()
 
@@ -72,7 +79,8 @@ class Dialogue(LineProtocol):
 
     def line_received(self, line: str) -> None:
         if self.is_transferring() and self.is_urgent(line):
-            self.run_line(line)
+            self._urgent = self._urgent or deque()
+            self._urgent.append(line)
         else:
             self._wait(line)
 
@@ -102,24 +110,29 @@ class Dialogue(LineProtocol):
     def run_waiting(self) -> None:
         """Run the commands that wait, a few in each turn. Read more when there are few left."""
         left = _COMMANDS_PER_TURN
-        while self._waiting and left and not self._must_wait():
+        while left and (lines := self._runnable()):
             left -= 1
-            self.run_line(self._waiting.popleft())
+            self.run_line(lines.popleft())
         if self._ended:
             return
-        if not self._waiting:
-            self._waiting = None
-            if self._eof and not self._busy and not self.is_transferring():
-                self.transport.close()
-        elif not self._must_wait():
+        if self._runnable():
             self.schedule()
-        if self._paused or len(self._waiting or ()) >= _MAX_WAITING:
+        elif self._eof and not (self._waiting or self._busy or self.is_transferring()):
+            self.transport.close()
+        self._urgent, self._waiting = self._urgent or None, self._waiting or None
+        count = len(self._waiting or ()) + len(self._urgent or ())
+        if self._paused or count >= _MAX_WAITING:
             self.transport.pause_reading()
         else:
             self.transport.resume_reading()
 
-    def _must_wait(self) -> bool:
-        return self._busy or self._paused or self.is_transferring() or self.transport.is_closing()
+    def _runnable(self) -> deque[str | None] | None:
+        """The queue whose first command may run now."""
+        if self._paused or self.transport.is_closing():
+            return None
+        if self.is_transferring():
+            return self._urgent
+        return None if self._busy else self._waiting
 
     def schedule(self) -> None:
         """Run the commands that wait in the next turn."""
@@ -132,16 +145,26 @@ class Dialogue(LineProtocol):
         if not self._ended:
             self.guard(self.run_waiting)
 
-    def run_urgent(self) -> None:
-        """A transfer begins: run those commands that wait and are urgent."""
-        for line in tuple(self._waiting or ()):
-            if self._waiting and self.is_urgent(line):
-                self._waiting.remove(line)
-                self.run_line(line)
+    def transfer_begins(self) -> None:
+        """Those commands that wait and are urgent need not wait any more."""
+        waiting = self._waiting or ()
+        if len(waiting) > _MAX_WAITING:  # searching them for each transfer would take long
+            return
+        self._urgent = deque(line for line in waiting if self.is_urgent(line))
+        self._waiting = deque(line for line in waiting if not self.is_urgent(line))
+        if self._urgent:
+            self.schedule()
+
+    def transfer_ended(self) -> None:
+        """Run the commands that have waited for the end of the transfer."""
+        if self._urgent:
+            self._waiting = self._urgent + (self._waiting or deque())
+            self._urgent = None
+        self.schedule()
 
     def discard_waiting(self) -> None:
         """Forget all that has arrived."""
-        self._waiting = None
+        self._waiting = self._urgent = None
         self._partial = b""
 
     # -- replies -----------------------------------------------------------------------------------

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import stat
 import sys
-from contextlib import suppress
 from typing import Final
 
 from ..rooted import Names, OpenFile, Root
 from .ascii import ToNetwork
-from .paths import TEMPORARY
 
 SMALL: Final = 65536  # bytes; a file that is not larger is read when it is opened
 _CHUNK: Final = 262_144  # bytes per read
-# New files and folders: the umask takes away from these.
-_FILE_MODE: Final = 0o666
-_FOLDER_MODE: Final = 0o777
+_FOLDER_MODE: Final = 0o777  # of new folders; the umask takes away from it
 
 
 def status_of(root: Root, names: Names) -> os.stat_result:
@@ -97,177 +92,6 @@ class TextReader(FileReader):
             if skipped < len(data):
                 return data[skipped:]
         return b""
-
-
-class TargetFile:
-    """A file that receives an upload. ``old_size``: of the file that it replaces or continues."""
-
-    old_size = 0
-
-    def write(self, data: bytes) -> None:
-        """Append ``data``. Raises OSError."""
-        raise NotImplementedError
-
-    def finish(self) -> None:
-        """All has arrived: the file gets its name. Raises OSError."""
-        raise NotImplementedError
-
-    def discard(self) -> None:
-        """The upload has failed."""
-        raise NotImplementedError
-
-    def unlink(self) -> None:
-        """The upload has failed, but a thread still uses this: only remove what nobody sees."""
-
-
-class NewFile(TargetFile):
-    """Gets its name when it is complete. Raises OSError."""
-
-    def __init__(self, root: Root, names: Names) -> None:
-        self._root = root
-        self._names = names
-        self._temporary = TEMPORARY + secrets.token_hex(8).encode()
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        # It stays open, so that the temporary file is found even if the folder is renamed.
-        self._folder = OpenFile(root.open(names[:-1], os.O_DIRECTORY))
-        try:
-            mode = self._mode_of_old(names)
-            self._file = OpenFile(
-                os.open(self._temporary, flags, _FILE_MODE, dir_fd=self._folder.fd)
-            )
-        except BaseException:
-            self._folder.close()
-            raise
-        try:
-            if mode != _FILE_MODE:
-                os.fchmod(self._file.fd, mode)
-        except BaseException:
-            self.discard()
-            raise
-
-    def _mode_of_old(self, names: Names) -> int:
-        """Look at what this file will replace. Returns the permissions that it gets."""
-        try:
-            old = os.stat(names[-1], dir_fd=self._folder.fd, follow_symlinks=False)
-        except FileNotFoundError:
-            return _FILE_MODE
-        if stat.S_ISDIR(old.st_mode):
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        if not stat.S_ISREG(old.st_mode):
-            return _FILE_MODE
-        # Replacing a file needs only a folder that can be written. A file that its owner has made
-        # read-only stays.
-        os.close(self._root.open(names, os.O_WRONLY))
-        self.old_size = old.st_size
-        return stat.S_IMODE(old.st_mode) & 0o777
-
-    def write(self, data: bytes) -> None:
-        _write(self._file.fd, data)
-
-    def finish(self) -> None:
-        self._file.close()
-        try:
-            # Where the path leads now: what is at the old place may be outside the root.
-            with self._root.parent(self._names) as folder:
-                os.rename(
-                    self._temporary, self._names[-1], src_dir_fd=self._folder.fd, dst_dir_fd=folder
-                )
-        except OSError:
-            self.discard()
-            raise
-        self._folder.close()
-
-    def discard(self) -> None:
-        self._file.close()
-        self.unlink()
-        self._folder.close()
-
-    def unlink(self) -> None:
-        if (folder := self._folder.fd) >= 0:
-            with suppress(OSError):  # the folder was removed, and this file with it
-                os.unlink(self._temporary, dir_fd=folder)
-
-
-class ContinuedFile(TargetFile):
-    """A file that APPE continues, or STOR after REST. What arrives is in it at once.
-
-    ``offset``: where the data goes, None for the end. In ``text``, an offset counts the bytes that
-    TYPE A sends. Raises OSError, and ValueError if there is no such offset."""
-
-    def __init__(self, root: Root, names: Names, offset: int | None, text: bool) -> None:
-        self._cut = offset is not None
-        self._file = OpenFile(_open_for_writing(root, names, create=not offset))
-        try:
-            status = os.fstat(self._file.fd)
-            if not stat.S_ISREG(status.st_mode):
-                raise PermissionError(errno.EPERM, "Not a regular file")
-            self.old_size = status.st_size
-            if offset is None:
-                offset = status.st_size
-            elif text:
-                offset = _local_offset(self._file.fd, offset)
-            if offset > status.st_size:
-                raise ValueError("The file is shorter than the offset")
-            self.old_size = status.st_size - offset
-            os.lseek(self._file.fd, offset, os.SEEK_SET)
-        except BaseException:
-            self._file.close()
-            raise
-
-    def write(self, data: bytes) -> None:
-        _write(self._file.fd, data)
-
-    def finish(self) -> None:
-        if self._cut:  # the rest was of the older file
-            os.ftruncate(self._file.fd, os.lseek(self._file.fd, 0, os.SEEK_CUR))
-        self._file.close()
-
-    def discard(self) -> None:
-        self._file.close()
-
-
-def _open_for_writing(root: Root, names: Names, *, create: bool) -> int:
-    try:
-        return root.open(names, os.O_RDWR)
-    except FileNotFoundError:
-        if not create:
-            raise
-    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    with root.parent(names) as folder:
-        return os.open(names[-1], flags, _FILE_MODE, dir_fd=folder)
-
-
-def _write(fd: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]
-
-
-def _local_offset(fd: int, sent: int) -> int:
-    """Return the offset in the file at which TYPE A has sent ``sent`` bytes."""
-    converter = ToNetwork()
-    offset = 0
-    while sent > 0:
-        data = os.pread(fd, min(_CHUNK, sent), offset)
-        if not data:
-            raise ValueError("The file is shorter than the offset")
-        converted = len(converter.convert(data))
-        if converted <= sent:
-            sent -= converted
-            offset += len(data)
-            continue
-        # The place is in this piece. Each byte of the file becomes one or two.
-        converter = ToNetwork()
-        if offset:
-            converter.convert(os.pread(fd, 1, offset - 1))
-        for index in range(len(data)):
-            if sent <= 0:
-                break
-            sent -= len(converter.convert(data[index : index + 1]))
-            offset += 1
-    if sent < 0:
-        raise ValueError("The offset is between CR and LF")
-    return offset
 
 
 # -- names -----------------------------------------------------------------------------------------

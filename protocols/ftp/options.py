@@ -114,6 +114,12 @@ def _add_connection_options(parser: argparse._ActionsContainer) -> None:
         help="with --tls-cert: no logins and no data connections without TLS",
     )
     parser.add_argument(
+        "--require-close-notify",
+        action="store_true",
+        help="with --tls-cert: an upload that ends without TLS's close_notify gets 426, as an "
+        "attacker could have cut it; not all clients send that",
+    )
+    parser.add_argument(
         "--passive-ports",
         metavar="A-B",
         type=_ports,
@@ -171,7 +177,8 @@ def accounts_of(options: argparse.Namespace) -> Accounts:
 def check_options(options: argparse.Namespace) -> None:
     """Raise ``CommandError`` for options that exclude each other."""
     if options.tls is None:
-        refuse_unused(options, ("--implicit-tls", "--require-tls"), "requires --tls-cert")
+        needs_tls = ("--implicit-tls", "--require-tls", "--require-close-notify")
+        refuse_unused(options, needs_tls, "requires --tls-cert")
     if options.passive_ports:
         refuse_unused(options, ("--max-passive-ports",), "cannot be combined with --passive-ports")
 

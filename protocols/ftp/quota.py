@@ -9,16 +9,18 @@ from ..rooted import Root
 
 
 class Quota:
-    """Counts the bytes of a folder. ``limit``: in bytes; 0: none.
+    """Counts the bytes of a folder. ``limit``: in bytes; 0: none. ``stored``: by how many bytes
+    uploads have made the folder larger so far, or smaller.
 
-    The loop's thread calls all methods except ``measure``. Bytes are taken as they arrive, so that
-    several uploads cannot exceed the limit together."""
+    The loop's thread calls all methods. Bytes are taken as they arrive, so that several uploads
+    cannot exceed the limit together."""
 
-    __slots__ = ("_uploads", "limit", "used")
+    __slots__ = ("_uploads", "limit", "stored", "used")
 
     def __init__(self, limit: int = 0) -> None:
         self.limit = limit
         self.used = 0
+        self.stored = 0
         self._uploads = 0
 
     def needs_measuring(self) -> bool:
@@ -26,10 +28,12 @@ class Quota:
         that is done whenever no other upload is in progress."""
         return self.limit > 0 and not self._uploads
 
-    def begin(self, measured: int | None) -> None:
-        """An upload begins. ``measured``: what ``measure`` has returned."""
+    def begin(self, measured: int | None = None, since: int = 0) -> None:
+        """An upload begins. ``measured``: what ``measure`` has returned; ``since``: what ``stored``
+        was before. Uploads that have ended since then may have been measured or not, so they are
+        added: the next measurement corrects that."""
         if measured is not None and not self._uploads:
-            self.used = measured
+            self.used = measured + max(self.stored - since, 0)
         self._uploads += 1
 
     def take(self, size: int) -> bool:
@@ -39,10 +43,11 @@ class Quota:
         self.used += size
         return True
 
-    def end(self, unused: int) -> None:
-        """An upload has ended. ``unused``: bytes that were taken and are not stored, or that were
-        stored before in the file that was replaced."""
-        self.used = max(self.used - unused, 0)
+    def end(self, taken: int, stored: int) -> None:
+        """An upload has ended that has taken ``taken`` bytes. ``stored``: by how many of them the
+        folder is larger now; negative if it has replaced a larger file."""
+        self.used = max(self.used - taken + stored, 0)
+        self.stored += stored
         self._uploads -= 1
 
 

@@ -4,6 +4,7 @@ During a transfer the next commands wait, except ABOR and STAT (RFC 959 section 
 
 from __future__ import annotations
 
+import math
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -42,7 +43,7 @@ class Command:
     """A command. ``run(session, argument)`` replies at once, or later.
 
     ``login``: whether one must have logged in. ``writes``: whether one must be allowed to write.
-    ``urgent``: whether it is run during a transfer."""
+    ``urgent``: whether it is run during a transfer, without an argument."""
 
     run: Callable[[FTPSession, str], None]
     takes: Takes = Takes.NOTHING
@@ -70,9 +71,9 @@ class FTPSession(Dialogue):
     MLSD sends; ``wrong_passwords``: how many it has given."""
 
     __slots__ = (
-        "_commands", "_counted", "_errors", "_record", "_timer", "account", "extended_only",
-        "facts", "folder", "has_buffer_size", "offset", "port", "protected", "renaming", "server",
-        "text", "transfer", "user", "wrong_passwords",
+        "_commands", "_counted", "_errors", "_record", "_stalled_before", "_timer", "account",
+        "extended_only", "facts", "folder", "has_buffer_size", "offset", "port", "protected",
+        "renaming", "server", "text", "transfer", "user", "wrong_passwords",
     )  # fmt: skip
 
     def __init__(self, server: Shared, commands: Mapping[str, Command]) -> None:
@@ -82,6 +83,7 @@ class FTPSession(Dialogue):
         self._counted = False
         self._errors = 0  # in a row
         self._timer: Timer | None = None
+        self._stalled_before = 0.0
         self._record: Record | None = None
         self.transfer: Transfer | None = None
         self.port: DataPort | None = None
@@ -121,6 +123,7 @@ class FTPSession(Dialogue):
 
     def expect_login(self) -> None:
         """The client has a while to log in, from now on."""
+        self._stalled_before = self.reactor.stats.stalled_time
         self._set_timer(
             self.reactor.call_later(self.server.limits.login_timeout, self._login_timed_out)
         )
@@ -148,7 +151,9 @@ class FTPSession(Dialogue):
             self.server.remove(self.transport.get_extra_info("peername"))
 
     def shutdown_requested(self) -> None:
-        if self.transfer is None:
+        # A transfer, and a command that may change something, is finished before.
+        working = self.transfer is not None or (self._busy and self.account is not None)
+        if not working and not self.transport.is_closing():
             self.close(421, "The server is stopping")
 
     def plaintext_reply(self, transport: StreamTransport) -> bytes:
@@ -194,6 +199,13 @@ class FTPSession(Dialogue):
         self._set_timer(IdleTimer(self.reactor, limits.idle_timeout, self._idle))
 
     def _login_timed_out(self) -> None:
+        # While the loop stood still, the client got no answers, which it needs to log in. So it has
+        # that time more, but only once.
+        stalled = self.reactor.stats.stalled_time - self._stalled_before
+        if stalled > 0:
+            self._stalled_before = math.inf
+            self._timer = self.reactor.call_later(stalled, self._login_timed_out)
+            return
         self._timer = None
         self.close(421, f"No login within {self.server.limits.login_timeout:g} s")
 
@@ -206,10 +218,12 @@ class FTPSession(Dialogue):
 
     # -- commands ----------------------------------------------------------------------------------
 
-    def data_received(self, data: bytes) -> None:
+    def run_waiting(self) -> None:
         if isinstance(self._timer, IdleTimer):
             self._timer.touch()
-        super().data_received(data)
+        if self.reactor.is_stopping():
+            self.shutdown_requested()
+        super().run_waiting()
 
     def is_transferring(self) -> bool:
         return self.transfer is not None
@@ -218,7 +232,8 @@ class FTPSession(Dialogue):
         if line is None:
             return False
         command = self._commands.get(_name(line))
-        return command is not None and command.urgent
+        # RFC 959 section 4.1.3: during a transfer STAT has no argument.
+        return command is not None and command.urgent and not line.partition(" ")[2].strip()
 
     def run_line(self, line: str | None) -> None:
         if line is None:
@@ -294,7 +309,8 @@ class FTPSession(Dialogue):
         self.reply(150, text)
         context = self.server.context if self.protected else None
         transfer.begin(port, context, self._transfer_ended)
-        self.run_urgent()  # ABOR may have arrived before the transfer began
+        if self.transfer is not None:  # otherwise it has ended already
+            self.transfer_begins()  # ABOR may have arrived before
 
     def _transfer_ended(self, transfer: Transfer, code: int, text: str) -> None:
         self.transfer = None
@@ -302,13 +318,8 @@ class FTPSession(Dialogue):
         self._log(transfer)
         if self._ended:
             return
-        if isinstance(self._timer, IdleTimer):
-            self._timer.touch()
         self.reply(code, text)
-        if self.reactor.is_stopping():
-            self.close(421, "The server is stopping")
-        else:
-            self.schedule()
+        self.transfer_ended()
 
     def _log(self, transfer: Transfer) -> None:
         record, self._record = self._record, None

@@ -31,6 +31,7 @@ class Shared:
         context: ssl.SSLContext | None = None,
         implicit: bool = False,
         require_tls: bool = False,
+        require_close_notify: bool = False,
         ports: DataPorts | None = None,
         max_connections: int | None = None,
         max_connections_per_address: int | None = None,
@@ -43,6 +44,7 @@ class Shared:
         self.context = context
         self.implicit = implicit
         self.require_tls = require_tls
+        self.require_close_notify = require_close_notify
         self.ports = ports or DataPorts(
             reactor, most=self.limits.passive_ports, timeout=self.limits.data_timeout
         )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import errno
+import ssl
 from typing import Final
 
 from reactor import Reactor, StreamTransport, ThreadCall
 
 from .ascii import ToLocal
-from .files import TargetFile
 from .quota import Quota
+from .targets import TargetFile
 from .threads import in_thread, nothing
 from .transfers import Transfer, describe
 
@@ -24,12 +25,12 @@ class Upload(Transfer):
     """A transfer from the client. One thread at a time writes what has arrived to ``target``.
 
     ``most``: bytes that the client may send; 0: any number. ``quota``: counts what is stored; its
-    ``begin`` was called. ``converter``: for TYPE A, else None. ``text``: the reply when it is
-    complete."""
+    ``begin`` was called. ``converter``: for TYPE A, else None. ``strict``: over TLS, whether the
+    client must end the data with close_notify. ``text``: the reply when it is complete."""
 
     __slots__ = (
-        "_converter", "_eof", "_most", "_quota", "_received", "_stored", "_target", "_text",
-        "_waiting", "_waiting_size", "_writing",
+        "_converter", "_eof", "_most", "_quota", "_received", "_stored", "_strict", "_target",
+        "_text",        "_waiting", "_waiting_size", "_waits", "_writing",
     )  # fmt: skip
 
     def __init__(
@@ -41,6 +42,7 @@ class Upload(Transfer):
         quota: Quota,
         most: int = 0,
         converter: ToLocal | None = None,
+        strict: bool = False,
         text: str = "Transfer complete",
     ) -> None:
         super().__init__(reactor, timeout)
@@ -48,10 +50,12 @@ class Upload(Transfer):
         self._quota = quota
         self._most = most
         self._converter = converter
+        self._strict = strict
         self._text = text
         self._waiting: list[bytes] = []
         self._waiting_size = 0
         self._writing = False  # whether a thread uses the target
+        self._waits = 0  # how often progress was looked at meanwhile
         self._eof = False
         self._received = 0
         self._stored = False
@@ -82,8 +86,15 @@ class Upload(Transfer):
         return True  # it is closed when all is written
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if not self._eof and not self._strict and _has_ended_without_notify(exc):
+            self.eof_received()
         if not self._eof:
             super().connection_lost(exc)
+
+    def progress(self) -> int:
+        if self._writing:  # the client waits for the disk, and is not to blame
+            self._waits += 1
+        return self.size + self._waits
 
     def released(self) -> None:
         self._waiting.clear()
@@ -155,10 +166,25 @@ class Upload(Transfer):
     def _clean_up(self) -> None:
         """Forget the target. This runs once: after the end, when no thread uses the target."""
         if self._stored:
-            self._quota.end(self._target.old_size)
+            self._quota.end(self._received, self._received - self._target.old_size)
         else:
-            self._quota.end(self._received)
-            if self.reactor.is_stopping():  # no thread may run any more
-                self._target.discard()
-            else:
-                in_thread(self.reactor, self._target.discard, then=nothing)
+            self._quota.end(self._received, self._target.kept)
+            discard(self.reactor, self._target)
+
+
+def _has_ended_without_notify(exc: Exception | None) -> bool:
+    """Whether the client has closed a connection with TLS in good order, but without TLS's own end.
+    After a reset, on the other hand, the end of the data may be missing."""
+    cause = None if exc is None else exc.__cause__
+    # SSLEOFError may also be a reset: SSL_read_ex(3) returns 0 in both cases. OpenSSL tells the
+    # reason since 3.0; before that, we cannot know.
+    return isinstance(cause, ssl.SSLEOFError) and cause.reason == "UNEXPECTED_EOF_WHILE_READING"
+
+
+def discard(reactor: Reactor, target: TargetFile) -> None:
+    """Discard ``target`` in a thread, or at once if the reactor is stopping: then perhaps no thread
+    runs any more."""
+    if reactor.is_stopping():
+        target.discard()
+    else:
+        in_thread(reactor, target.discard, then=nothing)

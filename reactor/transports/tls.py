@@ -54,10 +54,10 @@ class TLSSocket:
             return self._sock.recv(size)
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
             raise BlockingIOError from None
-        except ssl.SSLEOFError:
+        except ssl.SSLEOFError as exc:
             # After the peer's close_notify recv returns b"". Without it the data may have been cut
             # off by an attacker (RFC 8446 section 6.1): an error, not the end of data.
-            raise ConnectionResetError("the peer closed without close_notify") from None
+            raise ConnectionResetError("the peer closed without close_notify") from exc
 
     def send(self, data: bytes, flags: int = 0) -> int:
         if self._unsent is not None:

@@ -15,6 +15,14 @@ HASH = PasswordHash.of("tea")
 PEER = ("192.0.2.1", 50000)
 
 
+def fill(root: Path) -> Path:
+    """Make the folder ``root``, with two files and a folder."""
+    (root / "sub").mkdir(parents=True)
+    (root / "a.txt").write_bytes(b"one\ntwo\n")
+    (root / "sub" / "b.bin").write_bytes(bytes(range(256)))
+    return root
+
+
 class MemoryPort(DataPort):
     """A port to which the client connects as soon as a transfer needs it, or never."""
 

@@ -16,7 +16,7 @@ _HELP: Final = (
     "RETR STOR STOU APPE REST ABOR ALLO",
     "CWD CDUP PWD LIST NLST MLSD MLST STAT",
     "MKD RMD DELE RNFR RNTO MFMT SITE",
-    "SIZE MDTM SYST FEAT OPTS HELP NOOP CLNT",
+    "SIZE MDTM SYST FEAT OPTS LANG HELP NOOP CLNT",
 )
 
 
@@ -24,8 +24,8 @@ def _feat(session: FTPSession, argument: str) -> None:
     facts = "".join(f"{name}{'*' if name in session.facts else ''};" for name in FACTS)
     tls = ("AUTH TLS", "PBSZ", "PROT") if session.server.context is not None else ()
     features = (
-        *tls, "EPRT", "EPSV", "MDTM", "MFMT", f"MLST {facts}", "REST STREAM", "SIZE", "TVFS",
-        "UTF8",
+        *tls, "EPRT", "EPSV", "LANG EN*", "MDTM", "MFMT", f"MLST {facts}", "REST STREAM", "SIZE",
+        "TVFS", "UTF8",
     )  # fmt: skip
     session.reply(211, "Extensions:", *features, "End")
 
@@ -41,6 +41,14 @@ def _opts(session: FTPSession, argument: str) -> None:
         session.reply(200, f"MLST OPTS {chosen}".rstrip())  # RFC 3659 section 7.9
     else:
         session.reply(501, "Expected UTF8 ON, or MLST and facts")
+
+
+def _lang(session: FTPSession, argument: str) -> None:
+    # RFC 2640 section 4.1: a dialect counts as its language
+    if argument.strip().upper().partition("-")[0] in ("", "EN"):
+        session.reply(200, "Replies are in English")
+    else:
+        session.reply(504, "Replies are in English only")
 
 
 def _size(session: FTPSession, argument: str) -> None:
@@ -88,6 +96,7 @@ def _not_implemented(session: FTPSession, argument: str) -> None:
 COMMANDS: Final = {
     "FEAT": Command(_feat, login=False),
     "OPTS": Command(_opts, Takes.ARGUMENT, login=False),
+    "LANG": Command(_lang, Takes.OPTIONAL, login=False),
     "SIZE": Command(_size, Takes.ARGUMENT),
     "MDTM": Command(_mdtm, Takes.ARGUMENT),
     "SYST": Command(_syst, login=False),

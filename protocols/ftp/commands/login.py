@@ -42,8 +42,6 @@ def _pass(session: FTPSession, password: str) -> None:
     ):
         session.log_in(guest)
         session.reply(230, "Welcome, you are anonymous")
-    elif session.server.checks.is_locked(subscriber(session.peer)):
-        session.close(421, "Too many wrong passwords from your address: try again later")
     else:
         _check(session, session.user, password)
 
@@ -51,6 +49,9 @@ def _pass(session: FTPSession, password: str) -> None:
 def _check(session: FTPSession, name: str, password: str) -> None:
     checks = session.server.checks
     address = subscriber(session.peer)
+    if checks.is_locked(address):  # perhaps only since this check waits
+        session.close(421, "Too many wrong passwords from your address: try again later")
+        return
     if checks.is_busy(address):
         session.wait(_RETRY, partial(_check, session, name, password))
         return

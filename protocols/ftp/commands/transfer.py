@@ -14,18 +14,16 @@ from ..accounts import Account
 from ..ascii import ToLocal, ToNetwork
 from ..downloads import BytesDownload, Download, FileDownload, PieceDownload
 from ..files import (
-    ContinuedFile,
     FileReader,
-    NewFile,
     SourceFile,
-    TargetFile,
     TextReader,
 )
 from ..paths import show_path
 from ..quota import measure
 from ..session import Command, FTPSession, Takes
+from ..targets import ContinuedFile, NewFile, TargetFile
 from ..transfers import describe
-from ..uploads import Upload
+from ..uploads import Upload, discard
 
 Opened = tuple[TargetFile, int | None]  # and the bytes of the folder, if they were measured
 
@@ -109,36 +107,41 @@ def _store(
     if not names:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     account = account_of(session)
+    quota = account.quota
+    measures, since = quota.needs_measuring(), quota.stored
 
     def open_and_measure() -> Opened:
         target = open_target(account.root)
         try:
-            measured = measure(account.root) if account.quota.needs_measuring() else None
+            return target, measure(account.root) if measures else None
         except BaseException:
             target.discard()
             raise
-        return target, measured
+
+    def receive(opened: Opened) -> None:
+        target, measured = opened
+        quota.begin(measured, since)
+        _receive(session, names, text, target)
 
     session.in_thread(
         open_and_measure,
-        then=partial(_receive, session, names, text),
-        unused=lambda opened: opened[0].discard(),
+        then=receive,
+        unused=lambda opened: discard(session.reactor, opened[0]),
         failed=partial(_cannot_store, session),
     )
 
 
-def _receive(session: FTPSession, names: Names, text: str, opened: Opened) -> None:
-    target, measured = opened
-    quota = account_of(session).quota
-    quota.begin(measured)
+def _receive(session: FTPSession, names: Names, text: str, target: TargetFile) -> None:
+    """Begin an upload to ``target``, which the quota has counted."""
     limits = session.server.limits
     upload = Upload(
         session.server.reactor,
         limits.data_timeout,
         target,
-        quota=quota,
+        quota=account_of(session).quota,
         most=limits.upload,
         converter=ToLocal() if session.text else None,
+        strict=session.server.require_close_notify,
         text=text or "Transfer complete",
     )
     session.start(upload, text or f"Receiving {show_path(names)}", names, upload=True)
@@ -170,7 +173,7 @@ def _abor(session: FTPSession, argument: str) -> None:
     if session.transfer is not None:
         session.transfer.abort(426, "The transfer was aborted")
     session.close_port()
-    session.reply(226, "Nothing is being transferred")
+    session.reply(226, "Nothing is being transferred now")
 
 
 def _allo(session: FTPSession, argument: str) -> None:

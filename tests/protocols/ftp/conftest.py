@@ -9,17 +9,13 @@ import pytest
 
 from reactor.testing import VirtualReactor
 
-from ...tools.ftp import FTPClient, FTPHouse
+from ...tools.ftp import FTPClient, FTPHouse, fill
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """A folder with two files and a folder."""
-    root = tmp_path / "root"
-    (root / "sub").mkdir(parents=True)
-    (root / "a.txt").write_bytes(b"one\ntwo\n")
-    (root / "sub" / "b.bin").write_bytes(bytes(range(256)))
-    return root
+    return fill(tmp_path / "root")
 
 
 @pytest.fixture

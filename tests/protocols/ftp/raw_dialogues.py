@@ -62,6 +62,8 @@ DIALOGUES: dict[str, tuple[str, ...]] = {
     # RFC 2389
     "feat": ("FEAT", "211"),
     "opts": ("OPTS UTF8 ON", "200", "OPTS utf8 on", "200", "OPTS X", "501"),
+    # RFC 2640 section 4.1
+    "lang": ("LANG", "200", "LANG EN", "200", "LANG en-us", "200", "LANG FR", "504"),
     # RFC 2428
     "epsv": (*LOGIN, "EPSV", "229", "EPSV 1", "229", "EPSV 2", "522", "EPSV 3", "501"),
     "epsv all": (*LOGIN, "EPSV ALL", "200", "PASV", "503", "PORT 192,0,2,1,200,0", "503",
@@ -103,6 +105,9 @@ DIALOGUES: dict[str, tuple[str, ...]] = {
     # names
     "a nul in a name": (*LOGIN, "CWD a\0b", "501"),
     "a cr in a name": (*LOGIN, "CWD a\rb", "501"),
+    # RFC 3659 section 2.2: that is how a client sends CR and LF that are in a name
+    "a cr and lf in a name": (*LOGIN, "MKD x\r\0\nDELE a.txt", "501", "SIZE a.txt", "213"),
+    "a cr at the end of a name": (*LOGIN, "MKD x\r\0", "501", "SIZE a.txt", "213"),
     "the name of an upload in progress": (*LOGIN, "SIZE .ftp-upload-00", "550",
                                           "MKD .ftp-upload-00", "550"),
 }  # fmt: skip

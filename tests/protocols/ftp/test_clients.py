@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -124,9 +125,7 @@ def test_curl_with_tls(
     url = f"ftp://ada:tea@localhost:{world.port}"
     world.run(*curl, f"{url}/large", "-o", "got")
     assert world.got("got") == LARGE
-    # On a busy machine, curl sometimes leaves out close_notify after an upload.
-    again = ("--retry", "9", "--retry-all-errors", "--retry-delay", "1")
-    world.run(*curl, *again, "-T", "mine", f"{url}/up")
+    world.run(*curl, "-T", "mine", f"{url}/up")
     assert world.has("up") == LARGE
 
 
@@ -158,18 +157,22 @@ def test_wget(world: World, way: str) -> None:
     assert world.got("a.txt") == b"one\ntwo\n"
 
 
+@needs("wget")
+def test_wget_with_implicit_tls(
+    make_world: Callable[..., World], tls_options: tuple[str, ...], certificate: Certificate
+) -> None:
+    world = make_world("--implicit-tls", *tls_options)
+    url = f"ftps://ada:tea@localhost:{world.port}/large"
+    world.run("wget", "-q", "--ftps-implicit", "--ca-certificate", certificate.ca, url)
+    assert world.got("large") == LARGE
+
+
 # -- lftp ------------------------------------------------------------------------------------------
 
 
 def lftp(world: World, script: str, settings: str = "") -> str:
     login = f"open -u ada,tea -p {world.port} 127.0.0.1"
-    # On a busy machine lftp often leaves out close_notify after an upload, and has to try again.
-    return world.run(
-        "lftp",
-        "--norc",
-        "-c",
-        f"{settings}set net:max-retries 30; set net:reconnect-interval-base 0;{login};{script}",
-    )
+    return world.run("lftp", "--norc", "-c", f"{settings}set net:max-retries 1;{login};{script}")
 
 
 @needs("lftp")
@@ -193,13 +196,12 @@ def test_lftp(world: World, passive: str) -> None:
     assert world.got("parallel") == LARGE
 
 
-# lftp sometimes ends an upload without close_notify, gets 426, and tries again.
 @needs("lftp")
 @pytest.mark.parametrize("passive", ["on", "off"])
 def test_lftp_with_tls(
     make_world: Callable[..., World], tls_options: tuple[str, ...], passive: str
 ) -> None:
-    world = make_world("--require-tls", *tls_options)
+    world = make_world("--require-tls", "--require-close-notify", *tls_options)
     settings = (
         "set ftp:ssl-force yes; set ftp:ssl-protect-data yes; set ssl:verify-certificate no;"
         f"set ftp:passive-mode {passive};"
@@ -249,6 +251,31 @@ def test_line_clients(world: World, client: str, way: str) -> None:
     assert "renamed" in output
     assert not (world.root / "a.txt").exists()
     assert not (world.root / "d").exists()
+
+
+@pytest.mark.parametrize(
+    "client", [pytest.param(name, marks=needs(name)) for name in ("inetutils-ftp", "tnftp")]
+)
+def test_interrupting_a_line_client(world: World, client: str) -> None:
+    with (world.root / "endless").open("wb") as file:
+        file.truncate(1 << 40)  # a sparse file
+    (world.local / "sink").symlink_to("/dev/null")
+    process = subprocess.Popen(
+        [client, "-n", "-v", "127.0.0.1", str(world.port)],
+        cwd=world.local, env={**os.environ, "HOME": str(world.local), "LC_ALL": "C"},
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write("user ada tea\nbinary\nget endless sink\n")
+    process.stdin.flush()
+    for line in process.stdout:
+        if line.startswith("150"):
+            break
+    process.send_signal(signal.SIGINT)  # the client sends ABOR with Interrupt Process and Synch
+    output, _ = process.communicate("pwd\nbye\n", timeout=TIMEOUT)
+    found = [line[:3] for line in output.splitlines() if line[:3] in {"426", "226", "221"}]
+    assert found == ["426", "226", "221"]
 
 
 @needs("ncftpget")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import stat
 import time
 from pathlib import Path
@@ -165,6 +166,31 @@ def test_links_that_lead_inside_are_what_they_lead_to(user: FTPClient, root: Pat
     assert user.asks("CDUP")[0] == "250 The folder is /"
     assert user.code("DELE file-link") == 250
     assert (root / "a.txt").exists()
+
+
+def test_a_folder_that_disappears_during_its_listing(
+    user: FTPClient, house: FTPHouse, root: Path
+) -> None:
+    for number in range(3000):
+        (root / "sub" / f"{number:0100}").touch()
+    house.ports.stalled = True
+    peer = user.begin("LIST sub")
+    shutil.rmtree(root / "sub")
+    peer.resume()
+    assert user.replies() == ["226 Transfer complete"]
+    lines = peer.read().split(b"\r\n")
+    assert lines[0].endswith(b"0")
+    assert all(line.startswith(b"-rw") for line in lines[:-1])
+    assert user.asks("PASV", "LIST sub")[-1] == "550 No such file or directory"
+
+
+def test_a_root_that_disappears(user: FTPClient, root: Path) -> None:
+    shutil.rmtree(root)
+    assert user.code("PWD") == 257
+    assert user.code("MKD new") == 550
+    for command in ("RETR a.txt", "STOR new", "LIST sub"):
+        assert user.asks("PASV", command)[-1][:3] == "550", command
+    assert user.asks("PASV", "MLSD")[-1][:3] in {"226", "550"}
 
 
 def test_special_files_are_not_opened(user: FTPClient, root: Path) -> None:

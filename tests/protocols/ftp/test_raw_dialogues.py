@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from reactor.testing import VirtualReactor
 
-from ...tools.ftp import FTPHouse
+from ...tools.ftp import FTPHouse, fill
 from .raw_dialogues import DIALOGUES
 
 
@@ -21,13 +24,14 @@ def test_dialogue(reactor: VirtualReactor, root: Path, name: str) -> None:
         assert _codes(replies) == codes.split(), (line, replies)
 
 
-@pytest.mark.parametrize("size", [1, 2, 7])
-@pytest.mark.parametrize("name", ["login", "cwd and cdup", "rename", "epsv all"])
-def test_pieces_of_commands(reactor: VirtualReactor, root: Path, name: str, size: int) -> None:
-    client = FTPHouse(reactor, root, writable=True).client()
+@given(st.sampled_from(sorted(DIALOGUES)), st.integers(1, 50))
+@settings(deadline=None)
+def test_commands_in_pieces_of_every_size(name: str, size: int) -> None:
     lines, codes = zip(*_pairs(DIALOGUES[name]), strict=True)
-    client.peer.send("".join(f"{line}\r\n" for line in lines).encode(), size)
-    assert _codes(client.replies()) == list(codes)
+    with TemporaryDirectory() as folder, VirtualReactor() as reactor:
+        client = FTPHouse(reactor, fill(Path(folder) / "root"), writable=True).client()
+        client.peer.send("".join(f"{line}\r\n" for line in lines).encode(), size)
+        assert _codes(client.replies()) == " ".join(codes).split()
 
 
 def _pairs(dialogue: tuple[str, ...]) -> list[tuple[str, str]]:

@@ -69,6 +69,20 @@ def test_an_address_is_locked_out(reactor: VirtualReactor, root: Path) -> None:
     house.client().log_in("ada")
 
 
+def test_checks_that_wait_are_locked_out_too(reactor: VirtualReactor, root: Path) -> None:
+    house = FTPHouse(
+        reactor, root, users=(ADA,), anonymous=False, limits=FTPLimits(wrong_passwords=4)
+    )
+    clients = [house.client() for _ in range(10)]
+    for client in clients:
+        client.sends("USER ada", "PASS coffee")
+    reactor.advance(30.0)
+    answers = [client.replies()[-1][:3] for client in clients]
+    # Three are checked at a time, and the fourth wrong password locks the address.
+    assert answers.count("530") < 7
+    assert answers.count("530") + answers.count("421") == 10
+
+
 def test_many_logins_from_one_address_wait_for_each_other(closed_house: FTPHouse) -> None:
     clients = [closed_house.client() for _ in range(12)]
     for client in clients:
@@ -117,6 +131,27 @@ def test_a_client_that_does_not_log_in_is_closed(house: FTPHouse) -> None:
     house.reactor.advance(1.0)
     assert client.replies() == ["421 No login within 60 s"]
     assert house.server.sessions == 0
+
+
+def test_a_stall_takes_no_time_to_log_in_from_a_client(house: FTPHouse) -> None:
+    client = house.client()
+    client.sends("USER anonymous")
+    house.reactor.stall(100.0)  # the client needs the answer before it can send the password
+    assert client.replies() == ["331 Send any password"]
+    house.reactor.advance(39.0)
+    assert client.code("PASS x") == 230
+    other = house.client()
+    house.reactor.stall(100.0)
+    house.reactor.advance(200.0)  # but only once
+    assert other.replies() == ["421 No login within 60 s"]
+
+
+def test_a_command_sent_during_a_stall_counts(user: FTPClient, house: FTPHouse) -> None:
+    silent = house.user()
+    user.sends("NOOP")
+    house.reactor.stall(1000.0, waiting=True)
+    assert user.replies() == ["200 OK"]
+    assert silent.replies() == ["421 No command for 300 s"]  # it could have sent one
 
 
 def test_an_idle_client_is_closed(user: FTPClient, house: FTPHouse) -> None:
@@ -201,6 +236,36 @@ def test_who_does_not_read_replies_gets_no_more(user: FTPClient, house: FTPHouse
     user.peer.resume()
     house.reactor.settle()
     assert user.peer.read().count(b"211 End\r\n") == 300_000
+
+
+def test_stat_of_a_path_waits_for_the_transfer(user: FTPClient, house: FTPHouse) -> None:
+    peer = user.begin("STOR new")
+    # RFC 959 section 4.1.3. Otherwise one client could fill the queue of the threads.
+    assert user.asks(*["STAT /"] * 10) == []
+    assert user.asks("STAT")[-1] == "211 End"
+    peer.send_eof()
+    replies = user.replies()
+    assert replies[0] == "226 Transfer complete"
+    assert replies.count("212 End") == 10
+
+
+def test_a_flood_of_urgent_commands(user: FTPClient, house: FTPHouse) -> None:
+    peer = user.begin("STOR new")
+    user.peer.stall()
+    user.peer.send(b"STAT\r\n" * 100_000)
+    house.reactor.settle()
+    assert user.peer.transport.get_write_buffer_size() < 200_000
+    user.peer.resume()
+    turns = house.reactor.stats.turns
+    house.reactor.settle()
+    assert house.reactor.stats.turns - turns > 1000
+    user.peer.send(b"ABOR\r\n")
+    house.reactor.settle()
+    assert user.peer.read().decode().splitlines()[-2:] == [
+        "426 The transfer was aborted",
+        "226 Nothing is being transferred now",
+    ]
+    assert peer.closed
 
 
 def test_lines_that_are_no_commands_end_the_connection(user: FTPClient) -> None:

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from protocols.ftp.accounts import AccountLine, parse_account, read_accounts
 from protocols.ftp.ascii import ToLocal, ToNetwork
-from protocols.ftp.files import ContinuedFile, SourceFile, TextReader
+from protocols.ftp.files import SourceFile, TextReader
 from protocols.ftp.paths import PathError, parse_path, quote_path, show_path
 from protocols.ftp.replies import render_reply
+from protocols.ftp.targets import ContinuedFile
 from protocols.ftp.telnet import TelnetFilter
 from protocols.ftp.transferlog import TransferLog
 from protocols.passwords import PasswordHash, PasswordsError

@@ -5,14 +5,30 @@ from __future__ import annotations
 import errno
 import os
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from protocols.ftp import FTPLimits, files, uploads
+from protocols.ftp import FTPLimits, targets, uploads
+from protocols.ftp.commands import transfer
+from protocols.ftp.quota import measure
+from protocols.rooted import Names, OpenFile, Root
 from reactor.testing import VirtualReactor
 
 from ...tools.ftp import FTPClient, FTPHouse
+from ...tools.waiting import wait_until
+
+
+@pytest.fixture(params=["without a name", "with a hidden name"], autouse=True)
+def named(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Whether uploads have a hidden name, as where the system has no files without names."""
+    if request.param == "without a name":
+        return not hasattr(os, "O_TMPFILE")
+    monkeypatch.setattr(targets, "_O_TMPFILE", None)
+    return True
 
 
 def test_an_upload(user: FTPClient, root: Path) -> None:
@@ -31,16 +47,20 @@ def test_text_gets_local_line_endings(user: FTPClient, root: Path, chunk: int | 
     assert (root / "new").read_bytes() == b"one\ntwo\rthree\r\nfour\r"
 
 
-def test_an_upload_has_its_name_when_it_is_complete(user: FTPClient, house: FTPHouse) -> None:
+def test_an_upload_has_its_name_when_it_is_complete(
+    user: FTPClient, house: FTPHouse, named: bool
+) -> None:
     peer = user.begin("STOR new")
     peer.send(b"half")
     house.reactor.settle()
     assert "new" not in house.files()
-    [temporary] = [name for name in house.files() if name.startswith(".ftp-upload-")]
+    temporary = [name for name in house.files() if name.startswith(".ftp-upload-")]
+    assert len(temporary) == named
     assert user.peer.received == b""
     other = house.user()
-    assert temporary.encode() not in other.fetch("LIST -la") + other.fetch("MLSD")
-    assert other.code(f"DELE {temporary}") == 550
+    assert b".ftp-upload-" not in other.fetch("LIST -la") + other.fetch("MLSD")
+    for name in temporary:
+        assert other.code(f"DELE {name}") == 550
     peer.send_eof()
     assert user.replies() == ["226 Transfer complete"]
     assert house.files() == ["a.txt", "new", "sub", "sub/b.bin"]
@@ -159,14 +179,16 @@ def test_a_folder_that_disappears(user: FTPClient, house: FTPHouse, root: Path) 
     assert user.code("CDUP") == 250
 
 
-def test_a_stopping_server_leaves_no_half_upload(reactor: VirtualReactor, root: Path) -> None:
+def test_a_stopping_server_leaves_no_half_upload(
+    reactor: VirtualReactor, root: Path, named: bool
+) -> None:
     house = FTPHouse(reactor, root, writable=True)
     before = house.files()
     user = house.user()
     peer = user.begin("STOR new")
     peer.send(b"half")
     reactor.settle()
-    assert house.files() != before
+    assert (house.files() != before) is named
     reactor.call_soon(reactor.stop, 2.0)
     reactor.run()
     reactor.close()
@@ -174,17 +196,17 @@ def test_a_stopping_server_leaves_no_half_upload(reactor: VirtualReactor, root: 
 
 
 def test_stopping_while_a_thread_writes_leaves_no_half_upload(
-    reactor: VirtualReactor, root: Path, monkeypatch: pytest.MonkeyPatch
+    reactor: VirtualReactor, root: Path, monkeypatch: pytest.MonkeyPatch, named: bool
 ) -> None:
     going = threading.Event()
-    monkeypatch.setattr(files, "_write", lambda fd, data: going.wait(60))
+    monkeypatch.setattr(targets, "_write", lambda fd, data: going.wait(60))
     house = FTPHouse(reactor, root, writable=True)
     before = house.files()
     peer = house.user().begin("STOR new")
     reactor.thread_timeout = 0
     peer.send(b"half")
     reactor.settle()
-    assert house.files() != before
+    assert (house.files() != before) is named
     reactor.call_soon(reactor.stop, 2.0)
     try:
         reactor.run()
@@ -192,6 +214,54 @@ def test_stopping_while_a_thread_writes_leaves_no_half_upload(
         assert house.files() == before
     finally:
         going.set()
+
+
+@pytest.fixture
+def slow_opening(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """Opening the target of an upload takes until this is set."""
+    going = threading.Event()
+    create = targets._create
+
+    def create_slowly(folder: int) -> tuple[bytes | None, OpenFile]:
+        assert going.wait(60)
+        return create(folder)
+
+    monkeypatch.setattr(targets, "_create", create_slowly)
+    yield going
+    going.set()
+
+
+def test_stopping_while_an_upload_begins_finishes_it(
+    reactor: VirtualReactor, root: Path, slow_opening: threading.Event
+) -> None:
+    house = FTPHouse(reactor, root, writable=True)
+    user = house.user()
+    reactor.thread_timeout = 0
+    user.asks("TYPE I", "PASV", "STOR new", "NOOP")
+    reactor.call_soon(reactor.stop, 5.0)
+    reactor.settle()
+    assert user.replies() == []
+    slow_opening.set()
+    reactor.thread_timeout = 10
+    assert [line[:3] for line in user.replies()] == ["150"]
+    user.data.send(b"all")
+    user.data.send_eof()
+    assert user.replies() == ["226 Transfer complete", "421 The server is stopping"]
+    assert (root / "new").read_bytes() == b"all"
+
+
+def test_leaving_while_an_upload_begins_leaves_nothing(
+    user: FTPClient, house: FTPHouse, slow_opening: threading.Event
+) -> None:
+    before = house.files()
+    house.reactor.thread_timeout = 0
+    user.asks("PASV", "STOR new")
+    user.peer.reset()
+    house.reactor.settle()
+    slow_opening.set()
+    house.reactor.thread_timeout = 10
+    house.reactor.settle()
+    assert house.files() == before
 
 
 # -- limits ----------------------------------------------------------------------------------------
@@ -230,6 +300,60 @@ def test_two_uploads_share_the_quota(reactor: VirtualReactor, root: Path) -> Non
     assert two.store("STOR 2", bytes(6))[:3] == "226"
 
 
+def test_a_failed_upload_counts_what_it_leaves(reactor: VirtualReactor, root: Path) -> None:
+    house = FTPHouse(reactor, root, writable=True, limits=FTPLimits(quota=300))  # 264 are there
+    one, two = house.user(), house.user()
+    one.begin("STOR large")  # while it is in progress, nothing is measured
+    for _ in range(2):
+        peer = two.begin("APPE a.txt")
+        peer.send(bytes(10))
+        house.reactor.settle()
+        assert [line[:3] for line in two.asks("ABOR")] == ["426", "226"]
+    assert (root / "a.txt").stat().st_size == 28
+    assert two.store("APPE a.txt", bytes(17))[:3] == "552"
+    peer = two.begin("STOR new")  # of this nothing stays
+    peer.send(bytes(16))
+    two.asks("ABOR")
+    assert two.store("STOR new", bytes(16))[:3] == "226"
+
+
+def test_an_upload_that_ends_while_the_folder_is_measured(
+    reactor: VirtualReactor, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    going = threading.Event()
+
+    def measure_slowly(root: Root) -> int:
+        size = measure(root)
+        if threading.current_thread().name == slow:
+            assert going.wait(60)
+        return size
+
+    def open_slowly(root: Root, names: Names) -> targets.NewFile:
+        nonlocal slow
+        if names == (b"slow",):
+            slow = threading.current_thread().name
+        return targets.NewFile(root, names)
+
+    slow = ""
+    monkeypatch.setattr(transfer, "measure", measure_slowly)
+    monkeypatch.setattr(transfer, "NewFile", open_slowly)
+    house = FTPHouse(reactor, root, writable=True, limits=FTPLimits(quota=300))  # 264 are there
+    one, two = house.user(), house.user()
+    reactor.thread_timeout = 0
+    one.asks("PASV", "STOR slow")
+    wait_until(lambda: slow)
+    two.sends("TYPE I", "PASV", "STOR quick")
+    wait_until(lambda: reactor.run_once(0) or house.ports.peers)
+    house.ports.peers[0].send(bytes(30))
+    house.ports.peers[0].send_eof()
+    wait_until(lambda: reactor.run_once(0) or "quick" in house.files())
+    going.set()
+    reactor.thread_timeout = 10
+    assert one.replies()[-1][:3] == "150"
+    one.data.send(bytes(7))
+    assert one.replies() == ["552 The quota is exceeded"]
+
+
 @pytest.mark.parametrize("error", [errno.ENOSPC, errno.EDQUOT, errno.EIO])
 def test_a_disk_that_fills_up(
     house: FTPHouse, user: FTPClient, monkeypatch: pytest.MonkeyPatch, error: int
@@ -243,7 +367,7 @@ def test_a_disk_that_fills_up(
         os.write(fd, data)
 
     before = house.files()
-    monkeypatch.setattr(files, "_write", write)
+    monkeypatch.setattr(targets, "_write", write)
     peer = user.begin("STOR new")
     peer.send(b"first")
     house.reactor.settle()
@@ -258,13 +382,13 @@ def test_a_slow_disk_stops_the_client_and_nobody_else(
     house: FTPHouse, user: FTPClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     going = threading.Event()
-    real = files._write
+    real = targets._write
 
     def write(fd: int, data: bytes) -> None:
         assert going.wait(60)
         real(fd, data)
 
-    monkeypatch.setattr(files, "_write", write)
+    monkeypatch.setattr(targets, "_write", write)
     peer = user.begin("STOR new")
     house.reactor.thread_timeout = 0
     data = bytes(range(256)) * 16_384  # 4 MB
@@ -281,3 +405,41 @@ def test_a_slow_disk_stops_the_client_and_nobody_else(
     house.reactor.thread_timeout = 60
     assert user.replies()[0][:3] == "226"
     assert (house.root / "new").read_bytes() == data
+
+
+def test_a_slow_disk_costs_no_upload(
+    house: FTPHouse, user: FTPClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    going = threading.Event()
+    real = targets._write
+
+    def write(fd: int, data: bytes) -> None:
+        assert going.wait(60)
+        real(fd, data)
+
+    monkeypatch.setattr(targets, "_write", write)
+    peer = user.begin("STOR new")
+    house.reactor.thread_timeout = 0
+    peer.send(b"all")
+    house.reactor.advance(600.0)  # the client waits for us, and is not silent
+    going.set()
+    house.reactor.thread_timeout = 60
+    peer.send_eof()
+    assert user.replies() == ["226 Transfer complete"]
+    assert (house.root / "new").read_bytes() == b"all"
+
+
+LINE_BYTES = st.lists(st.sampled_from([b"\r", b"\n", b"a", b"\r\n", b"\0\xff"])).map(b"".join)
+
+
+@given(LINE_BYTES, st.sampled_from("AI"), st.integers(1, 9))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_pieces_of_every_size(
+    user: FTPClient, root: Path, data: bytes, mode: str, size: int
+) -> None:
+    assert user.store("STOR new", data, mode, size)[:3] == "226"
+    stored = data.replace(b"\r\n", b"\n") if mode == "A" else data
+    assert (root / "new").read_bytes() == stored
+    assert user.fetch("RETR new", "I") == stored
+    sent = user.fetch("RETR new", mode)
+    assert sent == (stored.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n") if mode == "A" else data)
