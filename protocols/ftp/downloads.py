@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ssl
 from typing import Final, Protocol
 
 from reactor import Reactor, StreamTransport, ThreadCall, TLSTransport
 
+from .data import DataPort
 from .files import SourceFile, is_cached, read_ahead
-from .transfers import Transfer, describe
+from .transfers import Ended, Transfer, describe
 
 WINDOW: Final = 1 << 20  # bytes of a file that are handed to the transport at a time
 
@@ -60,10 +62,22 @@ class BytesDownload(Download):
         super().__init__(reactor, timeout)
         self._data = data
 
+    def begin(self, port: DataPort, context: ssl.SSLContext | None, on_end: Ended) -> None:
+        if context is None:
+            rest = port.send_now(self._data)
+            if rest is None:
+                self.size = len(self._data)
+                self.complete = True
+                on_end(self, 226, _SENT)
+                return
+            self.size = len(self._data) - len(rest)
+            self._data = rest
+        super().begin(port, context, on_end)
+
     def opened(self, transport: StreamTransport) -> None:
         transport.set_write_buffer_limits(high=0)  # so it is sent at once, if there is room
         transport.write(self._data)
-        self.size = len(self._data)
+        self.size += len(self._data)
         self.finish()
 
     def progress(self) -> int:
