@@ -11,7 +11,10 @@ from .data import DataPort
 from .files import SourceFile, is_cached, read_ahead
 from .transfers import Ended, Transfer, describe
 
-WINDOW: Final = 1 << 20  # bytes of a file that are handed to the transport at a time
+# Bytes of a file that are handed to the transport at a time. Windows of 4 MiB would cost a fast
+# client's download 4 % less, but for a slow client the system could drop pages from memory after
+# they were looked for, and before they are sent.
+WINDOW: Final = 1 << 20
 
 _SENT: Final = "Transfer complete"
 
