@@ -231,6 +231,30 @@ def test_pages_that_are_not_in_memory_are_read_in_a_thread(
     assert max(count for _, count in ahead) == downloads.WINDOW
 
 
+def test_a_slow_client_gets_small_windows(
+    house: FTPHouse, large: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is looked for in memory is what is sent soon."""
+    asked: list[int] = []
+
+    def look(fd: int, offset: int, count: int) -> bool:
+        asked.append(count)
+        return True
+
+    monkeypatch.setattr(downloads, "is_cached", look)
+    assert house.user().fetch("RETR large") == large
+    assert asked == [downloads.WINDOW, len(large) - downloads.WINDOW]
+    asked.clear()
+    user = house.user()
+    house.ports.stalled = True
+    peer = user.begin("RETR large")
+    while not user.replies():
+        house.reactor.advance(1.0)
+        peer.read()
+        peer.stall(downloads.WINDOW)
+    assert max(asked) == downloads.WINDOW
+
+
 def test_a_disk_error(user: FTPClient, large: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise OSError(5, "Input/output error")
