@@ -13,8 +13,9 @@ import logging
 import random
 import socket
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from itertools import chain
 from typing import Final
 
 from reactor import READ, Connector, Protocol, Reactor, StreamTransport, TLSTransport
@@ -25,6 +26,8 @@ from ..starttls import start_tls
 LOWEST_ACTIVE_PORT: Final = 1024  # RFC 2577 section 3: well-known ports are other services
 
 _BACKLOG: Final = 5
+_DYNAMIC_PORTS: Final = range(49152, 65536)  # RFC 6335 section 6
+_GUESSES: Final = 10
 _CACHED: Final = 1024  # addresses
 _ACCEPTS_PER_TURN: Final = 16
 _UNWATCHED: Final = 0.1  # seconds; see PassivePort
@@ -320,7 +323,12 @@ class DataPorts:
     def _bind(self, local: str) -> socket.socket:
         # At random, so that it is hard to guess where the next transfer will be (RFC 2577 section
         # 8), and a port that a firewall still remembers is seldom used again at once.
-        numbers = random.sample(self._ports, len(self._ports)) if self._ports else [0]
+        numbers: Iterable[int] = random.sample(self._ports, len(self._ports))
+        if not self._ports:
+            # Transfers leave their ports in TIME_WAIT. Among thousands of these the system searches
+            # for milliseconds, without SO_REUSEADDR and with it. Given a number, it does not.
+            guesses = (random.choice(_DYNAMIC_PORTS) for _ in range(_GUESSES))
+            numbers = chain(guesses, [0])
         family = socket.AF_INET6 if ":" in local else socket.AF_INET
         for number in numbers:
             sock = socket.socket(family, socket.SOCK_STREAM)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ftplib
 import os
+import random
 import re
 import resource
 import socket
@@ -18,6 +19,7 @@ import pytest
 
 from protocols.ftp import FTPServer
 from protocols.ftp.accounts import open_accounts
+from protocols.ftp.data import DataPorts
 from protocols.rooted import Names, Root
 from reactor import Reactor
 
@@ -94,6 +96,18 @@ def _is_refused(port: int) -> bool:
     except ConnectionResetError:
         pass  # just now
     return False
+
+
+@pytest.mark.parametrize("taken", [False, True])
+def test_a_passive_port_is_guessed(monkeypatch: pytest.MonkeyPatch, taken: bool) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other, Reactor() as reactor:
+        number = other.getsockname()[1]
+        if not taken:
+            other.close()
+        monkeypatch.setattr(random, "choice", lambda numbers: number)
+        port = DataPorts(reactor).passive("127.0.0.1", "127.0.0.1")
+        assert (port.address[1] == number) is not taken
+        port.close()
 
 
 def test_all_passive_ports_taken(start: Serve, clients: Callable[[Command], ftplib.FTP]) -> None:
