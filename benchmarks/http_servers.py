@@ -12,6 +12,7 @@ import getpass
 import grp
 import importlib.metadata
 import os
+import random
 import re
 import shutil
 import signal
@@ -306,6 +307,9 @@ def _waited_for(pid: int) -> tuple[float, float]:
 
 
 def _free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+    """Not one that the system chooses for connections: one of a load's might take it meanwhile."""
+    for port in random.sample(range(10_000, 30_000), 1000):
+        with socket.socket() as sock, contextlib.suppress(OSError):
+            sock.bind(("127.0.0.1", port))
+            return port
+    raise BenchmarkError("no port is free")

@@ -98,15 +98,18 @@ class Root:
             self.close()
 
     def _walk(self, names: Names, flags: int = _FOLDER) -> int:
-        folder = os.open(".", _FOLDER, dir_fd=self._fd)
-        for index, name in enumerate(names):
-            try:
-                last = index == len(names) - 1
-                found = os.open(name, flags if last else _FOLDER, dir_fd=folder)
-            finally:
+        if not names:
+            return os.open(".", _FOLDER, dir_fd=self._fd)
+        root = folder = self._fd
+        try:
+            for name in names[:-1]:
+                above, folder = folder, os.open(name, _FOLDER, dir_fd=folder)
+                if above != root:
+                    os.close(above)
+            return os.open(names[-1], flags, dir_fd=folder)
+        finally:
+            if folder != root:
                 os.close(folder)
-            folder = found
-        return folder
 
     def _resolve(self, names: Names) -> Names:
         """Resolve ``names``, link by link. ``_walk`` opens the result, without following links."""

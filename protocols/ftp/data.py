@@ -9,15 +9,17 @@ from __future__ import annotations
 import errno
 import functools
 import ipaddress
+import logging
 import random
 import socket
 import ssl
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from itertools import chain
 from typing import Final
 
-from reactor import READ, Connector, Protocol, Reactor, StreamTransport, Timer, TLSTransport
+from reactor import READ, Connector, Protocol, Reactor, StreamTransport, TLSTransport
 from reactor.sockets.addresses import parse_address
 
 from ..starttls import start_tls
@@ -25,8 +27,13 @@ from ..starttls import start_tls
 LOWEST_ACTIVE_PORT: Final = 1024  # RFC 2577 section 3: well-known ports are other services
 
 _BACKLOG: Final = 5
+_DYNAMIC_PORTS: Final = range(49152, 65536)  # RFC 6335 section 6
+_GUESSES: Final = 10
 _CACHED: Final = 1024  # addresses
 _ACCEPTS_PER_TURN: Final = 16
+_UNWATCHED: Final = 0.1  # seconds; see PassivePort
+
+logger = logging.getLogger(__name__)
 
 Failed = Callable[[Exception], object]
 
@@ -51,10 +58,21 @@ class DataPort:
         called any more."""
         raise NotImplementedError
 
+    def send_now(self, data: bytes) -> bytes | None:
+        """Send ``data`` without TLS and close the connection, if the client has connected already
+        and the system takes everything at once. Returns None then, otherwise what ``open`` has to
+        send."""
+        return data
+
 
 class PassivePort(DataPort):
     """A listening socket that accepts one connection, from ``peer`` only. ``release``: is called
-    when it no longer uses a port. Without a connection that is after ``timeout`` seconds."""
+    when it no longer uses a port. Without a connection that is after ``timeout`` seconds.
+
+    Nearly all clients connect and send their command within milliseconds, and the system accepts
+    connections by itself. So for the first moment the loop does not watch the socket: ``open`` or
+    ``send_now`` looks whether the client is there. That saves a turn of the loop and two changes
+    of the poller for each small file."""
 
     def __init__(
         self,
@@ -68,29 +86,55 @@ class PassivePort(DataPort):
         self._reactor = reactor
         self._listening: socket.socket | None = sock
         self._peer = peer
+        self._timeout = timeout
         self._release = release
         self._accepted: socket.socket | None = None
         self._opening: Callable[[socket.socket], None] | None = None
         self._failed: Failed | None = None
-        self._timer: Timer | None = reactor.call_later(timeout, self._stop_listening)
-        reactor.register(sock.fileno(), READ, self._on_ready)
+        self._watched = False
+        self._timer = reactor.call_later(min(_UNWATCHED, timeout), self._not_used_at_once)
 
     def open(
         self, protocol: Protocol, context: ssl.SSLContext | None, timeout: float, failed: Failed
     ) -> None:
         serve = partial(_serve, self._reactor, protocol, context, failed)
+        try:
+            if self._accepted is None:
+                self._accept()
+            if self._accepted is None and self._listening is not None:
+                self._watch()
+        except (OSError, ValueError) as exc:
+            self._reactor.call_soon(failed, exc)
+            return
         accepted, self._accepted = self._accepted, None
         if accepted is not None:
             serve(accepted)
             return
         error = TimeoutError(errno.ETIMEDOUT, f"The client has not connected in {timeout:g} s")
-        if self._timer is None:  # the port was closed, as nobody used it
+        if self._listening is None:  # the port was closed, as nobody used it
             self._reactor.call_soon(failed, error)
             return
         self._opening = serve
         self._failed = failed
         self._timer.cancel()
         self._timer = self._reactor.call_later(timeout, self._fail, error, failed)
+
+    def send_now(self, data: bytes) -> bytes | None:
+        # Without a transport: making and ending one costs more than the rest of a small file.
+        try:
+            if self._accepted is None:
+                self._accept()
+            if self._accepted is None:
+                return data
+            sent = self._accepted.send(data)
+        except OSError:  # also if the system takes nothing now: open() tries again, and reports it
+            return data
+        self._reactor.stats.bytes_sent += sent
+        if sent < len(data):
+            return data[sent:]
+        self._accepted.close()
+        self._accepted = None
+        return None
 
     def close(self) -> None:
         self._stop_listening()
@@ -103,40 +147,62 @@ class PassivePort(DataPort):
         self.close()
         failed(error)
 
-    def _on_ready(self, mask: int) -> None:
-        listening = self._listening
+    def _accept(self) -> None:
+        """Accept the client's connection, if it is there, and nobody else's. Raises OSError."""
         for _ in range(_ACCEPTS_PER_TURN):
-            if listening is None:
+            if self._listening is None:
                 return
             try:
-                sock, address = listening.accept()
+                sock, address = self._listening.accept()
             except (BlockingIOError, InterruptedError, ConnectionError):
                 return  # none is left, or it has gone already
-            except OSError as exc:  # no descriptor is left: it would be reported again and again
-                failed = self._failed
-                self.close()
-                if failed is not None:
-                    failed(exc)
-                return
             if normalized(address[0]) != self._peer:
                 sock.close()  # a stranger
                 continue
             sock.setblocking(False)
             self._stop_listening()
-            if self._opening is None:
-                self._accepted = sock
-            else:
-                self._opening(sock)
+            self._accepted = sock
+
+    # -- waiting for the client --------------------------------------------------------------------
+
+    def _not_used_at_once(self) -> None:
+        self._timer = self._reactor.call_later(
+            max(self._timeout - _UNWATCHED, 0), self._stop_listening
+        )
+        try:
+            self._watch()
+        except (OSError, ValueError) as exc:
+            logger.warning("cannot watch a passive port: %s", exc)
+            self._stop_listening()
+
+    def _watch(self) -> None:
+        if not self._watched:
+            assert self._listening is not None
+            self._reactor.register(self._listening.fileno(), READ, self._on_ready)
+            self._watched = True
+
+    def _on_ready(self, mask: int) -> None:
+        try:
+            self._accept()
+        except OSError as exc:  # no descriptor is left: it would be reported again and again
+            failed = self._failed
+            self.close()
+            if failed is not None:
+                failed(exc)
             return
+        if self._accepted is not None and self._opening is not None:
+            accepted, self._accepted = self._accepted, None
+            self._opening(accepted)
 
     def _stop_listening(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._timer.cancel()
         listening, self._listening = self._listening, None
         if listening is not None:
-            self._reactor.unregister(listening.fileno())
-            self._reactor.release(listening)
+            if self._watched:
+                self._reactor.unregister(listening.fileno())
+                self._reactor.release(listening)
+            else:
+                listening.close()
             self._release()
 
 
@@ -275,12 +341,17 @@ class DataPorts:
     def _bind(self, local: str) -> socket.socket:
         # At random, so that it is hard to guess where the next transfer will be (RFC 2577 section
         # 8), and a port that a firewall still remembers is seldom used again at once.
-        numbers = random.sample(self._ports, len(self._ports)) if self._ports else [0]
+        numbers: Iterable[int] = random.sample(self._ports, len(self._ports))
+        if not self._ports:
+            # Transfers leave their ports in TIME_WAIT. Among thousands of these the system searches
+            # for milliseconds, without SO_REUSEADDR and with it. Given a number, it does not.
+            guesses = (random.choice(_DYNAMIC_PORTS) for _ in range(_GUESSES))
+            numbers = chain(guesses, [0])
         family = socket.AF_INET6 if ":" in local else socket.AF_INET
         for number in numbers:
             sock = socket.socket(family, socket.SOCK_STREAM)
+            sock.setblocking(False)
             try:
-                sock.setblocking(False)
                 if number:
                     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 sock.bind((local, number))

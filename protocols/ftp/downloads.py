@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import ssl
 from typing import Final, Protocol
 
 from reactor import Reactor, StreamTransport, ThreadCall, TLSTransport
 
+from .data import DataPort
 from .files import SourceFile, is_cached, read_ahead
-from .transfers import Transfer, describe
+from .transfers import Ended, Transfer, describe
 
-WINDOW: Final = 1 << 20  # bytes of a file that are handed to the transport at a time
+# Bytes of a file that are handed to the transport at a time. The larger one is as much as it sends
+# in one turn, and makes a download about 5 % cheaper. It is only for clients that have taken the
+# window before it quickly: otherwise the system could drop pages from memory after they were looked
+# for, and before they are sent.
+WINDOW: Final = 1 << 20
+LARGE_WINDOW: Final = 4 << 20
+_QUICKLY: Final = 0.025  # seconds
 
 _SENT: Final = "Transfer complete"
 
@@ -60,10 +68,22 @@ class BytesDownload(Download):
         super().__init__(reactor, timeout)
         self._data = data
 
+    def begin(self, port: DataPort, context: ssl.SSLContext | None, on_end: Ended) -> None:
+        if context is None:
+            rest = port.send_now(self._data)
+            if rest is None:
+                self.size = len(self._data)
+                self.complete = True
+                on_end(self, 226, _SENT)
+                return
+            self.size = len(self._data) - len(rest)
+            self._data = rest
+        super().begin(port, context, on_end)
+
     def opened(self, transport: StreamTransport) -> None:
         transport.set_write_buffer_limits(high=0)  # so it is sent at once, if there is room
         transport.write(self._data)
-        self.size = len(self._data)
+        self.size += len(self._data)
         self.finish()
 
     def progress(self) -> int:
@@ -79,12 +99,14 @@ class FileDownload(Download):
     The loop must not wait for the disk. So before each window it asks whether the system has the
     file's pages in memory, and has a thread read them if not."""
 
-    __slots__ = ("_file", "_offset", "_using")
+    __slots__ = ("_file", "_given", "_offset", "_using", "_window")
 
     def __init__(self, reactor: Reactor, timeout: float, file: SourceFile, offset: int) -> None:
         super().__init__(reactor, timeout)
         self._file = file
         self._offset = offset
+        self._window = WINDOW
+        self._given = 0.0  # when the transport got its window
         self._using = False  # whether a thread or the transport uses the file
 
     def opened(self, transport: StreamTransport) -> None:
@@ -99,7 +121,7 @@ class FileDownload(Download):
             self._file.close()
 
     def _next_window(self) -> None:
-        count = min(self._file.size - self._offset, WINDOW)
+        count = min(self._file.size - self._offset, self._window)
         if count <= 0:
             self.finish()
             return
@@ -113,6 +135,7 @@ class FileDownload(Download):
         if cached:
             self._send(count)
         else:
+            count = min(count, WINDOW)  # so that the client soon gets something
             self.in_thread(
                 read_ahead, self._file.fd, self._offset, count,
                 then=lambda call: self._read(call, count),
@@ -130,6 +153,7 @@ class FileDownload(Download):
     def _send(self, count: int) -> None:
         assert self.transport is not None
         self._offset += count
+        self._given = self.reactor.now
         self.transport.sendfile(
             self._file, self._offset - count, count, lambda exc: self._sent(count, exc)
         )
@@ -138,6 +162,8 @@ class FileDownload(Download):
         self._used()
         if exc is None:
             self.size += count
+            quickly = self.reactor.now - self._given < _QUICKLY
+            self._window = LARGE_WINDOW if quickly else WINDOW
             if not self.has_ended():
                 self._next_window()
         elif isinstance(exc, EOFError):

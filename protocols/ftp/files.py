@@ -36,10 +36,9 @@ def check_folder(root: Root, names: Names) -> None:
 
 
 class SourceFile(OpenFile):
-    """A regular file to send. ``size``: when it was opened. ``head``: its content if it is small,
-    else None."""
+    """A regular file to send. ``size``: when it was opened. Raises OSError."""
 
-    __slots__ = ("head", "size")
+    __slots__ = ("size",)
 
     def __init__(self, root: Root, names: Names) -> None:
         super().__init__(root.open(names))
@@ -48,10 +47,21 @@ class SourceFile(OpenFile):
             if not stat.S_ISREG(status.st_mode):
                 raise PermissionError(errno.EPERM, "Not a regular file")
             self.size = status.st_size
-            self.head = os.pread(self.fd, SMALL + 1, 0) if self.size <= SMALL else None
         except BaseException:
             self.close()
             raise
+
+
+def open_source(root: Root, names: Names) -> bytes | SourceFile:
+    """Open a regular file to send. Return its content if it is small: calling a thread several
+    times for it would cost more than reading it. Raises OSError."""
+    file = SourceFile(root, names)
+    if file.size > SMALL:
+        return file
+    try:
+        return os.pread(file.fd, SMALL + 1, 0)
+    finally:
+        file.close()
 
 
 class FileReader:

@@ -54,19 +54,20 @@ def _only(
 
 
 def _pasv(session: FTPSession, argument: str) -> None:
-    public = session.server.ports.public_address
+    local = session.local
     if session.extended_only:
         session.reply(503, "After EPSV ALL only EPSV is possible")
-    elif ":" in session.local:
+    elif ":" in local:
         session.reply(425, "PASV is for IPv4 only: use EPSV")
-    elif (port := _listen(session)) is not None:
-        numbers = (public or session.local).split(".")
+    elif (port := _listen(session, local)) is not None:
+        numbers = (session.server.ports.public_address or local).split(".")
         high, low = divmod(port.address[1], 256)
         session.reply(227, f"Entering Passive Mode ({','.join(numbers)},{high},{low})")
 
 
 def _epsv(session: FTPSession, argument: str) -> None:
-    family = "2" if ":" in session.local else "1"
+    local = session.local
+    family = "2" if ":" in local else "1"
     wanted = argument.strip().upper()
     if wanted == "ALL":
         session.extended_only = True
@@ -75,15 +76,15 @@ def _epsv(session: FTPSession, argument: str) -> None:
         session.reply(501, "Expected 1, 2 or ALL")
     elif wanted not in ("", family):
         session.reply(522, f"Network protocol not supported, use ({family})")
-    elif (port := _listen(session)) is not None:
+    elif (port := _listen(session, local)) is not None:
         session.reply(229, f"Entering Extended Passive Mode (|||{port.address[1]}|)")
 
 
-def _listen(session: FTPSession) -> PassivePort | None:
-    """Listen for the next transfer. If that is not possible, send the reply."""
+def _listen(session: FTPSession, local: str) -> PassivePort | None:
+    """Listen at ``local`` for the next transfer. If that is not possible, send the reply."""
     session.close_port()
     try:
-        port = session.server.ports.passive(session.local, session.peer)
+        port = session.server.ports.passive(local, session.peer)
     except NoPortFree:
         session.reply(425, "No passive port is free: try again later")
         return None

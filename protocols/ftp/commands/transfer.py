@@ -17,6 +17,7 @@ from ..files import (
     FileReader,
     SourceFile,
     TextReader,
+    open_source,
 )
 from ..paths import show_path
 from ..quota import measure
@@ -43,31 +44,38 @@ def _retr(session: FTPSession, argument: str) -> None:
         return
     names = session.path(argument)
     session.in_thread(
-        SourceFile, account_of(session).root, names,
-        then=lambda file: _send(session, names, file, offset), unused=SourceFile.close,
+        open_source, account_of(session).root, names,
+        then=lambda source: _send(session, names, source, offset), unused=_close,
     )  # fmt: skip
 
 
-def _send(session: FTPSession, names: Names, file: SourceFile, offset: int) -> None:
-    if offset > file.size and not session.text:
-        file.close()
-        session.reply(554, "The file is shorter than the offset")
-        return
-    size = "" if session.text else f" ({file.size - offset} bytes)"
-    session.start(_download(session, file, offset), f"Sending {show_path(names)}{size}", names)
+def _close(source: bytes | SourceFile) -> None:
+    if isinstance(source, SourceFile):
+        source.close()
 
 
-def _download(session: FTPSession, file: SourceFile, offset: int) -> Download:
+def _send(session: FTPSession, names: Names, source: bytes | SourceFile, offset: int) -> None:
+    size = ""
+    if not session.text:
+        left = (len(source) if isinstance(source, bytes) else source.size) - offset
+        if left < 0:
+            _close(source)
+            session.reply(554, "The file is shorter than the offset")
+            return
+        size = f" ({left} bytes)"
+    session.start(_download(session, source, offset), f"Sending {show_path(names)}{size}", names)
+
+
+def _download(session: FTPSession, source: bytes | SourceFile, offset: int) -> Download:
     reactor, timeout = session.server.reactor, session.server.limits.data_timeout
-    if file.head is not None:
-        file.close()
-        data = ToNetwork().convert(file.head) if session.text else file.head
+    if isinstance(source, bytes):
+        data = ToNetwork().convert(source) if session.text else source
         return BytesDownload(reactor, timeout, data[offset:])
     if session.text:
-        return PieceDownload(reactor, timeout, TextReader(file, offset))
+        return PieceDownload(reactor, timeout, TextReader(source, offset))
     if session.protected:
-        return PieceDownload(reactor, timeout, FileReader(file, offset))
-    return FileDownload(reactor, timeout, file, offset)
+        return PieceDownload(reactor, timeout, FileReader(source, offset))
+    return FileDownload(reactor, timeout, source, offset)
 
 
 # -- from the client -------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from protocols.ftp import FTPLimits, downloads, files
 from protocols.ftp.files import is_cached, read_ahead
 from reactor.testing import VirtualReactor
 
-from ...tools.ftp import FTPClient, FTPHouse
+from ...tools.ftp import FTPClient, FTPHouse, MemoryPort
 
 LARGE = bytes(range(256)) * 20_000  # 5 MB
 
@@ -25,6 +25,24 @@ def large(root: Path) -> bytes:
 def test_a_small_file(user: FTPClient) -> None:
     assert user.fetch("RETR sub/b.bin") == bytes(range(256))
     assert user.data.eof_received
+
+
+@pytest.mark.parametrize("at_once", [0, 100, 256])
+def test_a_small_file_that_the_system_does_not_take_at_once(
+    house: FTPHouse, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    """``at_once``: how much of it the system takes while there is no transport."""
+    taken: list[bytes] = []
+
+    def send_now(port: MemoryPort, data: bytes) -> bytes | None:
+        taken.append(data[:at_once])
+        return data[at_once:] or None
+
+    monkeypatch.setattr(MemoryPort, "send_now", send_now)
+    user = house.user()
+    assert user.asks("TYPE I", "PASV", "RETR sub/b.bin")[-1] == "226 Transfer complete"
+    rest = user.data.read() if house.ports.peers else b""
+    assert b"".join(taken) + rest == bytes(range(256))
 
 
 def test_an_empty_file(user: FTPClient, root: Path) -> None:
@@ -211,6 +229,30 @@ def test_pages_that_are_not_in_memory_are_read_in_a_thread(
     assert user.fetch("RETR large") == large
     assert sum(count for _, count in ahead) == len(large)
     assert max(count for _, count in ahead) == downloads.WINDOW
+
+
+def test_a_slow_client_gets_small_windows(
+    house: FTPHouse, large: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is looked for in memory is what is sent soon."""
+    asked: list[int] = []
+
+    def look(fd: int, offset: int, count: int) -> bool:
+        asked.append(count)
+        return True
+
+    monkeypatch.setattr(downloads, "is_cached", look)
+    assert house.user().fetch("RETR large") == large
+    assert asked == [downloads.WINDOW, len(large) - downloads.WINDOW]
+    asked.clear()
+    user = house.user()
+    house.ports.stalled = True
+    peer = user.begin("RETR large")
+    while not user.replies():
+        house.reactor.advance(1.0)
+        peer.read()
+        peer.stall(downloads.WINDOW)
+    assert max(asked) == downloads.WINDOW
 
 
 def test_a_disk_error(user: FTPClient, large: bytes, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import ftplib
 import os
+import random
 import re
 import resource
 import socket
 import ssl
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 import pytest
 
+from protocols.ftp import FTPServer
+from protocols.ftp.accounts import open_accounts
+from protocols.ftp.data import DataPorts
+from protocols.rooted import Names, Root
+from reactor import Reactor
+
 from ...tools.certificates import Certificate
 from ...tools.commands import Command
+from ...tools.threads import running
 from ...tools.waiting import TIMEOUT, wait_until
 
 Serve = Callable[..., Command]
@@ -87,6 +96,18 @@ def _is_refused(port: int) -> bool:
     except ConnectionResetError:
         pass  # just now
     return False
+
+
+@pytest.mark.parametrize("taken", [False, True])
+def test_a_passive_port_is_guessed(monkeypatch: pytest.MonkeyPatch, taken: bool) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other, Reactor() as reactor:
+        number = other.getsockname()[1]
+        if not taken:
+            other.close()
+        monkeypatch.setattr(random, "choice", lambda numbers: number)
+        port = DataPorts(reactor).passive("127.0.0.1", "127.0.0.1")
+        assert (port.address[1] == number) is not taken
+        port.close()
 
 
 def test_all_passive_ports_taken(start: Serve, clients: Callable[[Command], ftplib.FTP]) -> None:
@@ -267,6 +288,66 @@ def test_stopping_closes_idle_clients(
     assert server.stop() == (0, "")
     with pytest.raises(ftplib.error_temp, match="421 The server is stopping"):
         client.getresp()
+
+
+# -- small files and slow disks --------------------------------------------------------------------
+
+
+def test_a_client_that_connects_after_its_command(
+    start: Serve, clients: Callable[[Command], ftplib.FTP]
+) -> None:
+    client = clients(start())
+    port = passive_port(client)
+    client.putcmd("RETR a.txt")
+    assert client.getresp()[:3] == "150"
+    with connect(port) as data:
+        assert data.recv(100) == b"one\r\ntwo\r\n"
+    assert client.getresp()[:3] == "226"
+
+
+def test_a_port_that_was_used_is_free_again(
+    start: Serve, clients: Callable[[Command], ftplib.FTP]
+) -> None:
+    client = clients(start("--max-passive-ports", "1"))
+    for _ in range(3):
+        lines: list[str] = []
+        client.retrlines("RETR a.txt", lines.append)
+        assert lines == ["one", "two"]
+
+
+def test_a_file_on_a_slow_disk_delays_only_who_wants_it(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    going = threading.Event()
+    really_open = Root.open
+
+    def open_slowly(self: Root, names: Names, flags: int = os.O_RDONLY) -> int:
+        if names == (b"slow",):
+            assert going.wait(TIMEOUT)
+        return really_open(self, names, flags)
+
+    monkeypatch.setattr(Root, "open", open_slowly)
+    (root / "slow").write_bytes(b"at last")
+    reactor = Reactor()
+    server = FTPServer(reactor, open_accounts((), str(root), anonymous=True, writable=False))
+    listener = reactor.listen_tcp(server, "127.0.0.1", 0)
+    with running(reactor), ExitStack() as stack:
+        patient, other = (stack.enter_context(ftplib.FTP(timeout=TIMEOUT)) for _ in range(2))
+        stack.callback(going.set)
+        for client in (patient, other):
+            client.connect(*listener.addresses[0][:2])
+            client.login()
+        port = passive_port(patient)
+        with connect(port) as data:
+            patient.putcmd("RETR slow")
+            received = bytearray()
+            other.retrbinary("RETR sub/b.bin", received.extend)
+            assert received == bytes(range(256))
+            assert other.nlst() == ["a.txt", "slow", "sub"]
+            going.set()
+            assert patient.getresp()[:3] == "150"
+            assert data.recv(100) == b"at last"
+        assert patient.getresp()[:3] == "226"
 
 
 # -- TLS -------------------------------------------------------------------------------------------
