@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
@@ -25,6 +26,7 @@ from ..tools.waiting import TIMEOUT
 
 TOOLS = ROOT / "docs" / "lessons" / "tools"
 MIB = 1024 * 1024
+SVG = "{http://www.w3.org/2000/svg}"
 
 
 @pytest.fixture
@@ -260,6 +262,26 @@ def test_a_trace_is_read(load_tool: Callable[[str], ModuleType]) -> None:
     assert (sleep["took"], sleep.get("timeout")) == (1.0, None)  # it sleeps until, not for, a time
     assert (second["timeout"], second["writable"]) == (2.5, [6])
     assert control["control"] == ["MOD", 6, "IN|OUT"]
+
+
+# -- draw.py ---------------------------------------------------------------------------------------
+
+
+def test_the_longest_label_does_not_touch_the_edge_of_its_box(
+    load_tool: Callable[[str], ModuleType],
+) -> None:
+    call = {"name": "recvfrom", "fd": 5, "text": "x" * 99, "at": 0.0, "took": 0.0}
+    lane = {"name": "server", "calls": [call]}
+    svg = ElementTree.fromstring(
+        load_tool("draw").draw({"title": "a wide call", "names": {}, "lanes": [lane]})
+    )
+    box = next(rect for rect in svg.iter(f"{SVG}rect") if rect.get("class") == "work")
+    label = next(text for text in svg.iter(f"{SVG}text") if (text.text or "").startswith("recv("))
+    assert label.text is not None
+    assert label.text.endswith("…")
+    right = float(box.attrib["x"]) + float(box.attrib["width"])
+    # 0.602 em is the width of a character in DejaVu Sans Mono and Menlo, 0.618 em in SF Mono.
+    assert float(label.attrib["x"]) + len(label.text) * 12 * 0.618 <= right - 8
 
 
 # -- watch.py --------------------------------------------------------------------------------------
