@@ -431,3 +431,11 @@ def test_a_lesson_is_run_and_watched(watch: ModuleType, tmp_path: Path) -> None:
     # The second recv returns when the server has called everything.
     received = [("recv", "hello"), ("recv", "")]
     assert said == [("connect", ""), ("send", "hello"), *received, ("close", "")]
+
+
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="needs Linux")
+def test_a_hidden_client_has_no_column(watch: ModuleType, tmp_path: Path) -> None:
+    watch.PORT = unused_address()[1]
+    (tmp_path / "picture.toml").write_text('hidden = ["ada"]' + PICTURE)
+    (tmp_path / "server.py").write_text(SERVER.replace("PORT", str(watch.PORT)))
+    assert [lane["name"] for lane in watch.watch(tmp_path)["lanes"]] == ["server"]
