@@ -20,6 +20,7 @@ extensions = [
     "command_options",
     "short_diffs",
     "drawings",
+    "signatures",
     "sphinx.ext.autodoc",
     "sphinx_copybutton",
     "sphinx_design",
@@ -44,6 +45,7 @@ html_show_sphinx = False
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
 autodoc_default_options = {"members": True}
+autodoc_preserve_defaults = True  # values would be those of the machine that builds the pages
 python_maximum_signature_line_length = 88
 
 # An unresolved reference to one of our public names is an error. Other unresolved references come

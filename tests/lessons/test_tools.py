@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
@@ -25,6 +26,7 @@ from ..tools.waiting import TIMEOUT
 
 TOOLS = ROOT / "docs" / "lessons" / "tools"
 MIB = 1024 * 1024
+SVG = "{http://www.w3.org/2000/svg}"
 
 
 @pytest.fixture
@@ -262,6 +264,26 @@ def test_a_trace_is_read(load_tool: Callable[[str], ModuleType]) -> None:
     assert control["control"] == ["MOD", 6, "IN|OUT"]
 
 
+# -- draw.py ---------------------------------------------------------------------------------------
+
+
+def test_the_longest_label_does_not_touch_the_edge_of_its_box(
+    load_tool: Callable[[str], ModuleType],
+) -> None:
+    call = {"name": "recvfrom", "fd": 5, "text": "x" * 99, "at": 0.0, "took": 0.0}
+    lane = {"name": "server", "calls": [call]}
+    svg = ElementTree.fromstring(
+        load_tool("draw").draw({"title": "a wide call", "names": {}, "lanes": [lane]})
+    )
+    box = next(rect for rect in svg.iter(f"{SVG}rect") if rect.get("class") == "work")
+    label = next(text for text in svg.iter(f"{SVG}text") if (text.text or "").startswith("recv("))
+    assert label.text is not None
+    assert label.text.endswith("…")
+    right = float(box.attrib["x"]) + float(box.attrib["width"])
+    # 0.602 em is the width of a character in DejaVu Sans Mono and Menlo, 0.618 em in SF Mono.
+    assert float(label.attrib["x"]) + len(label.text) * 12 * 0.618 <= right - 8
+
+
 # -- watch.py --------------------------------------------------------------------------------------
 
 
@@ -409,3 +431,11 @@ def test_a_lesson_is_run_and_watched(watch: ModuleType, tmp_path: Path) -> None:
     # The second recv returns when the server has called everything.
     received = [("recv", "hello"), ("recv", "")]
     assert said == [("connect", ""), ("send", "hello"), *received, ("close", "")]
+
+
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="needs Linux")
+def test_a_hidden_client_has_no_column(watch: ModuleType, tmp_path: Path) -> None:
+    watch.PORT = unused_address()[1]
+    (tmp_path / "picture.toml").write_text('hidden = ["ada"]' + PICTURE)
+    (tmp_path / "server.py").write_text(SERVER.replace("PORT", str(watch.PORT)))
+    assert [lane["name"] for lane in watch.watch(tmp_path)["lanes"]] == ["server"]

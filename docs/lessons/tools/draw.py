@@ -17,14 +17,17 @@ from pathlib import Path
 from typing import Any, Final
 from xml.etree import ElementTree
 
+_LONGEST: Final = 28  # characters of a label
+_CHARACTER: Final = 7.42  # the width of one in SF Mono, the widest of the usual fonts, at 12 pixels
+_PADDING: Final = 8  # between a label and the edge of its box
+_MARGIN: Final = 4  # between a box and the edge of its column
 _AXIS: Final = 60  # width of the times on the left
-_COLUMN: Final = 210
+_COLUMN: Final = math.ceil(_LONGEST * _CHARACTER) + 2 * (_PADDING + _MARGIN)
 _GAP: Final = 16
 _ROW: Final = 26
 _BOX: Final = 22
 _TOP: Final = 78
 _WAITS: Final = 0.002  # seconds; a call that takes longer has waited
-_LONGEST: Final = 27  # characters of a label
 _NAMES: Final = {
     "accept4": "accept",
     "clock_nanosleep": "sleep",
@@ -89,7 +92,7 @@ def draw(recorded: dict[str, Any]) -> str:
     root = _new_drawing(size, recorded["title"], " ".join(_sentences(heads, boxes)))
     for number, head in enumerate(heads):
         x = _left(number)
-        _text(root, "text head", x + 4, _TOP - 18, head)
+        _text(root, "text head", x + _MARGIN, _TOP - 18, head)
         line = {"x1": x, "x2": x, "y1": _TOP - 10, "y2": height - 34}
         _add(root, "line", {"class": "line", **{key: str(value) for key, value in line.items()}})
     for y, seconds in marks:
@@ -261,14 +264,14 @@ def _sentences(heads: list[str], boxes: list[Box]) -> Iterator[str]:
 def _box(root: ElementTree.Element, box: Box) -> None:
     kind = "failed" if box.failed else "wait" if box.waits else "work"
     place = {
-        "x": _left(box.column) + 4,
+        "x": _left(box.column) + _MARGIN,
         "y": round(box.top, 1),
-        "width": _COLUMN - 8,
+        "width": _COLUMN - 2 * _MARGIN,
         "height": round(box.bottom - box.top, 1),
         "rx": 4,
     }
     _add(root, "rect", {"class": kind, **{key: str(value) for key, value in place.items()}})
-    _text(root, "text", _left(box.column) + 12, box.top + 15, box.label)
+    _text(root, "text", _left(box.column) + _MARGIN + _PADDING, box.top + 15, box.label)
 
 
 def _left(column: int) -> int:

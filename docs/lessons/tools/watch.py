@@ -65,6 +65,7 @@ def watch(folder: Path) -> dict[str, Any]:
     drawing["lanes"] = [
         {"name": name, "calls": [since(call, began) for call in calls]}
         for name, calls in [*inside(lines, plan), *((c.name, c.calls) for c in clients)]
+        if name not in plan.get("hidden", ())
     ]
     return drawing
 

@@ -18,7 +18,10 @@ def receive(client, queue):
 
 
 def send(client, queue):
-    """Send as much of the queue as the kernel takes now."""
+    """Send as much of the queue as the kernel takes now.
+
+    One ``send`` would be enough. If it takes only a part, the buffer is full, and epoll will report
+    when there is room: see epoll(7), "Possible pitfalls and ways to avoid them"."""
     try:
         while queue:
             del queue[: client.send(queue)]
