@@ -16,7 +16,8 @@ from reactor import IdleTimer, StreamTransport, Timer, TLSTransport
 from ..rooted import Names
 from ..starttls import start_tls
 from .accounts import Account
-from .data import DataPort, normalized
+from .addresses import normalized
+from .data import DataPort
 from .dialogue import Dialogue
 from .listing import FACTS
 from .paths import PathError, parse_path, show_path

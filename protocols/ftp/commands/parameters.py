@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from ..data import (
+from ..addresses import (
     LOWEST_ACTIVE_PORT,
-    NoPortFree,
-    PassivePort,
     WrongFamily,
     parse_extended_port_argument,
     parse_port_argument,
 )
+from ..data import NoPortFree, PassivePort
 from ..session import Command, FTPSession, Takes
 
 
