@@ -42,6 +42,59 @@ def serve_accepted(
         reactor.call_soon(failed, exc)
 
 
+class EarlyHandshake(Protocol):
+    """An accepted connection on which the client may begin TLS before it sends the command of the
+    transfer, as aioftp does. What it sends after the handshake waits in the system for that.
+
+    ``timeout``: seconds for the handshake. ``sock`` is closed if this raises OSError or
+    ValueError."""
+
+    def __init__(
+        self, reactor: Reactor, sock: socket.socket, context: ssl.SSLContext, timeout: float
+    ) -> None:
+        self._reactor = reactor
+        self._made = False
+        self._error: Exception | None = None
+        self._failed: Failed | None = None
+        try:
+            self._transport = TLSTransport(
+                reactor, sock, self, sock.getpeername(), context=context, handshake_timeout=timeout
+            )
+            with _no_tickets(context):
+                self._transport.start(self._on_result)
+        except (OSError, ValueError):
+            sock.close()
+            raise
+
+    def give(self, protocol: Protocol, failed: Failed) -> None:
+        """Let ``protocol`` have the connection: it gets ``connection_made``, when the handshake is
+        done. If that fails, or the connection is lost already, ``failed(exc)`` is called."""
+        self._failed = failed
+        if self._error is not None:
+            self._reactor.call_soon(failed, self._error)
+            return
+        self._transport.set_protocol(protocol)
+        if self._made:
+            self._transport.resume_reading()
+            protocol.connection_made(self._transport)
+
+    def close(self) -> None:
+        """Close the connection: it is not needed."""
+        self._transport.abort()
+
+    def connection_made(self, transport: StreamTransport) -> None:
+        self._made = True
+        transport.pause_reading()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._error = exc or ConnectionAbortedError("The client has closed it")
+
+    def _on_result(self, exc: Exception | None) -> None:
+        self._error = exc
+        if exc is not None and self._failed is not None:
+            self._failed(exc)
+
+
 class TLSAfterConnecting(Protocol):
     """Begins TLS on a connection that we have made, and then gives it to ``protocol``. If that
     fails, ``failed(exc)`` is called."""

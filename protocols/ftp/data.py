@@ -12,6 +12,7 @@ import random
 import socket
 import ssl
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import chain
 from typing import Final
@@ -19,7 +20,7 @@ from typing import Final
 from reactor import READ, Connector, Protocol, Reactor
 
 from .addresses import normalized
-from .connections import Failed, TLSAfterConnecting, serve_accepted
+from .connections import EarlyHandshake, Failed, TLSAfterConnecting, serve_accepted
 
 _BACKLOG: Final = 5
 _DYNAMIC_PORTS: Final = range(49152, 65536)  # RFC 6335 section 6
@@ -60,11 +61,13 @@ class DataPort:
 class PassivePort(DataPort):
     """A listening socket that accepts one connection, from ``peer`` only. ``release``: is called
     when it no longer uses a port. Without a connection that is after ``timeout`` seconds.
+    ``context``: for TLS, which the client may begin as soon as it has connected; None: it begins
+    after ``open``, if at all.
 
     Nearly all clients connect and send their command within milliseconds, and the system accepts
-    connections by itself. So for the first moment the loop does not watch the socket: ``open`` or
-    ``send_now`` looks whether the client is there. That saves a turn of the loop and two changes
-    of the poller for each small file."""
+    connections by itself. So without TLS, the loop does not watch the socket for the first moment:
+    ``open`` or ``send_now`` looks whether the client is there. That saves a turn of the loop and
+    two changes of the poller for each small file."""
 
     def __init__(
         self,
@@ -73,6 +76,7 @@ class PassivePort(DataPort):
         peer: str,
         timeout: float,
         release: Callable[[], object],
+        context: ssl.SSLContext | None = None,
     ) -> None:
         self.address: tuple[str, int] = sock.getsockname()[:2]
         self._reactor = reactor
@@ -80,15 +84,22 @@ class PassivePort(DataPort):
         self._peer = peer
         self._timeout = timeout
         self._release = release
+        self._context = context
         self._accepted: socket.socket | None = None
+        self._early: EarlyHandshake | None = None
         self._opening: Callable[[socket.socket], None] | None = None
         self._failed: Failed | None = None
         self._watched = False
-        self._timer = reactor.call_later(min(_UNWATCHED, timeout), self._not_used_at_once)
+        unwatched = _UNWATCHED if context is None else 0.0
+        self._timer = reactor.call_later(min(unwatched, timeout), self._not_used_at_once)
 
     def open(
         self, protocol: Protocol, context: ssl.SSLContext | None, timeout: float, failed: Failed
     ) -> None:
+        early, self._early = self._early, None
+        if early is not None:
+            early.give(protocol, failed)
+            return
         serve = partial(serve_accepted, self._reactor, protocol, context, failed)
         try:
             if self._accepted is None:
@@ -134,6 +145,9 @@ class PassivePort(DataPort):
         accepted, self._accepted = self._accepted, None
         if accepted is not None:
             accepted.close()
+        early, self._early = self._early, None
+        if early is not None:
+            early.close()
 
     def _fail(self, error: Exception, failed: Failed) -> None:
         self.close()
@@ -182,9 +196,16 @@ class PassivePort(DataPort):
             if failed is not None:
                 failed(exc)
             return
-        if self._accepted is not None and self._opening is not None:
-            accepted, self._accepted = self._accepted, None
+        accepted = self._accepted
+        if accepted is None:
+            return
+        if self._opening is not None:
+            self._accepted = None
             self._opening(accepted)
+        elif self._context is not None:
+            self._accepted = None
+            with suppress(OSError, ValueError):  # it has left: open() reports that
+                self._early = EarlyHandshake(self._reactor, accepted, self._context, self._timeout)
 
     def _stop_listening(self) -> None:
         self._timer.cancel()
@@ -249,14 +270,17 @@ class DataPorts:
         self._most = most
         self._open = 0
 
-    def passive(self, local: str, peer: str) -> PassivePort:
-        """Listen at ``local`` for a connection from ``peer``. Raises NoPortFree, and OSError."""
+    def passive(self, local: str, peer: str, context: ssl.SSLContext | None = None) -> PassivePort:
+        """Listen at ``local`` for a connection from ``peer``. ``context``: for TLS, if data
+        connections are protected now. Raises NoPortFree, and OSError."""
         if self._open >= self._most:
             raise NoPortFree
         sock = self._bind(local)
         self._open += 1
         try:
-            return PassivePort(self._reactor, sock, normalized(peer), self._timeout, self._released)
+            return PassivePort(
+                self._reactor, sock, normalized(peer), self._timeout, self._released, context
+            )
         except (OSError, ValueError):
             self._open -= 1
             sock.close()

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 import socket
+import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -288,6 +289,10 @@ class FTPSession(Dialogue):
         if port is not None:
             port.close()
 
+    def data_context(self) -> ssl.SSLContext | None:
+        """Return the context for TLS on data connections; None if they do not use it."""
+        return self.server.context if self.protected else None
+
     def is_ready_for_data(self) -> bool:
         """Return whether a transfer can begin. If not, send the reply."""
         if self.server.require_tls and not self.protected:
@@ -308,8 +313,7 @@ class FTPSession(Dialogue):
         self._record = None if path is None else Record(show_path(path), upload, started)
         self.transfer = transfer
         self.reply(150, text)
-        context = self.server.context if self.protected else None
-        transfer.begin(port, context, self._transfer_ended)
+        transfer.begin(port, self.data_context(), self._transfer_ended)
         if self.transfer is not None:  # otherwise it has ended already
             self.transfer_begins()  # ABOR may have arrived before
 

@@ -138,6 +138,8 @@ def _prot(session: FTPSession, level: str) -> None:
     elif level == "C" and session.server.require_tls:
         session.reply(534, "Data connections must use TLS")
     elif level == "C":
+        if session.protected:
+            session.close_port()  # a client that has connected to it may have begun TLS
         session.protected = False
         session.reply(200, "Data connections do not use TLS")
     elif level in ("S", "E"):

@@ -83,7 +83,7 @@ def _listen(session: FTPSession, local: str) -> PassivePort | None:
     """Listen at ``local`` for the next transfer. If that is not possible, send the reply."""
     session.close_port()
     try:
-        port = session.server.ports.passive(local, session.peer)
+        port = session.server.ports.passive(local, session.peer, session.data_context())
     except NoPortFree:
         session.reply(425, "No passive port is free: try again later")
         return None

@@ -7,7 +7,7 @@ import socket
 import ssl
 import struct
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -189,3 +189,62 @@ def test_a_data_connection_resumes_the_session(connect: Callable[..., ftplib.FTP
                 assert data.session_reused
                 assert data.recv(100) == b"a.txt\r\nsub\r\n"
         assert client.voidresp()[:3] == "226"
+
+
+# -- a handshake before the transfer's command -----------------------------------------------------
+
+
+def connect_data(client: ftplib.FTP_TLS) -> ssl.SSLSocket:
+    """Ask for a data connection and finish its handshake, as aioftp does."""
+    _, port = ftplib.parse227(client.sendcmd("PASV"))
+    sock = socket.create_connection(("127.0.0.1", port), TIMEOUT)
+    return client.context.wrap_socket(sock, server_hostname="localhost")
+
+
+def test_the_handshake_may_come_before_the_command(
+    connect: Callable[..., ftplib.FTP_TLS], root: Path
+) -> None:
+    client = connect()
+    client.voidcmd("TYPE I")
+    with connect_data(client) as data:
+        data.sendall(DATA)  # waits for the command
+        client.putcmd("STOR new")
+        assert client.getresp()[:3] == "150"
+        data.unwrap()
+    assert client.voidresp()[:3] == "226"
+    with connect_data(client) as data:
+        client.putcmd("RETR new")
+        assert client.getresp()[:3] == "150"
+        with data.makefile("rb") as file:
+            assert file.read() == (root / "new").read_bytes()
+    assert client.voidresp()[:3] == "226"
+
+
+def test_a_handshake_that_failed_before_the_command(
+    connect: Callable[..., ftplib.FTP_TLS],
+) -> None:
+    client = connect()
+    _, port = ftplib.parse227(client.sendcmd("PASV"))
+    with socket.create_connection(("127.0.0.1", port), TIMEOUT) as data:
+        data.sendall(b"this is no handshake\r\n")
+        until_closed(data)
+        with pytest.raises(ftplib.error_temp, match="425"):
+            client.sendcmd("NLST")  # the second reply is 425
+            client.voidresp()
+
+
+def test_a_protected_connection_without_a_transfer_is_closed(
+    connect: Callable[..., ftplib.FTP_TLS],
+) -> None:
+    client = connect()
+    for command in ("PASV", "PROT C", "REIN"):  # another port; no TLS; another user
+        with connect_data(client) as data:
+            client.sendcmd(command)
+            until_closed(data)
+        if command == "PROT C":
+            assert client.sendcmd("PROT P")[:3] == "200"
+
+
+def until_closed(sock: socket.socket) -> None:
+    with suppress(ConnectionError, ssl.SSLError):
+        assert sock.recv(100) == b""
