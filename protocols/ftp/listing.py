@@ -8,6 +8,7 @@ import os
 import stat
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from fnmatch import fnmatchcase
 from itertools import chain, islice
 from typing import Final, NamedTuple
@@ -204,8 +205,8 @@ def has_wildcards(name: bytes) -> bool:
     return any(char in name for char in b"*?[")
 
 
-class Begun:
-    """A listing whose first pieces were read already."""
+class LongListing:
+    """A listing of several pieces, whose first ones were read already."""
 
     def __init__(self, pieces: list[bytes], rest: Listing) -> None:
         self._pieces = pieces
@@ -220,7 +221,7 @@ class Begun:
         self._rest.close()
 
 
-def begin(listing: Listing) -> bytes | Begun:
+def begin(listing: Listing) -> bytes | LongListing:
     """Return the whole listing if it is short, otherwise what reads it. Raises OSError."""
     try:
         first = listing.read()
@@ -229,45 +230,42 @@ def begin(listing: Listing) -> bytes | Begun:
         listing.close()
         raise
     if second:
-        return Begun([first, second], listing)
+        return LongListing([first, second], listing)
     listing.close()
     return first
 
 
-def list_folder(root: Root, names: Names, line: Format) -> bytes | Begun:
+def list_folder(root: Root, names: Names, line: Format) -> bytes | LongListing:
     """Return the listing of a folder. Raises OSError."""
     return begin(FolderReader(root, names, line))
 
 
 def list_path(
     root: Root, names: Names, shown: str, hidden: bool, *, only_names: bool = False
-) -> bytes | Begun:
+) -> bytes | LongListing:
     """Return the listing of what is at ``names``: a folder, a file, or the files that a pattern in
     the last name matches. ``shown``: the path as the client wrote it. ``hidden``: whether names
     that begin with a dot are shown. ``only_names``: as NLST. Raises OSError."""
+
+    def line(prefix: bytes) -> Format:
+        return NameLine(prefix) if only_names else long_line
+
     raw = shown.encode("utf-8", "surrogateescape")
-    line: Format = long_line
+    inside = line(raw.rstrip(b"/") + b"/" if raw else b"")
+    itself = hidden and not only_names
+    with suppress(OSError):
+        return begin(FolderReader(root, names, inside, hidden=hidden, itself=itself))
     try:
-        if only_names:
-            line = NameLine(raw.rstrip(b"/") + b"/" if raw else b"")
-        itself = hidden and not only_names
-        return begin(FolderReader(root, names, line, hidden=hidden, itself=itself))
+        return begin(FileLine(root, names, line(b""), raw))
     except OSError:
-        parent = raw[: raw.rfind(b"/") + 1]
-        try:
-            if only_names:
-                line = NameLine(b"")
-            return begin(FileLine(root, names, line, raw))
-        except OSError:
-            if not names or not has_wildcards(names[-1]):
-                raise
-    if only_names:
-        line = NameLine(parent)
+        if not names or not has_wildcards(names[-1]):
+            raise
+    beside = line(raw[: raw.rfind(b"/") + 1])
     hidden = names[-1].startswith(b".")
-    return begin(FolderReader(root, names[:-1], line, pattern=names[-1], hidden=hidden))
+    return begin(FolderReader(root, names[:-1], beside, pattern=names[-1], hidden=hidden))
 
 
-def read_at_most(listing: bytes | Begun, most: int) -> list[str]:
+def read_at_most(listing: bytes | LongListing, most: int) -> list[str]:
     """Return the lines of a listing, or the first ``most`` of them. Raises OSError."""
     if isinstance(listing, bytes):
         text = listing

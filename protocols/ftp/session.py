@@ -147,7 +147,7 @@ class FTPSession(Dialogue):
         self._set_timer(None)
         self.discard_waiting()
         if self.transfer is not None:
-            self.transfer.abort(426, "The control connection was closed")
+            self.transfer.end(426, "The control connection was closed")
         self.close_port()
         if self._counted:
             self.server.remove(self.transport.get_extra_info("peername"))
@@ -271,6 +271,11 @@ class FTPSession(Dialogue):
             self.reply(500, "No such command")
 
     # -- for commands ------------------------------------------------------------------------------
+
+    def require_account(self) -> Account:
+        """Return the account. Only for commands that require a login."""
+        assert self.account is not None
+        return self.account
 
     def path(self, text: str) -> Names:
         """Return the names that ``text`` means. Raises PathError and FileNotFoundError."""
