@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import os
 import stat
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from fnmatch import fnmatchcase
@@ -14,15 +13,12 @@ from itertools import chain, islice
 from typing import Final, NamedTuple
 
 from ..rooted import Names, OpenFile, Root
+from .dates import format_ls_date, format_time
 from .files import status_of
 from .paths import is_listed
 
 MAX_SORTED: Final = 10_000  # names; a larger folder is listed in the system's order
 _ENTRIES_PER_READ: Final = 500
-_HALF_A_YEAR: Final = 180 * 86_400  # seconds; older files have their year, not their time (ls)
-_MONTHS: Final = (
-    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-)  # fmt: skip
 
 FACTS: Final = ("type", "size", "modify", "perm", "unique", "UNIX.mode")
 
@@ -45,14 +41,9 @@ Format = Callable[[Entry], bytes]
 def long_line(entry: Entry) -> bytes:
     """Return a line as ``ls -l`` prints it. Users and groups are not shown. Times are UTC."""
     status = entry.status
-    then = time.gmtime(status.st_mtime)
-    if -86_400 < time.time() - status.st_mtime < _HALF_A_YEAR:
-        when = f"{then.tm_hour:02}:{then.tm_min:02}"
-    else:
-        when = f"{then.tm_year:5}"
     text = (
         f"{stat.filemode(status.st_mode)} {status.st_nlink:3} ftp      ftp      "
-        f"{status.st_size:12} {_MONTHS[then.tm_mon - 1]} {then.tm_mday:2} {when} "
+        f"{status.st_size:12} {format_ls_date(status.st_mtime)} "
     )
     return text.encode("ascii") + entry.name + b"\r\n"
 
@@ -104,11 +95,6 @@ class FactLine:
         if folder:
             return "elcdfmp" if self._writable else "el"
         return "radfw" if self._writable else "r"
-
-
-def format_time(seconds: float) -> str:
-    """Return a time as RFC 3659 section 2.3 writes it: ``20261122021509``, in UTC."""
-    return time.strftime("%Y%m%d%H%M%S", time.gmtime(seconds))
 
 
 class FolderReader:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import calendar
 import re
-import time
 from functools import partial
 from typing import Final
 
+from ..dates import format_time, parse_time
 from ..files import (
     change_mode,
     change_time,
@@ -20,7 +19,6 @@ from ..files import (
 from ..paths import quote_path, show_path
 from ..session import Command, FTPSession, Takes
 
-_TIME: Final = re.compile(r"([0-9]{14})(?:\.[0-9]+)?").fullmatch
 _MODE: Final = re.compile(r"[0-7]{3,4}").fullmatch
 
 
@@ -77,18 +75,17 @@ def _cannot_rename(session: FTPSession, error: OSError | ValueError) -> None:
 
 def _mfmt(session: FTPSession, argument: str) -> None:
     text, _, path = argument.partition(" ")
-    match = _TIME(text)
     try:
-        seconds = calendar.timegm(time.strptime(match[1], "%Y%m%d%H%M%S")) if match else None
+        seconds = parse_time(text)
     except ValueError:
-        seconds = None
-    if match is None or seconds is None or not path:
+        path = ""
+    if not path:
         session.reply(501, "Expected YYYYMMDDHHMMSS and a path")
         return
     names = session.path(path)
     session.in_thread(
         change_time, session.require_account().root, names, seconds,
-        then=lambda _: session.reply(213, f"Modify={match[1]}; {show_path(names)}"),
+        then=lambda _: session.reply(213, f"Modify={format_time(seconds)}; {show_path(names)}"),
     )  # fmt: skip
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import Final
 
+from ..dates import format_time
 from ..files import size_as_text, size_of, status_of
-from ..listing import FACTS, format_time
+from ..listing import FACTS
 from ..session import Command, FTPSession, Takes
 
 _HELP: Final = (
