@@ -57,11 +57,11 @@ class EarlyHandshake(Protocol):
         self._error: Exception | None = None
         self._failed: Failed | None = None
         try:
-            self._transport = TLSTransport(
+            self.transport = TLSTransport(
                 reactor, sock, self, sock.getpeername(), context=context, handshake_timeout=timeout
             )
             with _no_tickets(context):
-                self._transport.start(self._on_result)
+                self.transport.start(self._on_result)
         except (OSError, ValueError):
             sock.close()
             raise
@@ -73,14 +73,14 @@ class EarlyHandshake(Protocol):
         if self._error is not None:
             self._reactor.call_soon(failed, self._error)
             return
-        self._transport.set_protocol(protocol)
+        self.transport.set_protocol(protocol)
         if self._made:
-            self._transport.resume_reading()
-            protocol.connection_made(self._transport)
+            self.transport.resume_reading()
+            protocol.connection_made(self.transport)
 
     def close(self) -> None:
         """Close the connection: it is not needed."""
-        self._transport.abort()
+        self.transport.abort()
 
     def connection_made(self, transport: StreamTransport) -> None:
         self._made = True

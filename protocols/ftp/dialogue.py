@@ -153,8 +153,8 @@ class Dialogue(LineProtocol):
         if not self._ended:
             self.guard(self.run_waiting)
 
-    def transfer_begins(self) -> None:
-        """Those commands that wait and are urgent need not wait any more."""
+    def release_urgent(self) -> None:
+        """A transfer has begun: run the commands that wait and are urgent."""
         if not self._urgent_waits:  # searching for them at each transfer would take long
             return
         self._urgent_waits = False
@@ -164,8 +164,8 @@ class Dialogue(LineProtocol):
         if self._urgent:
             self.schedule()
 
-    def transfer_ended(self) -> None:
-        """Run the commands that have waited for the end of the transfer."""
+    def release_waiting(self) -> None:
+        """The transfer has ended: run the commands that have waited for that."""
         if self._urgent:
             self._waiting = self._urgent + (self._waiting or deque())
             self._urgent = None

@@ -93,7 +93,7 @@ class FTPSession(Dialogue):
         self.forget_login()
 
     def forget_login(self) -> None:
-        """Begin again, as after connecting (REIN)."""
+        """Return to the state after connecting (REIN, AUTH)."""
         self.user: str | None = None
         self.account: Account | None = None
         self.folder: Names = ()
@@ -124,14 +124,14 @@ class FTPSession(Dialogue):
         self.reply(220, self.server.banner)
 
     def expect_login(self) -> None:
-        """The client has a while to log in, from now on."""
+        """Give the client ``login_timeout`` seconds from now on to log in."""
         self._stalled_before = self.reactor.stats.stalled_time
         self._set_timer(
             self.reactor.call_later(self.server.limits.login_timeout, self._login_timed_out)
         )
 
     def log_in(self, account: Account) -> None:
-        """The password was right."""
+        """Let the client use ``account``: the password was right."""
         self.account = account
         self.folder = ()
         self._restart_idle_timer()
@@ -311,7 +311,11 @@ class FTPSession(Dialogue):
     def start(
         self, transfer: Transfer, text: str, path: Names | None = None, upload: bool = False
     ) -> None:
-        """Begin a transfer. ``path``: of the file, for the log; None: it is not logged."""
+        """Reply 150 with ``text``, and begin ``transfer`` at the port that the client has chosen.
+        At its end the client gets the reply, and the next commands run.
+
+        For the log: ``path``: of the file; None: it is not logged. ``upload``: whether the client
+        sends the file."""
         port, self.port = self.port, None
         assert port is not None
         started = self.reactor.now
@@ -320,7 +324,7 @@ class FTPSession(Dialogue):
         self.reply(150, text)
         transfer.begin(port, self.data_context(), self._transfer_ended)
         if self.transfer is not None:  # otherwise it has ended already
-            self.transfer_begins()  # ABOR may have arrived before
+            self.release_urgent()  # ABOR may have arrived before
 
     def _transfer_ended(self, transfer: Transfer, code: int, text: str) -> None:
         self.transfer = None
@@ -329,7 +333,7 @@ class FTPSession(Dialogue):
         if self._ended:
             return
         self.reply(code, text)
-        self.transfer_ended()
+        self.release_waiting()
 
     def _log(self, transfer: Transfer) -> None:
         record, self._record = self._record, None

@@ -49,7 +49,7 @@ def _pass(session: FTPSession, password: str) -> None:
 def _check(session: FTPSession, name: str, password: str) -> None:
     checks = session.server.checks
     address = subscriber(session.peer)
-    if checks.is_locked(address):  # perhaps only since this check waits
+    if checks.is_locked(address):  # perhaps locked while this check waited
         session.close(421, "Too many wrong passwords from your address: try again later")
         return
     if checks.is_busy(address):

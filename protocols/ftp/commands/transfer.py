@@ -12,12 +12,7 @@ from typing import Final
 from ...rooted import Names, Root
 from ..ascii import ToLocal, ToNetwork
 from ..downloads import BytesDownload, Download, FileDownload, PieceDownload
-from ..files import (
-    FileReader,
-    SourceFile,
-    TextReader,
-    open_source,
-)
+from ..files import FileReader, SourceFile, TextReader, open_source
 from ..paths import show_path
 from ..quota import measure
 from ..session import Command, FTPSession, Takes

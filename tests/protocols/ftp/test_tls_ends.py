@@ -1,4 +1,5 @@
-"""How data connections with TLS end: in good order, without close_notify, and with a reset."""
+"""How data connections with TLS end: in good order, without close_notify, and with a reset; and how
+they begin, before the command and after it."""
 
 from __future__ import annotations
 
@@ -104,19 +105,25 @@ def test_a_client_that_does_not_read_ends_in_good_order(
 # -- uploads ---------------------------------------------------------------------------------------
 
 
+class ProtectedClient(ftplib.FTP_TLS):
+    """A client, and the server that was started for it."""
+
+    server: Command
+
+
 @pytest.fixture
 def connect(
     serve: Callable[..., Command], certificate: Certificate, context: ssl.SSLContext, root: Path
-) -> Iterator[Callable[..., ftplib.FTP_TLS]]:
+) -> Iterator[Callable[..., ProtectedClient]]:
     """Start a server with options, and connect a client that protects its data."""
-    client = ftplib.FTP_TLS(context=context, timeout=TIMEOUT)
+    client = ProtectedClient(context=context, timeout=TIMEOUT)
 
-    def begin(*options: str) -> ftplib.FTP_TLS:
-        server = serve(
+    def begin(*options: str) -> ProtectedClient:
+        client.server = serve(
             "--protocol", "ftp", "--port", "0", "--root", str(root), "--writable",
             "--tls-cert", certificate.chain, "--tls-key", certificate.key, *options,
         )  # fmt: skip
-        client.connect("127.0.0.1", server.ports["ftp"])
+        client.connect("127.0.0.1", client.server.ports["ftp"])
         client.host = "localhost"
         client.login()
         client.prot_p()
@@ -231,6 +238,30 @@ def test_a_handshake_that_failed_before_the_command(
         assert client.sendcmd("NLST")[:3] == "150"
         with pytest.raises(ftplib.error_temp, match="425"):
             client.voidresp()
+
+
+def test_protection_may_be_chosen_after_the_port(
+    connect: Callable[..., ftplib.FTP_TLS],
+) -> None:
+    client = connect()
+    client.prot_c()
+    _, port = ftplib.parse227(client.sendcmd("PASV"))
+    client.prot_p()
+    with socket.create_connection(("127.0.0.1", port), TIMEOUT) as sock:
+        client.putcmd("NLST")
+        assert client.getresp()[:3] == "150"
+        with client.context.wrap_socket(sock, server_hostname="localhost") as data:
+            assert data.recv(100) == b"a.txt\r\nsub\r\n"
+    assert client.voidresp()[:3] == "226"
+
+
+def test_stopping_closes_a_protected_connection_without_a_transfer(
+    connect: Callable[..., ProtectedClient],
+) -> None:
+    client = connect()
+    with connect_data(client) as data:
+        assert client.server.stop() == (0, "")
+        until_closed(data)
 
 
 def test_a_protected_connection_without_a_transfer_is_closed(
