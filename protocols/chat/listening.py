@@ -63,7 +63,4 @@ def listen(
             max_connections=options.max_members + VISITORS,
             keepalive=KeepAlive(),
         )
-    return [
-        url.replace("tcp:", f"{scheme}:").replace("tls:", f"{scheme}s:")
-        for url in tcp_urls(listener, options.tls)
-    ]
+    return tcp_urls(listener, options.tls, scheme)

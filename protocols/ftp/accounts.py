@@ -36,7 +36,8 @@ class Account:
 
 
 class Accounts:
-    """Those who can log in. ``anonymous``: what clients without a password get; None: nothing."""
+    """The users who can log in. ``anonymous``: the account of clients without a password; None:
+    they are refused."""
 
     def __init__(
         self,
@@ -103,11 +104,12 @@ def open_accounts(
     folder cannot be opened."""
     opened: dict[str, tuple[Root, Quota]] = {}
 
-    def open_folder(path: str) -> tuple[Root, Quota]:
+    def open_account(name: str, path: str, may_write: bool) -> Account:
         key = os.path.realpath(path)
         if key not in opened:
             opened[key] = (Root(path, hidden=True), Quota(quota))
-        return opened[key]
+        root, shared_quota = opened[key]
+        return Account(name, root, may_write, shared_quota)
 
     users: dict[str, tuple[Account, PasswordHash]] = {}
     for line in lines:
@@ -116,16 +118,11 @@ def open_accounts(
             raise PasswordsError(f"the user {line.name} needs a folder: give --root or a DIR")
         if line.name in users:
             raise PasswordsError(f"the user {line.name} is there twice")
-        account = Account(line.name, *_with(open_folder(path), line.writable or writable))
+        account = open_account(line.name, path, line.writable or writable)
         users[line.name] = (account, line.hash)
     guest = None
     if anonymous:
         if folder is None:
             raise PasswordsError("anonymous users need a folder: --root DIR")
-        guest = Account("", *_with(open_folder(folder), writable))
+        guest = open_account("", folder, writable)
     return Accounts(users.values(), guest)
-
-
-def _with(folder: tuple[Root, Quota], writable: bool) -> tuple[Root, bool, Quota]:
-    root, quota = folder
-    return root, writable, quota

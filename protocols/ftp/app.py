@@ -61,10 +61,7 @@ class FTPApplication(Application):
             host=options.host, port=options.port, tls=options.tls if options.implicit_tls else None
         )
         listener = listen_tcp(reactor, server, place, keepalive=KeepAlive())
-        return [
-            url.replace("tcp:", "ftp:").replace("tls:", "ftps:")
-            for url in tcp_urls(listener, place.tls)
-        ]
+        return tcp_urls(listener, place.tls, "ftp")
 
     def close(self) -> None:
         if self._log is not None:

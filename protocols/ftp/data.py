@@ -7,35 +7,28 @@ take a transfer over, and the server cannot be made to connect to other machines
 from __future__ import annotations
 
 import errno
-import functools
-import ipaddress
 import logging
 import random
 import socket
 import ssl
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import chain
 from typing import Final
 
-from reactor import READ, Connector, Protocol, Reactor, StreamTransport, TLSTransport
-from reactor.sockets.addresses import parse_address
+from reactor import READ, Connector, Protocol, Reactor
 
-from ..starttls import start_tls
-
-LOWEST_ACTIVE_PORT: Final = 1024  # RFC 2577 section 3: well-known ports are other services
+from .addresses import normalized
+from .connections import EarlyHandshake, Failed, TLSAfterConnecting, serve_accepted
 
 _BACKLOG: Final = 5
 _DYNAMIC_PORTS: Final = range(49152, 65536)  # RFC 6335 section 6
 _GUESSES: Final = 10
-_CACHED: Final = 1024  # addresses
 _ACCEPTS_PER_TURN: Final = 16
 _UNWATCHED: Final = 0.1  # seconds; see PassivePort
 
 logger = logging.getLogger(__name__)
-
-Failed = Callable[[Exception], object]
 
 
 class NoPortFree(Exception):
@@ -68,11 +61,13 @@ class DataPort:
 class PassivePort(DataPort):
     """A listening socket that accepts one connection, from ``peer`` only. ``release``: is called
     when it no longer uses a port. Without a connection that is after ``timeout`` seconds.
+    ``context``: for TLS, which the client may begin as soon as it has connected; None: it begins
+    after ``open``, if at all.
 
     Nearly all clients connect and send their command within milliseconds, and the system accepts
-    connections by itself. So for the first moment the loop does not watch the socket: ``open`` or
-    ``send_now`` looks whether the client is there. That saves a turn of the loop and two changes
-    of the poller for each small file."""
+    connections by itself. So without TLS, the loop does not watch the socket for the first moment:
+    ``open`` or ``send_now`` looks whether the client is there. That saves a turn of the loop and
+    two changes of the poller for each small file."""
 
     def __init__(
         self,
@@ -81,6 +76,7 @@ class PassivePort(DataPort):
         peer: str,
         timeout: float,
         release: Callable[[], object],
+        context: ssl.SSLContext | None = None,
     ) -> None:
         self.address: tuple[str, int] = sock.getsockname()[:2]
         self._reactor = reactor
@@ -88,16 +84,23 @@ class PassivePort(DataPort):
         self._peer = peer
         self._timeout = timeout
         self._release = release
+        self._context = context
         self._accepted: socket.socket | None = None
+        self._early: EarlyHandshake | None = None
         self._opening: Callable[[socket.socket], None] | None = None
         self._failed: Failed | None = None
         self._watched = False
-        self._timer = reactor.call_later(min(_UNWATCHED, timeout), self._not_used_at_once)
+        unwatched = _UNWATCHED if context is None else 0.0
+        self._timer = reactor.call_later(min(unwatched, timeout), self._not_used_at_once)
 
     def open(
         self, protocol: Protocol, context: ssl.SSLContext | None, timeout: float, failed: Failed
     ) -> None:
-        serve = partial(_serve, self._reactor, protocol, context, failed)
+        early, self._early = self._early, None
+        if early is not None:
+            early.give(protocol, failed)
+            return
+        serve = partial(serve_accepted, self._reactor, protocol, context, failed)
         try:
             if self._accepted is None:
                 self._accept()
@@ -142,6 +145,9 @@ class PassivePort(DataPort):
         accepted, self._accepted = self._accepted, None
         if accepted is not None:
             accepted.close()
+        early, self._early = self._early, None
+        if early is not None:
+            early.close()
 
     def _fail(self, error: Exception, failed: Failed) -> None:
         self.close()
@@ -190,9 +196,16 @@ class PassivePort(DataPort):
             if failed is not None:
                 failed(exc)
             return
-        if self._accepted is not None and self._opening is not None:
-            accepted, self._accepted = self._accepted, None
+        accepted = self._accepted
+        if accepted is None:
+            return
+        if self._opening is not None:
+            self._accepted = None
             self._opening(accepted)
+        elif self._context is not None:
+            self._accepted = None
+            with suppress(OSError, ValueError):  # it has left: open() reports that
+                self._early = EarlyHandshake(self._reactor, accepted, self._context, self._timeout)
 
     def _stop_listening(self) -> None:
         self._timer.cancel()
@@ -204,47 +217,6 @@ class PassivePort(DataPort):
             else:
                 listening.close()
             self._release()
-
-
-def _serve(
-    reactor: Reactor,
-    protocol: Protocol,
-    context: ssl.SSLContext | None,
-    failed: Failed,
-    sock: socket.socket,
-) -> None:
-    """Start the transport of an accepted connection."""
-
-    def on_result(exc: Exception | None) -> None:
-        if exc is not None:
-            failed(exc)
-
-    try:
-        peername = sock.getpeername()
-        if context is None:
-            StreamTransport(reactor, sock, protocol, peername).start()
-        else:
-            transport = TLSTransport(reactor, sock, protocol, peername, context=context)
-            with _no_tickets(context):
-                transport.start(on_result)
-    except (OSError, ValueError) as exc:
-        sock.close()
-        reactor.call_soon(failed, exc)
-
-
-@contextmanager
-def _no_tickets(context: ssl.SSLContext) -> Iterator[None]:
-    """Let a connection that begins TLS now send no session tickets (RFC 8446 section 4.6.1).
-
-    Clients do not read during an upload. With tickets unread, closing the connection resets it
-    (RFC 1122 section 4.2.2.13), and the system discards what it has not sent yet: the end of the
-    file, and close_notify. Sessions are resumed with tickets of the control connection."""
-    before = context.num_tickets
-    context.num_tickets = 0
-    try:
-        yield
-    finally:
-        context.num_tickets = before
 
 
 class ActivePort(DataPort):
@@ -260,7 +232,7 @@ class ActivePort(DataPort):
     def open(
         self, protocol: Protocol, context: ssl.SSLContext | None, timeout: float, failed: Failed
     ) -> None:
-        made = protocol if context is None else _TLSAfterConnecting(protocol, context, failed)
+        made = protocol if context is None else TLSAfterConnecting(protocol, context, failed)
         self._connector = self._reactor.connect_tcp(
             lambda: made,
             *self._where,
@@ -273,26 +245,6 @@ class ActivePort(DataPort):
         connector, self._connector = self._connector, None
         if connector is not None:
             connector.cancel()
-
-
-class _TLSAfterConnecting(Protocol):
-    """We connect, but in TLS we are the server (RFC 4217 section 7)."""
-
-    def __init__(self, protocol: Protocol, context: ssl.SSLContext, failed: Failed) -> None:
-        self._arguments = protocol, context
-        self._failed = failed
-
-    def connection_made(self, transport: StreamTransport) -> None:
-        try:
-            with _no_tickets(self._arguments[1]):
-                start_tls(transport, *self._arguments, on_result=self._on_result)
-        except (OSError, ValueError) as exc:
-            transport.abort()
-            self._failed(exc)
-
-    def _on_result(self, exc: Exception | None) -> None:
-        if exc is not None:
-            self._failed(exc)
 
 
 class DataPorts:
@@ -318,14 +270,17 @@ class DataPorts:
         self._most = most
         self._open = 0
 
-    def passive(self, local: str, peer: str) -> PassivePort:
-        """Listen at ``local`` for a connection from ``peer``. Raises NoPortFree, and OSError."""
+    def passive(self, local: str, peer: str, context: ssl.SSLContext | None = None) -> PassivePort:
+        """Listen at ``local`` for a connection from ``peer``. ``context``: for TLS, if data
+        connections are protected now. Raises NoPortFree, and OSError."""
         if self._open >= self._most:
             raise NoPortFree
         sock = self._bind(local)
         self._open += 1
         try:
-            return PassivePort(self._reactor, sock, normalized(peer), self._timeout, self._released)
+            return PassivePort(
+                self._reactor, sock, normalized(peer), self._timeout, self._released, context
+            )
         except (OSError, ValueError):
             self._open -= 1
             sock.close()
@@ -363,38 +318,3 @@ class DataPorts:
             else:
                 return sock
         raise NoPortFree
-
-
-@functools.lru_cache(maxsize=_CACHED)
-def normalized(address: str) -> str:
-    """Return an address so that it can be compared: IPv4-mapped ones as IPv4, without a scope."""
-    parsed = parse_address(address.partition("%")[0])
-    return address if parsed is None else str(parsed)
-
-
-def parse_port_argument(text: str) -> tuple[str, int]:
-    """Return the address and port that PORT names: ``h1,h2,h3,h4,p1,p2``. Raises ValueError."""
-    numbers = [int(part) for part in text.split(",") if part.strip().isdecimal()]
-    if len(numbers) != 6 or text.count(",") != 5 or max(numbers) > 255:
-        raise ValueError("expected h1,h2,h3,h4,p1,p2")
-    return ".".join(map(str, numbers[:4])), numbers[4] * 256 + numbers[5]
-
-
-class WrongFamily(ValueError):
-    """EPRT names a protocol other than IPv4 (1) and IPv6 (2)."""
-
-
-def parse_extended_port_argument(text: str) -> tuple[str, int]:
-    """Return the address and port that EPRT names: ``|1|192.0.2.1|6275|`` (RFC 2428 section 2).
-    Raises WrongFamily, and ValueError."""
-    parts = text.split(text[:1] or "|")
-    if len(parts) != 5 or parts[0] or parts[4] or not parts[3].isdecimal():
-        raise ValueError("expected |1|address|port| or |2|address|port|")
-    _, family, address, port, _ = parts
-    if family not in ("1", "2"):
-        raise WrongFamily
-    kind = ipaddress.IPv4Address if family == "1" else ipaddress.IPv6Address
-    number = int(port)
-    if number > 65535:
-        raise ValueError("no such port")
-    return normalized(str(kind(address))), number

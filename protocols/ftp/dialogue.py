@@ -1,8 +1,8 @@
 """Dialogue: commands are read and run one after another, whatever they mean.
 
 Commands wait while a thread works for the one before, during a transfer, and while the client does
-not read its replies. During a transfer only urgent ones run. The number of waiting commands is
-bounded: with many of them reading pauses."""
+not read its replies. During a transfer only urgent ones run. What waits is bounded: above that,
+reading pauses."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from .transfers import describe
 T = TypeVar("T")
 
 _COMMANDS_PER_TURN: Final = 16
-_MAX_WAITING: Final = 32  # commands; with more of them reading pauses
+_MAX_WAITING: Final = 131_072  # bytes of commands that wait; above this, reading pauses
+_OVERHEAD: Final = 64  # bytes that a command takes besides its text
 _IAC: Final = 255
 _CR_LF_IN_A_NAME: Final = b"\r\0\n"  # as clients have to send them (RFC 3659 section 2.2)
 
@@ -30,8 +31,8 @@ class Dialogue(LineProtocol):
     """The commands and replies of one client."""
 
     __slots__ = (
-        "_busy", "_ended", "_eof", "_paused", "_scheduled", "_telnet", "_urgent", "_waiting",
-        "max_line_length", "reactor",
+        "_busy", "_ended", "_eof", "_paused", "_scheduled", "_telnet", "_urgent", "_urgent_waits",
+        "_waiting", "_waiting_size", "max_line_length", "reactor",
     )  # fmt: skip
 
     def __init__(self, reactor: Reactor, max_line_length: int) -> None:
@@ -39,6 +40,8 @@ class Dialogue(LineProtocol):
         self.max_line_length = max_line_length
         self._waiting: deque[str | None] | None = None  # lines; None: one that was too long
         self._urgent: deque[str | None] | None = None  # lines for the transfer in progress
+        self._urgent_waits = False  # whether such a line may be in _waiting
+        self._waiting_size = 0  # bytes of both
         self._busy = False  # whether a command is waiting for a thread or for a timer
         self._paused = False  # whether the client does not read its replies
         self._scheduled = False
@@ -81,6 +84,7 @@ class Dialogue(LineProtocol):
         if self.is_transferring() and self.is_urgent(line):
             self._urgent = self._urgent or deque()
             self._urgent.append(line)
+            self._waiting_size += _size(line)
         else:
             self._wait(line)
 
@@ -90,7 +94,10 @@ class Dialogue(LineProtocol):
     def _wait(self, line: str | None) -> None:
         if self._waiting is None:
             self._waiting = deque()
+        if (self._waiting or self._busy) and not self._urgent_waits:  # others run before it
+            self._urgent_waits = self.is_urgent(line)
         self._waiting.append(line)
+        self._waiting_size += _size(line)
 
     def pause_writing(self) -> None:
         self._paused = True
@@ -112,7 +119,9 @@ class Dialogue(LineProtocol):
         left = _COMMANDS_PER_TURN
         while left and (lines := self._runnable()):
             left -= 1
-            self.run_line(lines.popleft())
+            line = lines.popleft()
+            self._waiting_size -= _size(line)
+            self.run_line(line)
         if self._ended:
             return
         if self._runnable():
@@ -120,8 +129,7 @@ class Dialogue(LineProtocol):
         elif self._eof and not (self._waiting or self._busy or self.is_transferring()):
             self.transport.close()
         self._urgent, self._waiting = self._urgent or None, self._waiting or None
-        count = len(self._waiting or ()) + len(self._urgent or ())
-        if self._paused or count >= _MAX_WAITING:
+        if self._paused or self._waiting_size >= _MAX_WAITING:
             self.transport.pause_reading()
         else:
             self.transport.resume_reading()
@@ -145,18 +153,19 @@ class Dialogue(LineProtocol):
         if not self._ended:
             self.guard(self.run_waiting)
 
-    def transfer_begins(self) -> None:
-        """Those commands that wait and are urgent need not wait any more."""
-        waiting = self._waiting or ()
-        if len(waiting) > _MAX_WAITING:  # searching them for each transfer would take long
+    def release_urgent(self) -> None:
+        """A transfer has begun: run the commands that wait and are urgent."""
+        if not self._urgent_waits:  # searching for them at each transfer would take long
             return
+        self._urgent_waits = False
+        waiting = self._waiting or ()
         self._urgent = deque(line for line in waiting if self.is_urgent(line))
         self._waiting = deque(line for line in waiting if not self.is_urgent(line))
         if self._urgent:
             self.schedule()
 
-    def transfer_ended(self) -> None:
-        """Run the commands that have waited for the end of the transfer."""
+    def release_waiting(self) -> None:
+        """The transfer has ended: run the commands that have waited for that."""
         if self._urgent:
             self._waiting = self._urgent + (self._waiting or deque())
             self._urgent = None
@@ -165,6 +174,8 @@ class Dialogue(LineProtocol):
     def discard_waiting(self) -> None:
         """Forget all that has arrived."""
         self._waiting = self._urgent = None
+        self._urgent_waits = False
+        self._waiting_size = 0
         self._partial = b""
 
     # -- replies -----------------------------------------------------------------------------------
@@ -250,3 +261,7 @@ class Dialogue(LineProtocol):
                 {"message": "a command failed:", "exception": exc, "protocol": self}
             )
             self.transport.abort()
+
+
+def _size(line: str | None) -> int:
+    return _OVERHEAD + len(line or "")

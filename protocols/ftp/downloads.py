@@ -52,6 +52,9 @@ class Download(Transfer):
             self.transport.abort()
             self.end(226, _SENT)
 
+    def _unsent_size(self) -> int:
+        return 0 if self.transport is None else self.transport.get_unsent_size()
+
     def connection_lost(self, exc: Exception | None) -> None:
         if self.complete and exc is None:
             self.end(226, _SENT)
@@ -113,8 +116,7 @@ class FileDownload(Download):
         self._next_window()
 
     def progress(self) -> int:
-        unsent = 0 if self.transport is None else self.transport.get_unsent_size()
-        return self._offset - unsent
+        return self._offset - self._unsent_size()
 
     def released(self) -> None:
         if not self._using:
@@ -197,8 +199,7 @@ class PieceDownload(Download):
         self._read()
 
     def progress(self) -> int:
-        unsent = 0 if self.transport is None else self.transport.get_unsent_size()
-        return self.size - unsent
+        return self.size - self._unsent_size()
 
     def released(self) -> None:
         if not self._reading:

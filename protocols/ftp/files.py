@@ -35,6 +35,13 @@ def check_folder(root: Root, names: Names) -> None:
     os.close(root.open(names, os.O_DIRECTORY))
 
 
+def check_regular(status: os.stat_result) -> None:
+    """Raise PermissionError unless ``status`` is a regular file's: others have no size, and reading
+    them may wait for ever."""
+    if not stat.S_ISREG(status.st_mode):
+        raise PermissionError(errno.EPERM, "Not a regular file")
+
+
 class SourceFile(OpenFile):
     """A regular file to send. ``size``: when it was opened. Raises OSError."""
 
@@ -44,8 +51,7 @@ class SourceFile(OpenFile):
         super().__init__(root.open(names))
         try:
             status = os.fstat(self.fd)
-            if not stat.S_ISREG(status.st_mode):
-                raise PermissionError(errno.EPERM, "Not a regular file")
+            check_regular(status)
             self.size = status.st_size
         except BaseException:
             self.close()
@@ -177,8 +183,7 @@ def size_as_text(root: Root, names: Names, limit: int) -> int:
 def size_of(root: Root, names: Names) -> int:
     """Return the bytes of a regular file. Raises OSError."""
     status = status_of(root, names)
-    if not stat.S_ISREG(status.st_mode):
-        raise PermissionError(errno.EPERM, "Not a regular file")
+    check_regular(status)
     return status.st_size
 
 

@@ -6,22 +6,19 @@ from __future__ import annotations
 
 import os
 import stat
-import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from fnmatch import fnmatchcase
 from itertools import chain, islice
 from typing import Final, NamedTuple
 
 from ..rooted import Names, OpenFile, Root
+from .dates import format_ls_date, format_time
 from .files import status_of
 from .paths import is_listed
 
 MAX_SORTED: Final = 10_000  # names; a larger folder is listed in the system's order
 _ENTRIES_PER_READ: Final = 500
-_HALF_A_YEAR: Final = 180 * 86_400  # seconds; older files have their year, not their time (ls)
-_MONTHS: Final = (
-    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-)  # fmt: skip
 
 FACTS: Final = ("type", "size", "modify", "perm", "unique", "UNIX.mode")
 
@@ -44,14 +41,9 @@ Format = Callable[[Entry], bytes]
 def long_line(entry: Entry) -> bytes:
     """Return a line as ``ls -l`` prints it. Users and groups are not shown. Times are UTC."""
     status = entry.status
-    then = time.gmtime(status.st_mtime)
-    if -86_400 < time.time() - status.st_mtime < _HALF_A_YEAR:
-        when = f"{then.tm_hour:02}:{then.tm_min:02}"
-    else:
-        when = f"{then.tm_year:5}"
     text = (
         f"{stat.filemode(status.st_mode)} {status.st_nlink:3} ftp      ftp      "
-        f"{status.st_size:12} {_MONTHS[then.tm_mon - 1]} {then.tm_mday:2} {when} "
+        f"{status.st_size:12} {format_ls_date(status.st_mtime)} "
     )
     return text.encode("ascii") + entry.name + b"\r\n"
 
@@ -103,11 +95,6 @@ class FactLine:
         if folder:
             return "elcdfmp" if self._writable else "el"
         return "radfw" if self._writable else "r"
-
-
-def format_time(seconds: float) -> str:
-    """Return a time as RFC 3659 section 2.3 writes it: ``20261122021509``, in UTC."""
-    return time.strftime("%Y%m%d%H%M%S", time.gmtime(seconds))
 
 
 class FolderReader:
@@ -204,8 +191,8 @@ def has_wildcards(name: bytes) -> bool:
     return any(char in name for char in b"*?[")
 
 
-class Begun:
-    """A listing whose first pieces were read already."""
+class LongListing:
+    """A listing of several pieces, whose first ones were read already."""
 
     def __init__(self, pieces: list[bytes], rest: Listing) -> None:
         self._pieces = pieces
@@ -220,7 +207,7 @@ class Begun:
         self._rest.close()
 
 
-def begin(listing: Listing) -> bytes | Begun:
+def begin(listing: Listing) -> bytes | LongListing:
     """Return the whole listing if it is short, otherwise what reads it. Raises OSError."""
     try:
         first = listing.read()
@@ -229,45 +216,42 @@ def begin(listing: Listing) -> bytes | Begun:
         listing.close()
         raise
     if second:
-        return Begun([first, second], listing)
+        return LongListing([first, second], listing)
     listing.close()
     return first
 
 
-def list_folder(root: Root, names: Names, line: Format) -> bytes | Begun:
+def list_folder(root: Root, names: Names, line: Format) -> bytes | LongListing:
     """Return the listing of a folder. Raises OSError."""
     return begin(FolderReader(root, names, line))
 
 
 def list_path(
     root: Root, names: Names, shown: str, hidden: bool, *, only_names: bool = False
-) -> bytes | Begun:
+) -> bytes | LongListing:
     """Return the listing of what is at ``names``: a folder, a file, or the files that a pattern in
     the last name matches. ``shown``: the path as the client wrote it. ``hidden``: whether names
     that begin with a dot are shown. ``only_names``: as NLST. Raises OSError."""
+
+    def line(prefix: bytes) -> Format:
+        return NameLine(prefix) if only_names else long_line
+
     raw = shown.encode("utf-8", "surrogateescape")
-    line: Format = long_line
+    inside = line(raw.rstrip(b"/") + b"/" if raw else b"")
+    itself = hidden and not only_names
+    with suppress(OSError):
+        return begin(FolderReader(root, names, inside, hidden=hidden, itself=itself))
     try:
-        if only_names:
-            line = NameLine(raw.rstrip(b"/") + b"/" if raw else b"")
-        itself = hidden and not only_names
-        return begin(FolderReader(root, names, line, hidden=hidden, itself=itself))
+        return begin(FileLine(root, names, line(b""), raw))
     except OSError:
-        parent = raw[: raw.rfind(b"/") + 1]
-        try:
-            if only_names:
-                line = NameLine(b"")
-            return begin(FileLine(root, names, line, raw))
-        except OSError:
-            if not names or not has_wildcards(names[-1]):
-                raise
-    if only_names:
-        line = NameLine(parent)
+        if not names or not has_wildcards(names[-1]):
+            raise
+    beside = line(raw[: raw.rfind(b"/") + 1])
     hidden = names[-1].startswith(b".")
-    return begin(FolderReader(root, names[:-1], line, pattern=names[-1], hidden=hidden))
+    return begin(FolderReader(root, names[:-1], beside, pattern=names[-1], hidden=hidden))
 
 
-def read_at_most(listing: bytes | Begun, most: int) -> list[str]:
+def read_at_most(listing: bytes | LongListing, most: int) -> list[str]:
     """Return the lines of a listing, or the first ``most`` of them. Raises OSError."""
     if isinstance(listing, bytes):
         text = listing

@@ -13,6 +13,7 @@ from reactor.command import (
     CommandError,
     LimitOptions,
     Repeatable,
+    add_connection_limits,
     add_limit_options,
     count,
     duration,
@@ -20,6 +21,7 @@ from reactor.command import (
     positive,
     reason,
     refuse_unused,
+    refuse_without_tls,
 )
 
 from ..passwords import PasswordsError
@@ -132,19 +134,11 @@ def _add_connection_options(parser: argparse._ActionsContainer) -> None:
         type=_ipv4,
         help="the IPv4 address that PASV tells clients, behind NAT (the one that they used)",
     )
-    parser.add_argument(
-        "--max-connections",
-        metavar="N",
-        type=positive,
-        default=MAX_CONNECTIONS,
-        help="control connections at a time; others get 421 (%(default)d)",
-    )
-    parser.add_argument(
-        "--max-connections-per-address",
-        metavar="N",
-        type=count,
-        default=MAX_CONNECTIONS_PER_ADDRESS,
-        help="the same from one address, except this machine's; 0: no limit (%(default)d)",
+    add_connection_limits(
+        parser,
+        MAX_CONNECTIONS,
+        MAX_CONNECTIONS_PER_ADDRESS,
+        meaning="control connections at a time; others get 421",
     )
 
 
@@ -176,9 +170,9 @@ def accounts_of(options: argparse.Namespace) -> Accounts:
 
 def check_options(options: argparse.Namespace) -> None:
     """Raise ``CommandError`` for options that exclude each other."""
-    if options.tls is None:
-        needs_tls = ("--implicit-tls", "--require-tls", "--require-close-notify")
-        refuse_unused(options, needs_tls, "requires --tls-cert")
+    if options.require_tls and options.tls is None:  # also if the environment requires it
+        raise CommandError("--require-tls requires --tls-cert", WRONG_USAGE)
+    refuse_without_tls(options, ("--implicit-tls", "--require-close-notify"))
     if options.passive_ports:
         refuse_unused(options, ("--max-passive-ports",), "cannot be combined with --passive-ports")
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 import socket
+import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -16,7 +17,8 @@ from reactor import IdleTimer, StreamTransport, Timer, TLSTransport
 from ..rooted import Names
 from ..starttls import start_tls
 from .accounts import Account
-from .data import DataPort, normalized
+from .addresses import normalized
+from .data import DataPort
 from .dialogue import Dialogue
 from .listing import FACTS
 from .paths import PathError, parse_path, show_path
@@ -91,7 +93,7 @@ class FTPSession(Dialogue):
         self.forget_login()
 
     def forget_login(self) -> None:
-        """Begin again, as after connecting (REIN)."""
+        """Return to the state after connecting (REIN, AUTH)."""
         self.user: str | None = None
         self.account: Account | None = None
         self.folder: Names = ()
@@ -122,14 +124,14 @@ class FTPSession(Dialogue):
         self.reply(220, self.server.banner)
 
     def expect_login(self) -> None:
-        """The client has a while to log in, from now on."""
+        """Give the client ``login_timeout`` seconds from now on to log in."""
         self._stalled_before = self.reactor.stats.stalled_time
         self._set_timer(
             self.reactor.call_later(self.server.limits.login_timeout, self._login_timed_out)
         )
 
     def log_in(self, account: Account) -> None:
-        """The password was right."""
+        """Let the client use ``account``: the password was right."""
         self.account = account
         self.folder = ()
         self._restart_idle_timer()
@@ -145,7 +147,7 @@ class FTPSession(Dialogue):
         self._set_timer(None)
         self.discard_waiting()
         if self.transfer is not None:
-            self.transfer.abort(426, "The control connection was closed")
+            self.transfer.end(426, "The control connection was closed")
         self.close_port()
         if self._counted:
             self.server.remove(self.transport.get_extra_info("peername"))
@@ -270,6 +272,11 @@ class FTPSession(Dialogue):
 
     # -- for commands ------------------------------------------------------------------------------
 
+    def require_account(self) -> Account:
+        """Return the account. Only for commands that require a login."""
+        assert self.account is not None
+        return self.account
+
     def path(self, text: str) -> Names:
         """Return the names that ``text`` means. Raises PathError and FileNotFoundError."""
         return parse_path(text, self.folder)
@@ -287,6 +294,10 @@ class FTPSession(Dialogue):
         if port is not None:
             port.close()
 
+    def data_context(self) -> ssl.SSLContext | None:
+        """Return the context for TLS on data connections; None if they do not use it."""
+        return self.server.context if self.protected else None
+
     def is_ready_for_data(self) -> bool:
         """Return whether a transfer can begin. If not, send the reply."""
         if self.server.require_tls and not self.protected:
@@ -300,17 +311,20 @@ class FTPSession(Dialogue):
     def start(
         self, transfer: Transfer, text: str, path: Names | None = None, upload: bool = False
     ) -> None:
-        """Begin a transfer. ``path``: of the file, for the log; None: it is not logged."""
+        """Reply 150 with ``text``, and begin ``transfer`` at the port that the client has chosen.
+        At its end the client gets the reply, and the next commands run.
+
+        For the log: ``path``: of the file; None: it is not logged. ``upload``: whether the client
+        sends the file."""
         port, self.port = self.port, None
         assert port is not None
         started = self.reactor.now
         self._record = None if path is None else Record(show_path(path), upload, started)
         self.transfer = transfer
         self.reply(150, text)
-        context = self.server.context if self.protected else None
-        transfer.begin(port, context, self._transfer_ended)
+        transfer.begin(port, self.data_context(), self._transfer_ended)
         if self.transfer is not None:  # otherwise it has ended already
-            self.transfer_begins()  # ABOR may have arrived before
+            self.release_urgent()  # ABOR may have arrived before
 
     def _transfer_ended(self, transfer: Transfer, code: int, text: str) -> None:
         self.transfer = None
@@ -319,7 +333,7 @@ class FTPSession(Dialogue):
         if self._ended:
             return
         self.reply(code, text)
-        self.transfer_ended()
+        self.release_waiting()
 
     def _log(self, transfer: Transfer) -> None:
         record, self._record = self._record, None

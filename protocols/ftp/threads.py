@@ -29,5 +29,5 @@ def in_thread(
         call.add_done_callback(then)
 
 
-def nothing(_: ThreadCall[Any]) -> None:
+def ignore_result(_: ThreadCall[Any]) -> None:
     """For calls whose result does not matter."""

@@ -10,12 +10,8 @@ from typing import Final
 from reactor import Loop
 
 from ..logfile import LogFile
+from .dates import format_log_date
 
-# strftime's names depend on the locale.
-_DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTHS: Final = (
-    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-)  # fmt: skip
 # A space would end the field. What is not ASCII could control the terminal that shows the log.
 _UNSAFE: Final = re.compile(r"[^!-~]")
 
@@ -46,16 +42,10 @@ class TransferLog(LogFile):
         direction = "i" if upload else "o"
         access = f"r {_escape(user)}" if user else "a anonymous"
         self.append(
-            f"{_format_date(self._clock())} {round(duration)} {_escape(host)} {size}"
+            f"{format_log_date(self._clock())} {round(duration)} {_escape(host)} {size}"
             f" {_escape(path)} {type_} _ {direction} {access} ftp 0 *"
             f" {'c' if complete else 'i'}\n"
         )
-
-
-def _format_date(seconds: float) -> str:
-    local = time.localtime(seconds)
-    day, month = _DAYS[local.tm_wday], _MONTHS[local.tm_mon - 1]
-    return time.strftime(f"{day} {month} %d %H:%M:%S %Y", local)
 
 
 def _escape(text: str) -> str:

@@ -14,21 +14,22 @@ from .threads import in_thread
 
 T = TypeVar("T")
 
-# How often progress is looked at, in each ``timeout``. So a connection without progress is closed
-# after a time between ``timeout`` and 1.25 times that.
-_LOOKS: Final = 4
+# Checks for progress in each ``timeout``. A connection without progress is closed after a time
+# between ``timeout`` and 1.25 times that.
+_CHECKS: Final = 4
 
 Ended = Callable[["Transfer", int, str], object]
 
 
 class Transfer(Protocol):
-    """One transfer. It ends once, with ``on_end(transfer, code, text)``.
+    """One transfer. ``begin`` opens the data connection, and then calls ``opened``.
+    It ends once, with ``on_end(transfer, code, text)``: the code and the text of the reply.
 
     ``timeout``: seconds without progress. ``size``: bytes that were sent or received so far.
     ``complete``: whether all of them were."""
 
-    __slots__ = ("_last", "_looks", "_on_end", "_port", "_timer", "complete", "reactor", "size",
-                 "timeout")  # fmt: skip
+    __slots__ = ("_last_progress", "_on_end", "_port", "_timer", "_without_progress", "complete",
+                 "reactor", "size", "timeout")  # fmt: skip
     transport: StreamTransport | None  # type: ignore[assignment]
 
     def __init__(self, reactor: Reactor, timeout: float) -> None:
@@ -40,18 +41,14 @@ class Transfer(Protocol):
         self._on_end: Ended | None = None
         self._port: DataPort | None = None
         self._timer: Timer | None = None
-        self._last = -1
-        self._looks = 0
+        self._last_progress = -1
+        self._without_progress = 0  # checks in a row
 
     def begin(self, port: DataPort, context: ssl.SSLContext | None, on_end: Ended) -> None:
         """Open the data connection."""
         self._on_end = on_end
         self._port = port
         port.open(self, context, self.timeout, self._not_opened)
-
-    def abort(self, code: int, text: str) -> None:
-        """End it now."""
-        self.end(code, text)
 
     def end(self, code: int, text: str) -> None:
         """Close everything, and report ``code`` and ``text``. Only the first call has an effect."""
@@ -79,7 +76,7 @@ class Transfer(Protocol):
             transport.abort()
             return
         self.transport = transport
-        self._timer = self.reactor.call_later(self.timeout / _LOOKS, self._look)
+        self._timer = self.reactor.call_later(self.timeout / _CHECKS, self._check_progress)
         self.opened(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -110,17 +107,17 @@ class Transfer(Protocol):
     def _not_opened(self, exc: Exception) -> None:
         self.end(425, f"Cannot open the data connection: {describe(exc)}")
 
-    def _look(self) -> None:
+    def _check_progress(self) -> None:
         progress = self.progress()
-        if progress != self._last:
-            self._last = progress
-            self._looks = 0
+        if progress != self._last_progress:
+            self._last_progress = progress
+            self._without_progress = 0
         else:
-            self._looks += 1
-        if self._looks >= _LOOKS:
+            self._without_progress += 1
+        if self._without_progress >= _CHECKS:
             self.end(426, f"No progress for {self.timeout:g} s: the transfer is not complete")
         else:
-            self._timer = self.reactor.call_later(self.timeout / _LOOKS, self._look)
+            self._timer = self.reactor.call_later(self.timeout / _CHECKS, self._check_progress)
 
     # -- for subclasses ----------------------------------------------------------------------------
 

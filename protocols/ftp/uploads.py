@@ -1,4 +1,4 @@
-"""Receiving files."""
+"""Receiving files: a thread writes what has arrived, while more arrives."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reactor import Reactor, StreamTransport, ThreadCall
 from .ascii import ToLocal
 from .quota import Quota
 from .targets import TargetFile
-from .threads import in_thread, nothing
+from .threads import ignore_result, in_thread
 from .transfers import Transfer, describe
 
 # Bytes that wait for the disk. Above this the client has to wait; below the other it continues.
@@ -24,13 +24,13 @@ _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 class Upload(Transfer):
     """A transfer from the client. One thread at a time writes what has arrived to ``target``.
 
-    ``most``: bytes that the client may send; 0: any number. ``quota``: counts what is stored; its
-    ``begin`` was called. ``converter``: for TYPE A, else None. ``strict``: over TLS, whether the
-    client must end the data with close_notify. ``text``: the reply when it is complete."""
+    ``max_size``: bytes that the client may send; 0: any number. ``quota``: counts what is stored;
+    its ``begin`` was called. ``converter``: for TYPE A, else None. ``require_close_notify``: over
+    TLS, whether the client must end the data with it. ``success``: the text of the reply 226."""
 
     __slots__ = (
-        "_converter", "_eof", "_most", "_quota", "_received", "_stored", "_strict", "_target",
-        "_text",        "_waiting", "_waiting_size", "_waits", "_writing",
+        "_converter", "_eof", "_max_size", "_quota", "_received", "_require_close_notify",
+        "_stored", "_success", "_target", "_waiting", "_waiting_size", "_waits", "_writing",
     )  # fmt: skip
 
     def __init__(
@@ -40,18 +40,18 @@ class Upload(Transfer):
         target: TargetFile,
         *,
         quota: Quota,
-        most: int = 0,
+        max_size: int = 0,
         converter: ToLocal | None = None,
-        strict: bool = False,
-        text: str = "Transfer complete",
+        require_close_notify: bool = False,
+        success: str = "Transfer complete",
     ) -> None:
         super().__init__(reactor, timeout)
         self._target = target
         self._quota = quota
-        self._most = most
+        self._max_size = max_size
         self._converter = converter
-        self._strict = strict
-        self._text = text
+        self._require_close_notify = require_close_notify
+        self._success = success
         self._waiting: list[bytes] = []
         self._waiting_size = 0
         self._writing = False  # whether a thread uses the target
@@ -67,8 +67,8 @@ class Upload(Transfer):
         if self.has_ended() or self.transport is None:
             return
         self.size += len(data)
-        if self._most and self.size > self._most:
-            self._refuse(f"The file has more than {self._most} bytes")
+        if self._max_size and self.size > self._max_size:
+            self._refuse(f"The file has more than {self._max_size} bytes")
             return
         if not self._quota.take(len(data)):
             self._refuse("The quota is exceeded")
@@ -86,7 +86,7 @@ class Upload(Transfer):
         return True  # it is closed when all is written
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if not self._eof and not self._strict and _has_ended_without_notify(exc):
+        if not self._eof and not self._require_close_notify and _has_ended_without_notify(exc):
             self.eof_received()
         if not self._eof:
             super().connection_lost(exc)
@@ -145,7 +145,7 @@ class Upload(Transfer):
         self._stored = call.exception() is None
         if not self._failed(call):
             self.complete = True
-            self.end(226, self._text)
+            self.end(226, self._success)
 
     def _failed(self, call: ThreadCall[None]) -> bool:
         """Whether the upload has ended: meanwhile, or with an error of ``call``."""
@@ -187,4 +187,4 @@ def discard(reactor: Reactor, target: TargetFile) -> None:
     if reactor.is_stopping():
         target.discard()
     else:
-        in_thread(reactor, target.discard, then=nothing)
+        in_thread(reactor, target.discard, then=ignore_result)

@@ -12,6 +12,7 @@ from reactor.command import (
     CommandError,
     LimitOptions,
     Repeatable,
+    add_connection_limits,
     add_limit_options,
     count,
     duration,
@@ -140,20 +141,12 @@ def _add_server_options(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--debug", action="store_true", help="show tracebacks to clients; never use it in public"
     )
-    parser.add_argument(
-        "--max-connections",
-        metavar="N",
-        type=positive,
-        default=MAX_CONNECTIONS,
-        help="at a time in each process; more wait (%(default)d)",
-    )
-    parser.add_argument(
-        "--max-connections-per-address",
-        metavar="N",
-        type=count,
-        default=MAX_CONNECTIONS_PER_ADDRESS,
-        help="the same from one address, except this machine's and trusted proxies'; 0: no "
-        "limit (%(default)d)",
+    add_connection_limits(
+        parser,
+        MAX_CONNECTIONS,
+        MAX_CONNECTIONS_PER_ADDRESS,
+        meaning="at a time in each process; more wait",
+        exempt="this machine's and trusted proxies'",
     )
 
 

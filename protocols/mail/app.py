@@ -104,8 +104,7 @@ def _listen(
     tls = options.tls if options.implicit_tls else None
     place = argparse.Namespace(host=options.host, port=port, tls=tls)
     listener = listen_tcp(reactor, factory, place, max_connections=most, keepalive=KeepAlive())
-    urls = tcp_urls(listener, tls)
-    return [url.replace("tcp:", f"{scheme}:").replace("tls:", f"{scheme}s:") for url in urls]
+    return tcp_urls(listener, tls, scheme)
 
 
 def open_store(reactor: Reactor, options: argparse.Namespace) -> MailStore:

@@ -20,7 +20,7 @@ from reactor.command import (
     number,
     port_number,
     positive,
-    refuse_unused,
+    refuse_without_tls,
     seconds,
 )
 from reactor.sockets.addresses import LOOPBACK, Networks
@@ -168,9 +168,7 @@ def check_options(options: argparse.Namespace) -> None:
             "--domain is required: only on a loopback address is mail for any domain accepted",
             WRONG_USAGE,
         )
-    if options.tls is None:
-        refuse_unused(options, ("--implicit-tls",), "requires --tls-cert")
-        options.implicit_tls = False
+    refuse_without_tls(options, ("--implicit-tls",))
     has_auth = options.users or options.users_file or options.auth_any
     if options.auth_required and not has_auth:
         raise CommandError("--auth-required requires --user, --users or --auth-any", WRONG_USAGE)

@@ -11,6 +11,7 @@ from reactor import KeepAlive, Reactor
 from reactor.command import (
     Application,
     LimitOptions,
+    add_connection_limits,
     add_limit_options,
     duration,
     limits_given,
@@ -58,13 +59,7 @@ class WebSocketApplication(Application):
     def add_arguments(self, parser: argparse._ActionsContainer) -> None:
         add_page_options(parser)
         parser.add_argument("--no-deflate", action="store_true", help="no compression")
-        parser.add_argument(
-            "--max-connections",
-            metavar="N",
-            type=positive,
-            default=MAX_CONNECTIONS,
-            help="at a time; more wait (%(default)d)",
-        )
+        add_connection_limits(parser, MAX_CONNECTIONS)
         add_limit_options(parser, _LIMIT_OPTIONS, _LIMITS)
 
     def serve(self, reactor: Reactor, options: argparse.Namespace) -> list[str]:
@@ -91,7 +86,4 @@ class WebSocketApplication(Application):
             max_connections=options.max_connections,
             keepalive=KeepAlive(),
         )
-        return [
-            f"{url.replace('tcp:', 'ws:').replace('tls:', 'wss:')}/"
-            for url in tcp_urls(listener, options.tls)
-        ]
+        return [f"{url}/" for url in tcp_urls(listener, options.tls, "ws")]

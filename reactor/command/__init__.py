@@ -21,6 +21,7 @@ from .loading import load_object, search_current_folder
 from .options import (
     LimitOptions,
     Repeatable,
+    add_connection_limits,
     add_limit_options,
     add_udp_arguments,
     client_option,
@@ -32,6 +33,7 @@ from .options import (
     port_number,
     positive,
     refuse_unused,
+    refuse_without_tls,
     seconds,
     server_option,
 )
@@ -44,6 +46,7 @@ __all__ = [
     "Extension",
     "LimitOptions",
     "Repeatable",
+    "add_connection_limits",
     "add_limit_options",
     "add_udp_arguments",
     "bind_tcp",
@@ -63,6 +66,7 @@ __all__ = [
     "positive",
     "reason",
     "refuse_unused",
+    "refuse_without_tls",
     "search_current_folder",
     "seconds",
     "serve_both",

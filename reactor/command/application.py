@@ -187,9 +187,16 @@ def inherited() -> list[socket.socket]:
 # -- addresses -------------------------------------------------------------------------------------
 
 
-def tcp_urls(listener: Listener, tls: ssl.SSLContext | None = None) -> list[str]:
-    """The URLs of ``listener``, with the real port."""
-    return [_url("tcp" if tls is None else "tls", address) for address in listener.addresses]
+def tcp_urls(
+    listener: Listener, tls: ssl.SSLContext | None = None, scheme: str | None = None
+) -> list[str]:
+    """The URLs of ``listener``, with the real port. ``scheme``: of the protocol, which gets an "s"
+    if there is ``tls``; None: ``tcp`` or ``tls``."""
+    if scheme is None:
+        name = "tcp" if tls is None else "tls"
+    else:
+        name = scheme if tls is None else f"{scheme}s"
+    return [_url(name, address) for address in listener.addresses]
 
 
 def udp_urls(transports: list[DatagramTransport]) -> list[str]:

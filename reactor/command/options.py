@@ -103,6 +103,20 @@ def refuse_unused(options: argparse.Namespace, names: Iterable[str], why: str) -
             raise CommandError(f"{name} {why}", WRONG_USAGE)
 
 
+def refuse_without_tls(options: argparse.Namespace, flags: Iterable[str]) -> None:
+    """Without ``--tls-cert``, raise ``CommandError`` if one of ``flags`` was given on the command
+    line, and unset those from the environment."""
+    if options.tls is None:
+        for flag in flags:
+            refuse_unused(options, (flag,), "requires --tls-cert")
+            setattr(options, _dest(flag), False)
+
+
+def _dest(option: str) -> str:
+    """The attribute that argparse gives to an option."""
+    return option.removeprefix("--").replace("-", "_")
+
+
 # -- options of one side ---------------------------------------------------------------------------
 
 
@@ -184,10 +198,37 @@ def add_limit_options(
 
 def limits_given(options: argparse.Namespace, table: LimitOptions) -> dict[str, Any]:
     """The values of these options by the names of their attributes: arguments for the class."""
-    return {
-        attribute: getattr(options, name.removeprefix("--").replace("-", "_"))
-        for name, _, _, attribute, _ in table
-    }
+    return {attribute: getattr(options, _dest(name)) for name, _, _, attribute, _ in table}
+
+
+def add_connection_limits(
+    parser: argparse._ActionsContainer,
+    connections: int,
+    per_address: int | None = None,
+    *,
+    meaning: str = "at a time; more wait",
+    exempt: str = "this machine's",
+) -> None:
+    """Add the option ``--max-connections``, and ``--max-connections-per-address`` if there is a
+    default for it.
+
+    ``connections``, ``per_address``: the defaults. ``meaning``: of the first, for the help.
+    ``exempt``: the addresses to which the second does not apply."""
+    parser.add_argument(
+        "--max-connections",
+        metavar="N",
+        type=positive,
+        default=connections,
+        help=f"{meaning} (%(default)d)",
+    )
+    if per_address is not None:
+        parser.add_argument(
+            "--max-connections-per-address",
+            metavar="N",
+            type=count,
+            default=per_address,
+            help=f"the same from one address, except {exempt}; 0: no limit (%(default)d)",
+        )
 
 
 def port_number(text: str) -> int:

@@ -56,7 +56,7 @@ class MemoryPorts:
         self.client_connects = True
         self.stalled = False
 
-    def passive(self, local: str, peer: str) -> MemoryPort:
+    def passive(self, local: str, peer: str, context: object = None) -> MemoryPort:
         self.opened.append(MemoryPort(self, 1024 + len(self.opened)))
         return self.opened[-1]
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import calendar
 import re
-import time
 from functools import partial
 from typing import Final
 
+from ..dates import format_time, parse_time
 from ..files import (
     change_mode,
     change_time,
@@ -19,30 +18,28 @@ from ..files import (
 )
 from ..paths import quote_path, show_path
 from ..session import Command, FTPSession, Takes
-from .transfer import account_of
 
-_TIME: Final = re.compile(r"([0-9]{14})(?:\.[0-9]+)?").fullmatch
 _MODE: Final = re.compile(r"[0-7]{3,4}").fullmatch
 
 
 def _mkd(session: FTPSession, argument: str) -> None:
     names = session.path(argument)
     session.in_thread(
-        make_folder, account_of(session).root, names,
+        make_folder, session.require_account().root, names,
         then=lambda _: session.reply(257, f"{quote_path(names)} was made"),
     )  # fmt: skip
 
 
 def _rmd(session: FTPSession, argument: str) -> None:
     session.in_thread(
-        remove_folder, account_of(session).root, session.path(argument),
+        remove_folder, session.require_account().root, session.path(argument),
         then=lambda _: session.reply(250, "The folder was removed"),
     )  # fmt: skip
 
 
 def _dele(session: FTPSession, argument: str) -> None:
     session.in_thread(
-        delete, account_of(session).root, session.path(argument),
+        delete, session.require_account().root, session.path(argument),
         then=lambda _: session.reply(250, "The file was deleted"),
     )  # fmt: skip
 
@@ -55,7 +52,7 @@ def _rnfr(session: FTPSession, argument: str) -> None:
         session.renaming = names
         session.reply(350, "Send the new name with RNTO")
 
-    session.in_thread(check_exists, account_of(session).root, names, then=found)
+    session.in_thread(check_exists, session.require_account().root, names, then=found)
 
 
 def _rnto(session: FTPSession, argument: str) -> None:
@@ -64,7 +61,7 @@ def _rnto(session: FTPSession, argument: str) -> None:
         session.reply(503, "Send RNFR first")
         return
     session.in_thread(
-        rename, account_of(session).root, old, session.path(argument),
+        rename, session.require_account().root, old, session.path(argument),
         then=lambda _: session.reply(250, "It was renamed"),
         failed=partial(_cannot_rename, session),
     )  # fmt: skip
@@ -78,18 +75,17 @@ def _cannot_rename(session: FTPSession, error: OSError | ValueError) -> None:
 
 def _mfmt(session: FTPSession, argument: str) -> None:
     text, _, path = argument.partition(" ")
-    match = _TIME(text)
     try:
-        seconds = calendar.timegm(time.strptime(match[1], "%Y%m%d%H%M%S")) if match else None
+        seconds = parse_time(text)
     except ValueError:
-        seconds = None
-    if match is None or seconds is None or not path:
+        path = ""
+    if not path:
         session.reply(501, "Expected YYYYMMDDHHMMSS and a path")
         return
     names = session.path(path)
     session.in_thread(
-        change_time, account_of(session).root, names, seconds,
-        then=lambda _: session.reply(213, f"Modify={match[1]}; {show_path(names)}"),
+        change_time, session.require_account().root, names, seconds,
+        then=lambda _: session.reply(213, f"Modify={format_time(seconds)}; {show_path(names)}"),
     )  # fmt: skip
 
 
@@ -104,7 +100,7 @@ def _site(session: FTPSession, argument: str) -> None:
 
 
 def _chmod(session: FTPSession, argument: str) -> None:
-    account = account_of(session)
+    account = session.require_account()
     mode, _, path = argument.partition(" ")
     if not _MODE(mode) or not path or int(mode, 8) > 0o777:
         session.reply(501, "Expected an octal mode up to 777 and a path")

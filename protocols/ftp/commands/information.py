@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import Final
 
+from ..dates import format_time
 from ..files import size_as_text, size_of, status_of
-from ..listing import FACTS, format_time
+from ..listing import FACTS
 from ..session import Command, FTPSession, Takes
-from .transfer import account_of
 
 _HELP: Final = (
     "USER PASS ACCT REIN QUIT AUTH PBSZ PROT CCC",
@@ -53,7 +53,7 @@ def _lang(session: FTPSession, argument: str) -> None:
 
 def _size(session: FTPSession, argument: str) -> None:
     names = session.path(argument)
-    root = account_of(session).root
+    root = session.require_account().root
 
     def failed(error: OSError | ValueError) -> None:
         if isinstance(error, OSError):
@@ -72,7 +72,7 @@ def _size(session: FTPSession, argument: str) -> None:
 
 def _mdtm(session: FTPSession, argument: str) -> None:
     session.in_thread(
-        status_of, account_of(session).root, session.path(argument),
+        status_of, session.require_account().root, session.path(argument),
         then=lambda status: session.reply(213, format_time(status.st_mtime)),
     )  # fmt: skip
 

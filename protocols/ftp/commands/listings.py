@@ -8,11 +8,10 @@ from typing import Final
 from ...rooted import Names
 from ..downloads import BytesDownload, Download, PieceDownload
 from ..files import check_folder, status_of
-from ..listing import Begun, Entry, FactLine, list_folder, list_path, read_at_most
+from ..listing import Entry, FactLine, LongListing, list_folder, list_path, read_at_most
 from ..paths import quote_path, show_path
 from ..session import Command, FTPSession, Takes
 from ..transfers import describe
-from .transfer import account_of
 
 MAX_STAT_LINES: Final = 1000  # on the control connection, where the client cannot abort them
 
@@ -30,7 +29,7 @@ def _enter(session: FTPSession, names: Names) -> None:
         session.folder = names
         session.reply(250, f"The folder is {show_path(names)}")
 
-    session.in_thread(check_folder, account_of(session).root, names, then=entered)
+    session.in_thread(check_folder, session.require_account().root, names, then=entered)
 
 
 def _pwd(session: FTPSession, argument: str) -> None:
@@ -54,7 +53,7 @@ def _send_listing(session: FTPSession, argument: str, *, only_names: bool) -> No
         hidden = "a" in options or "A" in options
         session.in_thread(
             partial(list_path, only_names=only_names),
-            account_of(session).root, session.path(path), path, hidden,
+            session.require_account().root, session.path(path), path, hidden,
             then=partial(_send, session), unused=_close,
         )  # fmt: skip
 
@@ -75,12 +74,12 @@ def _mlsd(session: FTPSession, argument: str) -> None:
 
     if session.is_ready_for_data():
         session.in_thread(
-            list_folder, account_of(session).root, session.path(argument), _facts(session),
+            list_folder, session.require_account().root, session.path(argument), _facts(session),
             then=partial(_send, session), failed=failed, unused=_close,
         )  # fmt: skip
 
 
-def _send(session: FTPSession, listing: bytes | Begun) -> None:
+def _send(session: FTPSession, listing: bytes | LongListing) -> None:
     reactor, timeout = session.server.reactor, session.server.limits.data_timeout
     download: Download
     if isinstance(listing, bytes):
@@ -90,13 +89,13 @@ def _send(session: FTPSession, listing: bytes | Begun) -> None:
     session.start(download, "Here comes the listing")
 
 
-def _close(listing: bytes | Begun) -> None:
-    if isinstance(listing, Begun):
+def _close(listing: bytes | LongListing) -> None:
+    if isinstance(listing, LongListing):
         listing.close()
 
 
 def _facts(session: FTPSession) -> FactLine:
-    return FactLine(session.facts, account_of(session).writable)
+    return FactLine(session.facts, session.require_account().writable)
 
 
 # -- on the control connection ---------------------------------------------------------------------
@@ -109,7 +108,7 @@ def _mlst(session: FTPSession, argument: str) -> None:
     def found(text: str) -> None:
         session.reply(250, "Facts:", f"{text} {show_path(names)}", "End")
 
-    root = account_of(session).root
+    root = session.require_account().root
     session.in_thread(lambda: line.text(Entry(b"", status_of(root, names))), then=found)
 
 

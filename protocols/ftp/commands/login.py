@@ -49,7 +49,7 @@ def _pass(session: FTPSession, password: str) -> None:
 def _check(session: FTPSession, name: str, password: str) -> None:
     checks = session.server.checks
     address = subscriber(session.peer)
-    if checks.is_locked(address):  # perhaps only since this check waits
+    if checks.is_locked(address):  # perhaps locked while this check waited
         session.close(421, "Too many wrong passwords from your address: try again later")
         return
     if checks.is_busy(address):
@@ -138,6 +138,8 @@ def _prot(session: FTPSession, level: str) -> None:
     elif level == "C" and session.server.require_tls:
         session.reply(534, "Data connections must use TLS")
     elif level == "C":
+        if session.protected:
+            session.close_port()  # a client that has connected to it may have begun TLS
         session.protected = False
         session.reply(200, "Data connections do not use TLS")
     elif level in ("S", "E"):

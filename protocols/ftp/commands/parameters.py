@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from ..data import (
+from ..addresses import (
     LOWEST_ACTIVE_PORT,
-    NoPortFree,
-    PassivePort,
     WrongFamily,
     parse_extended_port_argument,
     parse_port_argument,
 )
+from ..data import NoPortFree, PassivePort
 from ..session import Command, FTPSession, Takes
 
 
@@ -84,7 +83,7 @@ def _listen(session: FTPSession, local: str) -> PassivePort | None:
     """Listen at ``local`` for the next transfer. If that is not possible, send the reply."""
     session.close_port()
     try:
-        port = session.server.ports.passive(local, session.peer)
+        port = session.server.ports.passive(local, session.peer, session.data_context())
     except NoPortFree:
         session.reply(425, "No passive port is free: try again later")
         return None

@@ -10,15 +10,9 @@ from functools import partial
 from typing import Final
 
 from ...rooted import Names, Root
-from ..accounts import Account
 from ..ascii import ToLocal, ToNetwork
 from ..downloads import BytesDownload, Download, FileDownload, PieceDownload
-from ..files import (
-    FileReader,
-    SourceFile,
-    TextReader,
-    open_source,
-)
+from ..files import FileReader, SourceFile, TextReader, open_source
 from ..paths import show_path
 from ..quota import measure
 from ..session import Command, FTPSession, Takes
@@ -27,12 +21,6 @@ from ..transfers import describe
 from ..uploads import Upload, discard
 
 Opened = tuple[TargetFile, int | None]  # and the bytes of the folder, if they were measured
-
-
-def account_of(session: FTPSession) -> Account:
-    """Return the account of a session that has logged in."""
-    assert session.account is not None
-    return session.account
 
 
 # -- to the client ---------------------------------------------------------------------------------
@@ -44,7 +32,7 @@ def _retr(session: FTPSession, argument: str) -> None:
         return
     names = session.path(argument)
     session.in_thread(
-        open_source, account_of(session).root, names,
+        open_source, session.require_account().root, names,
         then=lambda source: _send(session, names, source, offset), unused=_close,
     )  # fmt: skip
 
@@ -114,7 +102,7 @@ def _store(
 ) -> None:
     if not names:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-    account = account_of(session)
+    account = session.require_account()
     quota = account.quota
     measures, since = quota.needs_measuring(), quota.stored
 
@@ -146,11 +134,11 @@ def _receive(session: FTPSession, names: Names, text: str, target: TargetFile) -
         session.server.reactor,
         limits.data_timeout,
         target,
-        quota=account_of(session).quota,
-        most=limits.upload,
+        quota=session.require_account().quota,
+        max_size=limits.upload,
         converter=ToLocal() if session.text else None,
-        strict=session.server.require_close_notify,
-        text=text or "Transfer complete",
+        require_close_notify=session.server.require_close_notify,
+        success=text or "Transfer complete",
     )
     session.start(upload, text or f"Receiving {show_path(names)}", names, upload=True)
 
@@ -179,7 +167,7 @@ def _rest(session: FTPSession, argument: str) -> None:
 
 def _abor(session: FTPSession, argument: str) -> None:
     if session.transfer is not None:
-        session.transfer.abort(426, "The transfer was aborted")
+        session.transfer.end(426, "The transfer was aborted")
     session.close_port()
     session.reply(226, "Nothing is being transferred now")
 

@@ -82,10 +82,7 @@ def serve_web(reactor: Reactor, options: argparse.Namespace, store: MailStore) -
     loopback = Networks(LOOPBACK)
     access.needs_token = not all(address[0] in loopback for address in listener.addresses)
     query = f"?token={access.token}" if access.needs_token else ""
-    return [
-        url.replace("tcp:", "http:").replace("tls:", "https:") + f"/{query}"
-        for url in tcp_urls(listener, options.tls)
-    ]
+    return [f"{url}/{query}" for url in tcp_urls(listener, options.tls, "http")]
 
 
 def _token(text: str) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import shutil
 import signal
+import ssl
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -294,11 +295,22 @@ def test_ncftp(world: World, way: str) -> None:
     assert "a.txt" in world.run("ncftpls", *login, f"ftp://127.0.0.1:{world.port}/")
 
 
-def test_aioftp(world: World) -> None:
+@pytest.mark.parametrize("tls", [False, True])
+def test_aioftp(
+    make_world: Callable[..., World],
+    tls_options: tuple[str, ...],
+    certificate: Certificate,
+    tls: bool,
+) -> None:
+    # With TLS, it finishes the handshake of a data connection before it sends its command.
     aioftp = pytest.importorskip("aioftp", reason="aioftp is not installed")
+    world = make_world(*tls_options)
 
     async def talk() -> list[str]:
-        async with aioftp.Client.context("127.0.0.1", world.port, "ada", "tea") as client:
+        async with aioftp.Client.context("localhost", world.port, "ada", "tea") as client:
+            if tls:
+                await client.upgrade_to_tls(ssl.create_default_context(cafile=certificate.ca))
+                await client.login("ada", "tea")
             await client.download("large", "got", write_into=True)
             await client.upload("mine", "up", write_into=True)
             await client.rename("up", "renamed")

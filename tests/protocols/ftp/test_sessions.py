@@ -268,6 +268,37 @@ def test_a_flood_of_urgent_commands(user: FTPClient, house: FTPHouse) -> None:
     assert peer.closed
 
 
+def test_abor_after_a_thousand_commands(user: FTPClient, house: FTPHouse) -> None:
+    peer = user.begin("STOR new")
+    for _ in range(10):
+        assert user.asks(*["NOOP"] * 100) == []
+    assert user.asks("ABOR") == [
+        "426 The transfer was aborted",
+        "226 Nothing is being transferred now",
+        *["200 OK"] * 1000,
+    ]
+    assert peer.closed
+
+
+def test_abor_that_came_before_the_transfer(user: FTPClient) -> None:
+    replies = user.asks("PASV", "STOR new", *["NOOP"] * 1000, "ABOR", "PASV", "STOR new")
+    assert [line[:3] for line in replies[:4]] == ["227", "150", "426", "226"]
+    assert [line[:3] for line in replies[4:]] == [*["200"] * 1000, "227", "150"]
+
+
+def test_commands_that_wait_have_a_bound(user: FTPClient, house: FTPHouse) -> None:
+    peer = user.begin("STOR new")
+    line = b"SIZE " + b"x" * 4000 + b"\r\n"
+    for _ in range(100):
+        user.peer.send(line)
+        house.reactor.settle()
+    transport = user.peer.transport
+    assert not transport.is_reading()
+    peer.send_eof()
+    assert [reply[:3] for reply in user.replies()] == ["226", *["550"] * 100]
+    assert transport.is_reading()
+
+
 def test_lines_that_are_no_commands_end_the_connection(user: FTPClient) -> None:
     replies = user.asks(*["GET / HTTP/1.1", "Host: x"] * 20)
     assert replies[:24] == ["500 No such command"] * 24

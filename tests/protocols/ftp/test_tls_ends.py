@@ -1,4 +1,5 @@
-"""How data connections with TLS end: in good order, without close_notify, and with a reset."""
+"""How data connections with TLS end: in good order, without close_notify, and with a reset; and how
+they begin, before the command and after it."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ import socket
 import ssl
 import struct
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -104,19 +105,25 @@ def test_a_client_that_does_not_read_ends_in_good_order(
 # -- uploads ---------------------------------------------------------------------------------------
 
 
+class ProtectedClient(ftplib.FTP_TLS):
+    """A client, and the server that was started for it."""
+
+    server: Command
+
+
 @pytest.fixture
 def connect(
     serve: Callable[..., Command], certificate: Certificate, context: ssl.SSLContext, root: Path
-) -> Iterator[Callable[..., ftplib.FTP_TLS]]:
+) -> Iterator[Callable[..., ProtectedClient]]:
     """Start a server with options, and connect a client that protects its data."""
-    client = ftplib.FTP_TLS(context=context, timeout=TIMEOUT)
+    client = ProtectedClient(context=context, timeout=TIMEOUT)
 
-    def begin(*options: str) -> ftplib.FTP_TLS:
-        server = serve(
+    def begin(*options: str) -> ProtectedClient:
+        client.server = serve(
             "--protocol", "ftp", "--port", "0", "--root", str(root), "--writable",
             "--tls-cert", certificate.chain, "--tls-key", certificate.key, *options,
         )  # fmt: skip
-        client.connect("127.0.0.1", server.ports["ftp"])
+        client.connect("127.0.0.1", client.server.ports["ftp"])
         client.host = "localhost"
         client.login()
         client.prot_p()
@@ -189,3 +196,86 @@ def test_a_data_connection_resumes_the_session(connect: Callable[..., ftplib.FTP
                 assert data.session_reused
                 assert data.recv(100) == b"a.txt\r\nsub\r\n"
         assert client.voidresp()[:3] == "226"
+
+
+# -- a handshake before the transfer's command -----------------------------------------------------
+
+
+def connect_data(client: ftplib.FTP_TLS) -> ssl.SSLSocket:
+    """Ask for a data connection and finish its handshake, as aioftp does."""
+    _, port = ftplib.parse227(client.sendcmd("PASV"))
+    sock = socket.create_connection(("127.0.0.1", port), TIMEOUT)
+    return client.context.wrap_socket(sock, server_hostname="localhost")
+
+
+def test_the_handshake_may_come_before_the_command(
+    connect: Callable[..., ftplib.FTP_TLS], root: Path
+) -> None:
+    client = connect()
+    client.voidcmd("TYPE I")
+    with connect_data(client) as data:
+        data.sendall(DATA)  # waits for the command
+        client.putcmd("STOR new")
+        assert client.getresp()[:3] == "150"
+        data.unwrap()
+    assert client.voidresp()[:3] == "226"
+    with connect_data(client) as data:
+        client.putcmd("RETR new")
+        assert client.getresp()[:3] == "150"
+        with data.makefile("rb") as file:
+            assert file.read() == (root / "new").read_bytes()
+    assert client.voidresp()[:3] == "226"
+
+
+def test_a_handshake_that_failed_before_the_command(
+    connect: Callable[..., ftplib.FTP_TLS],
+) -> None:
+    client = connect()
+    _, port = ftplib.parse227(client.sendcmd("PASV"))
+    with socket.create_connection(("127.0.0.1", port), TIMEOUT) as data:
+        data.sendall(b"this is no handshake\r\n")
+        until_closed(data)
+        assert client.sendcmd("NLST")[:3] == "150"
+        with pytest.raises(ftplib.error_temp, match="425"):
+            client.voidresp()
+
+
+def test_protection_may_be_chosen_after_the_port(
+    connect: Callable[..., ftplib.FTP_TLS],
+) -> None:
+    client = connect()
+    client.prot_c()
+    _, port = ftplib.parse227(client.sendcmd("PASV"))
+    client.prot_p()
+    with socket.create_connection(("127.0.0.1", port), TIMEOUT) as sock:
+        client.putcmd("NLST")
+        assert client.getresp()[:3] == "150"
+        with client.context.wrap_socket(sock, server_hostname="localhost") as data:
+            assert data.recv(100) == b"a.txt\r\nsub\r\n"
+    assert client.voidresp()[:3] == "226"
+
+
+def test_stopping_closes_a_protected_connection_without_a_transfer(
+    connect: Callable[..., ProtectedClient],
+) -> None:
+    client = connect()
+    with connect_data(client) as data:
+        assert client.server.stop() == (0, "")
+        until_closed(data)
+
+
+def test_a_protected_connection_without_a_transfer_is_closed(
+    connect: Callable[..., ftplib.FTP_TLS],
+) -> None:
+    client = connect()
+    for command in ("PASV", "PROT C", "REIN"):  # another port; no TLS; another user
+        with connect_data(client) as data:
+            client.sendcmd(command)
+            until_closed(data)
+        if command == "PROT C":
+            assert client.sendcmd("PROT P")[:3] == "200"
+
+
+def until_closed(sock: socket.socket) -> None:
+    with suppress(ConnectionError, ssl.SSLError):
+        assert sock.recv(100) == b""
