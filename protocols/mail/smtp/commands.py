@@ -211,7 +211,7 @@ def bdat(dialogue: Dialogue, argument: str) -> None:
         dialogue.chunks = ChunkLines(dialogue.begin_content(), dialogue.limits.line)
     dialogue.chunks.chunks += 1
     if dialogue.chunks.are_tiny():
-        dialogue.say_goodbye(replies.TOO_MANY_COMMANDS)
+        dialogue.say_goodbye(replies.TINY_CHUNKS)
         return
     dialogue.read_chunk(size, partial(_end_chunk, dialogue, dialogue.chunks, size, is_last))
 

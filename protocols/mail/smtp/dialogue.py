@@ -255,7 +255,7 @@ class Dialogue:
         """MAIL has named the sender."""
         self._messages += 1
         if self._messages > self.limits.messages:
-            self.say_goodbye(replies.TOO_MANY_COMMANDS)
+            self.say_goodbye(replies.TOO_MANY_MESSAGES)
         else:
             self.envelope = envelope
             self.reply(replies.SENDER_OK)

@@ -92,5 +92,9 @@ NOT_STORED: Final = Reply(451, "4.3.0", "The message could not be stored; try ag
 TIMED_OUT: Final = Reply(421, "4.4.2", "Too slow; closing the connection")
 TOO_MANY_ERRORS: Final = Reply(421, "4.7.0", "Too many errors; closing the connection")
 TOO_MANY_COMMANDS: Final = Reply(421, "4.7.0", "Too many commands without mail; closing")
+TOO_MANY_MESSAGES: Final = Reply(
+    421, "4.7.0", "Too many messages on this connection; connect again for more"
+)
+TINY_CHUNKS: Final = Reply(421, "4.7.0", "Too many small chunks; closing the connection")
 TOO_MANY_CONNECTIONS: Final = Reply(421, "4.7.0", "Too many connections; try again later")
 STOPPING: Final = Reply(421, "4.3.2", "The server is stopping; try again later")
