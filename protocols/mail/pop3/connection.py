@@ -393,13 +393,10 @@ class POP3Connection(Protocol):
         self._reply("+OK Begin TLS")
         self._waiting = self._starting_tls = True
         self._timer.cancel()
-        old = self.transport
-        old.flush()
         try:
-            if old.get_write_buffer_size():
-                old.abort()
-                raise TimeoutError("the client does not read")
-            self.transport = start_tls(old, self, context, on_result=self._handshake_ended)
+            self.transport = start_tls(
+                self.transport, self, context, on_result=self._handshake_ended
+            )
         except (OSError, ValueError) as exc:
             self._handshake_ended(exc)
 

@@ -314,13 +314,10 @@ class SMTPProtocol(Protocol):
         context = self.shared.settings.tls
         assert context is not None
         self._starting_tls = True
-        old = self.transport
-        old.flush()
         try:
-            if old.get_write_buffer_size():
-                old.abort()
-                raise TimeoutError("the client does not read")
-            self.transport = start_tls(old, self, context, on_result=self._handshake_ended)
+            self.transport = start_tls(
+                self.transport, self, context, on_result=self._handshake_ended
+            )
         except (OSError, ValueError) as exc:
             self._handshake_ended(exc)
 
