@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, Final, cast
 
 from protocols.starttls import start_tls
-from reactor import Protocol, Reactor, StreamTransport, ThreadCall, Timer
+from reactor import Deadline, Protocol, Reactor, StreamTransport, ThreadCall
 from reactor.sockets.addresses import subscriber
 
 from ..maildir import StoredMail
@@ -44,8 +44,7 @@ class POP3Connection(Protocol):
         self._peer = ""
         self._counted = False
         self._address_key: bytes | None = None
-        self._timer: Timer | None = None
-        self._stalled_time = 0.0  # the loop's, when it was last looked at
+        self._timer: Deadline | None = None
         self._starting_tls = False
         self._at_eof = False
 
@@ -63,21 +62,19 @@ class POP3Connection(Protocol):
     def connection_made(self, transport: StreamTransport) -> None:
         self.transport = transport
         self.is_encrypted = transport.get_extra_info("cipher") is not None
-        timeout = self.shared.settings.limits.login_timeout
-        self._stalled_time = self.reactor.stats.stalled_time
         if self._starting_tls:  # what was sent with STLS is not encrypted: discard it
             self._starting_tls = False
             self._unread = b""
             self.user = None
             self._waiting = False
-            self._timer = self.reactor.call_later(timeout, self._timed_out)
+            self._set_deadline()
             return
         peer = transport.get_extra_info("peername")
         self._peer = str(peer[0]) if isinstance(peer, tuple) else ""
         self._counted = True
         may_be_served, self._address_key = self.shared.enter(peer)
         if may_be_served:
-            self._timer = self.reactor.call_later(timeout, self._timed_out)
+            self._set_deadline()
             self._reply(f"+OK {self.shared.settings.hostname} POP3")
         else:
             self.say_goodbye("-ERR [SYS/TEMP] Too many connections")
@@ -95,12 +92,8 @@ class POP3Connection(Protocol):
         self._unread = b""
 
     def _timed_out(self) -> None:
-        stalled = self.reactor.stats.stalled_time - self._stalled_time
-        self._stalled_time += stalled
-        if self._waiting:
-            self._wait_longer(self._timeout)
-        elif stalled > 0:  # of our own: the client may have waited for us
-            self._wait_longer(min(stalled, self._timeout))
+        if self._waiting:  # for us, not for the client
+            self._set_deadline()
         elif self._paused or self._is_sending():
             self.transport.abort()  # it does not read
         else:
@@ -111,8 +104,8 @@ class POP3Connection(Protocol):
         limits = self.shared.settings.limits
         return limits.idle_timeout if self._commands is AFTER_LOGIN else limits.login_timeout
 
-    def _wait_longer(self, seconds: float) -> None:
-        self._timer = self.reactor.call_later(seconds, self._timed_out)
+    def _set_deadline(self) -> None:
+        self._timer = Deadline(self.reactor, self._timeout, self._timed_out)
 
     def _touch(self) -> None:
         """The client does something. Before the login, that gives it no more time."""

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Final, cast
 from typing import Protocol as TypingProtocol
 
 from protocols.starttls import start_tls
-from reactor import Protocol, Reactor, StreamTransport, ThreadCall, Timer
+from reactor import Deadline, Protocol, Reactor, StreamTransport, ThreadCall, Timer
 from reactor.sockets.addresses import subscriber
 
 from . import replies
@@ -61,7 +61,6 @@ class SMTPProtocol(Protocol):
         self._window_size = 0  # bytes of the message when the window of its rate began
         self._window_end = 0.0
         self._busy_since = 0.0
-        self._stalled_time = 0.0  # the loop's, when it was last looked at
 
     # -- for subclasses ----------------------------------------------------------------------------
 
@@ -96,7 +95,6 @@ class SMTPProtocol(Protocol):
             self._tls_started()
             return
         settings = self.shared.settings
-        self._stalled_time = self.reactor.stats.stalled_time
         peer = transport.get_extra_info("peername")
         self._peer = str(peer[0]) if isinstance(peer, tuple) else ""
         self._dialogue = Dialogue(
@@ -116,7 +114,7 @@ class SMTPProtocol(Protocol):
         self._greeted = True
         kind = "LMTP" if settings.lmtp else "ESMTP"
         self.send_reply(Reply(220, "", f"{settings.hostname} {kind}"))
-        self._timer = self.reactor.call_later(settings.limits.command_timeout, self._timed_out)
+        self._timer = Deadline(self.reactor, settings.limits.command_timeout, self._timed_out)
 
     def data_received(self, data: bytes) -> None:
         dialogue = self._dialogue
@@ -156,11 +154,7 @@ class SMTPProtocol(Protocol):
         assert dialogue is not None
         assert timer is not None
         limits = dialogue.limits
-        stalled = self.reactor.stats.stalled_time - self._stalled_time
-        self._stalled_time += stalled
-        if stalled > 0:  # of our own: the client may have waited for our reply
-            timer.reschedule(min(stalled, limits.command_timeout))
-        elif dialogue.paused:  # the client does not read our replies
+        if dialogue.paused:  # the client does not read our replies
             self.transport.abort()
         elif dialogue.is_waiting:  # for us, not for the client
             timer.reschedule(limits.command_timeout)
