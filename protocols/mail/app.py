@@ -79,7 +79,7 @@ class MailApplication(SMTPApplication):
             refuse_unused(options, names, "cannot be combined with --no-pop3")
             return []
         settings = pop3_settings_of(options)
-        shared = POP3Shared(reactor, store, settings)
+        shared = POP3Shared(store, settings)
         most = settings.limits.connections + VISITORS
         try:
             return _listen(

@@ -40,7 +40,7 @@ def smtp(reactor: Reactor, context: ssl.SSLContext, folder: str) -> Callable[[],
 def pop3(reactor: Reactor, context: ssl.SSLContext, folder: str) -> Callable[[], Protocol]:
     store = MailStore(reactor, Maildir(folder), "mx.example.org")
     settings = POP3Settings(hostname="mx.example.org", tls=context, auth_insecure=True)
-    shared = POP3Shared(reactor, store, settings)
+    shared = POP3Shared(store, settings)
     return lambda: POP3Connection(shared)
 
 

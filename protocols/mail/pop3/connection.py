@@ -6,12 +6,11 @@ import logging
 import queue
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, Final, cast
+from typing import Any, Final
 
-from protocols.starttls import start_tls
-from reactor import Deadline, Protocol, Reactor, StreamTransport, ThreadCall
-from reactor.sockets.addresses import subscriber
+from reactor import Deadline, StreamTransport, ThreadCall
 
+from ..connection import MailConnection, Verdict
 from ..maildir import StoredMail
 from .commands import AFTER_LOGIN, BEFORE_LOGIN, CommandFailed, Maildrop
 from .content import MailContent
@@ -20,13 +19,13 @@ from .settings import MAX_LINE, POP3Shared
 logger = logging.getLogger(__name__)
 
 _TURN: Final = 100  # commands of a pipeline that are handled in a turn of the loop
-_BUSY_PAUSE: Final = 0.1  # seconds between two attempts to have a password checked
 
 
-class POP3Connection(Protocol):
+class POP3Connection(MailConnection):
     """Serves ``shared.store`` to one client. ``maildrop``: the mails, after the login."""
 
     def __init__(self, shared: POP3Shared) -> None:
+        super().__init__(shared)
         self.shared = shared
         self.user: str | None = None
         self.is_encrypted = False
@@ -41,17 +40,8 @@ class POP3Connection(Protocol):
         self._begun = False  # whether a part of it was sent
         self._errors = 0
         self._wrong_passwords = 0
-        self._peer = ""
-        self._counted = False
-        self._address_key: bytes | None = None
         self._timer: Deadline | None = None
-        self._starting_tls = False
         self._at_eof = False
-
-    @property
-    def reactor(self) -> Reactor:
-        """The reactor that the connection belongs to."""
-        return cast(Reactor, self.transport.reactor)
 
     def may_send_passwords(self) -> bool:
         """Whether USER is allowed."""
@@ -69,20 +59,14 @@ class POP3Connection(Protocol):
             self._waiting = False
             self._set_deadline()
             return
-        peer = transport.get_extra_info("peername")
-        self._peer = str(peer[0]) if isinstance(peer, tuple) else ""
-        self._counted = True
-        may_be_served, self._address_key = self.shared.enter(peer)
-        if may_be_served:
+        if self._enter(transport):
             self._set_deadline()
             self._reply(f"+OK {self.shared.settings.hostname} POP3")
         else:
             self.say_goodbye("-ERR [SYS/TEMP] Too many connections")
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._counted:
-            self._counted = False
-            self.shared.leave(self._address_key)
+        self._leave()
         if self._timer is not None:
             self._timer.cancel()
         self._unlock()
@@ -290,40 +274,29 @@ class POP3Connection(Protocol):
             self._open_mailbox()
         else:
             self._waiting = True
-            self._check_password(self.user, password)
+            self._verify(self.user, password, self._password_checked)
 
-    def _check_password(self, name: str, password: str) -> None:
-        checks = self.shared.checks
-        address = subscriber(self._peer) if self._peer else b""
-        if self.transport.is_closing():
-            return
-        if checks.is_locked(address):
-            self._waiting = False
-            self.say_goodbye("-ERR [SYS/TEMP] Too many wrong passwords from your address")
-        elif checks.is_busy(address):
-            self.reactor.call_later(_BUSY_PAUSE, self._check_password, name, password)
-        else:
-            passwords = self.shared.settings.passwords
-            checks.start(address, passwords, name, password, self._password_checked)
-
-    def _password_checked(self, call: ThreadCall[bool]) -> None:
+    def _password_checked(self, verdict: Verdict) -> None:
         self._waiting = False
         if self.transport.is_closing():
             return
-        if call.exception() is None and call.result():
+        if verdict is Verdict.RIGHT:
             self._open_mailbox()
-            self._proceed()
-            return
-        logger.warning(
-            "wrong password for %.64r from %s", self.user, self._peer or "a local socket"
-        )
+        elif verdict is Verdict.LOCKED:
+            self.say_goodbye("-ERR [SYS/TEMP] Too many wrong passwords from your address")
+        elif verdict is Verdict.BUSY:
+            self._fail("[SYS/TEMP] Too many passwords are being checked; try again later")
+        else:
+            self._refuse_password()
+        self._proceed()
+
+    def _refuse_password(self) -> None:
         self.user = None
         self._wrong_passwords += 1
         if self._wrong_passwords >= self.shared.settings.limits.wrong_passwords:
             self.say_goodbye("-ERR [AUTH] Wrong name or password")
         else:
             self._fail("[AUTH] Wrong name or password")
-            self._proceed()
 
     def _open_mailbox(self) -> None:
         shared = self.shared
@@ -384,15 +357,6 @@ class POP3Connection(Protocol):
         assert context is not None
         assert self._timer is not None
         self._reply("+OK Begin TLS")
-        self._waiting = self._starting_tls = True
+        self._waiting = True
         self._timer.cancel()
-        try:
-            self.transport = start_tls(
-                self.transport, self, context, on_result=self._handshake_ended
-            )
-        except (OSError, ValueError) as exc:
-            self._handshake_ended(exc)
-
-    def _handshake_ended(self, exc: Exception | None) -> None:
-        if exc is not None:  # then no transport calls connection_lost
-            self.connection_lost(exc)
+        self._start_tls(context)

@@ -41,8 +41,6 @@ REFUSED_TIMEOUT: Final = 10.0
 VISITORS: Final = 100
 # Recipients beyond ``recipients`` that a message may name, as a multiple of it: 452. More get 421.
 EXCESS: Final = 10
-MAX_WRONG: Final = 20  # wrong passwords of an address in ten minutes; then it is locked out
-BUSY_TIMEOUT: Final = 20.0  # seconds that a password waits to be checked: 454
 # With more chunks than this (BDAT), a message must have that many bytes for each: 421.
 FREE_CHUNKS: Final = 100
 MEAN_CHUNK: Final = 512
