@@ -196,7 +196,7 @@ def bdat(dialogue: Dialogue, argument: str) -> None:
     """BDAT size [LAST]: a part of the message follows, of so many bytes (RFC 3030)."""
     match = _CHUNK.fullmatch(argument)
     if match is None or int(match[1]) > 2 * dialogue.limits.size:
-        # Nobody knows where the next command begins, or it is too far away.
+        # Where the next command begins is unknown, or too far away.
         too_large = Reply(552, "5.3.4", "The chunk is too large")
         wrong = Reply(501, "5.5.4", "Syntax: BDAT size [LAST]")
         dialogue.say_goodbye(wrong if match is None else too_large)
