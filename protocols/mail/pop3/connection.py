@@ -114,11 +114,29 @@ class POP3Connection(MailConnection):
 
     def _proceed(self) -> None:
         """Handle the commands that have arrived, until one has to wait."""
+        is_all = self._handle_lines()
+        if self.transport.is_closing():
+            return
+        if self._is_busy():
+            if self._unread and not self._starting_tls:
+                self.transport.pause_reading()
+        elif not is_all:  # other connections have their turn
+            self.transport.pause_reading()
+            self.reactor.call_soon(self._proceed)
+        elif self._at_eof:
+            self.transport.close()
+        else:
+            self.transport.resume_reading()
+
+    def _handle_lines(self) -> bool:
+        """Handle at most ``_TURN`` lines. Returns False if there may be more of them."""
         position, data, self._unread = 0, self._unread, b""
         left = _TURN
         while left and not self._is_busy():
             end = data.find(b"\n", position) + 1
             if not end:
+                if self._skipping or len(data) - position > MAX_LINE:
+                    self._skipping, position = True, len(data)
                 break
             line, position = data[position:end], end
             left -= 1
@@ -127,26 +145,8 @@ class POP3Connection(MailConnection):
                 self._fail("The line is too long")
             else:
                 self._handle(line)
-        rest = data[position:]
-        if self.transport.is_closing():
-            return
-        if self._is_busy():
-            self._unread = rest
-            if rest and not self._starting_tls:
-                self.transport.pause_reading()
-            return
-        if not left:  # other connections have their turn
-            self._unread = rest
-            self.transport.pause_reading()
-            self.reactor.call_soon(self._proceed)
-            return
-        if self._skipping or len(rest) > MAX_LINE:
-            self._skipping, rest = True, b""
-        self._unread = rest
-        if self._at_eof:
-            self.transport.close()
-        else:
-            self.transport.resume_reading()
+        self._unread = data[position:]
+        return left > 0
 
     def _is_busy(self) -> bool:
         return self._waiting or self._paused or self._is_sending() or self.transport.is_closing()
