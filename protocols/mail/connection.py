@@ -19,6 +19,8 @@ logger = logging.getLogger(__name__)
 
 _THIS_MACHINE: Final = Networks(LOOPBACK)
 MAX_WRONG: Final = 20  # wrong passwords of an address in ten minutes; then it is locked out
+# Connections beyond the limit that a listener accepts, so that they are told why they are closed.
+VISITORS: Final = 100
 BUSY_TIMEOUT: Final = 20.0  # seconds that a password waits to be checked
 _BUSY_PAUSE: Final = 0.1  # seconds between two attempts to have a password checked
 

@@ -14,7 +14,7 @@ from . import replies
 from .addresses import Address
 from .commands import commands
 from .dialogue import Dialogue, Outcome
-from .limits import REFUSED_TIMEOUT, VISITORS
+from .limits import REFUSED_TIMEOUT
 from .message import Message
 from .replies import Reply
 from .settings import Settings, Shared
@@ -166,11 +166,14 @@ class SMTPProtocol(MailConnection):
         self._leave()
         if self._timer is not None:
             self._timer.cancel()
-        dialogue = self._dialogue
-        if dialogue is not None:
-            dialogue.end()
-            if not dialogue.waits_for_host:
-                self._dialogue = None  # it refers to this object: avoid a reference cycle
+        if self._dialogue is not None:
+            self._dialogue.end()
+            self._forget_dialogue(self._dialogue)
+
+    def _forget_dialogue(self, dialogue: Dialogue) -> None:
+        """It has ended, and refers to this object: avoid a reference cycle."""
+        if not dialogue.waits_for_host:
+            self._dialogue = None
 
     def pause_writing(self) -> None:
         if self._dialogue is not None:
@@ -192,7 +195,10 @@ class SMTPProtocol(MailConnection):
     def _proceed(self) -> None:
         """Continue after waiting."""
         dialogue = self._dialogue
-        if dialogue is None or dialogue.is_waiting:
+        if dialogue is None:
+            return
+        if dialogue.closed:
+            self._forget_dialogue(dialogue)
             return
         dialogue.proceed()
         if not dialogue.is_waiting:
@@ -227,15 +233,7 @@ class SMTPProtocol(MailConnection):
         assert self._dialogue is not None
         outcome = self._guarded(pending.result)
         self._dialogue.finish(cast(Outcome, outcome or replies.STORED))
-        self._continue()
-
-    def _continue(self) -> None:
-        """The dialogue has got what it waited for."""
-        assert self._dialogue is not None
-        if self._dialogue.closed:
-            self._dialogue = None
-        else:
-            self._proceed()
+        self._proceed()
 
     def _guarded(
         self, function: Callable[[], Outcome | Pending | None]
@@ -258,9 +256,6 @@ class SMTPProtocol(MailConnection):
     def _password_checked(self, name: str, verdict: Verdict) -> None:
         assert self._dialogue is not None
         self._dialogue.authenticated(name, _REFUSALS.get(verdict))
-        if self._dialogue.closed:
-            self._dialogue = None
-            return
         self.reactor.call_soon(self._proceed)  # not now: this may be inside a call by the dialogue
 
     def start_tls(self) -> None:
@@ -276,12 +271,6 @@ class SMTPProtocol(MailConnection):
         self._starting_tls = False
         dialogue.tls_started(_cipher(self.transport))
         timer.reschedule(dialogue.limits.command_timeout)
-
-
-def listener_limit(settings: Settings) -> int:
-    """How many connections a listener should accept: a few more than may be served, so that the
-    others are told."""
-    return settings.limits.connections + VISITORS
 
 
 def _is_pending(outcome: object) -> bool:
