@@ -74,6 +74,7 @@ TOO_MANY_RECIPIENTS: Final = Reply(452, "4.5.3", "Too many recipients; send the 
 NO_RELAY: Final = Reply(550, "5.7.1", "This server does not deliver for that domain")
 NOT_HERE: Final = Reply(502, "5.5.1", "This server has no TLS")
 TLS_ALREADY: Final = Reply(503, "5.5.1", "TLS is in use already")
+NEEDS_SMTPUTF8: Final = Reply(553, "5.6.7", "This address needs SMTPUTF8")
 NEEDS_TLS: Final = Reply(538, "5.7.11", "Authentication needs TLS: send STARTTLS first")
 NEEDS_AUTH: Final = Reply(530, "5.7.0", "Authentication is required")
 
