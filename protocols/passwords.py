@@ -17,6 +17,7 @@ import re
 import sys
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -192,27 +193,33 @@ class PasswordChecks:
         ``is_busy()`` first. While there is no thread for it, the check waits."""
         self._running += 1
         self._held[address] += 1
+        self._begin(partial(passwords.check, name, password), partial(self._end, address, on_end))
 
-        def finish(call: ThreadCall[bool]) -> None:
-            self._running -= 1
-            failed = call.exception() is not None
-            if not failed and call.result():
-                self._release(address)
-            else:
-                self._reactor.call_later(self.wrong_delay, self._release, address)
-                if not failed:
-                    self._count_wrong(address)
-            on_end(call)
+    def _begin(
+        self, check: Callable[[], bool], on_end: Callable[[ThreadCall[bool]], object]
+    ) -> None:
+        try:
+            call = self._reactor.run_in_thread(check)
+        except (queue.Full, RuntimeError):  # too many calls wait; no thread can be started
+            self._reactor.call_later(_RETRY, self._begin, check, on_end)
+        else:
+            call.add_done_callback(on_end)
 
-        def begin() -> None:
-            try:
-                call = self._reactor.run_in_thread(passwords.check, name, password)
-            except (queue.Full, RuntimeError):  # too many calls wait; no thread can be started
-                self._reactor.call_later(_RETRY, begin)
-            else:
-                call.add_done_callback(finish)
-
-        begin()
+    def _end(
+        self,
+        address: Hashable,
+        on_end: Callable[[ThreadCall[bool]], object],
+        call: ThreadCall[bool],
+    ) -> None:
+        self._running -= 1
+        failed = call.exception() is not None
+        if not failed and call.result():
+            self._release(address)
+        else:
+            self._reactor.call_later(self.wrong_delay, self._release, address)
+            if not failed:
+                self._count_wrong(address)
+        on_end(call)
 
     def _release(self, address: Hashable) -> None:
         self._held[address] -= 1

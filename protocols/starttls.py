@@ -40,17 +40,22 @@ def start_tls(
     that replaces it.
 
     ``protocol`` gets ``connection_made`` after the handshake, and never before this function has
-    returned. What the peer has sent before, and
-    ``transport`` has read already, must be discarded: an attacker may have put it there
-    (CVE-2011-0411). The old transport says nothing more to its protocol. All that was written to it
-    must have been sent. ``on_result(exc)``: is called with None after the handshake, or with its
-    error. ``on_lost``: is called when the connection has ended, also if the handshake fails.
+    returned. What the peer has sent before, and ``transport`` has read already, must be discarded:
+    an attacker may have put it there (CVE-2011-0411). The old transport says nothing more to its
+    protocol; what is queued in it, such as the reply to STARTTLS, is sent first.
+    ``on_result(exc)``: is called with None after the handshake, or with its error. ``on_lost``: is
+    called when the connection has ended, also if the handshake fails.
 
-    Raises OSError if the peer has left, or if there is no descriptor left."""
-    sock = transport.get_extra_info("socket").dup()
-    # The connection stays open, as the system closes it with the last descriptor.
+    Raises OSError if the peer has left, if it does not read what is queued, or if there is no
+    descriptor left. Then the connection is closed."""
+    transport.flush()
     transport.set_protocol(Protocol())
-    transport.abort()
+    try:
+        if transport.get_write_buffer_size():
+            raise TimeoutError("the peer does not read")
+        sock = transport.get_extra_info("socket").dup()
+    finally:
+        transport.abort()  # the system closes a connection with its last descriptor
     sock.setblocking(False)
     peername = transport.get_extra_info("peername")
     replacement = _LaterTLSTransport(

@@ -32,7 +32,7 @@ from .sockets.wildcard import PeerAddress
 from .stats import Stats
 from .stepping import Stepper
 from .threads import ThreadCall, ThreadPool
-from .timers import Handle, IdleTimer, Timer
+from .timers import Deadline, Handle, IdleTimer, Timer
 from .traffic import DescriptorTraffic, SampledTraffic, Traffic
 from .transports.datagram import DatagramTransport
 from .transports.stream import StreamTransport
@@ -52,6 +52,7 @@ __all__ = [
     "Connector",
     "DatagramProtocol",
     "DatagramTransport",
+    "Deadline",
     "DescriptorTraffic",
     "Flush",
     "Handle",

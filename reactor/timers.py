@@ -155,12 +155,16 @@ class IdleTimer(Timer):
 
 class Deadline(Timer):
     """Calls ``callback(*args)`` after ``delay`` seconds, not counting stalls of the loop.
+    ``reactor``: the loop, for a transport ``transport.reactor``.
 
-    Use it for what a peer cannot finish without our answers, such as a handshake. While the loop is
-    stalled (``Stats.stalled_time``) it sends no answers, so the callback is postponed by that time.
-    For what a peer sends without waiting for us a plain timer is enough: after a stall, that is
-    read before any timer runs. The callback is postponed only once, which at most doubles the time,
-    so a peer that slows us down cannot keep the deadline from passing."""
+    Use it for what a peer cannot finish without our answers, such as a handshake or a dialogue of
+    commands and replies. While the loop is stalled (``Stats.stalled_time``) it sends no answers, so
+    the callback is postponed by that time. For what a peer sends without waiting for us a plain
+    timer is enough: after a stall, that is read before any timer runs.
+
+    The callback is postponed only once, which at most doubles the time, so a peer that slows us
+    down cannot keep the deadline from passing. After ``reschedule`` it can be postponed once
+    more."""
 
     __slots__ = ("_stalled_before", "_stats")
 

@@ -9,6 +9,7 @@ from functools import partial
 from reactor import KeepAlive, Protocol, Reactor
 from reactor.command import Application, CommandError, listen_tcp, reason, refuse_unused, tcp_urls
 
+from .connection import VISITORS
 from .maildir import Maildir
 from .options import (
     POP3_LIMIT_OPTIONS,
@@ -20,8 +21,6 @@ from .options import (
 )
 from .pop3.connection import POP3Connection
 from .pop3.settings import POP3Shared
-from .smtp.limits import VISITORS
-from .smtp.protocol import listener_limit
 from .smtp.server import MailServer
 from .store import MailStore
 from .web.options import add_web_options, serve_web
@@ -48,7 +47,7 @@ class SMTPApplication(Application):
         settings = settings_of(options)
         server = MailServer(store.deliver, settings)
         scheme = "lmtp" if options.lmtp else "smtp"
-        return _listen(reactor, server, options, options.port, listener_limit(settings), scheme)
+        return _listen(reactor, server, options, options.port, scheme)
 
 
 class MailApplication(SMTPApplication):
@@ -79,12 +78,10 @@ class MailApplication(SMTPApplication):
             refuse_unused(options, names, "cannot be combined with --no-pop3")
             return []
         settings = pop3_settings_of(options)
-        shared = POP3Shared(reactor, store, settings)
-        most = settings.limits.connections + VISITORS
+        shared = POP3Shared(store, settings)
         try:
-            return _listen(
-                reactor, partial(POP3Connection, shared), options, options.pop3_port, most, "pop3"
-            )
+            connection = partial(POP3Connection, shared)
+            return _listen(reactor, connection, options, options.pop3_port, "pop3")
         except CommandError as exc:
             raise CommandError(
                 f"{exc} (--pop3-port N takes another one, --no-pop3 none)", exc.status
@@ -96,13 +93,12 @@ def _listen(
     factory: Callable[[], Protocol],
     options: argparse.Namespace,
     port: int,
-    most: int,
     scheme: str,
 ) -> list[str]:
-    """Listen at ``port`` for at most ``most`` connections; returns the URLs. Raises
-    ``CommandError``."""
+    """Listen at ``port``; returns the URLs. Raises ``CommandError``."""
     tls = options.tls if options.implicit_tls else None
     place = argparse.Namespace(host=options.host, port=port, tls=tls)
+    most = options.max_connections + VISITORS
     listener = listen_tcp(reactor, factory, place, max_connections=most, keepalive=KeepAlive())
     return tcp_urls(listener, tls, scheme)
 

@@ -3,6 +3,7 @@ encrypted, however quickly the client does the handshake."""
 
 from __future__ import annotations
 
+import errno
 import socket
 import ssl
 import threading
@@ -14,7 +15,8 @@ from protocols.ftp import Accounts, FTPServer
 from protocols.mail import Maildir, MailServer, MailStore, Settings
 from protocols.mail.pop3.connection import POP3Connection
 from protocols.mail.pop3.settings import POP3Settings, POP3Shared
-from reactor import Protocol, Reactor
+from reactor import LineProtocol, Protocol, Reactor, list_timers
+from reactor.testing import VirtualReactor
 
 from ..tools.waiting import TIMEOUT
 
@@ -38,7 +40,7 @@ def smtp(reactor: Reactor, context: ssl.SSLContext, folder: str) -> Callable[[],
 def pop3(reactor: Reactor, context: ssl.SSLContext, folder: str) -> Callable[[], Protocol]:
     store = MailStore(reactor, Maildir(folder), "mx.example.org")
     settings = POP3Settings(hostname="mx.example.org", tls=context, auth_insecure=True)
-    shared = POP3Shared(reactor, store, settings)
+    shared = POP3Shared(store, settings)
     return lambda: POP3Connection(shared)
 
 
@@ -95,3 +97,55 @@ def test_a_client_that_does_the_handshake_at_once(
     lines = b"".join(received).splitlines()
     assert len(lines) == 2
     assert lines[0].startswith(reply)
+
+
+@pytest.mark.parametrize(
+    ("factory", "hello", "command"),
+    [(smtp, b"EHLO a\r\n", b"STARTTLS\r\n"), (pop3, b"", b"STLS\r\n"), (ftp, b"", b"AUTH TLS\r\n")],
+)
+def test_a_client_that_does_not_read_the_reply_is_disconnected(
+    factory: Factory, hello: bytes, command: bytes, tmp_path
+) -> None:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    with VirtualReactor() as reactor:
+        server = factory(reactor, context, str(tmp_path / "mail"))
+        peer = reactor.connect(server)
+        reactor.advance(0)
+        peer.send(hello)
+        reactor.settle()
+        peer.stall(0)
+        peer.send(command)
+        reactor.advance(0)
+        assert peer.closed
+        assert list_timers(reactor)["total"] == 0
+
+
+def test_a_connection_is_closed_when_there_is_no_descriptor_for_tls(
+    certificate, tmp_path, monkeypatch
+) -> None:
+    def fail(self: socket.socket) -> socket.socket:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(socket.socket, "dup", fail)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    replies: list[str] = []
+    with Reactor() as reactor:
+        server = MailServer(lambda message: None, Settings(hostname="mx.example.org", tls=context))
+        listener = reactor.listen_tcp(server, "localhost", 0)
+
+        class Client(LineProtocol):
+            def line_received(self, line):
+                replies.append(line)
+                if line.startswith("220 mx"):
+                    self.transport.write(b"EHLO a\r\n")
+                elif line.startswith("250 "):
+                    self.transport.write(b"STARTTLS\r\n")
+
+            def connection_lost(self, exc):
+                reactor.stop()
+
+        reactor.connect_tcp(Client, *listener.addresses[0][:2])
+        reactor.call_later(TIMEOUT, pytest.fail, "the connection stays open")
+        reactor.run()
+        assert server.shared.connections == 0
+    assert replies[-1].startswith("220 2.0.0")

@@ -6,12 +6,11 @@ import logging
 import queue
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, Final, cast
+from typing import Any, Final
 
-from protocols.starttls import start_tls
-from reactor import Protocol, Reactor, StreamTransport, ThreadCall, Timer
-from reactor.sockets.addresses import subscriber
+from reactor import Deadline, StreamTransport, ThreadCall
 
+from ..connection import MailConnection, Verdict
 from ..maildir import StoredMail
 from .commands import AFTER_LOGIN, BEFORE_LOGIN, CommandFailed, Maildrop
 from .content import MailContent
@@ -20,13 +19,13 @@ from .settings import MAX_LINE, POP3Shared
 logger = logging.getLogger(__name__)
 
 _TURN: Final = 100  # commands of a pipeline that are handled in a turn of the loop
-_BUSY_PAUSE: Final = 0.1  # seconds between two attempts to have a password checked
 
 
-class POP3Connection(Protocol):
+class POP3Connection(MailConnection):
     """Serves ``shared.store`` to one client. ``maildrop``: the mails, after the login."""
 
     def __init__(self, shared: POP3Shared) -> None:
+        super().__init__(shared)
         self.shared = shared
         self.user: str | None = None
         self.is_encrypted = False
@@ -41,18 +40,8 @@ class POP3Connection(Protocol):
         self._begun = False  # whether a part of it was sent
         self._errors = 0
         self._wrong_passwords = 0
-        self._peer = ""
-        self._counted = False
-        self._address_key: bytes | None = None
-        self._timer: Timer | None = None
-        self._stalled_time = 0.0  # the loop's, when it was last looked at
-        self._starting_tls = False
+        self._timer: Deadline | None = None
         self._at_eof = False
-
-    @property
-    def reactor(self) -> Reactor:
-        """The reactor that the connection belongs to."""
-        return cast(Reactor, self.transport.reactor)
 
     def may_send_passwords(self) -> bool:
         """Whether USER is allowed."""
@@ -63,29 +52,21 @@ class POP3Connection(Protocol):
     def connection_made(self, transport: StreamTransport) -> None:
         self.transport = transport
         self.is_encrypted = transport.get_extra_info("cipher") is not None
-        timeout = self.shared.settings.limits.login_timeout
-        self._stalled_time = self.reactor.stats.stalled_time
         if self._starting_tls:  # what was sent with STLS is not encrypted: discard it
             self._starting_tls = False
             self._unread = b""
             self.user = None
             self._waiting = False
-            self._timer = self.reactor.call_later(timeout, self._timed_out)
+            self._set_deadline()
             return
-        peer = transport.get_extra_info("peername")
-        self._peer = str(peer[0]) if isinstance(peer, tuple) else ""
-        self._counted = True
-        may_be_served, self._address_key = self.shared.enter(peer)
-        if may_be_served:
-            self._timer = self.reactor.call_later(timeout, self._timed_out)
+        if self._enter(transport):
+            self._set_deadline()
             self._reply(f"+OK {self.shared.settings.hostname} POP3")
         else:
             self.say_goodbye("-ERR [SYS/TEMP] Too many connections")
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._counted:
-            self._counted = False
-            self.shared.leave(self._address_key)
+        self._leave()
         if self._timer is not None:
             self._timer.cancel()
         self._unlock()
@@ -95,12 +76,8 @@ class POP3Connection(Protocol):
         self._unread = b""
 
     def _timed_out(self) -> None:
-        stalled = self.reactor.stats.stalled_time - self._stalled_time
-        self._stalled_time += stalled
-        if self._waiting:
-            self._wait_longer(self._timeout)
-        elif stalled > 0:  # of our own: the client may have waited for us
-            self._wait_longer(min(stalled, self._timeout))
+        if self._waiting:  # for us, not for the client
+            self._set_deadline()
         elif self._paused or self._is_sending():
             self.transport.abort()  # it does not read
         else:
@@ -111,8 +88,8 @@ class POP3Connection(Protocol):
         limits = self.shared.settings.limits
         return limits.idle_timeout if self._commands is AFTER_LOGIN else limits.login_timeout
 
-    def _wait_longer(self, seconds: float) -> None:
-        self._timer = self.reactor.call_later(seconds, self._timed_out)
+    def _set_deadline(self) -> None:
+        self._timer = Deadline(self.reactor, self._timeout, self._timed_out)
 
     def _touch(self) -> None:
         """The client does something. Before the login, that gives it no more time."""
@@ -137,11 +114,29 @@ class POP3Connection(Protocol):
 
     def _proceed(self) -> None:
         """Handle the commands that have arrived, until one has to wait."""
+        is_all = self._handle_lines()
+        if self.transport.is_closing():
+            return
+        if self._is_busy():
+            if self._unread and not self._starting_tls:
+                self.transport.pause_reading()
+        elif not is_all:  # other connections have their turn
+            self.transport.pause_reading()
+            self.reactor.call_soon(self._proceed)
+        elif self._at_eof:
+            self.transport.close()
+        else:
+            self.transport.resume_reading()
+
+    def _handle_lines(self) -> bool:
+        """Handle at most ``_TURN`` lines. Returns False if there may be more of them."""
         position, data, self._unread = 0, self._unread, b""
         left = _TURN
         while left and not self._is_busy():
             end = data.find(b"\n", position) + 1
             if not end:
+                if self._skipping or len(data) - position > MAX_LINE:
+                    self._skipping, position = True, len(data)
                 break
             line, position = data[position:end], end
             left -= 1
@@ -150,26 +145,8 @@ class POP3Connection(Protocol):
                 self._fail("The line is too long")
             else:
                 self._handle(line)
-        rest = data[position:]
-        if self.transport.is_closing():
-            return
-        if self._is_busy():
-            self._unread = rest
-            if rest and not self._starting_tls:
-                self.transport.pause_reading()
-            return
-        if not left:  # other connections have their turn
-            self._unread = rest
-            self.transport.pause_reading()
-            self.reactor.call_soon(self._proceed)
-            return
-        if self._skipping or len(rest) > MAX_LINE:
-            self._skipping, rest = True, b""
-        self._unread = rest
-        if self._at_eof:
-            self.transport.close()
-        else:
-            self.transport.resume_reading()
+        self._unread = data[position:]
+        return left > 0
 
     def _is_busy(self) -> bool:
         return self._waiting or self._paused or self._is_sending() or self.transport.is_closing()
@@ -297,40 +274,29 @@ class POP3Connection(Protocol):
             self._open_mailbox()
         else:
             self._waiting = True
-            self._check_password(self.user, password)
+            self._verify(self.user, password, self._password_checked)
 
-    def _check_password(self, name: str, password: str) -> None:
-        checks = self.shared.checks
-        address = subscriber(self._peer) if self._peer else b""
-        if self.transport.is_closing():
-            return
-        if checks.is_locked(address):
-            self._waiting = False
-            self.say_goodbye("-ERR [SYS/TEMP] Too many wrong passwords from your address")
-        elif checks.is_busy(address):
-            self.reactor.call_later(_BUSY_PAUSE, self._check_password, name, password)
-        else:
-            passwords = self.shared.settings.passwords
-            checks.start(address, passwords, name, password, self._password_checked)
-
-    def _password_checked(self, call: ThreadCall[bool]) -> None:
+    def _password_checked(self, verdict: Verdict) -> None:
         self._waiting = False
         if self.transport.is_closing():
             return
-        if call.exception() is None and call.result():
+        if verdict is Verdict.RIGHT:
             self._open_mailbox()
-            self._proceed()
-            return
-        logger.warning(
-            "wrong password for %.64r from %s", self.user, self._peer or "a local socket"
-        )
+        elif verdict is Verdict.LOCKED:
+            self.say_goodbye("-ERR [SYS/TEMP] Too many wrong passwords from your address")
+        elif verdict is Verdict.BUSY:
+            self._fail("[SYS/TEMP] Too many passwords are being checked; try again later")
+        else:
+            self._refuse_password()
+        self._proceed()
+
+    def _refuse_password(self) -> None:
         self.user = None
         self._wrong_passwords += 1
         if self._wrong_passwords >= self.shared.settings.limits.wrong_passwords:
             self.say_goodbye("-ERR [AUTH] Wrong name or password")
         else:
             self._fail("[AUTH] Wrong name or password")
-            self._proceed()
 
     def _open_mailbox(self) -> None:
         shared = self.shared
@@ -391,18 +357,6 @@ class POP3Connection(Protocol):
         assert context is not None
         assert self._timer is not None
         self._reply("+OK Begin TLS")
-        self._waiting = self._starting_tls = True
+        self._waiting = True
         self._timer.cancel()
-        old = self.transport
-        old.flush()
-        try:
-            if old.get_write_buffer_size():
-                old.abort()
-                raise TimeoutError("the client does not read")
-            self.transport = start_tls(old, self, context, on_result=self._handshake_ended)
-        except (OSError, ValueError) as exc:
-            self._handshake_ended(exc)
-
-    def _handshake_ended(self, exc: Exception | None) -> None:
-        if exc is not None:  # then no transport calls connection_lost
-            self.connection_lost(exc)
+        self._start_tls(context)

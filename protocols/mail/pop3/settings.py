@@ -6,14 +6,12 @@ import ssl
 from dataclasses import dataclass, field
 from typing import Final
 
-from protocols.passwords import PasswordChecks, Passwords
-from reactor import Reactor
+from protocols.passwords import Passwords
 
-from ..places import Places
+from ..connection import ServerState
 from ..store import MailStore
 
 MAX_LINE: Final = 255  # bytes of a command with CR LF (RFC 2449 section 4)
-MAX_WRONG: Final = 20  # wrong passwords of an address in ten minutes; then it is locked out
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +42,12 @@ class POP3Settings:
     exclusive: bool = False
 
 
-class POP3Shared(Places):
+class POP3Shared(ServerState):
     """``store``: the mail. ``session``: the one that has the mailbox for itself."""
 
-    def __init__(self, reactor: Reactor, store: MailStore, settings: POP3Settings) -> None:
+    def __init__(self, store: MailStore, settings: POP3Settings) -> None:
         limits = settings.limits
-        super().__init__(limits.connections, limits.connections_per_address)
+        super().__init__(limits.connections, limits.connections_per_address, settings.passwords)
         self.store = store
         self.settings = settings
         self.session: object | None = None
-        self.checks = PasswordChecks(reactor, max_wrong=MAX_WRONG)

@@ -77,22 +77,28 @@ def mail(dialogue: Dialogue, argument: str) -> None:
     elif dialogue.envelope is not None:
         dialogue.refuse(replies.NESTED_MAIL)
     elif (path := _path(dialogue, argument, "FROM:")) is not None:
-        envelope = Envelope(path.address, hello=dialogue.hello, peer=dialogue.peer)
-        refusal = _take_parameters(dialogue, envelope, path.parameters)
-        if refusal is None and not envelope.smtputf8 and not path.address.isascii():
-            refusal = _NEEDS_SMTPUTF8
+        envelope = Envelope(
+            path.address,
+            hello=dialogue.hello,
+            peer=dialogue.peer,
+            user=dialogue.user,
+            cipher=dialogue.cipher,
+        )
+        refusal = _sender_refusal(dialogue, envelope, path)
         if refusal is None:
-            refusal = dialogue.host.sender_given(path.address)
-        if refusal is not None:
+            envelope.protocol = _protocol(dialogue, envelope)
+            dialogue.begin_message(envelope)
+        else:
             dialogue.refuse(refusal)
-            return
-        envelope.user = dialogue.user
-        envelope.cipher = dialogue.cipher
-        envelope.protocol = _protocol(dialogue, envelope)
-        dialogue.begin_message(envelope)
 
 
-_NEEDS_SMTPUTF8: Final = Reply(553, "5.6.7", "This address needs SMTPUTF8")
+def _sender_refusal(dialogue: Dialogue, envelope: Envelope, path: Path) -> Reply | None:
+    refusal = _take_parameters(dialogue, envelope, path.parameters)
+    if refusal is not None:
+        return refusal
+    if not envelope.smtputf8 and not path.address.isascii():
+        return replies.NEEDS_SMTPUTF8
+    return dialogue.host.sender_given(path.address)
 
 
 def _path(dialogue: Dialogue, argument: str, keyword: str) -> Path | None:
@@ -107,7 +113,7 @@ def _path(dialogue: Dialogue, argument: str, keyword: str) -> Path | None:
 def _take_parameters(
     dialogue: Dialogue, envelope: Envelope, parameters: Mapping[str, str | None]
 ) -> Reply | None:
-    """Returns why MAIL is refused, or None."""
+    """Put the parameters of MAIL into ``envelope``. Returns why they are refused, or None."""
     for name, value in parameters.items():
         if not dialogue.extended:
             return Reply(555, "5.5.4", "Parameters need EHLO")
@@ -169,7 +175,7 @@ def _recipient_refusal(dialogue: Dialogue, envelope: Envelope, path: Path) -> Re
     if path.parameters:
         return Reply(555, "5.5.4", f"Unknown parameter {next(iter(path.parameters))}")
     if not envelope.smtputf8 and not address.isascii():
-        return _NEEDS_SMTPUTF8
+        return replies.NEEDS_SMTPUTF8
     if not dialogue.settings.delivers_to(address):
         return replies.NO_RELAY
     return dialogue.host.recipient_given(address)
@@ -196,7 +202,7 @@ def bdat(dialogue: Dialogue, argument: str) -> None:
     """BDAT size [LAST]: a part of the message follows, of so many bytes (RFC 3030)."""
     match = _CHUNK.fullmatch(argument)
     if match is None or int(match[1]) > 2 * dialogue.limits.size:
-        # Nobody knows where the next command begins, or it is too far away.
+        # Where the next command begins is unknown, or too far away.
         too_large = Reply(552, "5.3.4", "The chunk is too large")
         wrong = Reply(501, "5.5.4", "Syntax: BDAT size [LAST]")
         dialogue.say_goodbye(wrong if match is None else too_large)
@@ -211,7 +217,7 @@ def bdat(dialogue: Dialogue, argument: str) -> None:
         dialogue.chunks = ChunkLines(dialogue.begin_content(), dialogue.limits.line)
     dialogue.chunks.chunks += 1
     if dialogue.chunks.are_tiny():
-        dialogue.say_goodbye(replies.TOO_MANY_COMMANDS)
+        dialogue.say_goodbye(replies.TINY_CHUNKS)
         return
     dialogue.read_chunk(size, partial(_end_chunk, dialogue, dialogue.chunks, size, is_last))
 

@@ -255,7 +255,7 @@ class Dialogue:
         """MAIL has named the sender."""
         self._messages += 1
         if self._messages > self.limits.messages:
-            self.say_goodbye(replies.TOO_MANY_COMMANDS)
+            self.say_goodbye(replies.TOO_MANY_MESSAGES)
         else:
             self.envelope = envelope
             self.reply(replies.SENDER_OK)
@@ -331,12 +331,12 @@ class Dialogue:
         self._waiting = True
         self.host.check_password(name, password)
 
-    def authenticated(self, user: str | None, refusal: Reply) -> None:
-        """The password is that of ``user``; None: it is wrong, and the reply is ``refusal``."""
+    def authenticated(self, user: str, refusal: Reply | None) -> None:
+        """The host has checked the password of ``user``. ``refusal``: None if it is right."""
         self._waiting = False
         if self.closed:
             return
-        if user is not None:
+        if refusal is None:
             self.user = user
             self.reply(replies.AUTHENTICATED)
             return

@@ -37,12 +37,8 @@ AUTH_LINE: Final = 12288  # bytes of a line within AUTH (RFC 4954 section 4)
 # Seconds without data after which a refused message counts as complete. A client that ends it with
 # LF "." LF waits for the reply, and would otherwise wait until data_timeout.
 REFUSED_TIMEOUT: Final = 10.0
-# Connections beyond ``connections`` that may be open, to be told 421.
-VISITORS: Final = 100
 # Recipients beyond ``recipients`` that a message may name, as a multiple of it: 452. More get 421.
 EXCESS: Final = 10
-MAX_WRONG: Final = 20  # wrong passwords of an address in ten minutes; then it is locked out
-BUSY_TIMEOUT: Final = 20.0  # seconds that a password waits to be checked: 454
 # With more chunks than this (BDAT), a message must have that many bytes for each: 421.
 FREE_CHUNKS: Final = 100
 MEAN_CHUNK: Final = 512

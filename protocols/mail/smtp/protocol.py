@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from functools import partial
 from typing import Any, ClassVar, Final, cast
 from typing import Protocol as TypingProtocol
 
-from protocols.starttls import start_tls
-from reactor import Protocol, Reactor, StreamTransport, ThreadCall, Timer
-from reactor.sockets.addresses import subscriber
+from reactor import Deadline, StreamTransport, Timer
 
+from ..connection import MailConnection, Verdict
 from . import replies
 from .addresses import Address
 from .commands import commands
 from .dialogue import Dialogue, Outcome
-from .limits import BUSY_TIMEOUT, REFUSED_TIMEOUT, VISITORS
+from .limits import REFUSED_TIMEOUT
 from .message import Message
 from .replies import Reply
 from .settings import Settings, Shared
 
-logger = logging.getLogger(__name__)
-
-_BUSY_PAUSE: Final = 0.1  # seconds between two attempts to have a password checked
-_LOCKED: Final = Reply(454, "4.7.0", "Too many wrong passwords from your address; try again later")
-_BUSY: Final = Reply(454, "4.7.0", "Too many passwords are being checked; try again later")
-_WRONG: Final = Reply(535, "5.7.8", "Wrong name or password")
+_REFUSALS: Final = {
+    Verdict.WRONG: Reply(535, "5.7.8", "Wrong name or password"),
+    Verdict.LOCKED: Reply(
+        454, "4.7.0", "Too many wrong passwords from your address; try again later"
+    ),
+    Verdict.BUSY: Reply(454, "4.7.0", "Too many passwords are being checked; try again later"),
+}
 
 
 class Pending(TypingProtocol):
@@ -36,32 +35,28 @@ class Pending(TypingProtocol):
     def result(self) -> Outcome | None: ...
 
 
-class SMTPProtocol(Protocol):
+class SMTPProtocol(MailConnection):
     """Receives mail. Override ``message_received``, and where needed ``sender_given`` and
     ``recipient_given``.
 
     ``shared``: what the connections of a server share; ``MailServer`` passes it. Without it,
-    the connection has the class's ``settings``, and limits across connections do not apply."""
+    the connection has the class's ``settings``, and limits across connections do not apply.
+    ``reactor``, ``transport``: what it belongs to, once it is connected."""
 
     #: The settings of a connection without a server.
     settings: ClassVar[Settings | None] = None
 
     def __init__(self, shared: Shared | None = None) -> None:
         self.shared = shared or Shared(self.settings or Settings())
+        super().__init__(self.shared)
         self._dialogue: Dialogue | None = None
         self._timer: Timer | None = None
         self._greeted = False
-        self._counted = False
-        self._address_key: bytes | None = None
-        self._peer = ""
         self._stopping = False
         self._at_eof = False
-        self._starting_tls = False  # after STARTTLS, until the handshake is done
         self._handled = 0
         self._window_size = 0  # bytes of the message when the window of its rate began
         self._window_end = 0.0
-        self._busy_since = 0.0
-        self._stalled_time = 0.0  # the loop's, when it was last looked at
 
     # -- for subclasses ----------------------------------------------------------------------------
 
@@ -85,26 +80,17 @@ class SMTPProtocol(Protocol):
 
     # -- the connection ----------------------------------------------------------------------------
 
-    @property
-    def reactor(self) -> Reactor:
-        """The reactor that the connection belongs to."""
-        return cast(Reactor, self.transport.reactor)
-
     def connection_made(self, transport: StreamTransport) -> None:
         self.transport = transport
         if self._starting_tls:
             self._tls_started()
             return
         settings = self.shared.settings
-        self._stalled_time = self.reactor.stats.stalled_time
-        peer = transport.get_extra_info("peername")
-        self._peer = str(peer[0]) if isinstance(peer, tuple) else ""
+        may_be_served = self._enter(transport)
         self._dialogue = Dialogue(
             self, settings, self.shared.memory, commands(settings.lmtp), self._peer
         )
         self._dialogue.cipher = _cipher(transport)
-        self._counted = True
-        may_be_served, self._address_key = self.shared.enter(peer)
         if may_be_served:
             self._timer = self.reactor.call_later(settings.greeting_delay, self._greet)
         else:
@@ -116,7 +102,7 @@ class SMTPProtocol(Protocol):
         self._greeted = True
         kind = "LMTP" if settings.lmtp else "ESMTP"
         self.send_reply(Reply(220, "", f"{settings.hostname} {kind}"))
-        self._timer = self.reactor.call_later(settings.limits.command_timeout, self._timed_out)
+        self._timer = Deadline(self.reactor, settings.limits.command_timeout, self._timed_out)
 
     def data_received(self, data: bytes) -> None:
         dialogue = self._dialogue
@@ -156,11 +142,7 @@ class SMTPProtocol(Protocol):
         assert dialogue is not None
         assert timer is not None
         limits = dialogue.limits
-        stalled = self.reactor.stats.stalled_time - self._stalled_time
-        self._stalled_time += stalled
-        if stalled > 0:  # of our own: the client may have waited for our reply
-            timer.reschedule(min(stalled, limits.command_timeout))
-        elif dialogue.paused:  # the client does not read our replies
+        if dialogue.paused:  # the client does not read our replies
             self.transport.abort()
         elif dialogue.is_waiting:  # for us, not for the client
             timer.reschedule(limits.command_timeout)
@@ -181,16 +163,17 @@ class SMTPProtocol(Protocol):
         return self._dialogue is not None and self._dialogue.is_waiting
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._counted:
-            self._counted = False
-            self.shared.leave(self._address_key)
+        self._leave()
         if self._timer is not None:
             self._timer.cancel()
-        dialogue = self._dialogue
-        if dialogue is not None:
-            dialogue.end()
-            if not dialogue.waits_for_host:
-                self._dialogue = None  # it refers to this object: avoid a reference cycle
+        if self._dialogue is not None:
+            self._dialogue.end()
+            self._forget_dialogue(self._dialogue)
+
+    def _forget_dialogue(self, dialogue: Dialogue) -> None:
+        """It has ended, and refers to this object: avoid a reference cycle."""
+        if not dialogue.waits_for_host:
+            self._dialogue = None
 
     def pause_writing(self) -> None:
         if self._dialogue is not None:
@@ -212,7 +195,10 @@ class SMTPProtocol(Protocol):
     def _proceed(self) -> None:
         """Continue after waiting."""
         dialogue = self._dialogue
-        if dialogue is None or dialogue.is_waiting:
+        if dialogue is None:
+            return
+        if dialogue.closed:
+            self._forget_dialogue(dialogue)
             return
         dialogue.proceed()
         if not dialogue.is_waiting:
@@ -247,15 +233,7 @@ class SMTPProtocol(Protocol):
         assert self._dialogue is not None
         outcome = self._guarded(pending.result)
         self._dialogue.finish(cast(Outcome, outcome or replies.STORED))
-        self._continue()
-
-    def _continue(self) -> None:
-        """The dialogue has got what it waited for."""
-        assert self._dialogue is not None
-        if self._dialogue.closed:
-            self._dialogue = None
-        else:
-            self._proceed()
+        self._proceed()
 
     def _guarded(
         self, function: Callable[[], Outcome | Pending | None]
@@ -270,63 +248,21 @@ class SMTPProtocol(Protocol):
 
     def check_password(self, name: str, password: str) -> None:
         """See ``Host``."""
-        self._busy_since = self.reactor.now
         if self.shared.settings.auth_any:
-            self._authenticated(name, _WRONG)
+            self._password_checked(name, Verdict.RIGHT)
         else:
-            self._check_password(name, password)
+            self._verify(name, password, partial(self._password_checked, name))
 
-    def _check_password(self, name: str, password: str) -> None:
-        shared = self.shared
+    def _password_checked(self, name: str, verdict: Verdict) -> None:
         assert self._dialogue is not None
-        if self._dialogue.closed:
-            self._dialogue = None
-            return
-        checks = shared.checks(self.reactor)
-        address = subscriber(self._peer) if self._peer else b""
-        if checks.is_locked(address):
-            self._authenticated(None, _LOCKED)
-        elif not checks.is_busy(address):
-            done = partial(self._password_checked, name)
-            checks.start(address, shared.settings.passwords, name, password, done)
-        elif self.reactor.now - self._busy_since > BUSY_TIMEOUT:
-            self._authenticated(None, _BUSY)
-        else:
-            self.reactor.call_later(_BUSY_PAUSE, self._check_password, name, password)
-
-    def _password_checked(self, name: str, call: ThreadCall[bool]) -> None:
-        if call.exception() is None and call.result():
-            self._authenticated(name, _WRONG)
-        else:
-            logger.warning("wrong password for %.64r from %s", name, self._peer or "a local socket")
-            self._authenticated(None, _WRONG)
-
-    def _authenticated(self, user: str | None, refusal: Reply) -> None:
-        assert self._dialogue is not None
-        self._dialogue.authenticated(user, refusal)
-        if self._dialogue.closed:
-            self._dialogue = None
-            return
+        self._dialogue.authenticated(name, _REFUSALS.get(verdict))
         self.reactor.call_soon(self._proceed)  # not now: this may be inside a call by the dialogue
 
     def start_tls(self) -> None:
         """See ``Host``."""
         context = self.shared.settings.tls
         assert context is not None
-        self._starting_tls = True
-        old = self.transport
-        old.flush()
-        try:
-            if old.get_write_buffer_size():
-                old.abort()
-                raise TimeoutError("the client does not read")
-            self.transport = start_tls(old, self, context, on_result=self._handshake_ended)
-        except (OSError, ValueError) as exc:
-            self._handshake_ended(exc)
-
-    def _handshake_ended(self, exc: Exception | None) -> None:
-        if exc is not None:  # then no transport calls connection_lost
-            self.connection_lost(exc)
+        self._start_tls(context)
 
     def _tls_started(self) -> None:
         dialogue, timer = self._dialogue, self._timer
@@ -335,12 +271,6 @@ class SMTPProtocol(Protocol):
         self._starting_tls = False
         dialogue.tls_started(_cipher(self.transport))
         timer.reschedule(dialogue.limits.command_timeout)
-
-
-def listener_limit(settings: Settings) -> int:
-    """How many connections a listener should accept: a few more than may be served, so that the
-    others are told."""
-    return settings.limits.connections + VISITORS
 
 
 def _is_pending(outcome: object) -> bool:

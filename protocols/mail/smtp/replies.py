@@ -74,6 +74,7 @@ TOO_MANY_RECIPIENTS: Final = Reply(452, "4.5.3", "Too many recipients; send the 
 NO_RELAY: Final = Reply(550, "5.7.1", "This server does not deliver for that domain")
 NOT_HERE: Final = Reply(502, "5.5.1", "This server has no TLS")
 TLS_ALREADY: Final = Reply(503, "5.5.1", "TLS is in use already")
+NEEDS_SMTPUTF8: Final = Reply(553, "5.6.7", "This address needs SMTPUTF8")
 NEEDS_TLS: Final = Reply(538, "5.7.11", "Authentication needs TLS: send STARTTLS first")
 NEEDS_AUTH: Final = Reply(530, "5.7.0", "Authentication is required")
 
@@ -92,5 +93,9 @@ NOT_STORED: Final = Reply(451, "4.3.0", "The message could not be stored; try ag
 TIMED_OUT: Final = Reply(421, "4.4.2", "Too slow; closing the connection")
 TOO_MANY_ERRORS: Final = Reply(421, "4.7.0", "Too many errors; closing the connection")
 TOO_MANY_COMMANDS: Final = Reply(421, "4.7.0", "Too many commands without mail; closing")
+TOO_MANY_MESSAGES: Final = Reply(
+    421, "4.7.0", "Too many messages on this connection; connect again for more"
+)
+TINY_CHUNKS: Final = Reply(421, "4.7.0", "Too many small chunks; closing the connection")
 TOO_MANY_CONNECTIONS: Final = Reply(421, "4.7.0", "Too many connections; try again later")
 STOPPING: Final = Reply(421, "4.3.2", "The server is stopping; try again later")

@@ -10,13 +10,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
-from protocols.passwords import PasswordChecks, Passwords
-from reactor import Reactor
+from protocols.passwords import Passwords
 
-from ..places import Places
+from ..connection import ServerState
 from .addresses import Address
 from .data import Memory
-from .limits import MAX_WRONG, Limits
+from .limits import Limits
 
 _VALID_NAME: Final = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 
@@ -67,22 +66,15 @@ class Settings:
         return domains is None or not address.domain or _comparable(address.domain) in domains
 
 
-class Shared(Places):
+class Shared(ServerState):
     """What all connections of a server share: ``settings``, and what is counted. ``memory``: bytes
     of messages."""
 
     def __init__(self, settings: Settings) -> None:
         limits = settings.limits
-        super().__init__(limits.connections, limits.connections_per_address)
+        super().__init__(limits.connections, limits.connections_per_address, settings.passwords)
         self.settings = settings
         self.memory = Memory(limits.memory)
-        self._checks: PasswordChecks | None = None
-
-    def checks(self, reactor: Reactor) -> PasswordChecks:
-        """Where passwords are checked."""
-        if self._checks is None:
-            self._checks = PasswordChecks(reactor, max_wrong=MAX_WRONG)
-        return self._checks
 
 
 def _comparable(domain: str) -> str:

@@ -69,9 +69,7 @@ def whole(maildir: Maildir, identity: str) -> Response:
     content = read_content(data)
     facts = html.read_html(content.html or "")
     links = facts.links if content.html is not None else html.links_in_text(content.text or "")
-    first: dict[str, str] = {}
-    for name, value in content.headers:
-        first.setdefault(name.lower(), value)
+    first = content.first_values()
     return as_json(
         {
             "id": identity,

@@ -138,7 +138,7 @@ class Index:
             yield self._entries[self._order[number][1]]
 
     def mark_seen(self, identity: str) -> None:
-        """The mail was read by somebody."""
+        """A client has marked the mail as read."""
         entry = self._entries.get(identity)
         if entry is not None and not entry.seen:
             entry.seen = True

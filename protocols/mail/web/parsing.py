@@ -68,13 +68,18 @@ class Content:
     parts: list[Part] = field(default_factory=list)
     problem: str = ""
 
+    def first_values(self) -> dict[str, str]:
+        """The first value of each field, by its name in lower case."""
+        first: dict[str, str] = {}
+        for name, value in self.headers:
+            first.setdefault(name.lower(), value)
+        return first
+
 
 def summarize(data: bytes) -> Summary:
     """The summary of the mail that begins with ``data``."""
     content = read_content(data, keep_parts=False)
-    first: dict[str, str] = {}
-    for name, value in content.headers:
-        first.setdefault(name.lower(), value)
+    first = content.first_values()
     text = content.text
     if not text and content.html is not None:
         text = read_html(content.html).text

@@ -49,7 +49,7 @@ T = TypeVar("T")
 LIMITS: Final = Limits(body=4096, requests=100_000, write_timeout=20.0)
 CHANGE_FIELD: Final = "X-Requested-With"
 
-_LOOK: Final = LISTING + 0.5  # seconds between two looks at the Maildir while somebody watches
+_LOOK: Final = LISTING + 0.5  # seconds between two looks at the Maildir while a page watches
 _MAX_ID: Final = 255  # bytes of the name of a file, on all systems
 _LIST: Final = "/api/messages"
 _READ: Final = ("GET", "HEAD")
@@ -146,8 +146,8 @@ class MailWeb(HTTPServer):
         self._watch()
 
     def _watch(self) -> None:
-        """Look at the Maildir from time to time while somebody waits for mail: other programs may
-        deliver to it."""
+        """Look at the Maildir from time to time while pages or requests wait for mail: other
+        programs may deliver to it."""
         if self._watching is None and (self._streams or self._lists):
             self._watching = self._reactor.call_later(_LOOK, self._look)
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from protocols.mail import Limits
+
 HELLO = (b"EHLO client.example", "250")
 MAIL = (b"MAIL FROM:<ada@example.com>", "250 2.1.0")
 RCPT = (b"RCPT TO:<bob@example.org>", "250 2.1.5")
@@ -218,6 +220,11 @@ CASES = [
     refused("a much longer line", b"x" * 99_999 + b"\r\n.\r\n"),
     refused("a long line that ends like the data", b"x" * 2000 + b".\r\n.\r\n"),
     Case("two messages", (*OPEN, (b"one\r\n.", STORED), *OPEN, (b"two\r\n.", STORED)), (b"one\r\n", b"two\r\n")),
+    # -- limits, and the reasons that the client is told --
+    Case("too many messages", (*OPEN, (b"one\r\n.", STORED), (MAIL[0], "421 4.7.0 Too many messages")), (b"one\r\n",), closed=True, settings={"limits": Limits(messages=1)}),
+    Case("too many commands", ((b"NOOP", "250"), (b"NOOP", "421 4.7.0 Too many commands without mail")), closed=True, settings={"limits": Limits(commands=2)}),
+    Case("too many errors", ((b"FROB", "500"), (b"FROB", "421 4.7.0 Too many errors")), closed=True, settings={"limits": Limits(errors=1)}),
+    Case("too many chunks that are tiny", (MAIL, RCPT, *[(Exact(b"BDAT 1\r\nx"), "250")] * 100, (Exact(b"BDAT 1\r\nx"), "421 4.7.0 Too many small chunks")), closed=True),
     # -- what does not end the data: SMTP smuggling --
     *(
         refused(f"smuggling with {end!r}", b"x" + end + SMUGGLED + b"\r\n.\r\n")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import gc
 import tracemalloc
+import weakref
 
 import pytest
 
@@ -515,6 +517,23 @@ def test_three_wrong_passwords_end_the_connection(reactor):
         replies += codes(world.ask(peer, wrong + b"\r\n"))
         reactor.advance(2)
     assert replies == ["250", "535", "535", "535", "421"]
+
+
+def test_a_connection_that_has_logged_in_leaves_no_reference_cycle(reactor):
+    world = SMTPWorld(reactor, **AUTH)
+    peer = world.connect()
+    world.ask(peer, HELLO)
+    line = b"AUTH PLAIN " + encoded("\0ada\0green-tea") + b"\r\n"
+    gc.disable()
+    try:
+        assert codes(world.ask(peer, line)) == ["235"]
+        protocol = weakref.ref(peer.transport.get_protocol())
+        peer.reset()
+        reactor.advance(2)
+        del peer
+        assert protocol() is None
+    finally:
+        gc.enable()
 
 
 def test_any_name_and_password(reactor):

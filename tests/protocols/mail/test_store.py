@@ -5,11 +5,15 @@ from __future__ import annotations
 import errno
 import mailbox
 import os
+import re
+import sys
 import threading
 from pathlib import Path
+from types import FrameType
 
 import pytest
 
+import protocols.mail
 from protocols.mail import Address, Envelope, Maildir, MailStore
 from protocols.mail.maildir import NewMail
 from protocols.mail.store import GATHER_TIME
@@ -249,6 +253,37 @@ def test_250_comes_when_the_mail_is_on_the_disk(reactor, store, monkeypatch):
     (mail,) = store.maildir.mails()
     assert reply == f"250 2.0.0 Stored as {mail.identity.partition(',')[0]}\r\n"
     assert world.server.shared.memory.used == 0
+
+
+def test_the_way_of_a_mail_is_the_one_that_the_package_describes(reactor, store):
+    described = re.findall(r"``([A-Za-z]+\.[a-z_]+)``", protocols.mail.__doc__)
+    described = [name for name in described if not name.endswith(".py")]
+    calls = []
+
+    def note(frame: FrameType, event: str, _: object) -> None:
+        if event == "call":
+            name = frame.f_code.co_qualname
+            module = frame.f_globals["__name__"].rpartition(".")[2]
+            calls.append(name if "." in name else f"{module}.{name}")
+
+    peer = SMTPWorld(reactor, store.deliver).connect()
+    threading.setprofile(note)  # for the thread that writes
+    sys.setprofile(note)
+    try:
+        peer.send(b"EHLO a\r\n")
+        reactor.settle()
+        peer.send(b"MAIL FROM:<ada@example.com>\r\nRCPT TO:<bob@example.org>\r\nDATA\r\n")
+        reactor.settle()
+        peer.send(b"Subject: tea\r\n.\r\n")
+        reactor.settle()
+    finally:
+        sys.setprofile(None)
+        threading.setprofile(None)
+    rest = iter(calls)
+    assert len(described) == 19
+    for name in described:
+        assert name in rest, name  # after the one before it
+    assert codes(peer.read().decode()) == ["250", "250", "250", "354", "250"]
 
 
 def test_mails_that_arrive_together_are_written_together(reactor, store, monkeypatch):

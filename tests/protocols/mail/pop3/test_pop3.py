@@ -58,7 +58,7 @@ class World:
         self.maildir = fill(folder)
         store = MailStore(reactor, self.maildir, "mx.example.org")
         options = {"passwords": PASSWORDS, "auth_insecure": True, **settings}
-        self.shared = POP3Shared(reactor, store, POP3Settings("mx.example.org", **options))
+        self.shared = POP3Shared(store, POP3Settings("mx.example.org", **options))
 
     def connect(self, *lines: str) -> StreamPeer:
         """A connection after the greeting and ``lines``."""
@@ -242,6 +242,16 @@ def test_passwords_are_checked_and_limited(world):
         reply = world.ask(peer, "USER ada", "PASS x")
     assert reply.endswith("-ERR [AUTH] Wrong name or password\r\n")
     assert peer.eof_received
+
+
+def test_a_password_does_not_wait_for_ever_to_be_checked(world):
+    world.shared.checks(world.reactor).at_once = 0
+    peer = world.connect("USER ada")
+    assert world.ask(peer, "PASS green tea") == ""
+    world.reactor.advance(21)
+    assert peer.read().startswith(b"-ERR [SYS/TEMP] Too many passwords")
+    world.shared.checks(world.reactor).at_once = 4
+    assert world.ask(peer, "PASS green tea").startswith("+OK")
 
 
 def test_passwords_need_tls(reactor, tmp_path):
