@@ -25,10 +25,11 @@ _OPEN_FILES: Final = "/proc/self/fd/{}"  # where a file without a name is found,
 
 
 class TargetFile:
-    """A file that receives an upload. ``old_size``: the bytes of the older file that are no longer
-    there when the upload is complete. ``kept``: the bytes that the folder has more if the upload
-    fails now."""
+    """A file that receives an upload. ``start``: the bytes before it that stay. ``old_size``: the
+    bytes of the older file that are no longer there when the upload is complete. ``kept``: the
+    bytes that the folder has more if the upload fails now."""
 
+    start = 0
     old_size = 0
     kept = 0
 
@@ -153,14 +154,17 @@ def _temporary_name() -> bytes:
 
 
 class ContinuedFile(TargetFile):
-    """A file that APPE continues, or STOR after REST. What arrives is in it at once.
+    """A file that APPE continues, or STOR after REST. What arrives is in it at once. While several
+    clients append to one file, each piece goes to its end.
 
     ``offset``: where the data goes, None for the end. In ``text``, an offset counts the bytes that
     TYPE A sends. Raises OSError, and ValueError if there is no such offset."""
 
     def __init__(self, root: Root, names: Names, offset: int | None, text: bool) -> None:
         self._cut = offset is not None
-        self._file = OpenFile(_open_for_writing(root, names, create=not offset))
+        self._file = OpenFile(
+            _open_to_append(root, names) if offset is None else root.open(names, os.O_RDWR)
+        )
         try:
             status = os.fstat(self._file.fd)
             if not stat.S_ISREG(status.st_mode):
@@ -172,6 +176,7 @@ class ContinuedFile(TargetFile):
                 offset = _local_offset(self._file.fd, offset)
             if offset > status.st_size:
                 raise ValueError("The file is shorter than the offset")
+            self.start = offset
             self.old_size = status.st_size - offset
             os.lseek(self._file.fd, offset, os.SEEK_SET)
         except BaseException:
@@ -181,7 +186,7 @@ class ContinuedFile(TargetFile):
     def write(self, data: bytes) -> None:
         try:
             _write(self._file.fd, data)
-        finally:
+        finally:  # with what others have appended meanwhile: the next measurement corrects that
             self.kept = max(os.lseek(self._file.fd, 0, os.SEEK_CUR) - self._old_end, 0)
 
     def finish(self) -> None:
@@ -193,14 +198,13 @@ class ContinuedFile(TargetFile):
         self._file.close()
 
 
-def _open_for_writing(root: Root, names: Names, *, create: bool) -> int:
-    try:
-        return root.open(names, os.O_RDWR)
-    except FileNotFoundError:
-        if not create:
-            raise
-    with root.parent(names) as folder:
-        return os.open(names[-1], os.O_RDWR | _NEW, _FILE_MODE, dir_fd=folder)
+def _open_to_append(root: Root, names: Names) -> int:
+    flags = os.O_RDWR | os.O_APPEND
+    with suppress(FileNotFoundError):
+        return root.open(names, flags)
+    with suppress(FileExistsError), root.parent(names) as folder:
+        return os.open(names[-1], flags | _NEW, _FILE_MODE, dir_fd=folder)
+    return root.open(names, flags)  # another client has just created it
 
 
 def _write(fd: int, data: bytes) -> None:

@@ -24,7 +24,7 @@ _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 class Upload(Transfer):
     """A transfer from the client. One thread at a time writes what has arrived to ``target``.
 
-    ``most``: bytes that the client may send; 0: any number. ``quota``: counts what is stored; its
+    ``most``: bytes that the file may have; 0: any number. ``quota``: counts what is stored; its
     ``begin`` was called. ``converter``: for TYPE A, else None. ``strict``: over TLS, whether the
     client must end the data with close_notify. ``text``: the reply when it is complete."""
 
@@ -67,7 +67,7 @@ class Upload(Transfer):
         if self.has_ended() or self.transport is None:
             return
         self.size += len(data)
-        if self._most and self.size > self._most:
+        if self._most and self._target.start + self.size > self._most:
             self._refuse(f"The file has more than {self._most} bytes")
             return
         if not self._quota.take(len(data)):

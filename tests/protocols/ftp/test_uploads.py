@@ -6,6 +6,7 @@ import errno
 import os
 import threading
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -114,6 +115,34 @@ def test_appe(user: FTPClient, root: Path) -> None:
     user.store("APPE a.txt", b"three\n")
     user.store("APPE new", b"x")
     assert (root / "a.txt").read_bytes() == b"one\ntwo\nthree\n"
+    assert (root / "new").read_bytes() == b"x"
+
+
+def test_two_clients_append_to_one_file(house: FTPHouse, root: Path) -> None:
+    one, two = house.user(), house.user()
+    first, second = one.begin("APPE a.txt"), two.begin("APPE a.txt")
+    for peer, data in ((first, b"1"), (second, b"2"), (first, b"3")):
+        peer.send(data)
+        house.reactor.settle()
+    first.send_eof()
+    second.send_eof()
+    assert [client.replies() for client in (one, two)] == [["226 Transfer complete"]] * 2
+    assert (root / "a.txt").read_bytes() == b"one\ntwo\n123"
+
+
+def test_two_clients_append_to_a_new_file(
+    house: FTPHouse, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both see that there is none, then the other one creates it."""
+    parent = Root.parent
+
+    def parent_later(self: Root, names: Names) -> AbstractContextManager[int]:
+        (root / "new").touch()
+        return parent(self, names)
+
+    user = house.user()
+    monkeypatch.setattr(Root, "parent", parent_later)
+    assert user.store("APPE new", b"x") == "226 Transfer complete"
     assert (root / "new").read_bytes() == b"x"
 
 
@@ -273,6 +302,19 @@ def test_the_largest_upload(reactor: VirtualReactor, root: Path) -> None:
     assert user.store("STOR new", bytes(10))[:3] == "226"
     assert user.store("STOR more", bytes(11)) == "552 The file has more than 10 bytes"
     assert house.files() == ["a.txt", "new", "sub", "sub/b.bin"]
+
+
+def test_a_file_cannot_grow_above_the_largest_upload(reactor: VirtualReactor, root: Path) -> None:
+    house = FTPHouse(reactor, root, writable=True, limits=FTPLimits(upload=10))  # a.txt has 8
+    user = house.user()
+    user.code("TYPE I")
+    assert user.store("APPE a.txt", b"xy")[:3] == "226"
+    assert user.store("APPE a.txt", b"z") == "552 The file has more than 10 bytes"
+    user.code("REST 9")
+    assert user.store("STOR a.txt", b"Yz") == "552 The file has more than 10 bytes"
+    user.code("REST 9")
+    assert user.store("STOR a.txt", b"Y")[:3] == "226"
+    assert (root / "a.txt").read_bytes() == b"one\ntwo\nxY"
 
 
 def test_the_quota(reactor: VirtualReactor, root: Path) -> None:
