@@ -342,6 +342,61 @@ def test_two_uploads_share_the_quota(reactor: VirtualReactor, root: Path) -> Non
     assert two.store("STOR 2", bytes(6))[:3] == "226"
 
 
+@pytest.mark.parametrize("how", ["renamed", "twice"])
+def test_the_quota_counts_a_replaced_file_once(
+    reactor: VirtualReactor, root: Path, how: str
+) -> None:
+    house = FTPHouse(reactor, root, writable=True, limits=FTPLimits(quota=600))  # 264 are there
+    holder, one, two = house.user(), house.user(), house.user()
+    holder.begin("STOR large")  # while it is in progress, nothing is measured
+    first, second = one.begin("STOR sub/b.bin"), two.begin("STOR sub/b.bin")  # of 256 bytes
+    if how == "renamed":
+        other = house.user()
+        assert [other.code("RNFR sub/b.bin"), other.code("RNTO still there")] == [350, 250]
+    for peer, client in ((first, one), (second, two)):
+        peer.send_eof()
+        assert client.replies() == ["226 Transfer complete"]
+    left = 600 - sum(path.stat().st_size for path in root.rglob("*") if path.is_file())
+    assert left == (336 if how == "renamed" else 592)
+    assert one.store("STOR new", bytes(left + 1)) == "552 The quota is exceeded"
+    assert one.store("STOR new", bytes(left))[:3] == "226"
+
+
+def test_the_quota_counts_overwritten_bytes_once(reactor: VirtualReactor, root: Path) -> None:
+    house = FTPHouse(reactor, root, writable=True, limits=FTPLimits(quota=600))  # 264 are there
+    holder, one, two = house.user(), house.user(), house.user()
+    holder.begin("STOR large")
+    for client in (one, two):
+        client.asks("TYPE I", "REST 1")
+    first, second = one.begin("STOR sub/b.bin"), two.begin("STOR sub/b.bin")
+    for peer, client in ((first, one), (second, two)):
+        peer.send_eof()  # each cuts the file, of 256 bytes
+        assert client.replies() == ["226 Transfer complete"]
+    assert (root / "sub/b.bin").stat().st_size == 1
+    assert one.store("STOR new", bytes(592))[:3] == "552"
+
+
+def test_the_quota_counts_every_folder(user: FTPClient, root: Path) -> None:
+    assert user.asks("SITE CHMOD 077 sub", "SITE CHMOD 300 sub", "SITE CHMOD 500 sub") == [
+        "550 The owner must be able to read and enter a folder",
+        "550 The owner must be able to read and enter a folder",
+        "200 The permissions were set",
+    ]
+    assert user.code("SITE CHMOD 000 a.txt") == 200
+
+
+def test_the_quota_is_not_measured_without_descriptors(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def open_nothing(self: Root, names: Names, flags: int = 0) -> int:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    folder = Root(root)
+    monkeypatch.setattr(Root, "open", open_nothing)
+    with pytest.raises(OSError, match="Too many open files"):
+        measure(folder)
+
+
 def test_a_failed_upload_counts_what_it_leaves(reactor: VirtualReactor, root: Path) -> None:
     house = FTPHouse(reactor, root, writable=True, limits=FTPLimits(quota=300))  # 264 are there
     one, two = house.user(), house.user()
