@@ -75,7 +75,8 @@ class Dialogue(LineProtocol):
             data = (self._partial + data).replace(_CR_LF_IN_A_NAME, b"\r\0")
             self._partial = b""
         super().data_received(data)
-        self.run_waiting()
+        if self._waiting or self._urgent:  # bytes alone do not make the client less idle
+            self.run_waiting()
 
     def decode_line(self, line: bytes) -> str:
         return line.decode("utf-8", "surrogateescape")

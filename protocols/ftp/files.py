@@ -14,6 +14,7 @@ from .ascii import ToNetwork
 SMALL: Final = 65536  # bytes; a file that is not larger is read when it is opened
 _CHUNK: Final = 262_144  # bytes per read
 _FOLDER_MODE: Final = 0o777  # of new folders; the umask takes away from it
+_READ_AND_ENTER: Final = 0o500  # what the owner of a folder, the server, needs
 
 
 def status_of(root: Root, names: Names) -> os.stat_result:
@@ -147,12 +148,14 @@ def rename(root: Root, old: Names, new: Names) -> None:
 
 
 def change_mode(root: Root, names: Names, mode: int) -> None:
-    """Set the permissions, but not those of the root: nobody could enter it any more. Raises
-    OSError."""
+    """Set the permissions, but not those of the root. A folder stays readable: otherwise the client
+    could not undo this, and the quota would not count what is in it. Raises OSError."""
     if not names:
         raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
     file = OpenFile(root.open(names))
     try:
+        if stat.S_ISDIR(os.fstat(file.fd).st_mode) and mode & _READ_AND_ENTER != _READ_AND_ENTER:
+            raise PermissionError(errno.EPERM, "The owner must be able to read and enter a folder")
         os.fchmod(file.fd, mode)
     finally:
         file.close()

@@ -34,7 +34,7 @@ MAX_CONNECTIONS_PER_ADDRESS: Final = 50
 
 _DEFAULTS: Final = FTPLimits()
 LIMIT_OPTIONS: Final[LimitOptions] = (
-    ("--upload-limit", "BYTES", count, "upload", "largest upload, else 552; 0: any size"),
+    ("--upload-limit", "BYTES", count, "upload", "largest file after an upload, else 552; 0: any"),
     ("--quota", "BYTES", count, "quota", "of all files in a user's folder, else 552; 0: any size"),
     ("--max-command", "BYTES", positive, "command", "longest command; else 500"),
     ("--max-errors", "N", positive, "errors", "lines in a row that are no commands; then 421"),

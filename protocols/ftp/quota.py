@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 
@@ -45,21 +46,25 @@ class Quota:
 
     def end(self, taken: int, stored: int) -> None:
         """An upload has ended that has taken ``taken`` bytes. ``stored``: by how many of them the
-        folder is larger now; negative if it has replaced a larger file."""
+        folder is larger now; negative if it has replaced a larger file. Bytes that it has only
+        overwritten or cut off are not subtracted: two uploads may do that to the same ones."""
         self.used = max(self.used - taken + stored, 0)
         self.stored += stored
         self._uploads -= 1
 
 
 def measure(root: Root) -> int:
-    """Return the bytes of all files below ``root``. Blocks while the disk works."""
+    """Return the bytes of all files below ``root``. Blocks while the disk works. Raises OSError if
+    there is no descriptor left: what was not measured would not count."""
     total = 0
     pending: list[tuple[bytes, ...]] = [()]
     while pending:
         names = pending.pop()
         try:
             fd = root.open(names, os.O_DIRECTORY)
-        except OSError:  # removed meanwhile, or not ours to read
+        except OSError as exc:  # removed meanwhile, or not ours to read
+            if exc.errno in (errno.EMFILE, errno.ENFILE):
+                raise
             continue
         try:
             with os.scandir(fd) as entries:

@@ -10,6 +10,7 @@ import errno
 import os
 import secrets
 import stat
+import threading
 from contextlib import suppress
 from typing import Final
 
@@ -21,14 +22,16 @@ _FILE_MODE: Final = 0o666  # of new files; the umask takes away from it
 _CHUNK: Final = 262_144  # bytes per read
 _NEW: Final = os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _O_TMPFILE: Final[int | None] = getattr(os, "O_TMPFILE", None)  # Linux has it
+_O_PATH: Final[int] = getattr(os, "O_PATH", os.O_NONBLOCK)  # Linux has it: for fstat only
 _OPEN_FILES: Final = "/proc/self/fd/{}"  # where a file without a name is found, to give it one
 
 
 class TargetFile:
-    """A file that receives an upload. ``old_size``: the bytes of the older file that are no longer
-    there when the upload is complete. ``kept``: the bytes that the folder has more if the upload
-    fails now."""
+    """A file that receives an upload. ``start``: the bytes before it that stay. ``old_size``: the
+    bytes of the older file that it has replaced. ``kept``: the bytes that the folder has more if
+    the upload fails now."""
 
+    start = 0
     old_size = 0
     kept = 0
 
@@ -82,7 +85,6 @@ class NewFile(TargetFile):
         # Replacing a file needs only a folder that can be written. A file that its owner has made
         # read-only stays.
         os.close(self._root.open(names, os.O_WRONLY))
-        self.old_size = old.st_size
         return stat.S_IMODE(old.st_mode) & 0o777
 
     def write(self, data: bytes) -> None:
@@ -90,27 +92,32 @@ class NewFile(TargetFile):
 
     def finish(self) -> None:
         try:
+            if self._temporary is not None:
+                self._file.close()  # some file systems report only now that the disk is full
             # Where the path leads now: what is at the old place may be outside the root.
-            with self._root.parent(self._names) as folder:
-                if self._temporary is None:
-                    self._link(folder)
-                else:
-                    self._file.close()  # some file systems report only now that the disk is full
-                    os.rename(
-                        self._temporary,
-                        self._names[-1],
-                        src_dir_fd=self._folder.fd,
-                        dst_dir_fd=folder,
-                    )
+            with self._root.parent(self._names) as folder, _replacing:
+                old = _open_old(folder, self._names[-1])
+                try:
+                    self._name(folder)
+                    # Otherwise it was renamed meanwhile, or has other names.
+                    if old is not None and not (status := os.fstat(old.fd)).st_nlink:
+                        self.old_size = status.st_size
+                finally:
+                    if old is not None:
+                        old.close()
         except OSError:
             self.discard()
             raise
         self._file.close()
         self._folder.close()
 
-    def _link(self, folder: int) -> None:
-        """Give the file without a name its name in ``folder``."""
-        file, name = _OPEN_FILES.format(self._file.fd), self._names[-1]
+    def _name(self, folder: int) -> None:
+        """Give the file its name in ``folder``."""
+        name = self._names[-1]
+        if self._temporary is not None:
+            os.rename(self._temporary, name, src_dir_fd=self._folder.fd, dst_dir_fd=folder)
+            return
+        file = _OPEN_FILES.format(self._file.fd)
         try:
             os.link(file, name, dst_dir_fd=folder, follow_symlinks=True)
         except FileExistsError:
@@ -134,6 +141,19 @@ class NewFile(TargetFile):
                 os.unlink(self._temporary, dir_fd=folder)
 
 
+# One upload at a time replaces a file, so that the quota counts the file's bytes as free only once.
+_replacing: Final = threading.Lock()
+
+
+def _open_old(folder: int, name: bytes) -> OpenFile | None:
+    """Open the file that will be replaced, to see afterwards whether it is gone."""
+    with suppress(OSError):
+        if stat.S_ISREG(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+            flags = _O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
+            return OpenFile(os.open(name, flags, dir_fd=folder))
+    return None
+
+
 def _create(folder: int) -> tuple[bytes | None, OpenFile]:
     """Create a file in ``folder``. Return its name, None if it has none, and the file."""
     if _O_TMPFILE is not None:
@@ -153,14 +173,17 @@ def _temporary_name() -> bytes:
 
 
 class ContinuedFile(TargetFile):
-    """A file that APPE continues, or STOR after REST. What arrives is in it at once.
+    """A file that APPE continues, or STOR after REST. What arrives is in it at once. While several
+    clients append to one file, each piece goes to its end.
 
     ``offset``: where the data goes, None for the end. In ``text``, an offset counts the bytes that
     TYPE A sends. Raises OSError, and ValueError if there is no such offset."""
 
     def __init__(self, root: Root, names: Names, offset: int | None, text: bool) -> None:
         self._cut = offset is not None
-        self._file = OpenFile(_open_for_writing(root, names, create=not offset))
+        self._file = OpenFile(
+            _open_to_append(root, names) if offset is None else root.open(names, os.O_RDWR)
+        )
         try:
             status = os.fstat(self._file.fd)
             if not stat.S_ISREG(status.st_mode):
@@ -172,7 +195,7 @@ class ContinuedFile(TargetFile):
                 offset = _local_offset(self._file.fd, offset)
             if offset > status.st_size:
                 raise ValueError("The file is shorter than the offset")
-            self.old_size = status.st_size - offset
+            self.start = offset
             os.lseek(self._file.fd, offset, os.SEEK_SET)
         except BaseException:
             self._file.close()
@@ -181,7 +204,7 @@ class ContinuedFile(TargetFile):
     def write(self, data: bytes) -> None:
         try:
             _write(self._file.fd, data)
-        finally:
+        finally:  # with what others have appended meanwhile: the next measurement corrects that
             self.kept = max(os.lseek(self._file.fd, 0, os.SEEK_CUR) - self._old_end, 0)
 
     def finish(self) -> None:
@@ -193,14 +216,13 @@ class ContinuedFile(TargetFile):
         self._file.close()
 
 
-def _open_for_writing(root: Root, names: Names, *, create: bool) -> int:
-    try:
-        return root.open(names, os.O_RDWR)
-    except FileNotFoundError:
-        if not create:
-            raise
-    with root.parent(names) as folder:
-        return os.open(names[-1], os.O_RDWR | _NEW, _FILE_MODE, dir_fd=folder)
+def _open_to_append(root: Root, names: Names) -> int:
+    flags = os.O_RDWR | os.O_APPEND
+    with suppress(FileNotFoundError):
+        return root.open(names, flags)
+    with suppress(FileExistsError), root.parent(names) as folder:
+        return os.open(names[-1], flags | _NEW, _FILE_MODE, dir_fd=folder)
+    return root.open(names, flags)  # another client has just created it
 
 
 def _write(fd: int, data: bytes) -> None:

@@ -24,7 +24,7 @@ _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 class Upload(Transfer):
     """A transfer from the client. One thread at a time writes what has arrived to ``target``.
 
-    ``max_size``: bytes that the client may send; 0: any number. ``quota``: counts what is stored;
+    ``max_size``: bytes that the file may have; 0: any number. ``quota``: counts what is stored;
     its ``begin`` was called. ``converter``: for TYPE A, else None. ``require_close_notify``: over
     TLS, whether the client must end the data with it. ``success``: the text of the reply 226."""
 
@@ -67,7 +67,7 @@ class Upload(Transfer):
         if self.has_ended() or self.transport is None:
             return
         self.size += len(data)
-        if self._max_size and self.size > self._max_size:
+        if self._max_size and self._target.start + self.size > self._max_size:
             self._refuse(f"The file has more than {self._max_size} bytes")
             return
         if not self._quota.take(len(data)):

@@ -163,6 +163,19 @@ def test_an_idle_client_is_closed(user: FTPClient, house: FTPHouse) -> None:
     assert user.replies() == ["421 No command for 300 s"]
 
 
+@pytest.mark.parametrize("data", [b"N", b"\xff\xf1"], ids=["a byte", "NOP of Telnet"])
+def test_bytes_that_are_no_command_do_not_keep_a_client(
+    user: FTPClient, house: FTPHouse, data: bytes
+) -> None:
+    for _ in range(5):
+        house.reactor.advance(50.0)
+        user.peer.send(data)
+    house.reactor.advance(49.0)
+    assert user.replies() == []
+    house.reactor.advance(1.0)
+    assert user.replies() == ["421 No command for 300 s"]
+
+
 def test_a_client_is_not_idle_during_a_transfer(user: FTPClient, house: FTPHouse) -> None:
     peer = user.begin("STOR new")
     for _ in range(20):

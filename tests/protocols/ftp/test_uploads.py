@@ -6,6 +6,7 @@ import errno
 import os
 import threading
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -114,6 +115,34 @@ def test_appe(user: FTPClient, root: Path) -> None:
     user.store("APPE a.txt", b"three\n")
     user.store("APPE new", b"x")
     assert (root / "a.txt").read_bytes() == b"one\ntwo\nthree\n"
+    assert (root / "new").read_bytes() == b"x"
+
+
+def test_two_clients_append_to_one_file(house: FTPHouse, root: Path) -> None:
+    one, two = house.user(), house.user()
+    first, second = one.begin("APPE a.txt"), two.begin("APPE a.txt")
+    for peer, data in ((first, b"1"), (second, b"2"), (first, b"3")):
+        peer.send(data)
+        house.reactor.settle()
+    first.send_eof()
+    second.send_eof()
+    assert [client.replies() for client in (one, two)] == [["226 Transfer complete"]] * 2
+    assert (root / "a.txt").read_bytes() == b"one\ntwo\n123"
+
+
+def test_two_clients_append_to_a_new_file(
+    house: FTPHouse, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both see that there is none, then the other one creates it."""
+    parent = Root.parent
+
+    def parent_later(self: Root, names: Names) -> AbstractContextManager[int]:
+        (root / "new").touch()
+        return parent(self, names)
+
+    user = house.user()
+    monkeypatch.setattr(Root, "parent", parent_later)
+    assert user.store("APPE new", b"x") == "226 Transfer complete"
     assert (root / "new").read_bytes() == b"x"
 
 
@@ -275,6 +304,19 @@ def test_the_largest_upload(reactor: VirtualReactor, root: Path) -> None:
     assert house.files() == ["a.txt", "new", "sub", "sub/b.bin"]
 
 
+def test_a_file_cannot_grow_above_the_largest_upload(reactor: VirtualReactor, root: Path) -> None:
+    house = FTPHouse(reactor, root, writable=True, limits=FTPLimits(upload=10))  # a.txt has 8
+    user = house.user()
+    user.code("TYPE I")
+    assert user.store("APPE a.txt", b"xy")[:3] == "226"
+    assert user.store("APPE a.txt", b"z") == "552 The file has more than 10 bytes"
+    user.code("REST 9")
+    assert user.store("STOR a.txt", b"Yz") == "552 The file has more than 10 bytes"
+    user.code("REST 9")
+    assert user.store("STOR a.txt", b"Y")[:3] == "226"
+    assert (root / "a.txt").read_bytes() == b"one\ntwo\nxY"
+
+
 def test_the_quota(reactor: VirtualReactor, root: Path) -> None:
     house = FTPHouse(reactor, root, writable=True, limits=FTPLimits(quota=300))  # 264 are there
     user = house.user()
@@ -298,6 +340,61 @@ def test_two_uploads_share_the_quota(reactor: VirtualReactor, root: Path) -> Non
     assert one.replies()[0][:3] == "226"
     # What was refused is free again.
     assert two.store("STOR 2", bytes(6))[:3] == "226"
+
+
+@pytest.mark.parametrize("how", ["renamed", "twice"])
+def test_the_quota_counts_a_replaced_file_once(
+    reactor: VirtualReactor, root: Path, how: str
+) -> None:
+    house = FTPHouse(reactor, root, writable=True, limits=FTPLimits(quota=600))  # 264 are there
+    holder, one, two = house.user(), house.user(), house.user()
+    holder.begin("STOR large")  # while it is in progress, nothing is measured
+    first, second = one.begin("STOR sub/b.bin"), two.begin("STOR sub/b.bin")  # of 256 bytes
+    if how == "renamed":
+        other = house.user()
+        assert [other.code("RNFR sub/b.bin"), other.code("RNTO still there")] == [350, 250]
+    for peer, client in ((first, one), (second, two)):
+        peer.send_eof()
+        assert client.replies() == ["226 Transfer complete"]
+    left = 600 - sum(path.stat().st_size for path in root.rglob("*") if path.is_file())
+    assert left == (336 if how == "renamed" else 592)
+    assert one.store("STOR new", bytes(left + 1)) == "552 The quota is exceeded"
+    assert one.store("STOR new", bytes(left))[:3] == "226"
+
+
+def test_the_quota_counts_overwritten_bytes_once(reactor: VirtualReactor, root: Path) -> None:
+    house = FTPHouse(reactor, root, writable=True, limits=FTPLimits(quota=600))  # 264 are there
+    holder, one, two = house.user(), house.user(), house.user()
+    holder.begin("STOR large")
+    for client in (one, two):
+        client.asks("TYPE I", "REST 1")
+    first, second = one.begin("STOR sub/b.bin"), two.begin("STOR sub/b.bin")
+    for peer, client in ((first, one), (second, two)):
+        peer.send_eof()  # each cuts the file, of 256 bytes
+        assert client.replies() == ["226 Transfer complete"]
+    assert (root / "sub/b.bin").stat().st_size == 1
+    assert one.store("STOR new", bytes(592))[:3] == "552"
+
+
+def test_the_quota_counts_every_folder(user: FTPClient, root: Path) -> None:
+    assert user.asks("SITE CHMOD 077 sub", "SITE CHMOD 300 sub", "SITE CHMOD 500 sub") == [
+        "550 The owner must be able to read and enter a folder",
+        "550 The owner must be able to read and enter a folder",
+        "200 The permissions were set",
+    ]
+    assert user.code("SITE CHMOD 000 a.txt") == 200
+
+
+def test_the_quota_is_not_measured_without_descriptors(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def open_nothing(self: Root, names: Names, flags: int = 0) -> int:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    folder = Root(root)
+    monkeypatch.setattr(Root, "open", open_nothing)
+    with pytest.raises(OSError, match="Too many open files"):
+        measure(folder)
 
 
 def test_a_failed_upload_counts_what_it_leaves(reactor: VirtualReactor, root: Path) -> None:
