@@ -48,9 +48,7 @@ def test_two_hashes_of_one_password_differ() -> None:
     ],
 )
 def test_what_is_no_hash_is_refused(text: str) -> None:
-    with pytest.raises(
-        ValueError, match=r"no hash of a password|scrypt does not|base64|memory"
-    ):
+    with pytest.raises(ValueError, match=r"no hash of a password|scrypt does not|base64|memory"):
         PasswordHash.parse(text)
 
 
