@@ -11,7 +11,7 @@ from ..session import Command, FTPSession, Takes
 from .transfer import account_of
 
 _HELP: Final = (
-    "USER PASS ACCT REIN QUIT AUTH PBSZ PROT CCC",
+    "USER PASS ACCT REIN QUIT AUTH PBSZ PROT",
     "TYPE MODE STRU PASV EPSV PORT EPRT",
     "RETR STOR STOU APPE REST ABOR ALLO",
     "CWD CDUP PWD LIST NLST MLSD MLST STAT",
