@@ -29,6 +29,8 @@ _N: Final = 2**14
 _R: Final = 8
 _P: Final = 1
 
+_HASH: Final = re.compile(r"scrypt\$([0-9]{1,9})\$([0-9]{1,9})\$([0-9]{1,9})\$([^$]+)\$([^$]+)")
+
 _MAX_MEMORY: Final = 64 * 2**20  # bytes; a file cannot ask for more
 _MAX_PARALLELISM: Final = 16
 
@@ -60,16 +62,16 @@ class PasswordHash(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> PasswordHash:
         """Return the hash that ``str`` wrote as ``text``. Raises ValueError if it is none."""
-        scheme, *numbers, salt, digest = text.split("$")
-        if scheme != "scrypt" or len(numbers) != 3:
-            raise ValueError("not a hash made by scrypt")
-        n, r, p = map(int, numbers)
+        match = _HASH.fullmatch(text)
+        if match is None:
+            raise ValueError("this is no hash of a password, as --hash-password prints it")
+        n, r, p = map(int, match.groups()[:3])
         # OpenSSL checks the rest when the hash is first computed, which would be too late.
         if n < 2 or n & (n - 1) or r < 1 or not 1 <= p <= _MAX_PARALLELISM:
             raise ValueError("parameters that scrypt does not allow")
         if 128 * n * r > _MAX_MEMORY // 2:
             raise ValueError("parameters that need too much memory")
-        return cls(n, r, p, _decoded(salt), _decoded(digest))
+        return cls(n, r, p, _decoded(match[4]), _decoded(match[5]))
 
     def __str__(self) -> str:
         salt, digest = (base64.b64encode(part).decode() for part in (self.salt, self.digest))

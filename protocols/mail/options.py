@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Final
 
-from protocols.passwords import PasswordHash, Passwords, PasswordsError, read_passwords
+from protocols.passwords import PasswordHash, Passwords, PasswordsError, account_lines
 from reactor.command import (
     WRONG_USAGE,
     CommandError,
@@ -130,7 +130,7 @@ def _add_auth_options(parser: argparse._ActionsContainer) -> None:
         help=f"who may authenticate, repeatable; '{HASH_COMMAND}' prints hashes",
     )
     parser.add_argument(
-        "--users", metavar="FILE", dest="users_file", help="a file of users: lines with NAME HASH"
+        "--users", metavar="FILE", dest="users_file", help="more users: a line NAME:HASH for each"
     )
     parser.add_argument(
         "--auth-any", action="store_true", help="accept any name and password, to try clients"
@@ -221,17 +221,30 @@ def pop3_settings_of(options: argparse.Namespace) -> POP3Settings:
 
 def passwords_of(options: argparse.Namespace) -> Passwords:
     """Who may authenticate. Raises ``CommandError``."""
-    passwords = Passwords(dict(options.users))
-    if not options.users_file:
-        return passwords
-    if passwords:
-        raise CommandError("--user and --users cannot be combined", WRONG_USAGE)
+    users: list[tuple[str, PasswordHash]] = list(options.users)
     try:
-        return read_passwords(Path(options.users_file), HASH_COMMAND)
+        if options.users_file:
+            users += _read_users(Path(options.users_file))
     except OSError as exc:
         raise CommandError(f"cannot read {options.users_file}: {exc.strerror}") from exc
     except PasswordsError as exc:
         raise CommandError(str(exc), WRONG_USAGE) from exc
+    hashes: dict[str, PasswordHash] = {}
+    for name, hashed in users:
+        if name in hashes:
+            raise CommandError(f"the user {name} is there twice", WRONG_USAGE)
+        hashes[name] = hashed
+    return Passwords(hashes)
+
+
+def _read_users(path: Path) -> list[tuple[str, PasswordHash]]:
+    users = []
+    for row, line in account_lines(path):
+        try:
+            users.append(_user(line))
+        except argparse.ArgumentTypeError as exc:
+            raise PasswordsError(f"{path}, line {row}: {exc}") from None
+    return users
 
 
 def _is_loopback(host: str) -> bool:

@@ -18,16 +18,16 @@ _KEYS: Final = (
 )
 _HELP: Final = (
     ("q, Ctrl-C", "quit; a loop that you have paused resumes"),
-    ("arrows, page up/down", "scroll the descriptors; home and end: the first, the last"),
+    ("arrows, page up/down", "scroll; home, end: the first and last descriptor"),
     ("<  >  s", "sort by the column before, the next one"),
     ("i", "turn the order round"),
-    ("/", "filter, such as queued>64k or kind:TLS; Enter keeps it, Escape does not"),
+    ("/", "filter, such as queued>64k; Enter keeps it, Esc does not"),
     ("c", "show all descriptors again"),
     ("space", "pause the loop, and resume it"),
     ("n", "run one step of a paused loop"),
     ("t", "run one turn of a paused loop"),
-    ("+  -", "slow motion from 1 to 50 turns a second; faster, slower"),
-    ("r", "record turns; again: stop, and save the file in this folder"),
+    ("+  -", "slow motion, 1 to 50 turns a second; faster, slower"),
+    ("r", "record turns; again: stop, and save it in this folder"),
     ("Ctrl-L", "draw the screen again"),
 )
 

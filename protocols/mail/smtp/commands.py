@@ -273,8 +273,10 @@ def vrfy(dialogue: Dialogue, argument: str) -> None:
 
 
 def help_(dialogue: Dialogue, argument: str) -> None:
-    """HELP: list the commands."""
-    dialogue.reply(Reply(214, "2.0.0", f"Commands: {' '.join(commands(dialogue.settings.lmtp))}"))
+    """HELP: list the commands that this server has."""
+    known = commands(dialogue.settings.lmtp).items()
+    names = [name for name, command in known if command is not not_implemented]
+    dialogue.reply(Reply(214, "2.0.0", f"Commands: {' '.join(names)}"))
 
 
 def not_implemented(dialogue: Dialogue, argument: str) -> None:

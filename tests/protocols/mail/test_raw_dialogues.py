@@ -43,6 +43,17 @@ def test_dialogue(case: Case, chunk: int | None, reactor: VirtualReactor) -> Non
 LINES = st.lists(st.binary(max_size=30).map(lambda line: line.translate(None, b"\r\n")))
 
 
+def test_help_names_no_command_that_is_refused() -> None:
+    with VirtualReactor() as reactor:
+        world = SMTPWorld(reactor)
+        peer = world.connect()
+        reply = world.ask(peer, b"HELP\r\n")
+        for name in reply.split("Commands: ")[1].split():
+            asked = world.ask(world.connect(), name.encode() + b"\r\n")
+            assert name in ("AUTH", "STARTTLS") or not asked.startswith("502"), name
+        assert " VRFY HELP AUTH STARTTLS\r\n" in reply  # EHLO tells whether these two can be used
+
+
 @given(lines=LINES, cuts=st.lists(st.integers(1, 40), min_size=1))
 def test_every_content_arrives_in_pieces_of_every_size(lines: list[bytes], cuts: list[int]) -> None:
     content = b"".join(line + b"\r\n" for line in lines)

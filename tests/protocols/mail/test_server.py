@@ -163,12 +163,35 @@ def test_a_failed_handshake_ends_the_connection_and_frees_its_place(start, certi
         (["--domain", "a b"], 2, "expected a domain"),
         (["--hostname", "a b"], 2, "not a host name"),
         (["--users", "/nonexistent", "--auth-insecure"], 1, "cannot read /nonexistent"),
+        (["--user", USER, "--user", USER, "--auth-insecure"], 2, "the user ada is there twice"),
         (["--maildir", "/proc/mail"], 1, "cannot use the Maildir /proc/mail"),
     ],
 )
 def test_wrong_usage(options, status, text, run_reactor, tmp_path):
     result = run_reactor("--protocol", "smtp", "--port", "0", *options, cwd=tmp_path)
     assert result.returncode == status
+    assert text in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_a_file_of_users_has_lines_as_the_option_has_them(start, tmp_path):
+    users = tmp_path / "users"
+    users.write_text(f"# who sends\n\ncyd:{PasswordHash.of('cocoa')}\n")
+    server = start("--user", USER, "--users", str(users), "--auth-insecure")
+    for name, password in (("ada", "green-tea"), ("cyd", "cocoa")):
+        with smtplib.SMTP("127.0.0.1", server.ports["smtp"], timeout=TIMEOUT) as client:
+            client.login(name, password)
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [("cyd:cocoa", "users, line 2: expected NAME:HASH"), (USER, "the user ada is there twice")],
+)
+def test_a_wrong_file_of_users(line, text, run_reactor, tmp_path):
+    (tmp_path / "users").write_text(f"{USER}\n{line}\n")
+    options = ("--protocol", "smtp", "--port", "0", "--users", "users", "--auth-insecure")
+    result = run_reactor(*options, cwd=tmp_path)
+    assert result.returncode == 2
     assert text in result.stderr
     assert result.stderr.count("\n") == 1
 

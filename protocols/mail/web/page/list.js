@@ -16,6 +16,7 @@ export class List {
   #loading = null; // the AbortController of a request
   #isStale = false; // the mailbox has changed since that request
   #isUnsure = false; // mails may have been deleted unheard
+  #isKnown = false; // the server has answered since the search has changed
   #search = "";
   #selected = "";
   #open;
@@ -50,10 +51,16 @@ export class List {
     return this.#mails.length;
   }
 
+  /** Whether the server has told what is in it. */
+  get isKnown() {
+    return this.#isKnown;
+  }
+
   setSearch(text) {
     this.#search = text;
     this.#loading?.abort();
     this.#loading = null;
+    this.#isKnown = false;
     this.#show([]);
     return this.refresh();
   }
@@ -76,6 +83,7 @@ export class List {
       this.#isUnsure = false;
       this.#show(found.messages);
     }
+    this.#isKnown = true;
     this.#shown(found);
     this.#again();
   }

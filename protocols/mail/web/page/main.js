@@ -46,7 +46,7 @@ function showCounts() {
   document.title = unread ? `(${unread}) Mail` : "Mail";
   byId("delete-all").disabled = !list.length;
   byId("delete-all").textContent = list.search ? "Delete these" : "Delete all";
-  byId("empty").hidden = list.length > 0 || !byId("incomplete").hidden;
+  byId("empty").hidden = !list.isKnown || list.length > 0 || !byId("incomplete").hidden;
   byId("empty-text").textContent = list.search ? "No mail is like that." : "No mail has come yet.";
   byId("empty-hint").hidden = Boolean(list.search);
 }
@@ -171,5 +171,4 @@ document.addEventListener("keydown", (event) => {
 });
 
 showTheme();
-showCounts();
 list.refresh();

@@ -109,6 +109,21 @@ def test_mails_appear_and_vanish_by_themselves(page):
     assert page.complaints() == []
 
 
+def test_the_page_does_not_call_a_mailbox_empty_before_it_knows(page):
+    page.open()
+    script = "window.asked = 0; window.fetch = () => { asked++; return new Promise(() => {}); };"
+    added = page.browser.execute_cdp_cmd(
+        "Page.addScriptToEvaluateOnNewDocument", {"source": script}
+    )
+    page.browser.refresh()
+    wait_until(lambda: page.run("return asked"))
+    assert page.texts("#empty-text") == []
+
+    page.browser.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)
+    page.browser.refresh()
+    wait_until(lambda: page.text("#empty-text") == "No mail has come yet.")
+
+
 def test_mails_that_come_together_are_in_order(page):
     page.open(mail("one"))
     page.lists("one")
