@@ -268,7 +268,9 @@ def vrfy(dialogue: Dialogue, argument: str) -> None:
 
 def help_(dialogue: Dialogue, argument: str) -> None:
     """HELP: list the commands."""
-    dialogue.reply(Reply(214, "2.0.0", f"Commands: {' '.join(commands(dialogue.settings.lmtp))}"))
+    table = commands(dialogue.settings.lmtp).items()
+    names = " ".join(name for name, command in table if command is not not_implemented)
+    dialogue.reply(Reply(214, "2.0.0", f"Commands: {names}"))
 
 
 def not_implemented(dialogue: Dialogue, argument: str) -> None:
