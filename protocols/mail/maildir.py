@@ -7,6 +7,7 @@ everywhere on Unix. The methods here wait for the disk: call them in threads."""
 from __future__ import annotations
 
 import itertools
+import logging
 import os
 import re
 import socket
@@ -16,6 +17,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
+
+logger = logging.getLogger(__name__)
 
 _FOLDERS: Final = ("tmp", "new", "cur")
 _FOLDER_MODE: Final = 0o700  # mail is private
@@ -188,14 +191,18 @@ class Maildir:
         return os.stat(self._new).st_mtime_ns, os.stat(self._cur).st_mtime_ns
 
     def delete(self, identities: Iterable[str]) -> list[str]:
-        """Remove these mails; returns those that were there. Raises ``OSError``."""
+        """Remove these mails; returns those that were there. Raises ``OSError`` when the others
+        are removed, if one cannot be."""
         deleted = []
         elsewhere = []
+        failure: OSError | None = None
         for identity in filter(_is_identity, identities):
             try:
                 os.unlink(os.path.join(self._new, identity))
             except FileNotFoundError:
                 elsewhere.append(identity)
+            except OSError as exc:
+                failure = exc
             else:
                 deleted.append(identity)
         for _ in range(_ATTEMPTS):
@@ -209,8 +216,12 @@ class Maildir:
                     os.unlink(flagged[identity])
                 except FileNotFoundError:  # its flags were changed meanwhile
                     elsewhere.append(identity)
+                except OSError as exc:
+                    failure = exc
                 else:
                     deleted.append(identity)
+        if failure is not None:
+            raise failure
         return deleted
 
     def mark_seen(self, identity: str) -> None:
@@ -273,7 +284,7 @@ def _describe(entry: os.DirEntry[str], known: Mapping[str, StoredMail]) -> Store
         if mail is not None:
             return mail if mail.seen == seen else mail._replace(seen=seen)
         match = _SIZES.search(identity)
-        size = int(match[1]) if match else _size_with_crlf(entry.path)
+        size = int(match[1]) if match else _size_as_sent(entry)
         seconds = identity.partition(".")[0]
         received = float(seconds) if seconds.isdecimal() else entry.stat().st_mtime
     except FileNotFoundError:
@@ -281,13 +292,21 @@ def _describe(entry: os.DirEntry[str], known: Mapping[str, StoredMail]) -> Store
     return StoredMail(identity, size, received, seen)
 
 
-def _size_with_crlf(path: str) -> int:
+def _size_as_sent(entry: os.DirEntry[str]) -> int:
+    """With CR LF at the end of each line, the last one too. Raises ``FileNotFoundError``; a file
+    that cannot be read has its size on the disk, so that it does not hide the other mails."""
     size, last = 0, b""
-    with open(path, "rb") as file:
-        while block := file.read(_BLOCK):
-            size += len(block) + block.count(b"\n") - (last + block).count(b"\r\n")
-            last = block[-1:] if block.endswith(b"\r") else b""
-    return size
+    try:
+        with open(entry.path, "rb") as file:
+            while block := file.read(_BLOCK):
+                size += len(block) + block.count(b"\n") - (last + block).count(b"\r\n")
+                last = block[-1:]
+    except FileNotFoundError:
+        raise
+    except OSError as exc:
+        logger.warning("cannot read a mail: %s", exc)
+        return entry.stat().st_size
+    return size if last in (b"", b"\n") else size + 2
 
 
 def _write_all(fd: int, data: bytes) -> None:

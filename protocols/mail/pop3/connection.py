@@ -248,7 +248,9 @@ class POP3Connection(MailConnection):
             self._content = None
             self._fail("This mail is gone")
         else:
-            if not isinstance(exc, OSError):
+            if isinstance(exc, OSError):
+                logger.error("POP3: %s", exc)
+            else:
                 self.reactor.call_exception_handler({"message": "POP3:", "exception": exc})
             self._fail_to_answer("The disk has failed")
         self._proceed()

@@ -40,6 +40,14 @@ def test_dialogue(case: Case, chunk: int | None, reactor: VirtualReactor) -> Non
     run(case, reactor, chunk)
 
 
+def test_help_names_only_what_is_there(reactor: VirtualReactor) -> None:
+    world = SMTPWorld(reactor)
+    reply = world.ask(world.connect(), b"HELP\r\n")
+    _, _, names = reply.partition(": ")
+    assert {"MAIL", "DATA", "BDAT", "STARTTLS"} <= set(names.split())
+    assert not {"EXPN", "ETRN", "TURN", "SEND", "SOML", "SAML"} & set(names.split())
+
+
 LINES = st.lists(st.binary(max_size=30).map(lambda line: line.translate(None, b"\r\n")))
 
 

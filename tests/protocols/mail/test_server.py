@@ -302,9 +302,11 @@ def test_msmtp(start, stored, certificate, tmp_path):
 
 
 def test_nodemailer(start, stored):
-    folder = os.environ.get("NODE_PATH", "/usr/local/lib/node_modules")
-    if shutil.which("node") is None or not Path(folder, "nodemailer").is_dir():
-        pytest.skip("node with nodemailer (in NODE_PATH) is not installed")
+    # npm installs into the first of these, Debian's packages into the second.
+    folders = os.environ.get("NODE_PATH", "/usr/local/lib/node_modules:/usr/share/nodejs")
+    found = any(Path(folder, "nodemailer").is_dir() for folder in folders.split(":"))
+    if shutil.which("node") is None or not found:
+        pytest.skip("nodemailer is not installed: apt-get install nodejs node-nodemailer")
     server = start("--user", USER, "--auth-insecure")
     script = f"""
         const transport = require("nodemailer").createTransport({{
@@ -314,7 +316,7 @@ def test_nodemailer(start, stored):
                        attachments: [{{filename: "a.bin", content: Buffer.alloc(100000)}}]}};
         Promise.all([1, 2, 3].map(() => transport.sendMail(mail))).then(() => transport.close());
     """
-    run_client("node", "-e", script, environment={"NODE_PATH": folder})
+    run_client("node", "-e", script, environment={"NODE_PATH": folders})
     assert len(stored()) == 3
 
 

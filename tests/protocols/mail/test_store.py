@@ -144,6 +144,45 @@ def test_mails_that_other_programs_have_stored_and_moved(maildir):
     assert maildir.mails() == []
 
 
+def test_a_last_line_without_an_end_counts_as_it_is_sent(maildir):
+    for name, content in (("1", b"a\nb"), ("2", b"a\r\nb\r"), ("3", b"a\r\n"), ("4", b"")):
+        (maildir.path / "new" / name).write_bytes(content)
+    assert [mail.size for mail in maildir.mails()] == [6, 7, 3, 0]
+
+
+def test_a_mail_that_cannot_be_read_does_not_hide_the_others(maildir, monkeypatch, caplog):
+    broken = maildir.path / "new" / "1"
+    broken.write_bytes(b"a\nb\n")
+    (maildir.path / "new" / "2").write_bytes(b"c\n")
+
+    def refuse(path, *arguments):  # root can read everything, so no mode would do it
+        if Path(path) == broken:
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return open(path, *arguments)
+
+    monkeypatch.setattr("protocols.mail.maildir.open", refuse, raising=False)
+    assert [(mail.identity, mail.size) for mail in maildir.mails()] == [("1", 4), ("2", 3)]
+    assert len(maildir.mails()) == 2
+    (record,) = caplog.records  # and no second one for the second listing
+    assert str(broken) in record.getMessage()
+
+
+def test_a_mail_that_cannot_be_deleted_does_not_keep_the_others(maildir, monkeypatch):
+    for path in ("new/1", "new/2", "cur/3:2,", "cur/4:2,"):
+        (maildir.path / path).write_bytes(b"a\n")
+    unlink = os.unlink
+
+    def refuse(path):
+        if os.path.basename(path)[0] in "13":
+            raise PermissionError(errno.EPERM, "Operation not permitted", path)
+        unlink(path)
+
+    monkeypatch.setattr(os, "unlink", refuse)
+    with pytest.raises(PermissionError):
+        maildir.delete("1234")
+    assert names(maildir, "new") + names(maildir, "cur") == ["1", "3:2,"]
+
+
 def test_a_mail_that_was_seen_has_the_same_identity(maildir):
     (stored,) = maildir.write([new_mail(maildir)])
     maildir.mark_seen(stored.identity)

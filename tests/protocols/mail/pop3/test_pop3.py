@@ -426,7 +426,7 @@ def test_a_session_that_has_said_quit_frees_the_mailbox_at_once(reactor, tmp_pat
     world.login()
 
 
-def test_a_mailbox_that_cannot_be_opened_is_not_locked(reactor, tmp_path, monkeypatch):
+def test_a_mailbox_that_cannot_be_opened_is_not_locked(reactor, tmp_path, monkeypatch, caplog):
     world = World(reactor, tmp_path / "mail", exclusive=True)
 
     def fail():
@@ -436,6 +436,7 @@ def test_a_mailbox_that_cannot_be_opened_is_not_locked(reactor, tmp_path, monkey
         patch.setattr(world.maildir, "mails", fail)
         peer = world.connect("USER ada")
         assert world.ask(peer, "PASS green tea").startswith("-ERR [SYS/TEMP]")
+    assert "Input/output error" in caplog.text
     world.login()
 
 
