@@ -114,7 +114,7 @@ def test_the_connection_is_lost_and_comes_back(page):
     page.server.is_busy = True
     page.server.drop()
     page.sees("#banner", "Too many viewers")
-    assert page.mode == "lost"
+    wait_until(lambda: page.mode == "lost")  # drawn with the next frame
     page.server.is_busy = False
     wait_until(lambda: page.mode == "running")
     assert not page.find("#banner").is_displayed()
