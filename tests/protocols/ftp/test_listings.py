@@ -90,11 +90,16 @@ def test_facts(user: FTPClient, root: Path) -> None:
 
 @pytest.mark.parametrize(("writable", "perm"), [(True, "dfw"), (False, "")])
 def test_facts_of_special_files(
-    reactor: VirtualReactor, root: Path, writable: bool, perm: str
+    reactor: VirtualReactor,
+    root: Path,
+    writable: bool,
+    perm: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    os.mkfifo(root / "fifo", 0o600)
+    os.mkfifo(root / "fifo")
+    monkeypatch.chdir(root)  # the path of a socket must be short
     with closing(socket.socket(socket.AF_UNIX)) as sock:
-        sock.bind(str(root / "sock"))
+        sock.bind("sock")
     user = FTPHouse(reactor, root, writable=writable).user()
     user.asks("OPTS MLST type;size;perm;")
     lines = user.fetch("MLSD").decode().splitlines()
