@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import ipaddress
+import re
 from typing import Final
 
 from reactor.sockets.addresses import parse_address
@@ -11,6 +12,8 @@ from reactor.sockets.addresses import parse_address
 LOWEST_ACTIVE_PORT: Final = 1024  # RFC 2577 section 3: well-known ports are other services
 
 _CACHED: Final = 1024  # addresses
+_NUMBER: Final = re.compile("[0-9]{1,5}").fullmatch
+_DELIMITERS: Final = range(33, 127)  # RFC 2428 section 2
 
 
 @functools.lru_cache(maxsize=_CACHED)
@@ -22,10 +25,13 @@ def normalized(address: str) -> str:
 
 def parse_port_argument(text: str) -> tuple[str, int]:
     """Return the address and port that PORT names: ``h1,h2,h3,h4,p1,p2``. Raises ValueError."""
-    numbers = [int(part) for part in text.split(",") if part.strip().isdecimal()]
+    numbers = [int(part) for part in text.split(",") if _NUMBER(part.strip())]
     if len(numbers) != 6 or text.count(",") != 5 or max(numbers) > 255:
         raise ValueError("expected h1,h2,h3,h4,p1,p2")
     return ".".join(map(str, numbers[:4])), numbers[4] * 256 + numbers[5]
+
+
+_EXPECTED: Final = "expected |1|address|port| or |2|address|port|"
 
 
 class WrongFamily(ValueError):
@@ -35,12 +41,15 @@ class WrongFamily(ValueError):
 def parse_extended_port_argument(text: str) -> tuple[str, int]:
     """Return the address and port that EPRT names: ``|1|192.0.2.1|6275|`` (RFC 2428 section 2).
     Raises WrongFamily, and ValueError."""
-    parts = text.split(text[:1] or "|")
-    if len(parts) != 5 or parts[0] or parts[4] or not parts[3].isdecimal():
-        raise ValueError("expected |1|address|port| or |2|address|port|")
+    delimiter = text[:1]
+    parts = text.split(delimiter) if delimiter and ord(delimiter) in _DELIMITERS else []
+    if len(parts) != 5 or parts[4]:
+        raise ValueError(_EXPECTED)
     _, family, address, port, _ = parts
     if family not in ("1", "2"):
         raise WrongFamily
+    if not _NUMBER(port):
+        raise ValueError(_EXPECTED)
     kind = ipaddress.IPv4Address if family == "1" else ipaddress.IPv6Address
     number = int(port)
     if number > 65535:

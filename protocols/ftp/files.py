@@ -43,6 +43,11 @@ def check_regular(status: os.stat_result) -> None:
         raise PermissionError(errno.EPERM, "Not a regular file")
 
 
+def _check_regular_or_folder(status: os.stat_result) -> None:
+    if not stat.S_ISDIR(status.st_mode):
+        check_regular(status)
+
+
 class SourceFile(OpenFile):
     """A regular file to send. ``size``: when it was opened. Raises OSError."""
 
@@ -148,13 +153,16 @@ def rename(root: Root, old: Names, new: Names) -> None:
 
 
 def change_mode(root: Root, names: Names, mode: int) -> None:
-    """Set the permissions, but not those of the root. A folder stays readable: otherwise the client
-    could not undo this, and the quota would not count what is in it. Raises OSError."""
+    """Set the permissions of a regular file or a folder, but not those of the root. A folder stays
+    readable: otherwise the client could not undo this, and the quota would not count what is in it.
+    Raises OSError."""
     if not names:
         raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
     file = OpenFile(root.open(names))
     try:
-        if stat.S_ISDIR(os.fstat(file.fd).st_mode) and mode & _READ_AND_ENTER != _READ_AND_ENTER:
+        status = os.fstat(file.fd)
+        _check_regular_or_folder(status)
+        if stat.S_ISDIR(status.st_mode) and mode & _READ_AND_ENTER != _READ_AND_ENTER:
             raise PermissionError(errno.EPERM, "The owner must be able to read and enter a folder")
         os.fchmod(file.fd, mode)
     finally:
@@ -162,10 +170,13 @@ def change_mode(root: Root, names: Names, mode: int) -> None:
 
 
 def change_time(root: Root, names: Names, seconds: int) -> None:
-    """Set the time of the last modification, in seconds since the epoch. Raises OSError."""
+    """Set the time of the last modification of a regular file or a folder, in seconds since the
+    epoch. Raises OSError."""
     file = OpenFile(root.open(names))
     try:
-        os.utime(file.fd, (os.fstat(file.fd).st_atime, seconds))
+        status = os.fstat(file.fd)
+        _check_regular_or_folder(status)
+        os.utime(file.fd, (status.st_atime, seconds))
     finally:
         file.close()
 

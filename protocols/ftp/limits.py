@@ -9,10 +9,10 @@ from dataclasses import dataclass
 class FTPLimits:
     """Sizes are in bytes, times in seconds.
 
-    ``command``: the longest line; longer ones get 500. ``errors``: commands in a row that are no
-    commands of FTP; then 421. ``passive_ports``: ports that wait for a client or that may be in use
-    for that at a time; then 425. ``wrong_passwords``: of one address in ten minutes; then it is
-    locked out until they are over.
+    ``command``: the longest line; longer ones get 500. ``errors``: lines in a row that are too
+    long or no commands of FTP; then 421. ``passive_ports``: ports that wait for a client or that
+    may be in use for that at a time; then 425. ``wrong_passwords``: of one address in ten minutes;
+    then it is locked out until they are over.
 
     ``login_timeout``: from connecting until the password is accepted. ``idle_timeout``: without a
     command, outside of transfers. ``data_timeout``: until a data connection is opened, and without

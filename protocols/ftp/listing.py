@@ -23,6 +23,15 @@ _ENTRIES_PER_READ: Final = 500
 FACTS: Final = ("type", "size", "modify", "perm", "unique", "UNIX.mode")
 
 
+# RFC 3659 section 7.5.1.5. They are neither read nor written.
+_SPECIAL: Final = {
+    stat.S_IFIFO: "OS.unix=fifo",
+    stat.S_IFSOCK: "OS.unix=sock",
+    stat.S_IFCHR: "OS.unix=chr",
+    stat.S_IFBLK: "OS.unix=blk",
+}
+
+
 class Entry(NamedTuple):
     """A file or folder. For a link, ``status`` is what it leads to."""
 
@@ -75,12 +84,12 @@ class FactLine:
     def text(self, entry: Entry) -> str:
         """Return the facts alone."""
         status = entry.status
-        folder = entry.is_folder
+        kind = _type(status)
         values = {
-            "type": "dir" if folder else "file",
-            "size": None if folder else str(status.st_size),
+            "type": kind,
+            "size": str(status.st_size) if kind == "file" else None,
             "modify": format_time(status.st_mtime),
-            "perm": self._permissions(folder),
+            "perm": self._permissions(kind),
             "unique": f"{status.st_dev:x}g{status.st_ino:x}",
             "UNIX.mode": f"{stat.S_IMODE(status.st_mode):04o}",
         }
@@ -90,11 +99,20 @@ class FactLine:
     def _shows(self, name: str, values: dict[str, str | None]) -> bool:
         return name in self._facts and values[name] is not None
 
-    def _permissions(self, folder: bool) -> str:
+    def _permissions(self, kind: str) -> str:
         # RFC 3659 section 7.5.5
-        if folder:
+        if kind == "dir":
             return "elcdfmp" if self._writable else "el"
-        return "radfw" if self._writable else "r"
+        if kind == "file":
+            return "radfw" if self._writable else "r"
+        return "dfw" if self._writable else ""  # STOR replaces it
+
+
+def _type(status: os.stat_result) -> str:
+    """Return the fact ``type``."""
+    if stat.S_ISDIR(status.st_mode):
+        return "dir"
+    return _SPECIAL.get(stat.S_IFMT(status.st_mode), "file")
 
 
 class FolderReader:

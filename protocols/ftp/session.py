@@ -4,7 +4,6 @@ During a transfer the next commands wait, except ABOR and STAT (RFC 959 section 
 
 from __future__ import annotations
 
-import math
 import socket
 import ssl
 from collections.abc import Callable, Mapping
@@ -12,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
 
-from reactor import IdleTimer, StreamTransport, Timer, TLSTransport
+from reactor import Deadline, IdleTimer, StreamTransport, Timer, TLSTransport
 
 from ..rooted import Names
 from ..starttls import start_tls
@@ -73,9 +72,9 @@ class FTPSession(Dialogue):
     MLSD sends; ``wrong_passwords``: how many it has given."""
 
     __slots__ = (
-        "_commands", "_counted", "_errors", "_record", "_stalled_before", "_timer", "account",
-        "extended_only", "facts", "folder", "has_buffer_size", "offset", "port", "protected",
-        "renaming", "server", "text", "transfer", "user", "wrong_passwords",
+        "_commands", "_counted", "_errors", "_record", "_timer", "account", "extended_only",
+        "facts", "folder", "has_buffer_size", "offset", "port", "protected", "renaming", "server",
+        "text", "transfer", "user", "wrong_passwords",
     )  # fmt: skip
 
     def __init__(self, server: Shared, commands: Mapping[str, Command]) -> None:
@@ -85,25 +84,31 @@ class FTPSession(Dialogue):
         self._counted = False
         self._errors = 0  # in a row
         self._timer: Timer | None = None
-        self._stalled_before = 0.0
         self._record: Record | None = None
         self.transfer: Transfer | None = None
         self.port: DataPort | None = None
         self.facts = _ALL_FACTS
-        self.forget_login()
+        self.wrong_passwords = 0
+        self.reset()
 
     def forget_login(self) -> None:
-        """Return to the state after connecting (REIN, AUTH)."""
+        """Log out, and forget what the client has prepared for its next command (USER). The other
+        parameters of transfers stay (RFC 959 section 4.1.1)."""
         self.user: str | None = None
         self.account: Account | None = None
         self.folder: Names = ()
-        self.text = True  # RFC 959 section 5.1: ASCII is the default
         self.offset = 0
         self.renaming: Names | None = None
+        self.close_port()
+
+    def reset(self) -> None:
+        """Return to the state after connecting (REIN, AUTH), but remember how many wrong passwords
+        the client has given."""
+        self.forget_login()
+        self.text = True  # RFC 959 section 5.1: ASCII is the default
         self.extended_only = False
         self.protected = self.server.implicit
         self.has_buffer_size = self.server.implicit
-        self.wrong_passwords = 0
 
     # -- the connection ----------------------------------------------------------------------------
 
@@ -125,15 +130,12 @@ class FTPSession(Dialogue):
 
     def expect_login(self) -> None:
         """Give the client ``login_timeout`` seconds from now on to log in."""
-        self._stalled_before = self.reactor.stats.stalled_time
-        self._set_timer(
-            self.reactor.call_later(self.server.limits.login_timeout, self._login_timed_out)
-        )
+        timeout = self.server.limits.login_timeout
+        self._set_timer(Deadline(self.reactor, timeout, self._login_timed_out))
 
     def log_in(self, account: Account) -> None:
         """Let the client use ``account``: the password was right."""
         self.account = account
-        self.folder = ()
         self._restart_idle_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -159,7 +161,9 @@ class FTPSession(Dialogue):
             self.close(421, "The server is stopping")
 
     def plaintext_reply(self, transport: StreamTransport) -> bytes:
-        """For a client that does not begin with a handshake, on a port with implicit TLS."""
+        """For a client that does not begin a handshake where it has to."""
+        if self._counted:  # it has sent AUTH TLS
+            return render_reply(421, "After AUTH TLS a TLS handshake must follow")
         return render_reply(421, "This port expects TLS from the beginning")
 
     def is_secure(self) -> bool:
@@ -177,7 +181,7 @@ class FTPSession(Dialogue):
         except (OSError, ValueError):
             self.end()
         else:
-            self.forget_login()
+            self.reset()
 
     @property
     def peer(self) -> str:
@@ -201,13 +205,6 @@ class FTPSession(Dialogue):
         self._set_timer(IdleTimer(self.reactor, limits.idle_timeout, self._idle))
 
     def _login_timed_out(self) -> None:
-        # While the loop stood still, the client got no answers, which it needs to log in. So it has
-        # that time more, but only once.
-        stalled = self.reactor.stats.stalled_time - self._stalled_before
-        if stalled > 0:
-            self._stalled_before = math.inf
-            self._timer = self.reactor.call_later(stalled, self._login_timed_out)
-            return
         self._timer = None
         self.close(421, f"No login within {self.server.limits.login_timeout:g} s")
 
@@ -239,12 +236,12 @@ class FTPSession(Dialogue):
 
     def run_line(self, line: str | None) -> None:
         if line is None:
-            self.reply(500, f"A command has at most {self.max_line_length} bytes")
+            self._refuse_line(f"A command has at most {self.max_line_length} bytes")
             return
         name, argument = _name(line), line.partition(" ")[2]
         command = self._commands.get(name)
         if command is None:
-            self._count_error()
+            self._refuse_line("No such command")
             return
         self._errors = 0
         if command.login and self.account is None:
@@ -263,12 +260,12 @@ class FTPSession(Dialogue):
             except OSError as exc:
                 self.fail(exc)
 
-    def _count_error(self) -> None:
+    def _refuse_line(self, text: str) -> None:
         self._errors += 1
         if self._errors >= self.server.limits.errors:
             self.close(421, "Too many lines that are no commands")
         else:
-            self.reply(500, "No such command")
+            self.reply(500, text)
 
     # -- for commands ------------------------------------------------------------------------------
 

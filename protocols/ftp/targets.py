@@ -16,6 +16,7 @@ from typing import Final
 
 from ..rooted import Names, OpenFile, Root
 from .ascii import ToNetwork
+from .files import check_regular
 from .paths import TEMPORARY
 
 _FILE_MODE: Final = 0o666  # of new files; the umask takes away from it
@@ -186,8 +187,7 @@ class ContinuedFile(TargetFile):
         )
         try:
             status = os.fstat(self._file.fd)
-            if not stat.S_ISREG(status.st_mode):
-                raise PermissionError(errno.EPERM, "Not a regular file")
+            check_regular(status)
             self._old_end = status.st_size
             if offset is None:
                 offset = status.st_size

@@ -23,7 +23,7 @@ def _user(session: FTPSession, name: str) -> None:
         session.reply(530, "Begin TLS with AUTH TLS first")
         return
     if session.account is not None:  # RFC 959 section 4.1.1: this logs out
-        session.account = None
+        session.forget_login()
         session.expect_login()
     session.user = name
     if session.server.accounts.is_anonymous(name):
@@ -87,8 +87,7 @@ def _acct(session: FTPSession, argument: str) -> None:
 
 
 def _rein(session: FTPSession, argument: str) -> None:
-    session.close_port()
-    session.forget_login()
+    session.reset()
     session.expect_login()
     session.reply(220, "You have logged out")
 
@@ -114,14 +113,13 @@ def _auth(session: FTPSession, mechanism: str) -> None:
         if session.transport.get_write_buffer_size():
             session.transport.abort()  # the client does not read its replies
         else:
-            session.close_port()
             session.secure()
 
 
 def _pbsz(session: FTPSession, size: str) -> None:
     if not session.is_secure():
         session.reply(503, "Begin TLS with AUTH TLS first")
-    elif not size.isdecimal() or len(size) > 10:
+    elif not size.isascii() or not size.isdecimal() or len(size) > 10:
         session.reply(501, "Expected a number")
     else:
         session.has_buffer_size = True

@@ -17,6 +17,16 @@ DIALOGUES: dict[str, tuple[str, ...]] = {
     "pass when logged in": (*LOGIN, "PASS x", "202"),
     "acct is superfluous": ("ACCT x", "202"),
     "rein logs out": (*LOGIN, "REIN", "220", "PWD", "530", *LOGIN),
+    "user again forgets what was prepared": (
+        *LOGIN, "TYPE I", "200", "RNFR a.txt", "350", "REST 9", "350", "PASV", "227", *LOGIN,
+        "RNTO c.txt", "503", "RETR a.txt", "425", "PASV", "227", "RETR a.txt", "150 226"),
+    "rein forgets what was prepared": (
+        *LOGIN, "RNFR a.txt", "350", "REST 9", "350", "PASV", "227", "REIN", "220", *LOGIN,
+        "RNTO c.txt", "503", "TYPE I", "200", "RETR a.txt", "425", "PASV", "227",
+        "RETR a.txt", "150 226"),
+    "user again keeps the parameters of transfers": (
+        *LOGIN, "TYPE I", "200", "EPSV ALL", "200", *LOGIN, "PASV", "503",
+        "REST 9", "350", "EPSV", "229", "RETR a.txt", "554"),
     "unknown command": ("XYZZY", "500"),
     "empty line": ("", "500"),
     "smnt is not implemented": ("SMNT /", "502"),
@@ -68,13 +78,22 @@ DIALOGUES: dict[str, tuple[str, ...]] = {
     "epsv": (*LOGIN, "EPSV", "229", "EPSV 1", "229", "EPSV 2", "522", "EPSV 3", "501"),
     "epsv all": (*LOGIN, "EPSV ALL", "200", "PASV", "503", "PORT 192,0,2,1,200,0", "503",
                  "EPRT |1|192.0.2.1|51200|", "503", "EPSV", "229"),
-    "eprt": (*LOGIN, "EPRT |1|192.0.2.1|51200|", "200", "EPRT !1!192.0.2.1!51200!", "200"),
-    "eprt of another family": (*LOGIN, "EPRT |3|x|51200|", "522"),
+    "eprt": (*LOGIN, "EPRT |1|192.0.2.1|51200|", "200", "EPRT !1!192.0.2.1!51200!", "200",
+             "EPRT ~1~192.0.2.1~51200~", "200"),
+    "eprt of another family": (*LOGIN, "EPRT |3|x|51200|", "522", "EPRT |3|x|y|", "522"),
+    "eprt with a delimiter that is not allowed": (
+        *LOGIN, "EPRT  1 192.0.2.1 51200 ", "501", "EPRT \x7f1\x7f192.0.2.1\x7f51200\x7f", "501",
+        "EPRT \u20131\u2013192.0.2.1\u201351200\u2013", "501"),
     "eprt that is wrong": (*LOGIN, "EPRT |1|192.0.2.1|", "501", "EPRT x", "501",
-                           "EPRT |1|192.0.2.1|99999|", "501", "EPRT |1|x|51200|", "501"),
+                           "EPRT |1|192.0.2.1|99999|", "501", "EPRT |1|x|51200|", "501",
+                           # digits of other scripts: 51200 in Arabic-Indic ones
+                           "EPRT |1|192.0.2.1|\u0665\u0661\u0662\u0660\u0660|", "501",
+                           "EPRT |1|192.0.2.1|" + "5" * 4000 + "|", "501"),
     "port": (*LOGIN, "PORT 192,0,2,1,200,0", "200"),
     "port that is wrong": (*LOGIN, "PORT 192,0,2,1,200", "501", "PORT 192,0,2,1,200,256", "501",
-                           "PORT a,b,c,d,e,f", "501", "PORT 192,0,2,1,200,-1", "501"),
+                           "PORT a,b,c,d,e,f", "501", "PORT 192,0,2,1,200,-1", "501",
+                           "PORT 192,0,2,\u0661,200,0", "501", "PORT 192,0,2,\u00b9,200,0", "501",
+                           "PORT 192,0,2,1,200," + "0" * 4000, "501"),
     # RFC 2577 section 3: bounce
     "port of another machine": (*LOGIN, "PORT 192,0,2,9,200,0", "504",
                                 "EPRT |1|192.0.2.9|51200|", "504",

@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import socket
 import stat
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from protocols.ftp import listing
-from protocols.ftp.listing import Entry, long_line
+from protocols.ftp.listing import Entry, FactLine, long_line
+from reactor.testing import VirtualReactor
 
 from ...tools.ftp import FTPClient, FTPHouse
 
@@ -83,6 +86,34 @@ def test_facts(user: FTPClient, root: Path) -> None:
     assert re.fullmatch(pattern, lines[0])
     assert re.fullmatch(r"type=dir;modify=\d{14};perm=elcdfmp;unique=\w+;UNIX.mode=0755; sub",
                         lines[1])  # fmt: skip
+
+
+@pytest.mark.parametrize(("writable", "perm"), [(True, "dfw"), (False, "")])
+def test_facts_of_special_files(
+    reactor: VirtualReactor,
+    root: Path,
+    writable: bool,
+    perm: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    os.mkfifo(root / "fifo")
+    monkeypatch.chdir(root)  # the path of a socket must be short
+    with closing(socket.socket(socket.AF_UNIX)) as sock:
+        sock.bind("sock")
+    user = FTPHouse(reactor, root, writable=writable).user()
+    user.asks("OPTS MLST type;size;perm;")
+    lines = user.fetch("MLSD").decode().splitlines()
+    assert lines[1] == f"type=OS.unix=fifo;perm={perm}; fifo"
+    assert lines[2] == f"type=OS.unix=sock;perm={perm}; sock"
+    assert user.asks("MLST fifo")[1] == f" type=OS.unix=fifo;perm={perm}; /fifo"
+
+
+@pytest.mark.parametrize(("path", "kind"), [("/dev/null", "chr"), ("/dev/loop0", "blk")])
+def test_facts_of_devices(path: str, kind: str) -> None:
+    if not os.path.exists(path):
+        pytest.skip(f"there is no {path}")
+    line = FactLine(frozenset({"type"}), True)
+    assert line(Entry(b"x", os.stat(path))) == f"type=OS.unix={kind}; x\r\n".encode()
 
 
 def test_chosen_facts(user: FTPClient) -> None:
@@ -197,13 +228,23 @@ def test_special_files_are_not_opened(user: FTPClient, root: Path) -> None:
     os.mkfifo(root / "fifo")
     assert user.asks("PASV", "RETR fifo")[-1] == "550 Not a regular file"
     assert user.code("SIZE fifo") == 550
+    before = (root / "fifo").stat()
+    assert user.asks("MFMT 20200102030405 fifo") == ["550 Not a regular file"]
+    assert user.asks("SITE CHMOD 777 fifo") == ["550 Not a regular file"]
+    after = (root / "fifo").stat()
+    assert (after.st_mtime, after.st_mode) == (before.st_mtime, before.st_mode)
+    for command in ("APPE fifo", "STOR fifo"):
+        assert user.asks("REST 1", "PASV", command)[-1] == "550 Not a regular file", command
     assert stat.S_ISFIFO((root / "fifo").stat().st_mode)
+    assert user.store("STOR fifo", b"new") == "226 Transfer complete"
+    assert (root / "fifo").read_bytes() == b"new"
 
 
 def test_times_and_modes(user: FTPClient, root: Path) -> None:
     assert user.asks("MFMT 20200102030405 a.txt") == ["213 Modify=20200102030405; /a.txt"]
     assert user.asks("MDTM a.txt") == ["213 20200102030405"]
     assert user.asks("MFMT 20200102030405.123 a.txt")[0][:3] == "213"
+    assert user.asks("MFMT 20200102030405 sub") == ["213 Modify=20200102030405; /sub"]
     user.asks("SITE CHMOD 0640 a.txt")
     assert (root / "a.txt").stat().st_mode & 0o7777 == 0o640
 

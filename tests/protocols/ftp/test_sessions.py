@@ -54,6 +54,14 @@ def test_the_third_wrong_password_ends_the_connection(closed_house: FTPHouse) ->
     assert client.peer.eof_received
 
 
+def test_rein_gives_no_more_passwords(closed_house: FTPHouse) -> None:
+    client = closed_house.client()
+    for _ in range(3):
+        client.asks("REIN", "USER ada", "PASS coffee")
+        closed_house.reactor.advance(2.0)
+    assert client.replies()[-1] == "421 Too many wrong passwords"
+
+
 def test_an_address_is_locked_out(reactor: VirtualReactor, root: Path) -> None:
     house = FTPHouse(
         reactor, root, users=(ADA,), anonymous=False, limits=FTPLimits(wrong_passwords=4)
@@ -251,6 +259,15 @@ def test_who_does_not_read_replies_gets_no_more(user: FTPClient, house: FTPHouse
     assert user.peer.read().count(b"211 End\r\n") == 300_000
 
 
+def test_who_does_not_read_replies_is_idle(user: FTPClient, house: FTPHouse) -> None:
+    user.peer.stall()
+    user.peer.send(b"FEAT\r\n" * 10_000)
+    house.reactor.advance(300.0)
+    assert house.server.sessions == 1  # the last reply has 30 s
+    house.reactor.advance(30.0)
+    assert house.server.sessions == 0
+
+
 def test_stat_of_a_path_waits_for_the_transfer(user: FTPClient, house: FTPHouse) -> None:
     peer = user.begin("STOR new")
     # RFC 959 section 4.1.3. Otherwise one client could fill the queue of the threads.
@@ -316,6 +333,15 @@ def test_lines_that_are_no_commands_end_the_connection(user: FTPClient) -> None:
     replies = user.asks(*["GET / HTTP/1.1", "Host: x"] * 20)
     assert replies[:24] == ["500 No such command"] * 24
     assert replies[24:] == ["421 Too many lines that are no commands"]
+
+
+def test_lines_that_are_too_long_end_the_connection(user: FTPClient) -> None:
+    long = "x" * 5000
+    replies = user.asks(*[long, "XYZZY"] * 10, "NOOP", *[long, "XYZZY"] * 20)
+    too_long, unknown = "500 A command has at most 4096 bytes", "500 No such command"
+    assert replies[:20] == [too_long, unknown] * 10
+    assert replies[20:45] == ["200 OK", *[too_long, unknown] * 12]
+    assert replies[45:] == ["421 Too many lines that are no commands"]
 
 
 def test_a_peer_that_half_closes_gets_its_answers(user: FTPClient) -> None:

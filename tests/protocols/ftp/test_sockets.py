@@ -457,10 +457,25 @@ def test_required_tls(start, tls) -> None:
             client.nlst()
         with pytest.raises(ftplib.error_perm, match="503"):
             client.sendcmd("PROT P")
+        for size in ("x", "\u0660", "\u00b9"):
+            with pytest.raises(ftplib.error_perm, match="501 Expected a number"):
+                client.sendcmd(f"PBSZ {size}")
         client.prot_p()
         assert client.nlst() == ["a.txt", "sub"]
         with pytest.raises(ftplib.error_perm, match="534"):
             client.prot_c()
+
+
+def test_plain_text_after_auth_tls(start, tls) -> None:
+    options, _ = tls
+    server = start(*options)
+    sock = socket.create_connection(("127.0.0.1", server.ports["ftp"]), TIMEOUT)
+    with sock, sock.makefile("rb") as file:
+        file.readline()
+        sock.sendall(b"AUTH TLS\r\n")
+        assert file.readline()[:3] == b"234"
+        sock.sendall(b"USER anonymous\r\n")
+        assert file.read() == b"421 After AUTH TLS a TLS handshake must follow\r\n"
 
 
 def test_a_handshake_that_fails_frees_the_session(start, tls) -> None:

@@ -362,6 +362,14 @@ def test_the_quota_counts_a_replaced_file_once(
     assert one.store("STOR new", bytes(left))[:3] == "226"
 
 
+def test_replacing_a_file_needs_room_for_both(reactor: VirtualReactor, root: Path) -> None:
+    house = FTPHouse(reactor, root, writable=True, limits=FTPLimits(quota=400))  # 264 are there
+    user = house.user()
+    assert user.store("STOR sub/b.bin", bytes(137)) == "552 The quota is exceeded"
+    assert (root / "sub" / "b.bin").read_bytes() == bytes(range(256))
+    assert user.store("STOR sub/b.bin", bytes(136)) == "226 Transfer complete"
+
+
 def test_the_quota_counts_overwritten_bytes_once(reactor: VirtualReactor, root: Path) -> None:
     house = FTPHouse(reactor, root, writable=True, limits=FTPLimits(quota=600))  # 264 are there
     holder, one, two = house.user(), house.user(), house.user()
