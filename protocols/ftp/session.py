@@ -92,19 +92,19 @@ class FTPSession(Dialogue):
         self.reset()
 
     def forget_login(self) -> None:
-        """Log out, and forget what the client has prepared for its next command (USER). The other
-        parameters of transfers stay (RFC 959 section 4.1.1)."""
+        """Log out, and forget REST and RNFR (USER). The parameters of transfers stay, with the data
+        port (RFC 959 section 4.1.1)."""
         self.user: str | None = None
         self.account: Account | None = None
         self.folder: Names = ()
         self.offset = 0
         self.renaming: Names | None = None
-        self.close_port()
 
     def reset(self) -> None:
         """Return to the state after connecting (REIN, AUTH), but remember how many wrong passwords
         the client has given."""
         self.forget_login()
+        self.close_port()
         self.text = True  # RFC 959 section 5.1: ASCII is the default
         self.extended_only = False
         self.protected = self.server.implicit

@@ -17,16 +17,16 @@ DIALOGUES: dict[str, tuple[str, ...]] = {
     "pass when logged in": (*LOGIN, "PASS x", "202"),
     "acct is superfluous": ("ACCT x", "202"),
     "rein logs out": (*LOGIN, "REIN", "220", "PWD", "530", *LOGIN),
-    "user again forgets what was prepared": (
+    "user again forgets RNFR and REST": (
         *LOGIN, "TYPE I", "200", "RNFR a.txt", "350", "REST 9", "350", "PASV", "227", *LOGIN,
-        "RNTO c.txt", "503", "RETR a.txt", "425", "PASV", "227", "RETR a.txt", "150 226"),
+        "RNTO c.txt", "503", "RETR a.txt", "150 226"),
     "rein forgets what was prepared": (
         *LOGIN, "RNFR a.txt", "350", "REST 9", "350", "PASV", "227", "REIN", "220", *LOGIN,
         "RNTO c.txt", "503", "TYPE I", "200", "RETR a.txt", "425", "PASV", "227",
         "RETR a.txt", "150 226"),
     "user again keeps the parameters of transfers": (
-        *LOGIN, "TYPE I", "200", "EPSV ALL", "200", *LOGIN, "PASV", "503",
-        "REST 9", "350", "EPSV", "229", "RETR a.txt", "554"),
+        *LOGIN, "TYPE I", "200", "EPSV ALL", "200", "EPSV", "229", *LOGIN, "PASV", "503",
+        "REST 9", "350", "RETR a.txt", "554"),
     "unknown command": ("XYZZY", "500"),
     "empty line": ("", "500"),
     "smnt is not implemented": ("SMNT /", "502"),
