@@ -209,6 +209,7 @@ def make_parser(application: Application | None) -> Parser:
         allow_abbrev=False,
         description="Serve a protocol on a single-threaded event loop, or run its client.",
         epilog="Each option can also be set in the environment: --log-level as REACTOR_LOG_LEVEL. "
+        "SIZE is in bytes, or with a unit: 64K, 10M, 1G (powers of 1024). "
         "Exit status: 0 stopped; 1 could not start, or a client lost its server or lines; "
         "2 wrong usage; 130 ended by a second signal.",
     )
