@@ -40,6 +40,7 @@ from .options import (
 )
 from .recorded import add_record_options, check_record_options, recorded
 from .registry import all_extensions, extensions_with, load_application, protocol_names
+from .waiting import announce_waiting
 from .worker import follow_master
 
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
@@ -165,6 +166,8 @@ def _serve_in_this_process(
             record(reactor)
             if channel is not None:
                 follow_master(reactor, channel)
+            else:
+                announce_waiting(reactor)
             more = [
                 line
                 for extension in extensions
