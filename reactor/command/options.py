@@ -182,6 +182,7 @@ class Repeatable(argparse.Action):
 
 
 # An option for each attribute of a class of limits: its name, metavar, type, attribute, and help.
+# The metavar of ``size`` and ``positive_size`` is "SIZE": the default is then shown with its unit.
 LimitOptions = Sequence[tuple[str, str, Callable[[str], float], str, str]]
 
 
