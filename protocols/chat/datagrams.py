@@ -88,7 +88,6 @@ from . import conversation
 from .commands import HEARTBEAT
 from .departures import REMEMBERED_FOR, Departed, Departures
 from .hub import Hub
-from .listening import naming
 from .member import Member
 from .messages import Batch, ChatError, Kind
 from .origins import origin_of
@@ -150,8 +149,8 @@ def serve(hub: Hub, reactor: Reactor, options: argparse.Namespace) -> list[str]:
             max_remembered=options.max_members,
         )
 
-    with naming("--udp-port N takes another one, --no-udp none"):
-        return udp_urls(listen_udp(reactor, protocol, options.host, options.udp_port))
+    remedy = "--udp-port N takes another one, --no-udp none"
+    return udp_urls(listen_udp(reactor, protocol, options.host, options.udp_port, remedy=remedy))
 
 
 def _networks(text: str) -> list[str]:

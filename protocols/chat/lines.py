@@ -21,7 +21,6 @@ from reactor.command import WRONG_USAGE, CommandError, listen_tcp, tcp_urls
 from . import conversation
 from .commands import GOODBYE, HEARTBEAT, HINT
 from .hub import Hub
-from .listening import naming
 from .member import Member
 from .messages import Batch, ChatError, Kind
 from .origins import origin_of
@@ -52,8 +51,7 @@ def check(options: argparse.Namespace) -> None:
 def serve(hub: Hub, reactor: Reactor, options: argparse.Namespace) -> list[str]:
     """Serve lines. Return the URLs. Raises ``CommandError``."""
     server = LineServer(hub, reactor, options.heartbeat_timeout)
-    with naming("--port N takes another one"):
-        listener = listen_tcp(reactor, server.connection, options, keepalive=KeepAlive())
+    listener = listen_tcp(reactor, server.connection, options, keepalive=KeepAlive())
     return tcp_urls(listener, options.tls)
 
 

@@ -1,15 +1,13 @@
-"""Helpers for ways in that listen: the options ``--NAME-port N`` and ``--no-NAME``, and errors that
-name the option for the port."""
+"""Helpers for ways in that listen: the options ``--NAME-port N`` and ``--no-NAME``."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Final
 
 from reactor import KeepAlive, Protocol, Reactor
-from reactor.command import CommandError, listen_tcp, port_number, server_option, tcp_urls
+from reactor.command import listen_tcp, port_number, server_option, tcp_urls
 
 # Connections in addition to those of members: of clients that have not joined yet, that come back
 # before their old connection is gone, or that get the error that the chat is full.
@@ -32,15 +30,6 @@ def add_port_options(
     server_option(parser, f"--no-{name}", action="store_true", help=without)
 
 
-@contextmanager
-def naming(remedy: str) -> Iterator[None]:
-    """Add ``remedy`` to the error if listening fails: each port of the chat has its own option."""
-    try:
-        yield
-    except CommandError as exc:
-        raise CommandError(f"{exc} ({remedy})") from exc
-
-
 def listen(
     reactor: Reactor,
     factory: Callable[[], Protocol],
@@ -55,12 +44,12 @@ def listen(
     place = argparse.Namespace(
         host=options.host, port=getattr(options, f"{name}_port"), tls=options.tls
     )
-    with naming(f"--{name}-port N takes another one, --no-{name} none"):
-        listener = listen_tcp(
-            reactor,
-            factory,
-            place,
-            max_connections=options.max_members + VISITORS,
-            keepalive=KeepAlive(),
-        )
+    listener = listen_tcp(
+        reactor,
+        factory,
+        place,
+        remedy=f"--{name}-port N takes another one, --no-{name} none",
+        max_connections=options.max_members + VISITORS,
+        keepalive=KeepAlive(),
+    )
     return tcp_urls(listener, options.tls, scheme)

@@ -15,13 +15,14 @@ from reactor.command import (
     Repeatable,
     add_connection_limits,
     add_limit_options,
-    count,
     duration,
     limits_given,
     positive,
+    positive_size,
     reason,
     refuse_unused,
     refuse_without_tls,
+    size,
 )
 
 from ..passwords import PasswordsError
@@ -34,9 +35,9 @@ MAX_CONNECTIONS_PER_ADDRESS: Final = 50
 
 _DEFAULTS: Final = FTPLimits()
 LIMIT_OPTIONS: Final[LimitOptions] = (
-    ("--upload-limit", "BYTES", count, "upload", "largest file after an upload, else 552; 0: any"),
-    ("--quota", "BYTES", count, "quota", "of all files in a user's folder, else 552; 0: any size"),
-    ("--max-command", "BYTES", positive, "command", "longest command; else 500"),
+    ("--upload-limit", "SIZE", size, "upload", "largest file after an upload, else 552; 0: any"),
+    ("--quota", "SIZE", size, "quota", "of all files in a user's folder, else 552; 0: any size"),
+    ("--max-command", "SIZE", positive_size, "command", "longest command; else 500"),
     ("--max-errors", "N", positive, "errors", "lines in a row that are no commands; then 421"),
     ("--max-passive-ports", "N", positive, "passive_ports", "that wait for clients; else 425"),
     (
@@ -57,8 +58,8 @@ LIMIT_OPTIONS: Final[LimitOptions] = (
     ),
     (
         "--max-ascii-size",
-        "BYTES",
-        count,
+        "SIZE",
+        size,
         "ascii_size",
         "largest file whose size in ASCII is computed, as that reads it; else 550",
     ),

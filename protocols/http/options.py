@@ -16,12 +16,15 @@ from reactor.command import (
     add_limit_options,
     count,
     duration,
+    format_size,
     limits_given,
     number,
     positive,
+    positive_size,
     reason,
     refuse_unused,
     seconds,
+    size,
 )
 from reactor.sockets.addresses import parse_network
 
@@ -42,10 +45,10 @@ MAX_SPOOL: Final = 1 << 30  # bytes: the default of nginx's proxy_max_temp_file_
 
 _DEFAULTS: Final = Limits()
 LIMIT_OPTIONS: Final[LimitOptions] = (
-    ("--max-request-line", "BYTES", positive, "request_line", "longest request line; else 414"),
-    ("--max-head", "BYTES", positive, "head", "largest head of a request; else 431"),
+    ("--max-request-line", "SIZE", positive_size, "request_line", "longest request line; else 414"),
+    ("--max-head", "SIZE", positive_size, "head", "largest head of a request; else 431"),
     ("--max-fields", "N", positive, "fields", "most header fields; else 431"),
-    ("--max-body", "BYTES", count, "body", "largest body of a request; else 413"),
+    ("--max-body", "SIZE", size, "body", "largest body of a request; else 413"),
     ("--max-requests", "N", positive, "requests", "most requests on one connection"),
     ("--head-timeout", "S", duration, "head_timeout", "seconds that a head may take; else 408"),
     ("--keepalive-timeout", "S", duration, "keepalive_timeout", "seconds between two requests"),
@@ -86,19 +89,19 @@ def _add_content_options(parser: argparse._ActionsContainer) -> None:
     )
     parser.add_argument(
         "--max-bodies",
-        metavar="BYTES",
-        type=count,
+        metavar="SIZE",
+        type=size,
         default=MAX_BODIES,
-        help="with --app: bytes that the bodies of all requests may have together, in memory and "
-        "in temporary files; else 503 (%(default)d)",
+        help="with --app: of the bodies of all requests together, in memory and in temporary "
+        f"files; else 503 ({format_size(MAX_BODIES)})",
     )
     parser.add_argument(
         "--max-spool",
-        metavar="BYTES",
-        type=count,
+        metavar="SIZE",
+        type=size,
         default=MAX_SPOOL,
-        help="with --app: bytes of streamed responses that may wait in temporary files for slow "
-        "clients (%(default)d)",
+        help="with --app: of streamed responses that wait in temporary files for slow clients "
+        f"({format_size(MAX_SPOOL)})",
     )
 
 

@@ -18,6 +18,7 @@ from reactor.command import (
     duration,
     format_address,
     host_name,
+    port_is_refused,
     port_number,
     reason,
     refuse_unused,
@@ -86,7 +87,8 @@ class InspectExtension(Extension):
             )
         except OSError as exc:
             url = f"http://{format_address(host, port)}"
-            raise CommandError(f"cannot inspect at {url}: {reason(exc)}") from exc
+            hint = " (--inspect PORT takes another one)" if port_is_refused(exc) else ""
+            raise CommandError(f"cannot inspect at {url}: {reason(exc)}{hint}") from exc
         with inspector:
             yield [f"inspect: {inspector.url}"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from reactor import KeepAlive, Protocol, Reactor
 from reactor.command import Application, CommandError, listen_tcp, reason, refuse_unused, tcp_urls
@@ -79,13 +80,9 @@ class MailApplication(SMTPApplication):
             return []
         settings = pop3_settings_of(options)
         shared = POP3Shared(store, settings)
-        try:
-            connection = partial(POP3Connection, shared)
-            return _listen(reactor, connection, options, options.pop3_port, "pop3")
-        except CommandError as exc:
-            raise CommandError(
-                f"{exc} (--pop3-port N takes another one, --no-pop3 none)", exc.status
-            ) from exc
+        connection = partial(POP3Connection, shared)
+        remedy = "--pop3-port N takes another one, --no-pop3 none"
+        return _listen(reactor, connection, options, options.pop3_port, "pop3", remedy=remedy)
 
 
 def _listen(
@@ -94,12 +91,16 @@ def _listen(
     options: argparse.Namespace,
     port: int,
     scheme: str,
+    **listen_options: Any,
 ) -> list[str]:
-    """Listen at ``port``; returns the URLs. Raises ``CommandError``."""
+    """Listen at ``port``; returns the URLs. ``listen_options``: more for ``listen_tcp``. Raises
+    ``CommandError``."""
     tls = options.tls if options.implicit_tls else None
     place = argparse.Namespace(host=options.host, port=port, tls=tls)
     most = options.max_connections + VISITORS
-    listener = listen_tcp(reactor, factory, place, max_connections=most, keepalive=KeepAlive())
+    listener = listen_tcp(
+        reactor, factory, place, max_connections=most, keepalive=KeepAlive(), **listen_options
+    )
     return tcp_urls(listener, tls, scheme)
 
 

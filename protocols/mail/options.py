@@ -20,6 +20,7 @@ from reactor.command import (
     number,
     port_number,
     positive,
+    positive_size,
     refuse_without_tls,
     seconds,
 )
@@ -35,15 +36,15 @@ POP3_PORT: Final = 1100  # the standard port, 110, requires root
 
 _DEFAULTS: Final = Limits()
 LIMIT_OPTIONS: Final[LimitOptions] = (
-    ("--max-size", "BYTES", positive, "size", "largest message; else 552"),
+    ("--max-size", "SIZE", positive_size, "size", "largest message; else 552"),
     (
         "--max-memory",
-        "BYTES",
-        positive,
+        "SIZE",
+        positive_size,
         "memory",
         "of all messages that are arriving; else 452 for the one that began first",
     ),
-    ("--max-line", "BYTES", positive, "line", "longest line of a message; else 550"),
+    ("--max-line", "SIZE", positive_size, "line", "longest line of a message; else 550"),
     ("--max-recipients", "N", positive, "recipients", "most recipients of a message; else 452"),
     ("--max-messages", "N", positive, "messages", "most messages on one connection; else 421"),
     ("--max-errors", "N", count, "errors", "failed commands on one connection; else 421"),

@@ -17,6 +17,7 @@ from reactor.command import (
     limits_given,
     listen_tcp,
     positive,
+    positive_size,
     seconds,
     tcp_urls,
 )
@@ -34,11 +35,23 @@ HANDSHAKE_TIMEOUT: Final = 10.0
 
 _LIMITS: Final = Limits()
 _LIMIT_OPTIONS: Final[LimitOptions] = (
-    ("--max-message", "BYTES", positive, "message_size", "of a message; else close code 1009"),
-    ("--max-inflated", "BYTES", positive, "inflated_size", "of a compressed message; else 1009"),
+    ("--max-message", "SIZE", positive_size, "message_size", "of a message; else close code 1009"),
+    (
+        "--max-inflated",
+        "SIZE",
+        positive_size,
+        "inflated_size",
+        "of a compressed message; else 1009",
+    ),
     ("--max-fragments", "N", positive, "fragments", "frames of a message; else 1008"),
     ("--frames-per-turn", "N", positive, "frames_per_turn", "of one client in a turn of the loop"),
-    ("--max-unread", "BYTES", positive, "write_buffer", "queued for a client that does not read"),
+    (
+        "--max-unread",
+        "SIZE",
+        positive_size,
+        "write_buffer",
+        "queued for a client that does not read",
+    ),
     ("--ping-interval", "S", seconds, "ping_interval", "seconds between pings; 0: none"),
     ("--ping-timeout", "S", duration, "ping_timeout", "seconds to answer a ping"),
     ("--close-timeout", "S", duration, "close_timeout", "seconds for the closing handshake"),

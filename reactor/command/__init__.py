@@ -15,7 +15,7 @@ from .application import (
     tcp_urls,
     udp_urls,
 )
-from .errors import CANNOT_START, WRONG_USAGE, CommandError, reason
+from .errors import CANNOT_START, WRONG_USAGE, CommandError, port_is_refused, reason
 from .extension import Extension
 from .loading import load_object, search_current_folder
 from .options import (
@@ -27,15 +27,18 @@ from .options import (
     client_option,
     count,
     duration,
+    format_size,
     host_name,
     limits_given,
     number,
     port_number,
     positive,
+    positive_size,
     refuse_unused,
     refuse_without_tls,
     seconds,
     server_option,
+    size,
 )
 
 __all__ = [
@@ -55,6 +58,7 @@ __all__ = [
     "count",
     "duration",
     "format_address",
+    "format_size",
     "host_name",
     "inherited",
     "limits_given",
@@ -62,8 +66,10 @@ __all__ = [
     "listen_udp",
     "load_object",
     "number",
+    "port_is_refused",
     "port_number",
     "positive",
+    "positive_size",
     "reason",
     "refuse_unused",
     "refuse_without_tls",
@@ -71,6 +77,7 @@ __all__ = [
     "seconds",
     "serve_both",
     "server_option",
+    "size",
     "tcp_urls",
     "udp_urls",
 ]

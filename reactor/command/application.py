@@ -13,15 +13,18 @@ import socket
 import ssl
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, Final
 
 from ..reactor import Reactor
 from ..sockets.binding import bind_inet, bind_unix, listen_all, unlink_later
 from ..sockets.inherited import inherited_sockets
 from ..sockets.listener import BACKLOG, Listener
 from ..transports.datagram import DatagramTransport
-from .errors import WRONG_USAGE, CommandError, reason
+from .errors import WRONG_USAGE, CommandError, port_is_refused, reason
 from .options import host_and_port, refuse_unused
+
+#: How to use another port than that of an application's ``--port``.
+_OTHER_PORT: Final = "--port N takes another one"
 
 
 class Application:
@@ -120,31 +123,43 @@ def serve_both(
         port = options.udp_port
         if port is None:
             port = listener.addresses[0][1]
-        urls += udp_urls(listen_udp(reactor, datagram_factory, options.host, port))
+        remedy = "--udp-port N takes another one, --no-udp none"
+        urls += udp_urls(listen_udp(reactor, datagram_factory, options.host, port, remedy=remedy))
     return urls
 
 
 def listen_tcp(
-    reactor: Reactor, factory: Callable[[], Any], options: argparse.Namespace, **listen_options: Any
+    reactor: Reactor,
+    factory: Callable[[], Any],
+    options: argparse.Namespace,
+    *,
+    remedy: str = _OTHER_PORT,
+    **listen_options: Any,
 ) -> Listener:
-    """``Reactor.listen_tcp`` at ``options.host`` and ``options.port``, with ``options.tls``. Raises
-    ``CommandError``."""
+    """``Reactor.listen_tcp`` at ``options.host`` and ``options.port``, with ``options.tls``.
+
+    ``remedy``: what to do if the port cannot be had, for the error. Raises ``CommandError``."""
     try:
         return reactor.listen_tcp(
             factory, options.host, options.port, tls=options.tls, **listen_options
         )
     except OSError as exc:
-        raise _cannot_listen("tcp", options.host, options.port, exc) from exc
+        raise _cannot_listen("tcp", options.host, options.port, exc, remedy) from exc
 
 
 def listen_udp(
-    reactor: Reactor, factory: Callable[[], Any], host: str, port: int
+    reactor: Reactor,
+    factory: Callable[[], Any],
+    host: str,
+    port: int,
+    *,
+    remedy: str = _OTHER_PORT,
 ) -> list[DatagramTransport]:
-    """``Reactor.listen_udp``. Raises ``CommandError``."""
+    """``Reactor.listen_udp``. ``remedy``: as for ``listen_tcp``. Raises ``CommandError``."""
     try:
         return reactor.listen_udp(factory, host, port)
     except OSError as exc:
-        raise _cannot_listen("udp", host, port, exc) from exc
+        raise _cannot_listen("udp", host, port, exc, remedy) from exc
 
 
 # -- listening before there is a loop --------------------------------------------------------------
@@ -157,7 +172,7 @@ def bind_tcp(options: argparse.Namespace) -> list[socket.socket]:
         sockets = bind_inet(options.host, options.port, socket.SOCK_STREAM)
         listen_all(sockets, BACKLOG)
     except OSError as exc:
-        raise _cannot_listen("tcp", options.host, options.port, exc) from exc
+        raise _cannot_listen("tcp", options.host, options.port, exc, _OTHER_PORT) from exc
     return sockets
 
 
@@ -213,5 +228,7 @@ def _url(scheme: str, address: Any) -> str:
     return f"{scheme}://{format_address(address[0], address[1])}"
 
 
-def _cannot_listen(scheme: str, host: str, port: int, exc: OSError) -> CommandError:
-    return CommandError(f"cannot listen on {_url(scheme, (host or '*', port))}: {reason(exc)}")
+def _cannot_listen(scheme: str, host: str, port: int, exc: OSError, remedy: str) -> CommandError:
+    hint = f" ({remedy})" if port_is_refused(exc) else ""
+    place = _url(scheme, (host or "*", port))
+    return CommandError(f"cannot listen on {place}: {reason(exc)}{hint}")

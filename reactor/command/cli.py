@@ -40,6 +40,7 @@ from .options import (
 )
 from .recorded import add_record_options, check_record_options, recorded
 from .registry import all_extensions, extensions_with, load_application, protocol_names
+from .waiting import announce_waiting
 from .worker import follow_master
 
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
@@ -165,6 +166,8 @@ def _serve_in_this_process(
             record(reactor)
             if channel is not None:
                 follow_master(reactor, channel)
+            else:
+                announce_waiting(reactor)
             more = [
                 line
                 for extension in extensions
@@ -209,6 +212,7 @@ def make_parser(application: Application | None) -> Parser:
         allow_abbrev=False,
         description="Serve a protocol on a single-threaded event loop, or run its client.",
         epilog="Each option can also be set in the environment: --log-level as REACTOR_LOG_LEVEL. "
+        "SIZE is in bytes, or with a unit: 64K, 10M, 1G (powers of 1024). "
         "Exit status: 0 stopped; 1 could not start, or a client lost its server or lines; "
         "2 wrong usage; 130 ended by a second signal.",
     )

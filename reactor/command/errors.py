@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import ssl
 
@@ -19,6 +20,12 @@ class CommandError(Exception):
     def __init__(self, message: str, status: int = CANNOT_START) -> None:
         super().__init__(message)
         self.status = status
+
+
+def port_is_refused(exc: OSError) -> bool:
+    """Whether another port would help: this one is in use, or requires root. It would not with an
+    address that this machine does not have."""
+    return exc.errno in (errno.EADDRINUSE, errno.EACCES)
 
 
 def reason(exc: BaseException) -> str:

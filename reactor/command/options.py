@@ -18,6 +18,7 @@ from .errors import WRONG_USAGE, CommandError
 # the message.
 _REFUSAL: Final = "_refusal"
 _PREFIX: Final = "REACTOR_"  # of variables in the environment
+_UNITS: Final = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}  # of sizes
 
 
 class Parser(argparse.ArgumentParser):
@@ -181,6 +182,7 @@ class Repeatable(argparse.Action):
 
 
 # An option for each attribute of a class of limits: its name, metavar, type, attribute, and help.
+# The metavar of ``size`` and ``positive_size`` is "SIZE": the default is then shown with its unit.
 LimitOptions = Sequence[tuple[str, str, Callable[[str], float], str, str]]
 
 
@@ -190,7 +192,10 @@ def add_limit_options(
     """Add the options of ``table``, whose defaults are the attributes of ``defaults``."""
     for name, metavar, kind, attribute, meaning in table:
         default = getattr(defaults, attribute)
-        shown = f"{default:g}" if default < 1e6 else str(default)
+        if metavar == "SIZE":
+            shown = format_size(default)
+        else:
+            shown = f"{default:g}" if default < 1e6 else str(default)
         parser.add_argument(
             name, metavar=metavar, type=kind, default=default, help=f"{meaning} ({shown})"
         )
@@ -274,6 +279,34 @@ def count(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,12}", text):
         raise argparse.ArgumentTypeError(f"expected a whole number, not {text!r}")
     return int(text)
+
+
+def size(text: str) -> int:
+    """A number of bytes, 0 or more, as an option's type: ``65536``, ``64K``, ``10M`` or ``1GiB``.
+    The units are powers of 1,024. Raises ``argparse.ArgumentTypeError``."""
+    match = re.fullmatch(r"([0-9]{1,12})(?:([KMG])(?:i?B)?|B)?", text, re.ASCII | re.IGNORECASE)
+    if match is None:
+        raise argparse.ArgumentTypeError(
+            f"expected a size in bytes, such as 65536, 64K, 10M or 1G, not {text!r}"
+        )
+    return int(match[1]) * _UNITS[(match[2] or "").upper()]
+
+
+def positive_size(text: str) -> int:
+    """A number of bytes as ``size`` reads it, 1 or more, as an option's type. Raises
+    ``argparse.ArgumentTypeError``."""
+    value = size(text)
+    if not value:
+        raise argparse.ArgumentTypeError("expected a size of at least 1 byte")
+    return value
+
+
+def format_size(number: int) -> str:
+    """A number of bytes as ``size`` reads it, in the largest unit that needs no fraction."""
+    for unit in ("G", "M", "K"):
+        if number and not number % _UNITS[unit]:
+            return f"{number // _UNITS[unit]}{unit}"
+    return str(number)
 
 
 def _number(text: str, what: str) -> float:

@@ -9,9 +9,7 @@ from contextlib import contextmanager
 from ..reactor import Reactor
 from ..recording import MAX_SIZE, Recorder
 from .errors import WRONG_USAGE, CommandError, reason
-from .options import count, positive, refuse_unused
-
-_MIB = 1 << 20
+from .options import format_size, positive_size, refuse_unused, size
 
 
 def add_record_options(parser: argparse._ActionsContainer) -> None:
@@ -21,18 +19,18 @@ def add_record_options(parser: argparse._ActionsContainer) -> None:
     )
     parser.add_argument(
         "--record-size",
-        metavar="MIB",
-        type=positive,
-        default=MAX_SIZE // _MIB,
-        help="at this size FILE becomes FILE.1 and a new one begins (%(default)s)",
+        metavar="SIZE",
+        type=positive_size,
+        default=MAX_SIZE,
+        help=f"at this size FILE becomes FILE.1 and a new one begins ({format_size(MAX_SIZE)})",
     )
     parser.add_argument(
         "--record-payload",
-        metavar="N",
-        type=count,
+        metavar="SIZE",
+        type=size,
         default=0,
-        help="record the first N bytes that each descriptor receives and sends in a turn; these"
-        " may be secret (%(default)s)",
+        help="record up to SIZE of what each descriptor receives and sends in a turn; this may be"
+        " secret (%(default)s)",
     )
 
 
@@ -54,7 +52,7 @@ def recorded(options: argparse.Namespace) -> Iterator[Callable[[Reactor], object
     try:
         recorder = Recorder(
             options.record,
-            max_size=options.record_size * _MIB,
+            max_size=options.record_size,
             payload=options.record_payload,
         )
     except OSError as exc:

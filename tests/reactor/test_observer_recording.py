@@ -358,7 +358,7 @@ def test_a_file_that_cannot_be_written_is_one_line(run_reactor, tmp_path):
     ("arguments", "message"),
     [
         (["--record-size", "5"], "--record-size requires --record"),
-        (["--record", "x", "--record-size", "0"], "expected a number of at least 1"),
+        (["--record", "x", "--record-size", "0"], "expected a size of at least 1 byte"),
     ],
 )
 def test_wrong_usage_is_one_line(run_reactor, arguments, message, tmp_path):

@@ -67,7 +67,7 @@ class Command:
             cwd=popen.pop("cwd", ROOT),
             stdin=popen.pop("stdin", subprocess.DEVNULL),
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=popen.pop("stderr", subprocess.PIPE),
             text=True,
             env=environment(),
             **popen,

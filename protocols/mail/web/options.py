@@ -66,19 +66,15 @@ def serve_web(reactor: Reactor, options: argparse.Namespace, store: MailStore) -
         return []
     access = Access(options.web_token or make_token(), needs_token=True, what="the mail server")
     place = argparse.Namespace(host=options.host, port=options.web_port, tls=options.tls)
-    try:
-        listener = listen_tcp(
-            reactor,
-            MailWeb(reactor, store, access),
-            place,
-            max_connections=_CONNECTIONS,
-            max_connections_per_address=_CONNECTIONS_PER_ADDRESS,
-            keepalive=KeepAlive(),
-        )
-    except CommandError as exc:
-        raise CommandError(
-            f"{exc} (--web-port N takes another one, --no-web none)", exc.status
-        ) from exc
+    listener = listen_tcp(
+        reactor,
+        MailWeb(reactor, store, access),
+        place,
+        remedy="--web-port N takes another one, --no-web none",
+        max_connections=_CONNECTIONS,
+        max_connections_per_address=_CONNECTIONS_PER_ADDRESS,
+        keepalive=KeepAlive(),
+    )
     loopback = Networks(LOOPBACK)
     access.needs_token = not all(address[0] in loopback for address in listener.addresses)
     query = f"?token={access.token}" if access.needs_token else ""

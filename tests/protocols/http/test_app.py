@@ -396,7 +396,7 @@ def test_a_limit_is_applied(serve):
         (["--trusted-proxy", "10.0.0.1/8"], 2, "10.0.0.1/8 is not a network; 10.0.0.0/8 is"),
         (["--workers", "0"], 2, "expected a number of at least 1"),
         (["--threads", "-1"], 2, "expected a whole number, not '-1'"),
-        (["--max-head", "0"], 2, "expected a number of at least 1"),
+        (["--max-head", "0"], 2, "expected a size of at least 1 byte"),
         (["--head-timeout", "x"], 2, "expected a number of seconds"),
         (["--keepalive-timeout", "0"], 2, "expected a number of seconds, more than 0"),
         (["--host", "192.0.2.1"], 1, "cannot listen on tcp://192.0.2.1:0: "),
@@ -418,7 +418,9 @@ def test_a_port_in_use_is_one_line(capsys):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         assert main(["--protocol", "http", "--port", port]) == 1
-    assert one_line(capsys.readouterr().err).endswith(f":{port}: Address already in use\n")
+    assert one_line(capsys.readouterr().err).endswith(
+        f":{port}: Address already in use (--port N takes another one)\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -454,7 +456,7 @@ def test_without_httptools_it_is_one_line(run_reactor, tmp_path):
 
 def test_help_says_what_each_option_means_and_its_default(run_reactor):
     text = " ".join(run_reactor("--protocol", "http", "--help").stdout.split())
-    assert "--max-body BYTES largest body of a request; else 413 (16777216)" in text
+    assert "--max-body SIZE largest body of a request; else 413 (16M)" in text
     assert "--keepalive-timeout S seconds between two requests (15)" in text
 
 

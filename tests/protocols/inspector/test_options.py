@@ -161,7 +161,8 @@ def test_a_port_in_use_is_one_line_and_status_1(capsys):
         port = taken.getsockname()[1]
         assert main([*ECHO, "--inspect", str(port)]) == 1
     assert one_line(capsys.readouterr().err) == (
-        f"reactor: cannot inspect at http://127.0.0.1:{port}: Address already in use\n"
+        f"reactor: cannot inspect at http://127.0.0.1:{port}: Address already in use"
+        " (--inspect PORT takes another one)\n"
     )
 
 

@@ -78,8 +78,28 @@ def test_a_port_in_use_is_one_line_and_status_1(run_reactor):
 
     assert result.returncode == 1
     assert one_line(result.stderr) == (
-        f"reactor: cannot listen on tcp://127.0.0.1:{port}: Address already in use\n"
+        f"reactor: cannot listen on tcp://127.0.0.1:{port}: Address already in use"
+        " (--port N takes another one)\n"
     )
+
+
+def test_a_udp_port_in_use_is_one_line_that_names_its_option(run_reactor):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        result = run_reactor("--protocol", "echo", "--port", "0", "--udp-port", str(port))
+
+    assert one_line(result.stderr) == (
+        f"reactor: cannot listen on udp://127.0.0.1:{port}: Address already in use"
+        " (--udp-port N takes another one, --no-udp none)\n"
+    )
+
+
+def test_an_address_of_another_machine_gets_no_hint_about_the_port(run_reactor):
+    result = run_reactor("--protocol", "echo", "--host", "192.0.2.1", "--port", "0")
+
+    assert "cannot listen on tcp://192.0.2.1:0: " in one_line(result.stderr)
+    assert "--port" not in result.stderr
 
 
 @pytest.mark.parametrize(

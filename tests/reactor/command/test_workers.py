@@ -306,7 +306,9 @@ def test_a_port_in_use_is_one_line(run_reactor):
         port = str(taken.getsockname()[1])
         result = run_reactor("--protocol", "http", "--port", port, "--workers", "2")
     assert (result.returncode, result.stderr) == (
-        1, f"reactor: cannot listen on tcp://127.0.0.1:{port}: Address already in use\n"
+        1,
+        f"reactor: cannot listen on tcp://127.0.0.1:{port}: Address already in use"
+        " (--port N takes another one)\n",
     )  # fmt: skip
 
 
