@@ -35,7 +35,7 @@ class POP3Connection(MailConnection):
         self._skipping = False  # the rest of a line that is too long
         self._waiting = False  # for the disk, a password or a handshake
         self._paused = False  # the client does not read
-        self._listing: Iterator[str] | None = None  # what is being sent of a long listing
+        self._listing: Iterator[str] | None = None  # what is left to send of a listing
         self._content: MailContent | None = None  # the mail that is being sent
         self._begun = False  # whether a part of it was sent
         self._errors = 0
@@ -174,7 +174,7 @@ class POP3Connection(MailConnection):
             self._reply(reply)
         elif reply is not None:
             self._listing = reply
-            self._send_listing()
+            self._continue_listing()
 
     def _reply(self, reply: str) -> None:
         self.transport.write(f"{reply}\r\n".encode())

@@ -44,7 +44,7 @@ class POP3Settings:
 
 
 class POP3Shared(ServerState):
-    """``store``: the mail. ``session``: the one that has the mailbox for itself. ``turns``: of long
+    """``store``: the mail. ``session``: the one that has the mailbox for itself. ``turns``: of
     listings."""
 
     def __init__(self, store: MailStore, settings: POP3Settings) -> None:

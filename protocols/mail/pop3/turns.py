@@ -1,4 +1,4 @@
-"""Who may send a piece of a long listing, and when: one piece in each turn of the loop, for all
+"""Who may send a piece of a listing, and when: one piece in each turn of the loop, for all
 connections together."""
 
 from __future__ import annotations
