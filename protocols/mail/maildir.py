@@ -33,6 +33,14 @@ _BLOCK: Final = 1 << 20  # bytes
 _ATTEMPTS: Final = 3
 
 
+class DeletionError(OSError):
+    """Mails that could not be deleted, with the error of one of them. ``deleted``: the others."""
+
+    def __init__(self, error: OSError, deleted: list[str]) -> None:
+        super().__init__(error.errno, error.strerror, error.filename)
+        self.deleted = deleted
+
+
 class StoredMail(NamedTuple):
     """A mail in a Maildir. ``identity``: unique in the folder, and the same after the mail was
     seen; letters, digits and ``.,=-_``. ``size``: bytes, with CR LF at the end of lines.
@@ -191,37 +199,39 @@ class Maildir:
         return os.stat(self._new).st_mtime_ns, os.stat(self._cur).st_mtime_ns
 
     def delete(self, identities: Iterable[str]) -> list[str]:
-        """Remove these mails; returns those that were there. Raises ``OSError`` when the others
-        are removed, if one cannot be."""
-        deleted = []
-        elsewhere = []
-        failure: OSError | None = None
-        for identity in filter(_is_identity, identities):
-            try:
-                os.unlink(os.path.join(self._new, identity))
-            except FileNotFoundError:
-                elsewhere.append(identity)
-            except OSError as exc:
-                failure = exc
-            else:
-                deleted.append(identity)
-        for _ in range(_ATTEMPTS):
-            if not elsewhere:
-                break
-            flagged = self._flagged()
-            present = [identity for identity in elsewhere if identity in flagged]
+        """Remove these mails; returns those that were there. Raises ``DeletionError`` when the
+        others are removed, if one cannot be."""
+        deleted: list[str] = []
+        failures: list[OSError] = []
+
+        def unlink(paths: Iterable[tuple[str, str]]) -> list[str]:
+            """Returns the mails that are not where they were expected."""
             elsewhere = []
-            for identity in present:
+            for identity, path in paths:
                 try:
-                    os.unlink(flagged[identity])
-                except FileNotFoundError:  # its flags were changed meanwhile
+                    os.unlink(path)
+                except FileNotFoundError:
                     elsewhere.append(identity)
                 except OSError as exc:
-                    failure = exc
+                    failures.append(exc)
                 else:
                     deleted.append(identity)
-        if failure is not None:
-            raise failure
+            return elsewhere
+
+        wanted = filter(_is_identity, identities)
+        elsewhere = unlink((identity, os.path.join(self._new, identity)) for identity in wanted)
+        try:
+            for _ in range(_ATTEMPTS):  # its flags may be changed meanwhile
+                if not elsewhere:
+                    break
+                flagged = self._flagged()
+                elsewhere = unlink(
+                    (identity, flagged[identity]) for identity in elsewhere if identity in flagged
+                )
+        except OSError as exc:  # the folder cannot be listed
+            failures.append(exc)
+        if failures:
+            raise DeletionError(failures[0], deleted) from failures[0]
         return deleted
 
     def mark_seen(self, identity: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 from pathlib import Path
 from typing import Final
 
@@ -27,6 +26,7 @@ from reactor.command import (
 from reactor.sockets.addresses import LOOPBACK, Networks
 
 from .pop3.settings import POP3Limits, POP3Settings
+from .smtp.addresses import is_domain
 from .smtp.limits import Limits
 from .smtp.settings import Settings, own_name
 
@@ -79,8 +79,6 @@ POP3_LIMIT_OPTIONS: Final[LimitOptions] = (
         "seconds that POP3 waits for a command; RFC 1939 asks for at least 600",
     ),
 )
-
-_DOMAIN: Final = re.compile(r"[^\s@<>,;:/\\()\[\]\"]{1,255}")
 
 
 def add_options(parser: argparse._ActionsContainer) -> None:
@@ -169,6 +167,11 @@ def check_options(options: argparse.Namespace) -> None:
             "--domain is required: only on a loopback address is mail for any domain accepted",
             WRONG_USAGE,
         )
+    if options.max_memory < options.max_size:
+        raise CommandError(
+            "--max-memory is below --max-size: the largest messages would never be accepted",
+            WRONG_USAGE,
+        )
     refuse_without_tls(options, ("--implicit-tls",))
     has_auth = options.users or options.users_file or options.auth_any
     if options.auth_required and not has_auth:
@@ -253,7 +256,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def _domain(text: str) -> str:
-    if not _DOMAIN.fullmatch(text):
+    if not is_domain(text):
         raise argparse.ArgumentTypeError(f"expected a domain such as example.org, not {text!r}")
     return text
 

@@ -13,7 +13,7 @@ from typing import Final
 
 from reactor import Reactor, ThreadCall
 
-from .maildir import Maildir, NewMail, StoredMail
+from .maildir import DeletionError, Maildir, NewMail, StoredMail
 from .smtp import replies
 from .smtp.message import Message
 from .smtp.replies import Reply
@@ -162,14 +162,20 @@ class MailStore:
         return self._reactor.run_in_thread(self.maildir.mark_seen, identity)
 
     def delete(self, identities: Iterable[str]) -> ThreadCall[list[str]]:
-        """Delete mails; the result is those that were still there."""
+        """Delete mails; the result is those that were still there. The call raises
+        ``DeletionError`` if one of them is left."""
         call = self._reactor.run_in_thread(self.maildir.delete, tuple(identities))
         call.add_done_callback(self._deleted)
         return call
 
     def _deleted(self, call: ThreadCall[list[str]]) -> None:
-        if call.exception() is None and call.result():
-            self._notify((), call.result())
+        exc = call.exception()
+        if exc is None:
+            deleted = call.result()
+        else:
+            deleted = exc.deleted if isinstance(exc, DeletionError) else []
+        if deleted:
+            self._notify((), deleted)
 
     def watch(self, on_change: OnChange) -> Callable[[], None]:
         """Call ``on_change(added, deleted)`` after each change that is made here; what other

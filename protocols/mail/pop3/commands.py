@@ -7,7 +7,7 @@ import hashlib
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import islice
+from itertools import chain, islice
 from typing import Final, Protocol
 
 from ..maildir import StoredMail
@@ -16,7 +16,7 @@ from .settings import POP3Shared
 Command = Callable[["Client", list[str]], str | Iterator[str] | None]
 
 _UNIQUE_ID: Final = re.compile(r"[!-~]{1,70}")  # RFC 1939 section 7
-_MANY: Final = 500  # lines of a listing that are made at a time
+_PIECE: Final = 500  # lines of a listing that are made at a time
 _NUMBER: Final = re.compile(r"[0-9]{1,9}")
 
 
@@ -104,7 +104,7 @@ def list_(connection: Client, arguments: list[str]) -> str | Iterator[str]:
         return f"+OK {number} {mail.size}"
     maildrop = connection.maildrop
     lines = (f"{number} {mail.size}" for number, mail in maildrop.present())
-    return _listing(f"{maildrop.count} mails", lines, maildrop.count)
+    return _listing(f"{maildrop.count} mails", lines)
 
 
 def uidl(connection: Client, arguments: list[str]) -> str | Iterator[str]:
@@ -114,7 +114,7 @@ def uidl(connection: Client, arguments: list[str]) -> str | Iterator[str]:
         return f"+OK {number} {unique_id(mail)}"
     maildrop = connection.maildrop
     lines = (f"{number} {unique_id(mail)}" for number, mail in maildrop.present())
-    return _listing("Unique identifiers", lines, maildrop.count)
+    return _listing("Unique identifiers", lines)
 
 
 def retr(connection: Client, arguments: list[str]) -> None:
@@ -207,17 +207,11 @@ def unique_id(mail: StoredMail) -> str:
     return hashlib.sha256(os.fsencode(mail.identity)).hexdigest()
 
 
-def _listing(title: str, lines: Iterable[str], count: int) -> str | Iterator[str]:
-    """A reply with ``count`` lines; a long one in pieces."""
-    pieces = _in_pieces(title, iter(lines))
-    return "\r\n".join(pieces) if count <= _MANY else pieces
-
-
-def _in_pieces(title: str, lines: Iterator[str]) -> Iterator[str]:
-    yield f"+OK {title}"
-    while piece := list(islice(lines, _MANY)):
+def _listing(title: str, lines: Iterable[str]) -> Iterator[str]:
+    """A reply with these lines, in pieces."""
+    whole = chain([f"+OK {title}"], lines, ["."])
+    while piece := list(islice(whole, _PIECE)):
         yield "\r\n".join(piece)
-    yield "."
 
 
 def _selected(connection: Client, arguments: list[str]) -> tuple[int, StoredMail]:

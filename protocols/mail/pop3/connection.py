@@ -35,7 +35,7 @@ class POP3Connection(MailConnection):
         self._skipping = False  # the rest of a line that is too long
         self._waiting = False  # for the disk, a password or a handshake
         self._paused = False  # the client does not read
-        self._listing: Iterator[str] | None = None  # what is being sent of a long listing
+        self._listing: Iterator[str] | None = None  # what is left to send of a listing
         self._content: MailContent | None = None  # the mail that is being sent
         self._begun = False  # whether a part of it was sent
         self._errors = 0
@@ -174,7 +174,7 @@ class POP3Connection(MailConnection):
             self._reply(reply)
         elif reply is not None:
             self._listing = reply
-            self._send_listing()
+            self._continue_listing()
 
     def _reply(self, reply: str) -> None:
         self.transport.write(f"{reply}\r\n".encode())
@@ -197,7 +197,7 @@ class POP3Connection(MailConnection):
     def _send_listing(self) -> None:
         """Send the next piece of a listing. Other connections have a turn before the one after it,
         as making all of a long listing takes a while."""
-        if self._listing is None or self.transport.is_closing():
+        if self._listing is None or self._paused or self.transport.is_closing():
             return
         piece = next(self._listing, None)
         if piece is None:
@@ -205,8 +205,10 @@ class POP3Connection(MailConnection):
             self._proceed()
             return
         self._reply(piece)
-        if not self._paused:
-            self.reactor.call_soon(self._send_listing)
+        self._continue_listing()
+
+    def _continue_listing(self) -> None:
+        self.shared.turns.wait(self.reactor, self._send_listing)
 
     def pause_writing(self) -> None:
         self._paused = True
@@ -215,7 +217,7 @@ class POP3Connection(MailConnection):
         self._paused = False
         self._touch()
         if self._listing is not None:
-            self._send_listing()
+            self._continue_listing()
         elif self._content is None:
             self._proceed()
         elif not self._waiting:

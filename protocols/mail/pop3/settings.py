@@ -10,6 +10,7 @@ from protocols.passwords import Passwords
 
 from ..connection import ServerState
 from ..store import MailStore
+from .turns import Turns
 
 MAX_LINE: Final = 255  # bytes of a command with CR LF (RFC 2449 section 4)
 
@@ -43,7 +44,8 @@ class POP3Settings:
 
 
 class POP3Shared(ServerState):
-    """``store``: the mail. ``session``: the one that has the mailbox for itself."""
+    """``store``: the mail. ``session``: the one that has the mailbox for itself. ``turns``: of
+    listings."""
 
     def __init__(self, store: MailStore, settings: POP3Settings) -> None:
         limits = settings.limits
@@ -51,3 +53,4 @@ class POP3Shared(ServerState):
         self.store = store
         self.settings = settings
         self.session: object | None = None
+        self.turns = Turns()

@@ -31,6 +31,7 @@ _MAILBOX: Final = re.compile(
     rf"(?P<local>{_ATOM}(?:\.{_ATOM})*|{_QUOTED})@(?P<domain>{_DOMAIN}|{_LITERAL})"
 )
 _PARAMETER: Final = re.compile(rf"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([!-<>-~{_UTF8}]+))?")
+_NAME: Final = re.compile(rf"{_DOMAIN}\.?")
 _HELLO: Final = re.compile(rf"(?:{_DOMAIN}|{_LITERAL})\.?")
 _IP_LITERAL: Final = re.compile(r"\[(?:(?i:IPv6):)?([0-9A-Fa-f.:]+)\]")
 # A path ends at the first > outside a quoted string.
@@ -98,6 +99,17 @@ def parse_address(text: str) -> Address:
     if domain[0] == "[" and not _is_ip(domain):
         raise ValueError("the address is not valid")
     return Address(local, domain)
+
+
+def is_domain(text: str) -> bool:
+    """Whether ``text`` can be a domain, written as a name; it may end with a dot."""
+    try:
+        encoded = text.encode(
+            "idna"
+        )  # refuses labels of more than 63 bytes (RFC 1035 section 2.3.4)
+    except UnicodeError:
+        return False
+    return len(encoded) <= MAX_DOMAIN and _NAME.fullmatch(text) is not None
 
 
 def is_hello_name(text: str) -> bool:

@@ -17,6 +17,8 @@ from .message import Envelope
 from .replies import Reply
 
 _CHUNK: Final = re.compile(r"([0-9]{1,12})( LAST)?", re.IGNORECASE)
+# A "+" begins a byte in hexadecimal digits (RFC 3461 section 4). Lower case is accepted too.
+_XTEXT: Final = re.compile(r"(?:[^+]|\+[0-9A-Fa-f]{2})+")
 _SIZE: Final = re.compile(r"[0-9]{1,20}")  # RFC 1870 section 3
 
 
@@ -124,7 +126,12 @@ def _take_parameters(
             envelope.body = value.upper()
         elif name == "SMTPUTF8" and value is None:
             envelope.smtputf8 = True
-        elif name == "AUTH" and value is not None and dialogue.settings.has_auth:
+        elif (
+            name == "AUTH"
+            and value is not None
+            and dialogue.settings.has_auth
+            and _XTEXT.fullmatch(value)
+        ):
             pass  # who sent it first, as the client says: we do not relay (RFC 4954 section 5)
         elif name in ("SIZE", "BODY", "SMTPUTF8", "AUTH"):
             return Reply(501, "5.5.4", f"The value of {name} is not valid")

@@ -242,7 +242,11 @@ class SMTPProtocol(MailConnection):
             return function()
         except Exception as exc:
             self.reactor.call_exception_handler(
-                {"message": "a message could not be stored:", "exception": exc, "protocol": self}
+                {
+                    "message": "a message could not be stored:",
+                    "exception": exc,
+                    "transport": self.transport,  # and not this object: its text names the client
+                }
             )
             return replies.NOT_STORED
 

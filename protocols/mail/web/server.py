@@ -33,6 +33,7 @@ from protocols.page import SECURITY_WITH_FRAMES, PageFiles
 from protocols.page.access import Access
 from reactor import Reactor, ThreadCall, Timer
 
+from ..maildir import DeletionError
 from ..store import MailStore
 from . import answers
 from .index import LISTING, MAX_MAILS, Entry, Index
@@ -200,17 +201,26 @@ class MailWeb(HTTPServer):
     def _delete_all(self, request: Request, identities: list[str], is_complete: bool) -> None:
         """``is_complete``: whether these are all that the client has asked for."""
 
-        def deleted(found: list[str]) -> None:
-            document = {"deleted": len(found), "complete": is_complete}
+        def answer(is_complete: bool, deleted: list[str]) -> None:
+            document = {"deleted": len(deleted), "complete": is_complete}
             request.respond(answers.as_json(document))
 
-        self._call(request, lambda: self._store.delete(identities), deleted)
+        self._call(
+            request,
+            lambda: self._store.delete(identities),
+            partial(answer, is_complete),
+            partial(answer, False),
+        )
 
     def _call(
-        self, request: Request, start: Callable[[], ThreadCall[T]], use: Callable[[T], object]
+        self,
+        request: Request,
+        start: Callable[[], ThreadCall[T]],
+        use: Callable[[T], object],
+        use_deleted: Callable[[list[str]], object] | None = None,
     ) -> None:
         """Call ``use(result)`` with the result of a call in a thread; if it fails, answer
-        ``request``."""
+        ``request``. If it fails to delete some mails, call ``use_deleted`` with the others."""
 
         def done(call: ThreadCall[T]) -> None:
             if (exc := call.exception()) is None:
@@ -220,7 +230,10 @@ class MailWeb(HTTPServer):
                 request.respond(_refusal(_no_mail()))
                 return
             logger.error("cannot use the Maildir %s: %s", self._maildir.path, exc)
-            request.respond(_refusal(HTTPError(500, "The Maildir cannot be used.")))
+            if use_deleted is not None and isinstance(exc, DeletionError) and exc.deleted:
+                use_deleted(exc.deleted)
+            else:
+                request.respond(_refusal(HTTPError(500, "The Maildir cannot be used.")))
 
         try:
             start().add_done_callback(done)

@@ -18,6 +18,7 @@ RCPT = (b"RCPT TO:<bob@example.org>", "250 2.1.5")
 DATA = (b"DATA", "354")
 STORED = "250 2.0.0"
 OPEN = (MAIL, RCPT, DATA)
+ANY: dict[str, Any] = {"settings": {"auth_any": True}}
 
 
 class Exact(bytes):
@@ -121,6 +122,16 @@ CASES = [
     one("TURN", b"TURN", "502 5.5.1"),
     one("STARTTLS without a certificate", b"STARTTLS", "502 5.5.1"),
     one("AUTH without users", b"AUTH PLAIN AGEAYg==", "502 5.5.1"),
+    *(
+        one(f"MAIL with AUTH={value}", f"MAIL FROM:<a@b.c> AUTH={value}".encode(), reply, **ANY)
+        for value, reply in (
+            ("<>", "250"),
+            ("e+3Dmc2@example.com", "250"),
+            ("+ZZ", "501 5.5.4"),
+            ("a+2", "501 5.5.4"),
+            ("a+", "501 5.5.4"),
+        )
+    ),
     bare("HTTP", (b"POST / HTTP/1.1", "554 5.5.0"), closed=True),
     # -- MAIL --
     sender(b"<>"),

@@ -389,6 +389,21 @@ def test_a_program_that_raises_has_not_accepted_the_message(reactor):
     assert codes(world.ask(peer, b"NOOP\r\n")) == ["250"]
 
 
+@pytest.mark.parametrize("in_thread", [False, True])
+def test_the_log_names_the_client_whose_message_failed(in_thread, reactor, caplog):
+    def fail(*_: Message) -> None:
+        raise ZeroDivisionError
+
+    world = SMTPWorld(reactor, (lambda _: reactor.run_in_thread(fail)) if in_thread else fail)
+    peer = world.begin()
+    peer.send(b"x\r\n.\r\n")
+    with pytest.raises(ZeroDivisionError):
+        reactor.settle()
+    assert codes(peer.read().decode()) == ["451"]
+    (record,) = caplog.records
+    assert "192.0.2.1" in record.getMessage()
+
+
 def test_a_program_may_work_in_a_thread_while_the_client_waits(reactor):
     def slow(message: Message):
         return reactor.run_in_thread(lambda: Reply(550, "5.7.1", "I do not like it"))

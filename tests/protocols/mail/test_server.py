@@ -161,6 +161,12 @@ def test_a_failed_handshake_ends_the_connection_and_frees_its_place(start, certi
         (["--auth-any"], 2, "cannot authenticate without --tls-cert or --auth-insecure"),
         (["--user", "ada:green-tea"], 2, "expected NAME:HASH"),
         (["--domain", "a b"], 2, "expected a domain"),
+        (["--domain", "a..b"], 2, "expected a domain"),
+        (["--domain", ".example.org"], 2, "expected a domain"),
+        (["--domain", f"{'a' * 64}.example"], 2, "expected a domain"),
+        (["--domain", f"{'ü' * 60}.example"], 2, "expected a domain"),
+        (["--domain=-a.example"], 2, "expected a domain"),
+        (["--max-size", "1001", "--max-memory", "1000"], 2, "--max-memory is below --max-size"),
         (["--hostname", "a b"], 2, "not a host name"),
         (["--users", "/nonexistent", "--auth-insecure"], 1, "cannot read /nonexistent"),
         (["--user", USER, "--user", USER, "--auth-insecure"], 2, "the user ada is there twice"),
@@ -197,11 +203,14 @@ def test_a_wrong_file_of_users(line, text, run_reactor, tmp_path):
 
 
 def test_domains(start):
-    server = start("--domain", "example.org", "--domain", "example.net")
+    server = start(
+        "--domain", "example.org", "--domain", "example.net.", "--domain", "bücher.example"
+    )
     with smtplib.SMTP("localhost", server.ports["smtp"], timeout=TIMEOUT) as client:
         client.ehlo("a")
         client.mail("ada@example.com")
         assert client.rcpt("bob@example.net")[0] == 250
+        assert client.rcpt("bob@xn--bcher-kva.example")[0] == 250
         assert client.rcpt("bob@example.com") == (
             550,
             b"5.7.1 This server does not deliver for that domain",

@@ -15,7 +15,7 @@ import pytest
 
 import protocols.mail
 from protocols.mail import Address, Envelope, Maildir, MailStore
-from protocols.mail.maildir import NewMail
+from protocols.mail.maildir import DeletionError, NewMail
 from protocols.mail.store import GATHER_TIME
 from protocols.mail.trace import trace_fields
 from reactor.testing import VirtualReactor
@@ -178,8 +178,9 @@ def test_a_mail_that_cannot_be_deleted_does_not_keep_the_others(maildir, monkeyp
         unlink(path)
 
     monkeypatch.setattr(os, "unlink", refuse)
-    with pytest.raises(PermissionError):
+    with pytest.raises(DeletionError, match="Operation not permitted") as raised:
         maildir.delete("1234")
+    assert (raised.value.errno, raised.value.deleted) == (errno.EPERM, ["2", "4"])
     assert names(maildir, "new") + names(maildir, "cur") == ["1", "3:2,"]
 
 

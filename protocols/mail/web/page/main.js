@@ -88,7 +88,9 @@ byId("delete-all").addEventListener("click", async () => {
   try {
     const { deleted, complete } = await (await deleteMails({ search })).json();
     byId("status").textContent = `${plural(deleted, "mail")} deleted.`;
-    if (!complete) complain("The server has not searched all mails yet: some may be left.");
+    if (!complete) {
+      complain("Some mails may be left: the server had not searched them, or cannot delete them.");
+    }
   } catch (error) {
     complain(error.message);
   }

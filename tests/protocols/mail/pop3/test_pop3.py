@@ -355,6 +355,26 @@ def test_listings_of_many_mails(world):
     assert peer.transport.get_write_buffer_size() < 200_000
 
 
+@pytest.mark.parametrize(("mails", "times"), [(2000, 1), (400, 10)])
+def test_listings_of_many_clients_leave_turns_to_others(mails, times, world):
+    for number in range(mails):
+        name = f"18{number:08}.x,S=1,W={number}:2,S"
+        (world.maildir.path / "cur" / name).write_bytes(b"")
+    peers = [world.login() for _ in range(20)]
+    for peer in peers:
+        peer.send(b"UIDL\r\n" * times + b"NOOP\r\n")
+    lines, turns = 0, []
+    while lines < 20 * (times * (mails + 5) + 1):
+        world.reactor.run_once()
+        now = sum(peer.received.count(b"\n") for peer in peers)
+        turns.append(now - lines)
+        lines = now
+    assert max(turns) < 1000
+    sizes = {len(peer.received) for peer in peers}
+    assert len(sizes) == 1
+    assert peers[0].read().endswith(b"\r\n.\r\n+OK\r\n")
+
+
 def test_a_long_pipeline_leaves_turns_to_others(world):
     peer, other = world.login(), world.login()
     peer.send(b"NOOP\r\n" * 1000)

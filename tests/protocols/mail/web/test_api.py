@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
 
 import pytest
@@ -156,6 +158,27 @@ def test_deleting_refuses_what_may_mean_less_than_all(query, world):
     answer = world.ask(f"/api/messages{query}", "DELETE", CHANGE)
     assert answer.status == 400
     assert world.list() == ["one"]
+
+
+@pytest.mark.parametrize("query", ["", "?subject=o"])
+def test_deleting_says_that_a_mail_could_not_be_deleted(query, world, monkeypatch, caplog):
+    world = world(mail("one"), mail("two"), mail("four"))
+    assert world.list() == ["four", "two", "one"]
+    unlink = os.unlink
+
+    def refuse(path):
+        if world.ids[1] in path:
+            raise PermissionError(errno.EPERM, "Operation not permitted", path)
+        unlink(path)
+
+    monkeypatch.setattr(os, "unlink", refuse)
+    deleted = world.json(f"/api/messages{query}", "DELETE", CHANGE)
+    assert deleted == {"deleted": 2, "complete": False}
+    assert world.list() == ["two"]  # at once: the store has told of those that are gone
+    (record,) = caplog.records
+    assert "Operation not permitted" in record.getMessage()
+    assert world.ask(f"/api/messages/{world.ids[1]}", "DELETE", CHANGE).status == 500
+    caplog.clear()
 
 
 def test_deleting_says_that_it_did_not_search_all(world):
