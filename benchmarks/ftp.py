@@ -326,7 +326,6 @@ def _report_idle(results: Results, options: argparse.Namespace) -> bool:
             [name, f"{median(rounds, _kib):.2f}", f"{median(rounds, _cpu):.0f}"]
             for name, rounds in results.items()
         ],
-        chart="KiB/session",
     )
     ours = median(results["reactor"], _kib)
     met = goal(f"at most 6 KiB for an idle session: {ours:.2f}", ours <= 6)
