@@ -178,7 +178,7 @@ def _has_ended_without_notify(exc: Exception | None) -> bool:
     cause = None if exc is None else exc.__cause__
     # SSLEOFError may also be a reset: SSL_read_ex(3) returns 0 in both cases. OpenSSL tells the
     # reason since 3.0; before that, we cannot know.
-    return isinstance(cause, ssl.SSLEOFError) and cause.reason == "UNEXPECTED_EOF_WHILE_READING"
+    return isinstance(cause, ssl.SSLError) and cause.reason == "UNEXPECTED_EOF_WHILE_READING"
 
 
 def discard(reactor: Reactor, target: TargetFile) -> None:

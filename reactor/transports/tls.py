@@ -25,6 +25,8 @@ HANDSHAKE_TIMEOUT: Final = 10.0  # seconds
 STOPPING_HANDSHAKE_TIMEOUT: Final = 1.0  # seconds, while the reactor is stopping
 _READS_PER_EVENT: Final = 4
 _SEND_SIZE: Final = 65536
+_IGNORE_UNEXPECTED_EOF: Final = getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)  # OpenSSL 3
+_UNEXPECTED_EOF: Final = "UNEXPECTED_EOF_WHILE_READING"  # OpenSSL 3's reason for it
 # OpenSSL's reasons for refusing first bytes that are not a TLS record. It sends nothing to the
 # client then.
 _NOT_TLS_REASONS: Final = frozenset({"HTTP_REQUEST", "HTTPS_PROXY_REQUEST", "WRONG_VERSION_NUMBER"})
@@ -54,10 +56,13 @@ class TLSSocket:
             return self._sock.recv(size)
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
             raise BlockingIOError from None
-        except ssl.SSLEOFError as exc:
+        except ssl.SSLError as exc:
             # After the peer's close_notify recv returns b"". Without it the data may have been cut
-            # off by an attacker (RFC 8446 section 6.1): an error, not the end of data.
-            raise ConnectionResetError("the peer closed without close_notify") from exc
+            # off by an attacker (RFC 8446 section 6.1): an error, not the end of data. Older Python
+            # has no SSLEOFError with OpenSSL 3 (python/cpython#95494).
+            if isinstance(exc, ssl.SSLEOFError) or exc.reason == _UNEXPECTED_EOF:
+                raise ConnectionResetError("the peer closed without close_notify") from exc
+            raise
 
     def send(self, data: bytes, flags: int = 0) -> int:
         if self._unsent is not None:
@@ -142,6 +147,7 @@ class TLSTransport(StreamTransport):
         # This raises if the peer has left already. wrap_socket would raise as well, but only after
         # it has taken the descriptor out of the socket, and then the descriptor is never closed.
         self._sock.getpeername()
+        _report_truncation(self._context)
         self._sock = TLSSocket(
             self._context.wrap_socket(
                 self._sock,
@@ -209,7 +215,8 @@ class TLSTransport(StreamTransport):
     def _may_speak_plain_text(self, exc: OSError) -> bool:
         """Whether the client's first bytes are not TLS, or it has sent no complete ClientHello
         within the time-out. OpenSSL waits for the five bytes of a record's header (RFC 8446 section
-        5.1), but a client may have sent fewer, or nothing because it waits for a greeting."""
+        5.1), but a client may have sent fewer, or nothing because it waits for a greeting. In older
+        Python, such as 3.11.2, ``shared_ciphers()`` is never None: then a time-out has no reply."""
         if getattr(exc, "reason", None) in _NOT_TLS_REASONS:
             return True
         return (
@@ -354,6 +361,14 @@ class TLSTransport(StreamTransport):
             if name == "alpn":
                 return ssl_socket.selected_alpn_protocol()
         return super().get_extra_info(name, default)
+
+
+def _report_truncation(context: ssl.SSLContext) -> None:
+    """Make the end of a connection without close_notify an error. Without that, a peer cannot be
+    told from an attacker who cuts the connection (RFC 8446 section 6.1). Older Python, such as
+    3.11.2, ignores it by default with OpenSSL 3 (python/cpython#95494)."""
+    if context.options & _IGNORE_UNEXPECTED_EOF:
+        context.options &= ~_IGNORE_UNEXPECTED_EOF
 
 
 def tls_transport(

@@ -264,6 +264,16 @@ def test_a_client_without_tls_gets_the_plaintext_reply(
     assert world.reactor.stats.refused == 1
 
 
+def tells_of_a_client_hello() -> bool:
+    """Whether ``shared_ciphers()`` is None before a ClientHello. In older Python it never is."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server = context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_side=True)
+    return server.shared_ciphers() is None
+
+
+@pytest.mark.skipif(
+    not tells_of_a_client_hello(), reason="this Python does not tell whether a client has begun"
+)
 @pytest.mark.parametrize("data", [b"", b"hi\r\n"])
 def test_a_client_that_begins_no_handshake_gets_the_plaintext_reply(
     world: World, data: bytes
@@ -774,7 +784,7 @@ def test_a_peer_that_reads_nothing_cannot_delay_our_close_forever(world: World) 
 def test_an_abort_sends_no_close_notify(world: World) -> None:
     client = world.client(world.listen())
     world.ends[0].transport.abort()
-    with pytest.raises((ssl.SSLEOFError, ConnectionResetError)):
+    with pytest.raises((ssl.SSLError, ConnectionResetError)):
         world.drive(read, client)
 
 
